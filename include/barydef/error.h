@@ -1,0 +1,38 @@
+/* barydef/error.h - the one error idiom: a function returns a status and fills an error.
+
+   No function of the library prints or exits.  A function that can fail takes a
+   bd_error_t * as its last argument, returns a bd_status_t, and on anything but BD_OK
+   has written one line that names the file, key or image concerned.  The caller owns
+   the bd_error_t; a NULL pointer is allowed where the message is not wanted. */
+#ifndef BARYDEF_ERROR_H
+#define BARYDEF_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The values are the exit statuses of the program. */
+typedef enum bd_status {
+  BD_OK = 0,
+  BD_FAILED = 1,      /* the run failed: no memory, disk full, a rank gave up ... */
+  BD_BAD_INPUT = 2,   /* bad usage, job or input: nothing was written */
+  BD_SOME_FAILED = 3, /* done, but some images carry a failure status */
+  BD_STOPPED = 75     /* stopped early and resumable */
+} bd_status_t;
+
+typedef struct bd_error {
+  bd_status_t status;
+  char message[1024]; /* one line, no newline at the end */
+} bd_error_t;
+
+/* Fill `error` (may be NULL) printf-wise and return `status`.  Not collective. */
+bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

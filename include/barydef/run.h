@@ -1,0 +1,67 @@
+/* barydef/run.h - purify a whole job on all ranks of a communicator.
+
+   Rank 0 hands out blocks of images, gathers and writes, and computes too; every rank
+   reads its own blocks from the input.  The result is bit-identical for any number of
+   ranks and any block size.  The caller initialises and finalises MPI. */
+#ifndef BARYDEF_RUN_H
+#define BARYDEF_RUN_H
+
+#include <barydef/error.h>
+#include <barydef/job.h>
+#include <mpi.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Progress, on rank 0 only, whenever a block has been written. */
+typedef struct bd_progress {
+  int64_t done, total; /* images of all runs and attacks */
+  double seconds;      /* since the first block was handed out */
+} bd_progress_t;
+typedef void bd_progress_call_t(void *context, const bd_progress_t *progress);
+
+typedef struct bd_run_options {
+  int overwrite; /* replace an output that exists */
+  int dry_run;   /* check everything, compute and write nothing */
+  const char *command_line;
+  bd_progress_call_t *progress; /* may be NULL */
+  void *context;
+} bd_run_options_t;
+
+/* What was (or, in a dry run, would be) done; filled on rank 0. */
+typedef struct bd_run_summary {
+  int ranks, runs, attacks;
+  int64_t images_per_attack, images, failed; /* images counts every run and attack */
+  int64_t blocks;
+  double file_bytes, rank_bytes; /* size of the result; memory for blocks on a rank */
+  int has_victim;                /* 0: accuracies are NaN */
+  const char *victim_library;    /* NULL: built without libtorch */
+  double seconds;                /* from the first block to the last */
+  /* Summed over the ranks, in seconds: reading, solving, blurring and the like, the
+     victim, and (rank 0) receiving and writing. */
+  double read_seconds, solve_seconds, baseline_seconds, victim_seconds, write_seconds;
+} bd_run_summary_t;
+
+/* For programs that do not speak MPI themselves: start and stop it, rank in between.
+   Collective over all processes of the launch. */
+int bd_world_start(int *argc, char ***argv);
+void bd_world_stop(void);
+
+/* Give every process rank 0's *status; returns it. */
+int bd_world_agree(int *status);
+MPI_Comm bd_world(void);
+
+/* Collective over `communicator`.  `job` is needed on rank 0 only, which sends it to the
+   others; `options` likewise.  All ranks return the same status; the error is filled on
+   all of them.
+   Errors: BD_BAD_INPUT before anything is written; BD_FAILED leaves a result with
+   complete = 0; BD_SOME_FAILED is a whole result in which some images failed. */
+bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_options_t *options,
+                   bd_run_summary_t *summary, bd_error_t *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

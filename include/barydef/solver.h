@@ -1,0 +1,130 @@
+/* barydef/solver.h - entropic Wasserstein barycenters of the marginals of many images.
+
+   Source: Subramanyam and Raj, "Barycentric Defense"; the dual is Cuturi and Peyre, "A
+   smoothed dual approach for variational Wasserstein problems", SIAM J. Imaging Sci. 9
+   (2016).  For one channel x of H x W pixels with marginals q_k = A_k x, x and every q_k
+   scaled to mass 1,
+
+       min_p  sum_k beta_k W_gamma(p, q_k) + J(p)
+
+   is solved in its dual potentials u_1 .. u_{N-1}, v by L forward-backward steps
+
+       p_k = grad H*_{q_k}(u_k) = a . K(q_k / K a),   a = exp(u_k / gamma),  K = exp(-C / gamma)
+       u_k <- u_k - tau beta_k (p_k - p_N)                       k < N
+       v   <- (v + tau p_N - tau x) / (1 + tau / theta)
+       u_N  = -v / beta_N - sum_{k<N} (beta_k / beta_N) u_k
+
+   from u = v = 0, and p = (1/N) sum_k p_k at the potentials after L steps is scaled back
+   by the mass of x and clipped to [0,1].  With theta = 1e5 the converged p is x itself:
+   L is a parameter of the defense, not a tolerance.
+
+   No call here is collective, and none touches a file.  A solver may be used by one
+   thread at a time. */
+#ifndef BARYDEF_SOLVER_H
+#define BARYDEF_SOLVER_H
+
+#include <barydef/error.h>
+#include <barydef/marginal.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { BD_SNAPSHOTS_MAX = 64, BD_WINDOW_FULL = 0 };
+
+/* Cost between two pixels at offset (dy, dx), in pixels. */
+typedef enum bd_cost { BD_COST_L1 /* |dy| + |dx| */ } bd_cost_t;
+
+/* How the Gibbs kernel is applied. */
+typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT } bd_kernel_t;
+
+typedef enum bd_regularizer {
+  BD_REGULARIZER_DATA, /* J(p) = theta/2 |x - p|^2 */
+  BD_REGULARIZER_NORM, /* J(p) = theta/2 |p|^2, Cuturi and Peyre */
+  BD_REGULARIZER_NONE  /* J = 0 */
+} bd_regularizer_t;
+
+/* What is scaled to mass 1: each channel by itself, or all channels of an image
+   together (as the authors' code does; colour then has no common barycenter). */
+typedef enum bd_mass { BD_MASS_CHANNEL, BD_MASS_JOINT } bd_mass_t;
+
+/* L of each snapshot, ascending, >= 0; all come from one trajectory. */
+typedef struct bd_iterations {
+  int count; /* 1 .. BD_SNAPSHOTS_MAX */
+  int values[BD_SNAPSHOTS_MAX];
+} bd_iterations_t;
+
+/* beta_k, > 0, scaled to sum 1; none means 1/N each. */
+typedef struct bd_weights {
+  int count; /* 0 or N */
+  double values[BD_MARGINALS_MAX];
+} bd_weights_t;
+
+typedef struct bd_solver_options {
+  double gamma; /* entropic regularisation, units of the cost, > 0 */
+  double theta; /* weight of J, > 0 */
+  double tau;   /* step length, > 0 */
+  bd_iterations_t iterations;
+  bd_cost_t cost;
+  bd_kernel_t kernel;
+  int window; /* odd: mass moves at most (window - 1)/2 pixels a plan and direction */
+  bd_regularizer_t regularizer;
+  bd_mass_t mass;
+  bd_interpolation_t interpolation;
+  bd_marginal_set_t marginals;
+  bd_weights_t weights;
+} bd_solver_options_t;
+
+/* Status of one image.  bd_image_status_name() gives the names stored with a result. */
+typedef enum bd_image_status {
+  BD_IMAGE_OK = 0,
+  BD_IMAGE_PENDING,       /* not computed yet */
+  BD_IMAGE_NOT_FINITE,    /* a pixel is NaN or infinite */
+  BD_IMAGE_NEGATIVE,      /* a pixel is below zero */
+  BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
+  BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
+  BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
+  BD_IMAGE_OUT_OF_RANGE,  /* exp(u/gamma) left the range of the arithmetic */
+  BD_IMAGE_STATUSES
+} bd_image_status_t;
+
+/* "ok", "pending", ...; NULL for a code that does not exist. */
+const char *bd_image_status_name(int status);
+
+typedef struct bd_image_report {
+  bd_image_status_t status;
+  int iterations;     /* L of this snapshot */
+  double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
+  double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */
+} bd_image_report_t;
+
+typedef struct bd_solver bd_solver_t;
+
+/* Prepare stencils, kernel and work space for images of [channels][height][width].
+   The options are copied.  The caller destroys *solver.  Memory: about 3 N + 6 planes of
+   height * width * 64 bytes, whatever the number of images.
+   Errors: BD_BAD_INPUT for options out of range, BD_FAILED without memory. */
+bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
+                             int width, bd_solver_t **solver, bd_error_t *error);
+
+/* Called now and then from inside bd_solver_run (every iteration of every 8 problems),
+   so that a caller can serve others meanwhile. */
+typedef void bd_poll_t(void *context);
+
+/* Purify `count` images, independently of each other: the result for an image depends on
+   neither its neighbours nor its place.
+     images   [count][channels][height][width], pixels in [0,1]
+     purified [snapshots][count][channels][height][width], in [0,1]; NaN where the image failed
+     mean     [count][channels][height][width] mean of the marginals on the mass of x,
+              clipped to [0,1]; NaN where the image failed; may be NULL
+     reports  [snapshots][count]
+   All arrays are the caller's.  poll may be NULL.  Cannot fail: failures are per image. */
+void bd_solver_run(bd_solver_t *solver, int count, const double *images, double *purified,
+                   double *mean, bd_image_report_t *reports, bd_poll_t *poll, void *context);
+
+void bd_solver_destroy(bd_solver_t *solver); /* NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,40 @@
+/* barydef/victim.h - the classifier under attack.
+
+   A victim is a TorchScript module that takes float32 [n,C,H,W] in [0,1] and gives logits
+   [n,classes].  A TorchScript file is a program: load only what you trust.  The module
+   that holds libtorch is loaded at the first call; where it was not built or not
+   installed, bd_victim_load says so.  No call is collective. */
+#ifndef BARYDEF_VICTIM_H
+#define BARYDEF_VICTIM_H
+
+#include <barydef/error.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct bd_victim bd_victim_t;
+
+/* Version of libtorch, or NULL where there is no victim module. */
+const char *bd_victim_library(void);
+
+/* Load and try once on zeros of [batch][channels][height][width].  *classes is what it
+   gives.  The caller frees *victim.  Errors: BD_BAD_INPUT, naming the file: it does not
+   load, throws, or gives another shape than [batch][classes]. */
+bd_status_t bd_victim_load(const char *path, int batch, int channels, int height, int width,
+                           bd_victim_t **victim, int *classes, bd_error_t *error);
+
+/* Class of each of `count` images [count][C][H][W].  first_index is the number of the
+   first image in its set: image i is evaluated at row i mod batch of a batch that is
+   always full (the rest zeros), so that its logits depend on nothing but itself, however
+   the set is cut into blocks.  Errors: BD_FAILED where the victim throws or gives NaN. */
+bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
+                              const float *images, int32_t *classes, bd_error_t *error);
+
+void bd_victim_free(bd_victim_t *victim); /* NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+#include "world.h"
+
+#include <barydef/run.h>
+
+#include <stdio.h>
+#include <string.h>
+
+int bd_world_start(int *argc, char ***argv) {
+  int rank;
+  MPI_Init(argc, argv);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank;
+}
+
+void bd_world_stop(void) { MPI_Finalize(); }
+
+int bd_world_agree(int *status) {
+  MPI_Bcast(status, 1, MPI_INT, 0, MPI_COMM_WORLD);
+  return *status;
+}
+
+MPI_Comm bd_world(void) { return MPI_COMM_WORLD; }
+
+void world_library(char *text, size_t size) {
+  char version[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length;
+  MPI_Get_library_version(version, &length);
+  version[strcspn(version, ",\n")] = 0;
+  snprintf(text, size, "%s", version);
+}

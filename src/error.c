@@ -1,0 +1,15 @@
+#include <barydef/error.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+
+bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...) {
+  if (error) {
+    va_list arguments;
+    va_start(arguments, format);
+    error->status = status;
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+  }
+  return status;
+}

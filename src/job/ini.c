@@ -1,0 +1,105 @@
+#include "ini.h"
+
+#include <ctype.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Debian's libinih cuts lines at 200 bytes and gives no line numbers.  Both are mended in
+   the reader it calls for each line: it counts, and hands a long line over in pieces, the
+   later ones indented, which libinih takes as continuations of the value. */
+enum { PIECE = 190, LONGEST_LINE = 65536 };
+
+typedef struct reading {
+  const char *rest;      /* of the text */
+  char *line, *position; /* the line being handed over; NULL between lines */
+  int number, is_continuation;
+  /* The entry being collected. */
+  char section[64], key[64], *value;
+  int entry_line;
+  const char *name;
+  ini_entry_t *entry;
+  void *context;
+  bd_error_t *error;
+  bd_status_t status;
+} reading_t;
+
+static bd_status_t finish_entry(reading_t *r) {
+  if (!r->value || r->status != BD_OK) return r->status;
+  r->status = r->entry(r->context, r->entry_line, r->section, r->key, r->value, r->error);
+  free(r->value);
+  r->value = NULL;
+  return r->status;
+}
+
+/* The next line without indentation and comments: a comment in it must not swallow pieces. */
+static int next_line(reading_t *r) {
+  if (*r->rest == 0) return 0;
+  size_t length = strcspn(r->rest, "\n");
+  r->number++;
+  free(r->line);
+  r->line = strndup(r->rest, length);
+  r->rest += length + (r->rest[length] == '\n');
+  if (!r->line || length > LONGEST_LINE) {
+    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a line of more than %d bytes", r->name, r->number, LONGEST_LINE);
+    return 0;
+  }
+  for (char *c = r->line; *c; c++)
+    if (*c == ';' && c > r->line && isspace((unsigned char)c[-1])) *c = 0;
+  r->position = r->line;
+  while (isspace((unsigned char)*r->position)) r->position++;
+  if (*r->position == ';' || *r->position == '#') *r->position = 0;
+  r->is_continuation = 0;
+  return 1;
+}
+
+/* Where to cut: not beside a blank, which would be lost, nor before a comment sign. */
+static size_t piece_length(const char *text) {
+  size_t length = strlen(text);
+  if (length <= PIECE) return length;
+  for (length = PIECE; length > 1; length--)
+    if (!isspace((unsigned char)text[length - 1]) && !isspace((unsigned char)text[length]) && !strchr(";#", text[length]))
+      break;
+  return length;
+}
+
+static char *read_piece(char *buffer, int size, void *stream) {
+  reading_t *r = stream;
+  if (r->status != BD_OK) return NULL;
+  if (!r->position || !*r->position) {
+    if (!next_line(r)) return NULL;
+  } else
+    r->is_continuation = 1;
+  size_t length = piece_length(r->position);
+  snprintf(buffer, (size_t)size, "%s%.*s\n", r->is_continuation ? " " : "", (int)length, r->position);
+  r->position += length;
+  return buffer;
+}
+
+static int handle(void *user, const char *section, const char *key, const char *value) {
+  reading_t *r = user;
+  if (r->is_continuation && r->value) {
+    char *joined = realloc(r->value, strlen(r->value) + strlen(value) + 1);
+    if (!joined) return 0;
+    r->value = strcat(joined, value);
+    return 1;
+  }
+  if (finish_entry(r) != BD_OK) return 0;
+  snprintf(r->section, sizeof r->section, "%s", section);
+  snprintf(r->key, sizeof r->key, "%s", key);
+  r->entry_line = r->number;
+  r->value = strdup(value);
+  return r->value != NULL;
+}
+
+bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context, bd_error_t *error) {
+  reading_t r = {.rest = text, .name = name, .entry = entry, .context = context, .error = error};
+  int line = ini_parse_stream(read_piece, &r, handle, &r);
+  finish_entry(&r);
+  if (r.status == BD_OK && line != 0)
+    r.status = bd_fail(error, BD_BAD_INPUT, "%s: line %d (long lines count as several) is neither [section], key = value nor a comment", name, line);
+  free(r.line);
+  free(r.value);
+  return r.status;
+}

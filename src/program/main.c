@@ -1,0 +1,52 @@
+#include "program.h"
+
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *help;
+} commands[] = {
+    {"run", command_run, "JOB.ini   purify the images of a job (under mpirun, srun, or alone)"},
+    {"inspect", command_inspect, "FILE.h5   show what is in an input or a result"},
+    {"params", command_params, "           list every parameter: default, allowed values, unit, meaning"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+int complain(const bd_error_t *error) {
+  fprintf(stderr, "barydef: %s\n", error->message);
+  return (int)error->status;
+}
+
+static void usage(FILE *out) {
+  fprintf(out, "Usage: barydef COMMAND [ARGUMENT...]\n"
+               "Purify adversarially attacked image sets by entropic Wasserstein barycenters.\n\n");
+  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
+  fprintf(out, "  barydef --version          version, git revision, libraries\n\n"
+               "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad usage,\n"
+               "job or input; 3 done, but some images failed; 75 stopped early and resumable.\n");
+}
+
+static int version(void) {
+  char libraries[512];
+  bd_libraries(libraries, sizeof libraries);
+  printf("barydef %s\ngit revision %s\n%s", bd_version(), bd_revision(), libraries);
+  return BD_OK;
+}
+
+int main(int argc, char **argv) {
+  argp_err_exit_status = BD_BAD_INPUT;
+  const char *name = argc > 1 ? argv[1] : "";
+  if (!strcmp(name, "--version") || !strcmp(name, "-V")) return version();
+  if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
+    usage(stdout);
+    return BD_OK;
+  }
+  for (int i = 0; i < COMMANDS; i++)
+    if (!strcmp(name, commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+  if (*name) fprintf(stderr, "barydef: \"%s\" is not a command\n", name);
+  usage(stderr);
+  return BD_BAD_INPUT;
+}

@@ -1,0 +1,51 @@
+#include "program.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* mpirun gives its ranks a pipe for stderr and copies what comes to its own: ask the parent
+   process whether that is a terminal. */
+static int parent_has_terminal(void) {
+  char link[64], target[64];
+  snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
+  ssize_t length = readlink(link, target, sizeof target - 1);
+  if (length < 0) return 0;
+  target[length] = 0;
+  return !strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8);
+}
+
+void progress_start(progress_t *progress, double interval) {
+  *progress = (progress_t){.interval = interval};
+  progress->is_terminal = isatty(2) || (getenv("OMPI_COMM_WORLD_SIZE") && parent_has_terminal());
+}
+
+static void duration(double seconds, char text[32]) {
+  long s = (long)(seconds + 0.5);
+  if (s < 3600) snprintf(text, 32, "%ld:%02ld", s / 60, s % 60);
+  else snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+}
+
+void progress_show(void *context, const bd_progress_t *state) {
+  progress_t *progress = context;
+  double interval = progress->is_terminal ? 0.1 : progress->interval;
+  int is_last = state->done == state->total;
+  if (interval <= 0 || (state->seconds - progress->last < interval && !(is_last && progress->is_terminal))) return;
+  progress->last = state->seconds;
+  progress->shown = 1;
+  double fraction = (double)state->done / (double)state->total, rate = (double)state->done / (state->seconds + 1e-9);
+  char remaining[32], bar[31] = "";
+  duration((double)(state->total - state->done) / rate, remaining);
+  for (int i = 0; i < 30; i++) bar[i] = i < 30 * fraction ? '#' : '.';
+  if (progress->is_terminal)
+    fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left   ", bar, 100 * fraction, state->done,
+            state->total, rate, remaining);
+  else
+    fprintf(stderr, "barydef: %" PRId64 "/%" PRId64 " images (%.0f %%), %.0f images/s, %s left\n", state->done, state->total,
+            100 * fraction, rate, remaining);
+}
+
+void progress_end(progress_t *progress) {
+  if (progress->is_terminal && progress->shown) fprintf(stderr, "\n");
+}

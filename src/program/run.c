@@ -1,0 +1,170 @@
+#include "program.h"
+
+#include <argp.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_DRY_RUN };
+
+typedef struct arguments {
+  const char *job, *sets[SETS_MAX];
+  int set_count, overwrite, dry_run, quiet;
+} arguments_t;
+
+static const struct argp_option options[] = {
+    {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "Override a value of the job file; a relative path is relative to the job file all the same", 0},
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace an output that exists", 0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and show the runs, the work, memory and file size; write nothing", 0},
+    {"quiet", 'q', NULL, 0, "Print errors only", 0},
+    {0}};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+  arguments_t *a = state->input;
+  switch (key) {
+    case KEY_SET:
+      if (a->set_count == SETS_MAX) {
+        argp_error(state, "more than %d --set", SETS_MAX);
+        return EINVAL;
+      }
+      a->sets[a->set_count++] = value;
+      return 0;
+    case KEY_OVERWRITE: a->overwrite = 1; return 0;
+    case KEY_DRY_RUN: a->dry_run = 1; return 0;
+    case 'q': a->quiet = 1; return 0;
+    case ARGP_KEY_ARG:
+      if (state->arg_num > 0) {
+        argp_error(state, "one job file, please; \"%s\" is a second", value);
+        return EINVAL;
+      }
+      a->job = value;
+      return 0;
+    case ARGP_KEY_END:
+      if (a->job) return 0;
+      argp_error(state, "no job file given");
+      return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp argp = {options, parse, "JOB.ini",
+                                 "Purify the attacked images of a job: under mpirun, srun, or alone."
+                                 "\vThe parameters of a job file: \"barydef params\".",
+                                 NULL, NULL, NULL};
+
+/* ---- what is printed ----------------------------------------------------------- */
+
+static void bytes(double value, char text[32]) {
+  const char *unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  int u = 0;
+  while (value >= 1024 && u < 5) value /= 1024, u++;
+  snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
+}
+
+static void print_plan(const bd_job_t *job, const bd_run_summary_t *s) {
+  char file[32], memory[32], label[512];
+  bytes(s->file_bytes, file);
+  bytes(s->rank_bytes, memory);
+  printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs, s->runs == 1 ? "" : "s", s->attacks,
+         s->attacks == 1 ? "" : "s", (long long)s->images_per_attack, (long long)s->blocks, s->ranks, s->ranks == 1 ? "" : "s");
+  printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
+  for (int run = 0; run < s->runs && s->runs > 1; run++) {
+    bd_job_run_label(job, run, label, sizeof label);
+    printf("  run %03d: %s\n", run, label);
+  }
+}
+
+static void print_summary(const bd_run_summary_t *s) {
+  double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds;
+  double share = total > 0 ? 100 / total : 0;
+  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.0f %% solving, %.0f %% on the victim, "
+         "%.1f %% on baselines, %.1f %% reading; writing took %.1f %% of the time\n",
+         (long long)s->images, s->seconds, (double)s->images / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
+         s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,
+         100 * s->write_seconds / fmax(s->seconds, 1e-9));
+}
+
+static void print_victim_note(const bd_run_summary_t *s, const char *victim) {
+  if (s->has_victim) return;
+  if (*victim)
+    fprintf(stderr, "barydef: built without libtorch: %s is not used and all accuracies are NaN\n", victim);
+  else
+    fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
+}
+
+static void print_result(const char *path) {
+  bd_result_summary_t summary;
+  bd_error_t error;
+  if (bd_result_read_summary(path, &summary, &error) != BD_OK) {
+    complain(&error);
+    return;
+  }
+  print_statistics(stdout, &summary);
+  bd_result_summary_free(&summary);
+}
+
+/* ---- the command --------------------------------------------------------------- */
+
+static char *join(int argc, char **argv) {
+  size_t size = 16;
+  for (int i = 0; i < argc; i++) size += strlen(argv[i]) + 1;
+  char *line = calloc(size, 1);
+  for (int i = 0; line && i < argc; i++) strcat(strcat(line, i ? " " : ""), argv[i]);
+  return line;
+}
+
+/* Collective; prints on rank 0. */
+static int run_job(int rank, const arguments_t *a, const char *command_line) {
+  bd_error_t error = {BD_OK, ""};
+  bd_job_t *job = NULL;
+  bd_parameters_t *parameters = calloc(1, sizeof *parameters);
+  progress_t progress = {0};
+  int status = parameters ? BD_OK : BD_FAILED;
+  if (status == BD_OK && rank == 0) status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
+  if (rank == 0 && job) bd_job_parameters(job, 0, parameters);
+  if (rank == 0 && status != BD_OK) complain(&error);
+  if (bd_world_agree(&status) != BD_OK) {
+    free(parameters);
+    return status;
+  }
+  progress_start(&progress, parameters->progress);
+  bd_run_options_t run_options = {a->overwrite, a->dry_run, command_line, a->quiet ? NULL : progress_show, &progress};
+  bd_run_summary_t summary;
+  status = bd_run(bd_world(), job, &run_options, &summary, &error);
+  if (rank == 0) {
+    progress_end(&progress);
+    if (status == BD_OK || status == BD_SOME_FAILED) {
+      print_victim_note(&summary, parameters->victim_file);
+      if (!a->quiet && a->dry_run) print_plan(job, &summary);
+      if (!a->quiet && !a->dry_run) {
+        print_result(parameters->output_file);
+        print_summary(&summary);
+        printf("result: %s\n", parameters->output_file);
+      }
+    }
+    fflush(stdout);
+    if (status != BD_OK) complain(&error);
+  }
+  bd_job_free(job);
+  free(parameters);
+  return status;
+}
+
+int command_run(int argc, char **argv) {
+  arguments_t arguments = {0};
+  static char name[] = "barydef run";
+  for (int i = 1; i < argc; i++)
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-?") || !strcmp(argv[i], "--usage")) {
+      argv[0] = name;
+      argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    }
+  char *line = join(argc, argv);
+  /* MPI first, so that a usage error is printed by one rank and ends all of them. */
+  int rank = bd_world_start(&argc, &argv);
+  argv[0] = name;
+  int status = argp_parse(&argp, argc, argv, rank == 0 ? ARGP_NO_EXIT : ARGP_SILENT, NULL, &arguments) ? BD_BAD_INPUT : BD_OK;
+  if (status == BD_OK) status = run_job(rank, &arguments, line ? line : "");
+  free(line);
+  bd_world_stop();
+  return status;
+}

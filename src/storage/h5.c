@@ -1,0 +1,218 @@
+#include "h5.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void h5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+
+void h5_close(hid_t id) {
+  if (id < 0) return;
+  switch (H5Iget_type(id)) {
+    case H5I_FILE: H5Fclose(id); break;
+    case H5I_GROUP:
+    case H5I_DATASET:
+    case H5I_DATATYPE: H5Oclose(id); break;
+    case H5I_DATASPACE: H5Sclose(id); break;
+    case H5I_ATTR: H5Aclose(id); break;
+    case H5I_GENPROP_LST: H5Pclose(id); break;
+    default: break;
+  }
+}
+
+int h5_has(hid_t location, const char *path) {
+  char partial[512];
+  if (strlen(path) >= sizeof partial) return 0;
+  for (const char *end = path; *end;) {
+    end = strchr(end + 1, '/');
+    if (!end) end = path + strlen(path);
+    H5L_info_t link;
+    memcpy(partial, path, (size_t)(end - path));
+    partial[end - path] = 0;
+    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0) return 0;
+    if (H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) return 0;
+  }
+  return 1;
+}
+
+/* ---- attributes ---------------------------------------------------------------- */
+
+/* Open a scalar (or one-element) attribute of the class wanted. */
+static hid_t open_scalar(hid_t object, const char *name, H5T_class_t wanted, hid_t *type) {
+  if (H5Aexists(object, name) <= 0) return -1;
+  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
+  hid_t space = H5Aget_space(attribute);
+  *type = H5Aget_type(attribute);
+  int fits = H5Tget_class(*type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
+  h5_close(space);
+  if (fits) return attribute;
+  h5_close(*type);
+  h5_close(attribute);
+  return -1;
+}
+
+int h5_get_text(hid_t object, const char *name, char *text, size_t size) {
+  hid_t type, attribute = open_scalar(object, name, H5T_STRING, &type);
+  if (attribute < 0) return 0;
+  int done = 0;
+  if (H5Tis_variable_str(type)) {
+    char *value = NULL;
+    if (H5Aread(attribute, type, &value) >= 0 && value) {
+      snprintf(text, size, "%s", value);
+      done = 1;
+      H5free_memory(value);
+    }
+  } else {
+    size_t length = H5Tget_size(type);
+    char *value = calloc(length + 1, 1);
+    if (value && H5Aread(attribute, type, value) >= 0) {
+      snprintf(text, size, "%s", value);
+      done = 1;
+    }
+    free(value);
+  }
+  h5_close(type);
+  h5_close(attribute);
+  return done;
+}
+
+static int get_number(hid_t object, const char *name, H5T_class_t wanted, hid_t memory, void *value) {
+  hid_t type, attribute = open_scalar(object, name, wanted, &type);
+  if (attribute < 0) return 0;
+  int done = H5Aread(attribute, memory, value) >= 0;
+  h5_close(type);
+  h5_close(attribute);
+  return done;
+}
+
+int h5_get_integer(hid_t object, const char *name, int64_t *value) {
+  return get_number(object, name, H5T_INTEGER, H5T_NATIVE_INT64, value);
+}
+
+int h5_get_real(hid_t object, const char *name, double *value) {
+  return get_number(object, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, value) ||
+         get_number(object, name, H5T_INTEGER, H5T_NATIVE_DOUBLE, value);
+}
+
+static int put(hid_t object, const char *name, hid_t type, const void *value) {
+  if (H5Aexists(object, name) > 0) H5Adelete(object, name);
+  hid_t space = H5Screate(H5S_SCALAR);
+  hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  int done = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;
+  h5_close(attribute);
+  h5_close(space);
+  return done;
+}
+
+int h5_put_text(hid_t object, const char *name, const char *text) {
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  int done = put(object, name, type, text);
+  h5_close(type);
+  return done;
+}
+
+int h5_put_integer(hid_t object, const char *name, int64_t value) {
+  return put(object, name, H5T_NATIVE_INT64, &value);
+}
+
+int h5_put_real(hid_t object, const char *name, double value) {
+  return put(object, name, H5T_NATIVE_DOUBLE, &value);
+}
+
+/* ---- compound types ------------------------------------------------------------ */
+
+typedef struct field {
+  const char *name;
+  size_t offset;
+  hid_t type; /* or 0 and a length for a string */
+  size_t length;
+} field_t;
+
+static hid_t compound(size_t size, const field_t *fields, size_t count, int packed) {
+  hid_t type = H5Tcreate(H5T_COMPOUND, size);
+  for (size_t i = 0; i < count; i++) {
+    hid_t member = fields[i].length ? H5Tcopy(H5T_C_S1) : fields[i].type;
+    if (fields[i].length) H5Tset_size(member, fields[i].length);
+    H5Tinsert(type, fields[i].name, fields[i].offset, member);
+    if (fields[i].length) h5_close(member);
+  }
+  if (packed) H5Tpack(type);
+  return type;
+}
+
+hid_t h5_per_image_type(int packed) {
+#define FIELD(name, type) {#name, offsetof(bd_per_image_t, name), type, 0}
+  const field_t fields[] = {FIELD(label, H5T_NATIVE_INT64),
+                            FIELD(status, H5T_NATIVE_INT8),
+                            FIELD(iterations, H5T_NATIVE_INT32),
+                            FIELD(residual, H5T_NATIVE_DOUBLE),
+                            FIELD(mass_defect, H5T_NATIVE_DOUBLE),
+                            FIELD(l2_to_attacked, H5T_NATIVE_DOUBLE),
+                            FIELD(linf_to_attacked, H5T_NATIVE_DOUBLE),
+                            FIELD(l2_to_clean, H5T_NATIVE_DOUBLE),
+                            FIELD(linf_to_clean, H5T_NATIVE_DOUBLE),
+                            FIELD(predicted_attacked, H5T_NATIVE_INT32),
+                            FIELD(predicted_rounded, H5T_NATIVE_INT32),
+                            FIELD(predicted_blurred, H5T_NATIVE_INT32),
+                            FIELD(predicted_mean, H5T_NATIVE_INT32),
+                            FIELD(predicted_purified, H5T_NATIVE_INT32)};
+#undef FIELD
+  return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields, packed);
+}
+
+hid_t h5_statistics_type(int packed) {
+#define FIELD(name, type) {#name, offsetof(bd_statistics_t, name), type, 0}
+#define PART(name, suffix, part) {#name suffix, offsetof(bd_statistics_t, name.part), H5T_NATIVE_DOUBLE, 0}
+#define ACCURACY(name) PART(name, "", value), PART(name, "_low", low), PART(name, "_high", high)
+#define SPREAD(name) PART(name, "_mean", mean), PART(name, "_max", max)
+  const field_t fields[] = {FIELD(run, H5T_NATIVE_INT32),
+                            {"attack", offsetof(bd_statistics_t, attack), 0, BD_ATTACK_NAME},
+                            {"norm", offsetof(bd_statistics_t, norm), 0, BD_NORM_NAME},
+                            FIELD(epsilon, H5T_NATIVE_DOUBLE),
+                            FIELD(images, H5T_NATIVE_INT64),
+                            FIELD(failed, H5T_NATIVE_INT64),
+                            ACCURACY(attack_accuracy),
+                            ACCURACY(rounded_accuracy),
+                            ACCURACY(blurred_accuracy),
+                            ACCURACY(mean_accuracy),
+                            ACCURACY(barycenter_accuracy),
+                            FIELD(recovered, H5T_NATIVE_INT64),
+                            FIELD(broken, H5T_NATIVE_INT64),
+                            SPREAD(iterations),
+                            SPREAD(residual),
+                            SPREAD(mass_defect),
+                            SPREAD(l2_to_attacked),
+                            SPREAD(linf_to_attacked),
+                            SPREAD(l2_to_clean),
+                            SPREAD(linf_to_clean)};
+#undef FIELD
+#undef PART
+#undef ACCURACY
+#undef SPREAD
+  return compound(sizeof(bd_statistics_t), fields, sizeof fields / sizeof *fields, packed);
+}
+
+/* ---- errors -------------------------------------------------------------------- */
+
+static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
+  (void)n;
+  snprintf(data, 200, "%s", error->desc && *error->desc ? error->desc : "no reason given");
+  return 1; /* the innermost only */
+}
+
+const char *h5_reason(void) {
+  static _Thread_local char reason[200];
+  snprintf(reason, sizeof reason, "no reason given");
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, reason);
+  for (char *c = reason; *c; c++)
+    if (*c == '\n') *c = ' ';
+  return reason;
+}
+
+void h5_library(char *text, size_t size) {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  snprintf(text, size, "%u.%u.%u", major, minor, release);
+}

@@ -1,0 +1,40 @@
+/* Small helpers over the HDF5 C API, for src/storage/ only. */
+#ifndef BD_H5_H
+#define BD_H5_H
+
+#include <barydef/error.h>
+#include <barydef/statistics.h>
+#include <hdf5.h>
+#include <stddef.h>
+
+/* HDF5 prints nothing from here on; called first by everything that opens a file. */
+void h5_silence(void);
+
+/* Close any kind of identifier; negative ones are ignored. */
+void h5_close(hid_t id);
+
+/* Does `path` lead to an object through hard links only? */
+int h5_has(hid_t location, const char *path);
+
+/* Read a string attribute (fixed or variable length) or an integer or real one; 1 on
+   success.  Longer strings are cut. */
+int h5_get_text(hid_t object, const char *name, char *text, size_t size);
+int h5_get_integer(hid_t object, const char *name, int64_t *value);
+int h5_get_real(hid_t object, const char *name, double *value);
+
+/* Write an attribute, replacing one of the same name; 1 on success. */
+int h5_put_text(hid_t object, const char *name, const char *text);
+int h5_put_integer(hid_t object, const char *name, int64_t value);
+int h5_put_real(hid_t object, const char *name, double value);
+
+/* The compound types of per_image and statistics; packed for the file. */
+hid_t h5_per_image_type(int packed);
+hid_t h5_statistics_type(int packed);
+
+/* "1.10.8". */
+void h5_library(char *text, size_t size);
+
+/* The innermost message of HDF5's error stack, "no reason given" where it is empty. */
+const char *h5_reason(void);
+
+#endif

@@ -1,0 +1,136 @@
+#include "stencil.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char allowed[] =
+    "allowed: B4, B6, or a list such as \"identity + rotate 2 + translate 3 0\" of at most 64";
+
+/* The next word of *text, or 0 at its end or at a '+', which is left in place. */
+static int next_word(const char **text, char word[32]) {
+  while (isspace((unsigned char)**text)) ++*text;
+  int length = 0;
+  /* A '+' glued to a number is its sign ("rotate +2"); alone it separates motions. */
+  while (**text && !isspace((unsigned char)**text) && length < 31) {
+    if (**text == '+' && !(length == 0 && (isdigit((unsigned char)(*text)[1]) || (*text)[1] == '.')))
+      break;
+    word[length++] = *(*text)++;
+  }
+  word[length] = 0;
+  return length;
+}
+
+static int next_number(const char **text, double *number) {
+  char word[32], *end;
+  if (!next_word(text, word)) return 0;
+  *number = strtod(word, &end);
+  return *end == 0 && isfinite(*number) && fabs(*number) <= 1e6;
+}
+
+static int parse_motion(const char **text, bd_motion_t *motion) {
+  char word[32];
+  *motion = (bd_motion_t){0};
+  next_word(text, word);
+  if (!strcmp(word, "identity")) {
+    motion->kind = BD_IDENTITY;
+    return 1;
+  }
+  if (!strcmp(word, "rotate")) {
+    motion->kind = BD_ROTATE;
+    return next_number(text, &motion->degrees);
+  }
+  if (!strcmp(word, "translate")) {
+    motion->kind = BD_TRANSLATE;
+    return next_number(text, &motion->dx) && next_number(text, &motion->dy);
+  }
+  return 0;
+}
+
+bd_status_t bd_marginal_set_parse(const char *text, bd_marginal_set_t *set, bd_error_t *error) {
+  const char *rest = text;
+  if (!strcmp(text, "B4")) rest = "identity + rotate 2 + rotate -2 + translate 3 0";
+  if (!strcmp(text, "B6"))
+    rest = "identity + rotate 2 + rotate -2 + rotate 3 + rotate -3 + translate 3 0";
+  for (set->count = 0; set->count < BD_MARGINALS_MAX;) {
+    if (!parse_motion(&rest, &set->motions[set->count++])) break;
+    while (isspace((unsigned char)*rest)) rest++;
+    if (*rest == 0) return BD_OK;
+    if (*rest++ != '+') break;
+  }
+  return bd_fail(error, BD_BAD_INPUT, "\"%.80s\" is not a set of marginals; %s", text, allowed);
+}
+
+/* Quarter turns are exact, so that rotating by 90 degrees moves pixels onto pixels. */
+static void cosine_sine(double degrees, double *cosine, double *sine) {
+  static const double quarter[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
+  double turn = fmod(degrees, 360);
+  if (turn < 0) turn += 360;
+  if (fmod(turn, 90) == 0) {
+    *cosine = quarter[(int)(turn / 90) % 4][0];
+    *sine = quarter[(int)(turn / 90) % 4][1];
+  } else {
+    *cosine = cos(turn * (3.14159265358979323846 / 180));
+    *sine = sin(turn * (3.14159265358979323846 / 180));
+  }
+}
+
+bd_status_t stencil_build(const bd_motion_t *motion, bd_interpolation_t interpolation, int height,
+                          int width, bd_stencil_t *stencil, bd_error_t *error) {
+  stencil->pixels = height * width;
+  stencil->source = malloc((size_t)stencil->pixels * sizeof *stencil->source);
+  stencil->weight = malloc((size_t)stencil->pixels * sizeof *stencil->weight);
+  if (!stencil->source || !stencil->weight)
+    return bd_fail(error, BD_FAILED, "no memory for a marginal of %d x %d pixels", height, width);
+
+  double cosine = 1, sine = 0, dy = 0, dx = 0;
+  if (motion->kind == BD_ROTATE) cosine_sine(motion->degrees, &cosine, &sine);
+  if (motion->kind == BD_TRANSLATE) dy = motion->dy, dx = motion->dx;
+  double cy = (height - 1) / 2.0, cx = (width - 1) / 2.0;
+
+  for (int y = 0, i = 0; y < height; y++)
+    for (int x = 0; x < width; x++, i++) {
+      /* Where the content of (y, x) comes from: the inverse motion. */
+      double sy = cosine * (y - dy - cy) + sine * (x - dx - cx) + cy;
+      double sx = -sine * (y - dy - cy) + cosine * (x - dx - cx) + cx;
+      if (interpolation == BD_NEAREST) sy = floor(sy + 0.5), sx = floor(sx + 0.5);
+      double y0 = floor(sy), x0 = floor(sx), fy = sy - y0, fx = sx - x0;
+      for (int corner = 0; corner < 4; corner++) {
+        double py = y0 + (corner >> 1), px = x0 + (corner & 1);
+        int inside = py >= 0 && py < height && px >= 0 && px < width;
+        stencil->source[i][corner] = inside ? (int32_t)py * width + (int32_t)px : 0;
+        stencil->weight[i][corner] =
+            inside ? (corner >> 1 ? fy : 1 - fy) * (corner & 1 ? fx : 1 - fx) : 0;
+      }
+    }
+  return BD_OK;
+}
+
+void stencil_free(bd_stencil_t *stencil) {
+  free(stencil->source);
+  free(stencil->weight);
+  *stencil = (bd_stencil_t){0};
+}
+
+void stencil_apply(const bd_stencil_t *stencil, int lanes, const double *in, double *out) {
+  for (int i = 0; i < stencil->pixels; i++) {
+    const double *weight = stencil->weight[i];
+    const double *corner[4];
+    for (int c = 0; c < 4; c++) corner[c] = in + (size_t)stencil->source[i][c] * (size_t)lanes;
+    for (int l = 0; l < lanes; l++)
+      out[(size_t)i * (size_t)lanes + (size_t)l] =
+          weight[0] * corner[0][l] + weight[1] * corner[1][l] + weight[2] * corner[2][l] +
+          weight[3] * corner[3][l];
+  }
+}
+
+bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t interpolation,
+                              int height, int width, const double *in, double *out,
+                              bd_error_t *error) {
+  bd_stencil_t stencil = {0};
+  bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
+  if (status == BD_OK) stencil_apply(&stencil, 1, in, out);
+  stencil_free(&stencil);
+  return status;
+}

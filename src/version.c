@@ -1,0 +1,23 @@
+#include "cluster/world.h"
+#include "storage/h5.h"
+
+#include <barydef/version.h>
+#include <barydef/victim.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <version-generated.h>
+#include <xxhash.h>
+
+const char *bd_version(void) { return BD_VERSION; }
+const char *bd_revision(void) { return BD_REVISION; }
+
+void bd_libraries(char *text, size_t size) {
+  char mpi[128], hdf5[32];
+  world_library(mpi, sizeof mpi);
+  h5_library(hdf5, sizeof hdf5);
+  const char *torch = bd_victim_library();
+  snprintf(text, size, "HDF5 %s\nMPI: %s\nxxHash %d.%d.%d\n%s%s\n", hdf5, mpi, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
+           XXH_VERSION_RELEASE, torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
+           torch ? torch : "");
+}

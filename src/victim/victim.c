@@ -1,0 +1,89 @@
+#include "plugin.h"
+
+#include <barydef/victim.h>
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bd_victim {
+  char *path;
+  void *module;
+  int batch, channels, height, width;
+  float *images;    /* one batch */
+  int32_t *classes; /* [batch] */
+};
+
+/* Found beside libbarydef, whose RUNPATH is its own directory. */
+static const bd_victim_plugin_t *plugin(void) {
+  static const bd_victim_plugin_t *found;
+  if (!found) {
+    void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
+    if (module) found = dlsym(module, "bd_victim_plugin");
+  }
+  return found;
+}
+
+const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL; }
+
+bd_status_t bd_victim_load(const char *path, int batch, int channels, int height, int width,
+                           bd_victim_t **out, int *classes, bd_error_t *error) {
+  *out = NULL;
+  if (!plugin())
+    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be loaded: this barydef was built without libtorch", path);
+  FILE *probe = fopen(path, "rb");
+  if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  fclose(probe);
+  bd_victim_t *victim = calloc(1, sizeof *victim);
+  size_t pixels = (size_t)channels * (size_t)height * (size_t)width;
+  char why[600];
+  bd_status_t status = BD_OK;
+  if (victim) {
+    *victim = (bd_victim_t){.path = strdup(path), .batch = batch, .channels = channels, .height = height, .width = width};
+    victim->images = calloc((size_t)batch * pixels, sizeof *victim->images);
+    victim->classes = calloc((size_t)batch, sizeof *victim->classes);
+  }
+  if (!victim || !victim->path || !victim->images || !victim->classes)
+    status = bd_fail(error, BD_FAILED, "%s: no memory for a batch of %d images", path, batch);
+  else if (plugin()->load(path, &victim->module, why, sizeof why))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: does not load as TorchScript: %s", path, why);
+  else if (plugin()->classify(victim->module, victim->images, batch, channels, height, width, victim->classes,
+                              classes, why, sizeof why))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", path, channels, height,
+                     width, why);
+  if (status != BD_OK) {
+    bd_victim_free(victim);
+    return status;
+  }
+  *out = victim;
+  return BD_OK;
+}
+
+bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count, const float *images,
+                              int32_t *classes, bd_error_t *error) {
+  size_t pixels = (size_t)victim->channels * (size_t)victim->height * (size_t)victim->width;
+  for (int done = 0; done < count;) {
+    int row = (int)((first_index + done) % victim->batch), portion = victim->batch - row, class_count;
+    char why[600];
+    if (portion > count - done) portion = count - done;
+    memset(victim->images, 0, (size_t)victim->batch * pixels * sizeof *images);
+    memcpy(victim->images + (size_t)row * pixels, images + (size_t)done * pixels, (size_t)portion * pixels * sizeof *images);
+    if (plugin()->classify(victim->module, victim->images, victim->batch, victim->channels, victim->height,
+                           victim->width, victim->classes, &class_count, why, sizeof why))
+      return bd_fail(error, BD_FAILED, "%s: fails on images from number %lld on: %s", victim->path,
+                     (long long)first_index + done, why);
+    memcpy(classes + done, victim->classes + row, (size_t)portion * sizeof *classes);
+    done += portion;
+  }
+  return BD_OK;
+}
+
+void bd_victim_free(bd_victim_t *victim) {
+  if (!victim) return;
+  if (victim->module) plugin()->destroy(victim->module);
+  free(victim->images);
+  free(victim->classes);
+  free(victim->path);
+  free(victim);
+}

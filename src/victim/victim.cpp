@@ -1,0 +1,80 @@
+/* The one file that knows libtorch.  No exception leaves it. */
+#include "plugin.h"
+
+#include <ATen/Parallel.h>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <torch/script.h>
+#include <torch/version.h>
+
+namespace {
+
+/* libtorch's messages carry stack traces: keep the first line that says something. */
+int explain(const char *what, char *why, size_t size) {
+  std::string text(what), line;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    size_t end = text.find('\n', begin);
+    if (end == std::string::npos) end = text.size();
+    std::string candidate = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (candidate.find_first_not_of(" \t") == std::string::npos) continue;
+    if (line.empty()) line = candidate;
+    if (candidate.compare(0, 12, "RuntimeError") == 0 || candidate.find("Error:") != std::string::npos)
+      line = candidate;
+  }
+  std::snprintf(why, size, "%s", line.c_str());
+  return 1;
+}
+
+int load(const char *path, void **module, char *why, size_t size) {
+  try {
+    /* A rank is one core; the number of threads must not change a logit. */
+    at::set_num_threads(1);
+    auto loaded = torch::jit::load(path, at::kCPU);
+    loaded.eval();
+    *module = new torch::jit::Module(torch::jit::freeze(loaded));
+    return 0;
+  } catch (const std::exception &error) {
+    return explain(error.what(), why, size);
+  }
+}
+
+int classify(void *module, const float *images, int count, int channels, int height, int width,
+             int32_t *classes, int *class_count, char *why, size_t size) {
+  try {
+    torch::InferenceMode guard;
+    auto input = torch::from_blob(const_cast<float *>(images), {count, channels, height, width}, at::kFloat);
+    auto value = static_cast<torch::jit::Module *>(module)->forward({input});
+    if (!value.isTensor()) return explain("gives no tensor", why, size);
+    auto logits = value.toTensor().to(at::kCPU, at::kFloat).contiguous();
+    if (logits.dim() != 2 || logits.size(0) != count || logits.size(1) < 2) {
+      std::string shape = "[";
+      for (int64_t i = 0; i < logits.dim(); i++)
+        shape += (i ? ", " : "") + std::to_string(logits.size(i));
+      shape = "gives shape " + shape + "] for " + std::to_string(count) + " images, not [" +
+              std::to_string(count) + ", classes]";
+      return explain(shape.c_str(), why, size);
+    }
+    *class_count = static_cast<int>(logits.size(1));
+    const float *row = logits.data_ptr<float>();
+    for (int i = 0; i < count; i++, row += *class_count) {
+      int best = 0;
+      for (int c = 0; c < *class_count; c++) {
+        if (row[c] != row[c]) return explain("gives NaN", why, size);
+        if (row[c] > row[best]) best = c;
+      }
+      classes[i] = best;
+    }
+    return 0;
+  } catch (const std::exception &error) {
+    return explain(error.what(), why, size);
+  }
+}
+
+void destroy(void *module) { delete static_cast<torch::jit::Module *>(module); }
+
+} // namespace
+
+extern "C" const bd_victim_plugin_t bd_victim_plugin = {TORCH_VERSION, load, classify, destroy};
