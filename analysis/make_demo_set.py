@@ -10,25 +10,23 @@ Two files are written to the output directory:
                 /attacks/<name>/images   the same; group attributes norm, epsilon, source
   victim.pt   the attacked classifier as TorchScript: float32 [n,1,28,28] -> logits [n,10]
 
-The images are the real 8x8 digits that come with scikit-learn, with a border of one
-empty pixel, enlarged by cubic splines. The classifier is trained on 1497 of them; the
-other 300 (stratified by label) are the test images, all of which are kept, rightly
-classified or not. The attacks are white-box and use nothing but PyTorch.
+The images are the real 8x8 digits of scikit-learn with a border of one empty pixel, enlarged
+by cubic splines. The classifier is the small strided network usual for MNIST, trained on 1497
+digits that are moved, sheared, bent, thinned and thickened at random. That stands in for
+MNIST's many hands; without it purification gains much less. (The random moves contain the
+rotations and shifts of the sets B4 and B6.) The other 300 digits, stratified by label, are the
+test images; all are kept, rightly classified or not. The attacks are white-box.
 
-Clean pixels are multiples of 2^-8, attacked pixels multiples of 2^-16, which keeps the
-file small. Perturbations are rounded towards zero, so an attacked image cannot leave
-[0,1] or its eps ball. The accuracies printed at the end are those of the stored
-classifier on the stored images.
+Clean pixels are multiples of 2^-8, attacked pixels multiples of 2^-16, which keeps the file
+small; perturbations are rounded towards zero, so an attacked image cannot leave [0,1] or its
+eps ball. The accuracies printed are those of the stored classifier on the stored images.
 
-    /usr/bin/python3 analysis/make_demo_set.py [--output jobs/demo]
-
-Needs numpy, scipy, scikit-learn, h5py and PyTorch; takes half a minute on one core. Seeds
-are fixed: the same library versions give the same files.
+Needs numpy, scipy, scikit-learn, h5py and PyTorch; takes a minute on one core. Seeds are
+fixed: the same library versions give the same files.
 """
 import argparse
 import io
 import struct
-import sys
 import zipfile
 from pathlib import Path
 
@@ -41,43 +39,55 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-SEED, N_TEST, EPOCHS = 2024, 300, 40
+SEED, N_TEST, EPOCHS = 2024, 300, 100
+PAPER, INK = 0.3, 0.7  # enlarged values up to PAPER become 0, those from INK on become 1
 CLEAN_STEP, STORED_STEP = 2.0 ** -8, 2.0 ** -16
 
 
-def progress(text, done=False):
-    """One line per finished piece of work; on a terminal, also a line that counts up to it."""
-    if done or sys.stdout.isatty():
-        print(f"{text:<60}", end="\n" if done else "\r", flush=True)
-
-
-def load_images():
-    """Digits as float32 [n,1,28,28] on the CLEAN_STEP grid, and their labels."""
+def load_enlarged():
+    """Enlarged digits as float32 [n,1,28,28], before their contrast is stretched; labels."""
     digits = load_digits()
     small = np.pad(digits.images / 16.0, ((0, 0), (1, 1), (1, 1)))
     large = np.stack([zoom(s, 2.8, order=3, mode="grid-constant", grid_mode=True) for s in small])
-    # Stretching the contrast makes paper exactly 0 (spline ripples too) and ink nearly 1.
-    large = np.clip((large - 0.1) / 0.8, 0.0, 1.0)
-    large = np.round(large / CLEAN_STEP) * CLEAN_STEP
     return large[:, None].astype(np.float32), digits.target.astype(np.int64)
+
+
+def stretch(large, thinner=0.0):
+    """Stretch the contrast: crisp strokes on paper that is exactly 0 (no spline ripples)."""
+    return ((large - PAPER - thinner) / (INK - PAPER)).clamp(0, 1)
+
+
+def vary(large):
+    """Random variants of enlarged digits, stretched: what the classifier is trained on."""
+    def uniform(limit, *shape):
+        return limit * (2 * torch.rand(len(large), *shape) - 1)
+    angle = uniform(np.radians(20))
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
+    scale = torch.diag_embed(1 + uniform(0.2, 2))
+    scale[:, 0, 1] = uniform(0.3)  # shear
+    move = torch.cat([turn @ scale, uniform(3 / 14, 2, 1)], 2)  # 14 pixels are 1 here
+    grid = F.affine_grid(move, large.shape, align_corners=False)
+    bend = F.interpolate(uniform(2 / 14, 2, 5, 5), 28, mode="bicubic")
+    moved = F.grid_sample(large, grid + bend.permute(0, 2, 3, 1), align_corners=False)
+    return stretch(moved, thinner=uniform(0.2, 1, 1, 1))
 
 
 def train(x, y, epochs, batch=50):
     model = nn.Sequential(
-        nn.Conv2d(1, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),  # 14x14 left
-        nn.Conv2d(16, 32, 5, padding=2), nn.ReLU(), nn.AvgPool2d(4, padding=1),  # 4x4 left
-        nn.Flatten(), nn.Linear(32 * 4 * 4, 32), nn.ReLU(), nn.Linear(32, 10))
-    optimiser = torch.optim.Adam(model.parameters(), lr=4e-3, weight_decay=1e-4)
+        nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(),   # 14x14 left
+        nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(),  # 7x7 left
+        nn.Flatten(), nn.Linear(32 * 7 * 7, 100), nn.ReLU(), nn.Linear(100, 10))
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for epoch in range(epochs):
         for index in torch.randperm(len(x)).split(batch):
-            loss = F.cross_entropy(model(x[index]), y[index])
+            loss = F.cross_entropy(model(vary(x[index])), y[index])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         schedule.step()
-        progress(f"training: epoch {epoch + 1}/{epochs}, loss {loss.item():.4f}")
-    progress(f"trained {epochs} epochs on {len(x)} images, last loss {loss.item():.4f}", done=True)
+        if (epoch + 1) % 10 == 0:
+            print(f"training: epoch {epoch + 1}/{epochs}, loss {loss.item():.4f}", flush=True)
     return model.eval().requires_grad_(False)
 
 
@@ -87,7 +97,7 @@ def loss_gradient(model, x, y):
     return torch.autograd.grad(loss, x)[0]
 
 
-def l2_norm(d):
+def l2_norm(d):  # of each image
     return d.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
 
 
@@ -109,20 +119,18 @@ def pgd(model, clean, y, norm, eps, steps, step_size):
         start = torch.randn_like(clean)
         start *= eps * torch.rand(len(clean), 1, 1, 1) ** (1 / clean[0].numel()) / l2_norm(start)
     x = project(clean + start, clean, norm, eps)
-    for step in range(steps):
+    for _ in range(steps):
         gradient = loss_gradient(model, x, y)
         direction = gradient.sign() if norm == "linf" else gradient / l2_norm(gradient)
         x = project(x + step_size * direction, clean, norm, eps)
-        progress(f"{norm}_pgd: step {step + 1}/{steps}")
     return x
 
 
 def linf_deepfool(model, clean, y, norm, eps, steps, overshoot):
     """Linf steps towards the nearest class border; what they add up to is clipped to eps."""
     x = clean.clone()
-    for step in range(steps):
+    for _ in range(steps):
         todo = (model(x).argmax(1) == y).nonzero().flatten()
-        progress(f"deepfool: step {step + 1}/{steps}, {len(todo)} images left")
         if len(todo) == 0:
             break
         at, label = x[todo].requires_grad_(True), y[todo]
@@ -136,18 +144,15 @@ def linf_deepfool(model, clean, y, norm, eps, steps, overshoot):
         way = slope[torch.arange(len(todo)), k].sign()
         length = (1 + overshoot) * (shortest + 1e-4).view(-1, 1, 1, 1)
         x[todo] = (at.detach() + length * way).clamp(0, 1)
-    size = (x - clean).abs().flatten(1).amax(1)
-    progress(f"deepfool: median size {size.median():.3f}, {int((size > eps).sum())} of {len(x)} "
-             f"clipped to {eps}", done=True)
     return project(x, clean, norm, eps)
 
 
 ATTACKS = {  # name: (function, what it is, its settings)
     "fgsm": (fgsm, "FGSM, one step", dict(norm="linf", eps=0.1)),
     "linf_pgd": (pgd, "PGD, random start", dict(norm="linf", eps=0.1, steps=40, step_size=0.01)),
-    "l2_pgd": (pgd, "PGD, random start", dict(norm="l2", eps=1.5, steps=50, step_size=0.15)),
+    "l2_pgd": (pgd, "PGD, random start", dict(norm="l2", eps=1.2, steps=50, step_size=0.12)),
     "linf_deepfool": (linf_deepfool, "DeepFool, clipped to the eps ball",
-                      dict(norm="linf", eps=0.1, steps=50, overshoot=0.02)),
+                      dict(norm="linf", eps=0.12, steps=50, overshoot=0.02)),
 }
 
 
@@ -156,9 +161,7 @@ def save_victim(model, example, path):
     buffer = io.BytesIO()
     torch.jit.save(torch.jit.trace(model, example), buffer)
     with zipfile.ZipFile(buffer) as old, zipfile.ZipFile(path, "w") as new:
-        for name in old.namelist():
-            if name.endswith(".debug_pkl"):
-                continue
+        for name in (n for n in old.namelist() if not n.endswith(".debug_pkl")):
             content = old.read(name)
             assert __file__.encode() not in content and b"-packages/" not in content, name
             entry = zipfile.ZipInfo(name)  # fixed date, stored without compression
@@ -178,9 +181,9 @@ def save_images(path, labels, clean, attacked):
         for name, images in attacked.items():
             _, what, settings = ATTACKS[name]
             store(f"attacks/{name}/images", images.numpy())
-            source = ", ".join([what, "white box"] + [f"{k} {v}" for k, v in settings.items()])
-            file[f"attacks/{name}"].attrs.update(norm=settings["norm"], epsilon=settings["eps"],
-                                                 source=source)
+            file[f"attacks/{name}"].attrs.update(
+                norm=settings["norm"], epsilon=settings["eps"],
+                source=", ".join([what, "white box"] + [f"{k} {v}" for k, v in settings.items()]))
 
 
 def report(h5_path, victim_path):
@@ -190,7 +193,7 @@ def report(h5_path, victim_path):
     with h5py.File(h5_path) as file:
         labels, clean = file["labels"][:], file["clean/images"][:]
         for name in ["clean", *ATTACKS]:
-            group = file["clean" if name == "clean" else f"attacks/{name}"]
+            group = file[name if name == "clean" else f"attacks/{name}"]
             norm, eps = group.attrs.get("norm", "-"), group.attrs.get("epsilon", 0.0)
             images = group["images"][:]
             delta = (images.astype(np.float64) - clean).reshape(len(clean), -1)
@@ -199,33 +202,33 @@ def report(h5_path, victim_path):
             assert images.min() >= 0 and images.max() <= 1 and size <= eps, name
             accuracy = (victim(torch.from_numpy(images)).argmax(1).numpy() == labels).mean()
             print(f"{name:<14} {norm:<5} {eps:>5.2f} {size:>8.4f} {accuracy:>8.1%}")
-            assert accuracy >= 0.96 if name == "clean" else accuracy < 0.6, name
+            assert accuracy >= 0.96 if name == "clean" else accuracy < 0.7, name
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("jobs/demo"),
-                        help="directory for the two files (%(default)s)")
-    args = parser.parse_args()
+    parser.add_argument("--output", type=Path, default="jobs/demo", help="default: %(default)s")
+    output = parser.parse_args().output
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
 
-    images, labels = load_images()
-    parts = train_test_split(images, labels, test_size=N_TEST, stratify=labels, random_state=SEED)
-    x_train, clean, y_train, y = (torch.from_numpy(p) for p in parts)
+    large, labels = load_enlarged()
+    parts = train_test_split(large, labels, test_size=N_TEST, stratify=labels, random_state=SEED)
+    x_train, x_test, y_train, y = (torch.from_numpy(p) for p in parts)
+    clean = torch.round(stretch(x_test) / CLEAN_STEP) * CLEAN_STEP
     model = train(x_train, y_train, EPOCHS)
 
-    args.output.mkdir(parents=True, exist_ok=True)
-    h5_path, victim_path = args.output / "digits.h5", args.output / "victim.pt"
+    output.mkdir(parents=True, exist_ok=True)
+    h5_path, victim_path = output / "digits.h5", output / "victim.pt"
     save_victim(model, clean[:2], victim_path)
     assert torch.equal(torch.jit.load(str(victim_path))(clean), model(clean))
 
     attacked = {}
     for name, (attack, _, settings) in ATTACKS.items():
+        print("attack:", name, flush=True)
         d = attack(model, clean, y, **settings) - clean
         attacked[name] = clean + torch.trunc(d / STORED_STEP) * STORED_STEP  # exact in float32
-        progress(f"{name}: done", done=True)
     save_images(h5_path, y, clean, attacked)
     report(h5_path, victim_path)
     print(*(f"{p}: {p.stat().st_size / 1e3:.0f} kB" for p in (h5_path, victim_path)), sep="\n")

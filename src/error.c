@@ -10,6 +10,9 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
     error->status = status;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
+    /* Names from files and command lines must not break the line or drive a terminal. */
+    for (char *c = error->message; *c; c++)
+      if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
   }
   return status;
 }

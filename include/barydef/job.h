@@ -38,7 +38,7 @@ typedef struct bd_parameter {
   enum {
     BD_KIND_REAL,
     BD_KIND_INTEGER,
-    BD_KIND_ODD, /* odd integer */
+    BD_KIND_WINDOW, /* odd integer or "full" */
     BD_KIND_CHOICE,
     BD_KIND_TEXT,
     BD_KIND_PATH, /* relative paths are relative to the job file */

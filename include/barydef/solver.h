@@ -14,7 +14,8 @@
        v   <- (v + tau p_N - tau x) / (1 + tau / theta)
        u_N  = -v / beta_N - sum_{k<N} (beta_k / beta_N) u_k
 
-   from u = v = 0, and p = (1/N) sum_k p_k at the potentials after L steps is scaled back
+   (method fb, the paper's) or by accelerated steps on the same dual (method fista), from
+   u = v = 0, and p = (1/N) sum_k p_k at the potentials after L steps is scaled back
    by the mass of x and clipped to [0,1].  With theta = 1e5 the converged p is x itself:
    L is a parameter of the defense, not a tolerance.
 
@@ -33,10 +34,24 @@ extern "C" {
 enum { BD_SNAPSHOTS_MAX = 64, BD_WINDOW_FULL = 0 };
 
 /* Cost between two pixels at offset (dy, dx), in pixels. */
-typedef enum bd_cost { BD_COST_L1 /* |dy| + |dx| */ } bd_cost_t;
+typedef enum bd_cost {
+  BD_COST_L1,  /* |dy| + |dx|, the paper's text */
+  BD_COST_L2,  /* sqrt(dy^2 + dx^2), the authors' code */
+  BD_COST_SQL2 /* dy^2 + dx^2 */
+} bd_cost_t;
 
-/* How the Gibbs kernel is applied. */
-typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT } bd_kernel_t;
+/* How the Gibbs kernel is applied: auto chooses by cost, window, size and gamma; direct is
+   taps (or, for l1 on the full window, a recursion); fftw is FFTs.  Whatever is chosen, an
+   image whose exp(u/gamma) leaves the domain in which that is right is computed by
+   arithmetic that carries its own exponents, iteration by iteration. */
+typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT, BD_KERNEL_FFTW } bd_kernel_t;
+
+typedef enum bd_method {
+  BD_METHOD_FB,   /* forward-backward steps of length tau, as above */
+  BD_METHOD_FISTA /* Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and
+                     the restart of O'Donoghue and Candes, Found. Comput. Math. 15 (2015);
+                     chooses its own steps and ignores tau */
+} bd_method_t;
 
 typedef enum bd_regularizer {
   BD_REGULARIZER_DATA, /* J(p) = theta/2 |x - p|^2 */
@@ -67,7 +82,9 @@ typedef struct bd_solver_options {
   bd_iterations_t iterations;
   bd_cost_t cost;
   bd_kernel_t kernel;
-  int window; /* odd: mass moves at most (window - 1)/2 pixels a plan and direction */
+  bd_method_t method;
+  double tolerance; /* > 0: an image stops when its residual falls below it */
+  int window; /* BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and direction */
   bd_regularizer_t regularizer;
   bd_mass_t mass;
   bd_interpolation_t interpolation;
@@ -84,25 +101,47 @@ typedef enum bd_image_status {
   BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
   BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
   BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
-  BD_IMAGE_OUT_OF_RANGE,  /* exp(u/gamma) left the range of the arithmetic */
+  BD_IMAGE_DIVERGED,      /* the result is not finite */
   BD_IMAGE_STATUSES
 } bd_image_status_t;
 
 /* "ok", "pending", ...; NULL for a code that does not exist. */
 const char *bd_image_status_name(int status);
 
+/* How the iteration of an image ended.  None of these is a failure: with a finite L the
+   defense is what it is after L steps. */
+typedef enum bd_convergence {
+  BD_NOT_ITERATED,      /* a failed image */
+  BD_CONVERGED,         /* the residual fell below the tolerance */
+  BD_ITERATION_LIMIT,   /* after L steps */
+  BD_INFEASIBLE_WINDOW, /* suspected: the residual has a floor while the potentials grow */
+  BD_OBJECTIVE_RISES,   /* the dual objective is higher than at the start or half of the way: the steps are too long */
+  BD_CONVERGENCES
+} bd_convergence_t;
+
+/* "iteration-limit", ...; NULL for a code that does not exist. */
+const char *bd_convergence_name(int convergence);
+
 typedef struct bd_image_report {
   bd_image_status_t status;
-  int iterations;     /* L of this snapshot */
+  bd_convergence_t convergence;
+  int iterations;     /* steps taken: L of this snapshot, or fewer where the image converged */
+  int fallback;       /* 1: some of it went through the wide-range arithmetic */
   double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */
+  double objective;   /* the dual objective F + J*(v), summed over channels */
+  double safe_tau;    /* 2 gamma / (N max p): forward steps longer than this are unstable */
 } bd_image_report_t;
 
 typedef struct bd_solver bd_solver_t;
 
+/* What K is applied with for these options and image size, where its guard allows: "direct",
+   "recursion" or "fftw". */
+const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
+
 /* Prepare stencils, kernel and work space for images of [channels][height][width].
-   The options are copied.  The caller destroys *solver.  Memory: about 3 N + 6 planes of
-   height * width * 64 bytes, whatever the number of images.
+   The options are copied.  The caller destroys *solver.  Memory: about 3 N + 12 planes (fista
+   5 N + 12) of height * width * 64 bytes, whatever the number of images.
    Errors: BD_BAD_INPUT for options out of range, BD_FAILED without memory. */
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                              int width, bd_solver_t **solver, bd_error_t *error);

@@ -25,6 +25,8 @@ typedef struct bd_per_image {
   double l2_to_attacked, linf_to_attacked, l2_to_clean, linf_to_clean;
   int32_t predicted_attacked, predicted_rounded, predicted_blurred, predicted_mean,
       predicted_purified;
+  int8_t convergence, fallback; /* bd_convergence_t; 1: went through wide-range arithmetic */
+  double objective, safe_tau;   /* as in bd_image_report_t */
 } bd_per_image_t;
 
 /* A fraction of the images with its 95 % Wilson interval. */
@@ -49,7 +51,12 @@ typedef struct bd_statistics {
   int64_t recovered; /* wrong when attacked, right when purified */
   int64_t broken;    /* right when attacked, wrong when purified */
   bd_spread_t iterations, residual, mass_defect, l2_to_attacked, linf_to_attacked,
-      l2_to_clean, linf_to_clean;
+      l2_to_clean, linf_to_clean, objective;
+  /* Images that converged, suspect the window, or saw the objective rise; that went through
+     wide-range arithmetic; for which tau was longer than stable, and the tau that would
+     have been safe for all. */
+  int64_t converged, infeasible_window, objective_rises, fallbacks, unstable;
+  double safe_tau;
 } bd_statistics_t;
 
 /* The Wilson score interval for `successes` out of `trials` at normal quantile z (1.96
@@ -57,16 +64,16 @@ typedef struct bd_statistics {
    inference", JASA 22 (1927).  trials = 0 gives value NaN and the interval [0,1]. */
 bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z);
 
-/* Running sums for one row of statistics.  Zero-initialise it (= {0}), add the images in
-   order of their index in as many portions as is convenient, then finish.  The order, and
+/* Running sums for one row of statistics.  Zero-initialise it (= {0}), add the images
+   (tau: the step of their run, 0 where it plays no part) in order of their index in as many portions as is convenient, then finish.  The order, and
    with it every bit of the result, does not depend on the portions. */
 typedef struct bd_tally {
   int64_t images, failed, right[5], recovered, broken;
-  double sum[7], max[7];
-  int64_t counted[7];
+  double sum[8], max[8], safe_tau;
+  int64_t counted[8], converged, infeasible_window, objective_rises, fallbacks, unstable;
 } bd_tally_t;
 
-void bd_tally_add(bd_tally_t *tally, size_t count, const bd_per_image_t *records);
+void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_image_t *records);
 
 /* Fill all of *row but run, attack, norm and epsilon; without a victim accuracies are NaN. */
 void bd_tally_finish(const bd_tally_t *tally, int has_victim, bd_statistics_t *row);

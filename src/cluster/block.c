@@ -198,6 +198,10 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
     r.iterations = reports[i].iterations;
     r.residual = reports[i].residual;
     r.mass_defect = reports[i].mass_defect;
+    r.convergence = (int8_t)reports[i].convergence;
+    r.fallback = (int8_t)reports[i].fallback;
+    r.objective = reports[i].objective;
+    r.safe_tau = reports[i].safe_tau;
     r.l2_to_attacked = r.linf_to_attacked = r.l2_to_clean = r.linf_to_clean = NAN;
     if (reports[i].status == BD_IMAGE_OK) {
       size_t offset = (size_t)i * size;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* Everything a rank holds for a run. */
@@ -114,6 +115,18 @@ static bd_status_t open_input(run_t *run, bd_error_t *error) {
   return BD_OK;
 }
 
+/* An output must not replace what the run reads. */
+static bd_status_t check_output(const run_t *run, bd_error_t *error) {
+  const char *read[2] = {run->parameters.input_file, run->parameters.victim_file}, *output = run->parameters.output_file;
+  struct stat there, other;
+  if (stat(output, &there) != 0) return BD_OK;
+  if (!S_ISREG(there.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: is no file that could be replaced (output.file)", output);
+  for (int i = 0; i < 2; i++)
+    if (stat(read[i], &other) == 0 && other.st_dev == there.st_dev && other.st_ino == there.st_ino)
+      return bd_fail(error, BD_BAD_INPUT, "%s: output.file is a file that the run reads", output);
+  return BD_OK;
+}
+
 /* All ranks must see the file that rank 0 sees. */
 static bd_status_t compare_input(run_t *run, bd_error_t *error) {
   char digest[sizeof((bd_images_info_t *)0)->digest];
@@ -171,13 +184,18 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
       attribute->kind = BD_ATTRIBUTE_REAL;
       memcpy(&attribute->real, field, sizeof attribute->real);
     }
-    if (p->kind == BD_KIND_INTEGER || p->kind == BD_KIND_ODD || p->kind == BD_KIND_ITERATIONS) {
-      int value;
+    int value = 0;
+    if (p->kind == BD_KIND_INTEGER || p->kind == BD_KIND_ITERATIONS || p->kind == BD_KIND_WINDOW)
       memcpy(&value, field, sizeof value);
+    /* A full window stays the word. */
+    if (p->kind == BD_KIND_INTEGER || p->kind == BD_KIND_ITERATIONS || (p->kind == BD_KIND_WINDOW && value != BD_WINDOW_FULL)) {
       attribute->kind = BD_ATTRIBUTE_INTEGER;
       attribute->integer = p->kind == BD_KIND_ITERATIONS ? parameters.solver.iterations.values[snapshot] : value;
     }
   }
+  const bd_images_info_t *info = bd_images_info(run->images);
+  attributes[count++] = text_attribute("kernel_used", bd_kernel_choice(&parameters.solver, info->height, info->width));
+  attributes[count++] = (bd_attribute_t){.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   return count;
 }
 
@@ -254,12 +272,13 @@ static void summarise(const run_t *run, bd_run_summary_t *summary) {
                                 .rank_bytes = worker_bytes(plan, info), .has_victim = run->victim != NULL,
                                 .victim_library = bd_victim_library()};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
-  summary->file_bytes = (double)summary->images * (image + 93) + 8.0 * (double)plan->count;
+  summary->file_bytes = (double)summary->images * (image + 111) + 8.0 * (double)plan->count;
 }
 
 static bd_status_t prepare(run_t *run, const bd_job_t *job, bd_error_t *error) {
   bd_status_t status = agree(run->communicator, share_job(run, job, error), error);
   if (status == BD_OK) status = agree(run->communicator, open_input(run, error), error);
+  if (status == BD_OK) status = agree(run->communicator, check_output(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, compare_input(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, load_victim(run, error), error);
   if (status == BD_OK)

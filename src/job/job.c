@@ -107,6 +107,9 @@ static bd_status_t set_value(bd_job_t *job, const char *where, int line, const c
   for (const char *c = value; *c; c++)
     if (iscntrl((unsigned char)*c) && *c != '\t')
       return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value", where, section, key);
+    else if (*c == ';' && c > value && isspace((unsigned char)c[-1]))
+      return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file", where,
+                     section, key);
   if (!strcmp(section, "sweep")) return set_sweep(job, where, key, value, line == 0, error);
   int index;
   bd_status_t status = find(where, section, key, &index, error);

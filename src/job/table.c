@@ -1,5 +1,7 @@
 #include "table.h"
 
+#include "../number.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,9 +23,11 @@ static const bd_parameter_t table[] = {
     {"solver", "theta", BD_KIND_REAL, "1e5", 1e-3, 1e9, NULL, "", "weight of the regularizer", AT(solver.theta)},
     {"solver", "tau", BD_KIND_REAL, "0.2", 1e-6, 1e3, NULL, "", "step length; stable below 2 gamma / (N max p)", AT(solver.tau)},
     {"solver", "iterations", BD_KIND_ITERATIONS, "200", 0, 1e6, NULL, "steps", "L; an ascending list gives a run for each, from one trajectory", AT(solver.iterations)},
-    {"solver", "cost", BD_KIND_CHOICE, "l1", 0, 0, "l1", "pixels", "cost between pixels: l1 is |dy| + |dx|", AT(solver.cost)},
-    {"solver", "window", BD_KIND_ODD, "7", 1, 65535, NULL, "pixels", "mass moves at most (window - 1)/2 pixels", AT(solver.window)},
-    {"solver", "kernel", BD_KIND_CHOICE, "auto", 0, 0, "auto|direct", "", "how the Gibbs kernel is applied", AT(solver.kernel)},
+    {"solver", "cost", BD_KIND_CHOICE, "l1", 0, 0, "l1|l2|sql2", "pixels", "cost between pixels: |dy| + |dx|, sqrt(dy^2 + dx^2), dy^2 + dx^2", AT(solver.cost)},
+    {"solver", "window", BD_KIND_WINDOW, "7", 1, 65535, NULL, "pixels", "mass moves at most (window - 1)/2 pixels; full: anywhere", AT(solver.window)},
+    {"solver", "kernel", BD_KIND_CHOICE, "auto", 0, 0, "auto|direct|fftw", "", "how the Gibbs kernel is applied where that is exact; elsewhere wide-range arithmetic takes over", AT(solver.kernel)},
+    {"solver", "method", BD_KIND_CHOICE, "fb", 0, 0, "fb|fista", "", "forward-backward steps of length tau, or accelerated ones that choose their own length", AT(solver.method)},
+    {"solver", "tolerance", BD_KIND_REAL, "0", 0, 2, NULL, "mass", "an image stops when its consensus residual falls below this; 0: never before L", AT(solver.tolerance)},
     {"solver", "regularizer", BD_KIND_CHOICE, "data", 0, 0, "data|norm|none", "", "J(p): theta/2 |x-p|^2, theta/2 |p|^2, or none", AT(solver.regularizer)},
     {"solver", "mass", BD_KIND_CHOICE, "channel", 0, 0, "channel|joint", "", "what is scaled to mass 1: each channel, or all channels of an image together", AT(solver.mass)},
     {"solver", "weights", BD_KIND_WEIGHTS, "", 0, 1e6, NULL, "", "weights beta of the marginals, scaled to sum 1; empty gives 1/N", AT(solver.weights)},
@@ -55,7 +59,7 @@ void bd_parameter_allowed(const bd_parameter_t *p, char *text, size_t size) {
   switch (p->kind) {
     case BD_KIND_REAL: snprintf(text, size, "a number from %g to %g", p->low, p->high); break;
     case BD_KIND_INTEGER: snprintf(text, size, "an integer from %.0f to %.0f", p->low, p->high); break;
-    case BD_KIND_ODD: snprintf(text, size, "an odd integer from %.0f to %.0f", p->low, p->high); break;
+    case BD_KIND_WINDOW: snprintf(text, size, "full, or an odd integer from %.0f to %.0f", p->low, p->high); break;
     case BD_KIND_CHOICE: snprintf(text, size, "%s", p->choices); break;
     case BD_KIND_TEXT: snprintf(text, size, "all, or names separated by commas"); break;
     case BD_KIND_PATH: snprintf(text, size, "a path of at most %d bytes", BD_TEXT_MAX - 1); break;
@@ -69,19 +73,9 @@ void bd_parameter_allowed(const bd_parameter_t *p, char *text, size_t size) {
 
 /* ---- values -------------------------------------------------------------------- */
 
-/* A decimal number and nothing else: no inf, nan or hexadecimal, which strtod takes. */
-static int parse_number(const char *text, const char **end, double *number) {
-  if (strspn(text, "+-.0123456789eE") == 0) return 0;
-  char *rest;
-  *number = strtod(text, &rest);
-  size_t length = (size_t)(rest - text);
-  *end = rest;
-  return length > 0 && strspn(text, "+-.0123456789eE") >= length && isfinite(*number);
-}
-
 static int parse_single(const bd_parameter_t *p, const char *text, double *number) {
   const char *end;
-  return parse_number(text, &end, number) && *end == 0 && *number >= p->low && *number <= p->high;
+  return number_parse(text, &end, number) && *end == 0 && *number >= p->low && *number <= p->high;
 }
 
 static int is_whole(double number) { return number == floor(number) && fabs(number) < 2147483648.0; }
@@ -92,7 +86,7 @@ static int parse_list(const bd_parameter_t *p, const char *text, double *numbers
   for (;;) {
     while (isspace((unsigned char)*text) || (count && *text == ',')) text++;
     if (*text == 0) return count;
-    if (count == most || !parse_number(text, &text, &numbers[count])) return -1;
+    if (count == most || !number_parse(text, &text, &numbers[count])) return -1;
     if (*text && *text != ',' && !isspace((unsigned char)*text)) return -1;
     if (numbers[count] < p->low || numbers[count] > p->high) return -1;
     count++;
@@ -135,9 +129,13 @@ static int parse_value(const bd_parameter_t *p, const char *text, void *field) {
       *(double *)field = number;
       return 1;
     case BD_KIND_INTEGER:
-    case BD_KIND_ODD:
+    case BD_KIND_WINDOW:
+      if (p->kind == BD_KIND_WINDOW && !strcmp(text, "full")) {
+        *(int *)field = BD_WINDOW_FULL;
+        return 1;
+      }
       if (!parse_single(p, text, &number) || !is_whole(number)) return 0;
-      if (p->kind == BD_KIND_ODD && fmod(number, 2) == 0) return 0;
+      if (p->kind == BD_KIND_WINDOW && fmod(number, 2) == 0) return 0;
       *(int *)field = (int)number;
       return 1;
     case BD_KIND_CHOICE:

@@ -134,7 +134,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
   if (rank == 0) {
     progress_end(&progress);
     if (status == BD_OK || status == BD_SOME_FAILED) {
-      print_victim_note(&summary, parameters->victim_file);
+      if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
       if (!a->quiet && a->dry_run) print_plan(job, &summary);
       if (!a->quiet && !a->dry_run) {
         print_result(parameters->output_file);

@@ -15,7 +15,7 @@ bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z) {
 
 static int is_right(int32_t predicted, int64_t label) { return predicted >= 0 && predicted == label; }
 
-void bd_tally_add(bd_tally_t *tally, size_t count, const bd_per_image_t *records) {
+void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_image_t *records) {
   for (size_t i = 0; i < count; i++) {
     const bd_per_image_t *r = &records[i];
     tally->images++;
@@ -30,10 +30,15 @@ void bd_tally_add(bd_tally_t *tally, size_t count, const bd_per_image_t *records
     int before = is_right(predicted[0], r->label), after = is_right(predicted[4], r->label);
     tally->recovered += !before && after;
     tally->broken += before && !after;
-    const double figures[7] = {r->iterations,       r->residual,    r->mass_defect,
-                               r->l2_to_attacked,   r->linf_to_attacked,
-                               r->l2_to_clean,      r->linf_to_clean};
-    for (int j = 0; j < 7; j++) {
+    tally->converged += r->convergence == BD_CONVERGED;
+    tally->infeasible_window += r->convergence == BD_INFEASIBLE_WINDOW;
+    tally->objective_rises += r->convergence == BD_OBJECTIVE_RISES;
+    tally->fallbacks += r->fallback;
+    tally->unstable += tau > r->safe_tau;
+    if (tally->safe_tau == 0 || r->safe_tau < tally->safe_tau) tally->safe_tau = r->safe_tau;
+    const double figures[8] = {r->iterations,       r->residual,    r->mass_defect,   r->l2_to_attacked,
+                               r->linf_to_attacked, r->l2_to_clean, r->linf_to_clean, r->objective};
+    for (int j = 0; j < 8; j++) {
       if (isnan(figures[j])) continue;
       tally->max[j] = tally->counted[j] ? fmax(tally->max[j], figures[j]) : figures[j];
       tally->sum[j] += figures[j];
@@ -53,10 +58,15 @@ void bd_tally_finish(const bd_tally_t *tally, int has_victim, bd_statistics_t *r
   for (int j = 0; j < 5; j++)
     *accuracies[j] = has_victim ? bd_wilson(tally->right[j], tally->images, 1.959963984540054)
                                        : (bd_accuracy_t){NAN, NAN, NAN};
-  bd_spread_t *spreads[7] = {&row->iterations,     &row->residual,         &row->mass_defect,
-                             &row->l2_to_attacked, &row->linf_to_attacked, &row->l2_to_clean,
-                             &row->linf_to_clean};
-  for (int j = 0; j < 7; j++)
+  row->converged = tally->converged;
+  row->infeasible_window = tally->infeasible_window;
+  row->objective_rises = tally->objective_rises;
+  row->fallbacks = tally->fallbacks;
+  row->unstable = tally->unstable;
+  row->safe_tau = tally->safe_tau > 0 ? tally->safe_tau : NAN;
+  bd_spread_t *spreads[8] = {&row->iterations,       &row->residual,    &row->mass_defect,   &row->l2_to_attacked,
+                             &row->linf_to_attacked, &row->l2_to_clean, &row->linf_to_clean, &row->objective};
+  for (int j = 0; j < 8; j++)
     *spreads[j] = tally->counted[j]
                       ? (bd_spread_t){tally->sum[j] / (double)tally->counted[j], tally->max[j]}
                       : (bd_spread_t){NAN, NAN};
@@ -67,7 +77,7 @@ void bd_distance(size_t n, const float *stored, const double *other, double *l2,
   for (size_t i = 0; i < n; i++) {
     double d = fabs(stored[i] - other[i]);
     sum += d * d;
-    if (d > max) max = d;
+    if (!(d <= max) && !isnan(max)) max = d; /* a NaN stays */
   }
   *l2 = sqrt(sum);
   *linf = max;

@@ -157,7 +157,11 @@ hid_t h5_per_image_type(int packed) {
                             FIELD(predicted_rounded, H5T_NATIVE_INT32),
                             FIELD(predicted_blurred, H5T_NATIVE_INT32),
                             FIELD(predicted_mean, H5T_NATIVE_INT32),
-                            FIELD(predicted_purified, H5T_NATIVE_INT32)};
+                            FIELD(predicted_purified, H5T_NATIVE_INT32),
+                            FIELD(convergence, H5T_NATIVE_INT8),
+                            FIELD(fallback, H5T_NATIVE_INT8),
+                            FIELD(objective, H5T_NATIVE_DOUBLE),
+                            FIELD(safe_tau, H5T_NATIVE_DOUBLE)};
 #undef FIELD
   return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields, packed);
 }
@@ -186,7 +190,14 @@ hid_t h5_statistics_type(int packed) {
                             SPREAD(l2_to_attacked),
                             SPREAD(linf_to_attacked),
                             SPREAD(l2_to_clean),
-                            SPREAD(linf_to_clean)};
+                            SPREAD(linf_to_clean),
+                            SPREAD(objective),
+                            FIELD(converged, H5T_NATIVE_INT64),
+                            FIELD(infeasible_window, H5T_NATIVE_INT64),
+                            FIELD(objective_rises, H5T_NATIVE_INT64),
+                            FIELD(fallbacks, H5T_NATIVE_INT64),
+                            FIELD(unstable, H5T_NATIVE_INT64),
+                            FIELD(safe_tau, H5T_NATIVE_DOUBLE)};
 #undef FIELD
 #undef PART
 #undef ACCURACY

@@ -101,6 +101,21 @@ static const char *type_name(hid_t type) {
   return NULL;
 }
 
+/* Name of a filter of the dataset this reader does not have, or NULL. */
+static const char *unknown_filter(hid_t dataset, char name[64]) {
+  hid_t plan = H5Dget_create_plist(dataset);
+  int found = 0;
+  for (int i = 0; i < H5Pget_nfilters(plan) && !found; i++) {
+    unsigned flags, config;
+    size_t values = 0;
+    H5Z_filter_t filter = H5Pget_filter2(plan, (unsigned)i, &flags, &values, NULL, 64, name, &config);
+    found = filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
+    if (found && !*name) snprintf(name, 64, "filter %d", (int)filter);
+  }
+  h5_close(plan);
+  return found ? name : NULL;
+}
+
 /* A chunk is kept whole between two reads, so that no block inflates it again. */
 static hid_t open_dataset(hid_t file, const char *path) {
   hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
@@ -146,6 +161,10 @@ static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_
   if ((int64_t)size[0] != info->count)
     return bd_fail(error, BD_BAD_INPUT, "%s: %s has %" PRIu64 " images, /labels has %" PRId64, images->path,
                    path, (uint64_t)size[0], info->count);
+  char filter[64] = "";
+  if (unknown_filter(*dataset, filter))
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s is compressed by \"%s\"; deflate, shuffle and fletcher32 can be read", images->path,
+                   path, filter);
   snprintf(attack->type, sizeof attack->type, "%s", name);
   if (info->channels == 0) {
     info->channels = (int)size[1];

@@ -52,18 +52,24 @@ static hid_t create_dataset(hid_t location, const char *name, hid_t type, int ra
   return dataset;
 }
 
+/* "0 ok, 1 pending, ..." */
+static int put_names(hid_t dataset, const char *attribute, const char *name_of(int code)) {
+  char names[512] = "";
+  for (int code = 0; name_of(code); code++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
+  return h5_put_text(dataset, attribute, names);
+}
+
 static int create_records(hid_t group, int64_t count) {
   const bd_per_image_t pending = {.label = -1, .status = BD_IMAGE_PENDING, .residual = NAN, .mass_defect = NAN,
                                   .l2_to_attacked = NAN, .linf_to_attacked = NAN, .l2_to_clean = NAN,
                                   .linf_to_clean = NAN, .predicted_attacked = -1, .predicted_rounded = -1,
-                                  .predicted_blurred = -1, .predicted_mean = -1, .predicted_purified = -1};
+                                  .predicted_blurred = -1, .predicted_mean = -1, .predicted_purified = -1,
+                                  .objective = NAN, .safe_tau = NAN};
   hid_t file_type = h5_per_image_type(1), memory_type = h5_per_image_type(0);
   hid_t dataset = create_dataset(group, "per_image", file_type, 1, (hsize_t[]){(hsize_t)count}, memory_type, &pending);
-  char names[512] = "";
-  for (int code = 0; code < BD_IMAGE_STATUSES; code++)
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code,
-             bd_image_status_name(code));
-  int done = dataset >= 0 && h5_put_text(dataset, "status_names", names);
+  int done = dataset >= 0 && put_names(dataset, "status_names", bd_image_status_name) &&
+             put_names(dataset, "convergence_names", bd_convergence_name);
   h5_close(dataset);
   h5_close(memory_type);
   h5_close(file_type);
@@ -239,7 +245,7 @@ bd_status_t bd_result_write(bd_result_t *result, int run, int attack, int64_t fi
 }
 
 /* The row of one run and attack, from its records, a portion at a time. */
-static int summarise(bd_result_t *result, int g, int has_victim, bd_statistics_t *row) {
+static int summarise(bd_result_t *result, int g, double tau, int has_victim, bd_statistics_t *row) {
   enum { PORTION = 4096 };
   bd_per_image_t *records = malloc(PORTION * sizeof *records);
   bd_tally_t tally = {0};
@@ -248,7 +254,7 @@ static int summarise(bd_result_t *result, int g, int has_victim, bd_statistics_t
     hsize_t start = (hsize_t)first, size = PORTION;
     if (first + PORTION > result->count) size = (hsize_t)(result->count - first);
     done = transfer(result->records[g], result->record_type, 1, &start, &size, NULL, records);
-    if (done) bd_tally_add(&tally, size, records);
+    if (done) bd_tally_add(&tally, tau, size, records);
   }
   free(records);
   const bd_attack_t *attack = &result->attacks[g % result->attack_count];
@@ -260,19 +266,39 @@ static int summarise(bd_result_t *result, int g, int has_victim, bd_statistics_t
   return done;
 }
 
+/* The rows of one run, and its count of fallbacks as an attribute. */
+static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statistics, hid_t type, int64_t *failed) {
+  char path[32], method[16] = "";
+  double tau = 0;
+  int64_t fallbacks = 0;
+  snprintf(path, sizeof path, "/runs/%03d", run);
+  hid_t group = H5Gopen2(result->file, path, H5P_DEFAULT);
+  /* Only forward-backward steps have the length tau. */
+  int done = group >= 0 && h5_get_text(group, "solver.method", method, sizeof method) && h5_get_real(group, "solver.tau", &tau);
+  if (strcmp(method, "fb")) tau = 0;
+  for (int a = 0; done && a < result->attack_count; a++) {
+    int g = run * result->attack_count + a;
+    const hsize_t start = (hsize_t)g, one = 1;
+    bd_statistics_t row = {0};
+    done = summarise(result, g, tau, has_victim, &row) && transfer(statistics, type, 1, &start, &one, &row, NULL);
+    fallbacks += row.fallbacks;
+    *failed += row.failed;
+  }
+  done = done && h5_put_integer(group, "fallbacks", fallbacks);
+  h5_close(group);
+  return done;
+}
+
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
                              const bd_attribute_t *attributes, int64_t *failed_images, bd_error_t *error) {
-  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
-  int done = dataset >= 0;
-  if (failed_images) *failed_images = 0;
-  for (int g = 0; done && g < result->run_count * result->attack_count; g++) {
-    bd_statistics_t row = {0};
-    const hsize_t start = (hsize_t)g, one = 1;
-    done = summarise(result, g, has_victim, &row) && transfer(dataset, type, 1, &start, &one, &row, NULL);
-    if (failed_images) *failed_images += row.failed;
-  }
+  hid_t statistics = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
+  int64_t failed = 0;
+  int done = statistics >= 0;
+  for (int run = 0; done && run < result->run_count; run++)
+    done = finish_run(result, run, has_victim, statistics, type, &failed);
   h5_close(type);
-  h5_close(dataset);
+  h5_close(statistics);
+  if (failed_images) *failed_images = failed;
   for (int i = 0; done && i < attribute_count; i++) done = put_attribute(result->file, &attributes[i]);
   done = done && H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && h5_put_integer(result->file, "complete", 1) &&
          H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0;

@@ -1,7 +1,18 @@
-/* The Gibbs kernel K = exp(-C/gamma) applied to a block of 8 images.
+/* The Gibbs kernel K = exp(-C/gamma), applied to a block of 8 images.
 
-   One object holds one kernel for one image size and the scratch plane it works in.
-   K acts between pixels of the image only: no mass enters or leaves. */
+   K acts between pixels of the image only, so no mass enters or leaves.  There are four
+   ways to apply it; each object below is one of them, for one image size:
+
+     direct     odd windows: two passes of taps for the costs that separate (l1, sql2), taps
+                with symmetry for l2; the full window for sql2 and l2 too
+     recursion  l1 on the full window: two passes of a first-order recursion, O(1) a pixel
+     fourier    any cost and window, by FFT (FFTW)
+     wide       any cost and window on numbers that carry their own exponent (wide.h)
+
+   Domain.  direct and recursion only add and multiply positive numbers: every output is
+   right to a few ulp as long as neither input nor output leaves the exponents of float64,
+   which the caller guards by the range of the input.  fourier is wrong by about
+   `noise` times its largest output, everywhere: the caller guards the quotient. */
 #ifndef BD_GIBBS_H
 #define BD_GIBBS_H
 
@@ -9,20 +20,28 @@
 
 #include <barydef/solver.h>
 
-typedef struct bd_gibbs {
-  int height, width;
-  int radius;          /* (window - 1) / 2 */
-  double *tap;         /* [radius + 1], exp(-d/gamma) */
-  bd_lanes_t *scratch; /* one plane */
-} bd_gibbs_t;
+typedef struct bd_gibbs bd_gibbs_t;
+struct bd_gibbs {
+  double noise; /* absolute error of an output, relative to the largest output of its lane */
+  /* out = K in, planes that do not overlap; inputs positive or zero.  reach[0][l]: in lane l
+     offsets longer than this (in units of the cost) do not matter and may be left out. */
+  void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
+  void (*destroy)(bd_gibbs_t *gibbs);
+};
 
-/* Errors: BD_FAILED without memory.  Freed by gibbs_free, also after an error. */
-bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width,
-                         bd_gibbs_t *gibbs, bd_error_t *error);
-void gibbs_free(bd_gibbs_t *gibbs);
+/* The kernel of these options by the way named.  Errors: BD_FAILED without memory,
+   BD_BAD_INPUT where the way does not exist for the cost and window.  The caller calls
+   (*gibbs)->destroy(*gibbs). */
+bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
 
-/* out = K in; planes that do not overlap.  Every value in `in` is positive or zero, so
-   every sum is free of cancellation and right to a few ulp. */
-void gibbs_apply(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out);
+/* The way `options->kernel` asks for; for auto, the fastest on this size that is exact over
+   the whole trajectory (README, "Which kernel when"). */
+bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
+
+/* Cost of the offset (dy, dx); half-width of the window in a direction of `size` pixels. */
+double gibbs_cost(bd_cost_t cost, int dy, int dx);
+int gibbs_radius(int window, int size);
 
 #endif

@@ -1,5 +1,7 @@
 #include "stencil.h"
 
+#include "../number.h"
+
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,10 +25,9 @@ static int next_word(const char **text, char word[32]) {
 }
 
 static int next_number(const char **text, double *number) {
-  char word[32], *end;
-  if (!next_word(text, word)) return 0;
-  *number = strtod(word, &end);
-  return *end == 0 && isfinite(*number) && fabs(*number) <= 1e6;
+  const char *end;
+  char word[32];
+  return next_word(text, word) && number_parse(word, &end, number) && *end == 0 && fabs(*number) <= 1e6;
 }
 
 static int parse_motion(const char **text, bd_motion_t *motion) {

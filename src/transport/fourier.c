@@ -1,0 +1,113 @@
+#include "gibbs.h"
+
+#include <fftw3.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* K in as a circular convolution on an array padded by the reach of the window, 8 images
+   interleaved in one plan.  Planning is FFTW_ESTIMATE: a measured plan would change from
+   run to run, and the bits of the result with it.  FFTW's planner is not thread-safe: only
+   one thread at a time may create or destroy such a kernel; applying is safe. */
+typedef struct fourier {
+  bd_gibbs_t base;
+  int height, width, rows, columns, half; /* padded; half = columns/2 + 1 */
+  double *spectrum;                       /* [rows][half], real as K is symmetric; scaled by 1/(rows columns) */
+  double *padded;                         /* [rows][columns][8], zero outside the image */
+  double *back;                           /* the same, transformed back */
+  fftw_complex *transformed;              /* [rows][half][8] */
+  fftw_plan forward, backward;
+} fourier_t;
+
+static void destroy(bd_gibbs_t *base) {
+  fourier_t *g = (fourier_t *)base;
+  fftw_destroy_plan(g->forward);
+  fftw_destroy_plan(g->backward);
+  fftw_free(g->spectrum);
+  free(g->padded);
+  free(g->back);
+  free(g->transformed);
+  free(g);
+}
+
+/* A size FFTW is fast at without measuring: a power of two where it is not much longer, else
+   the next 2^a 3^b 5^c 7^d. */
+static int good_size(int size) {
+  int power = 1;
+  while (power < size) power *= 2;
+  if (power <= size + size / 6) return power;
+  for (;; size++) {
+    int rest = size;
+    for (int prime = 2; prime <= 7; prime++)
+      while (rest % prime == 0) rest /= prime;
+    if (rest == 1) return size;
+  }
+}
+
+BD_CLONES static void multiply(size_t n, const double *spectrum, bd_lanes_t *transformed) {
+  for (size_t i = 0; i < n; i++) {
+    transformed[2 * i] *= spectrum[i]; /* 8 complex numbers are two vectors */
+    transformed[2 * i + 1] *= spectrum[i];
+  }
+}
+
+static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+  fourier_t *g = (fourier_t *)base;
+  const size_t row = (size_t)g->width * sizeof *in, padded_row = (size_t)g->columns * BD_LANES;
+  (void)reach;
+  for (int y = 0; y < g->height; y++) memcpy(g->padded + (size_t)y * padded_row, in + (size_t)y * (size_t)g->width, row);
+  fftw_execute(g->forward);
+  multiply((size_t)g->rows * (size_t)g->half, g->spectrum, (bd_lanes_t *)(void *)g->transformed);
+  fftw_execute(g->backward);
+  for (int y = 0; y < g->height; y++) memcpy(out + (size_t)y * (size_t)g->width, g->back + (size_t)y * padded_row, row);
+}
+
+/* The spectrum of K: the kernel laid out around the origin, transformed once. */
+static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
+  int radius_y = gibbs_radius(o->window, g->height), radius_x = gibbs_radius(o->window, g->width);
+  size_t size = (size_t)g->rows * (size_t)g->columns, half = (size_t)g->rows * (size_t)g->half;
+  double *kernel = fftw_alloc_real(size);
+  fftw_complex *transformed = fftw_alloc_complex(half);
+  fftw_plan plan = kernel && transformed ? fftw_plan_dft_r2c_2d(g->rows, g->columns, kernel, transformed, FFTW_ESTIMATE) : NULL;
+  if (plan) {
+    memset(kernel, 0, size * sizeof *kernel);
+    for (int dy = -radius_y; dy <= radius_y; dy++)
+      for (int dx = -radius_x; dx <= radius_x; dx++)
+        kernel[(dy + g->rows) % g->rows * g->columns + (dx + g->columns) % g->columns] =
+            exp(-gibbs_cost(o->cost, dy, dx) / o->gamma);
+    fftw_execute(plan);
+    for (size_t i = 0; i < half; i++) g->spectrum[i] = transformed[i][0] / (double)size;
+  }
+  fftw_destroy_plan(plan);
+  fftw_free(kernel);
+  fftw_free(transformed);
+  return plan != NULL;
+}
+
+bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
+  fourier_t *g = calloc(1, sizeof *g);
+  *gibbs = (bd_gibbs_t *)g;
+  if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
+  *g = (fourier_t){.base = {8 * 2.2e-16, apply, destroy}, .height = height, .width = width};
+  g->rows = good_size(height + gibbs_radius(o->window, height));
+  g->columns = good_size(width + gibbs_radius(o->window, width));
+  g->half = g->columns / 2 + 1;
+  size_t size = (size_t)g->rows * (size_t)g->columns * BD_LANES, half = (size_t)g->rows * (size_t)g->half;
+  const int n[2] = {g->rows, g->columns};
+  g->spectrum = fftw_alloc_real(half);
+  /* Aligned for whole vectors, which FFTW's own allocator does not promise. */
+  g->padded = aligned_alloc(64, size * sizeof *g->padded);
+  g->back = aligned_alloc(64, size * sizeof *g->back);
+  g->transformed = aligned_alloc(64, half * BD_LANES * sizeof *g->transformed);
+  if (g->spectrum && g->padded && g->back && g->transformed) {
+    g->forward = fftw_plan_many_dft_r2c(2, n, BD_LANES, g->padded, NULL, BD_LANES, 1, g->transformed, NULL, BD_LANES, 1,
+                                        FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+    g->backward = fftw_plan_many_dft_c2r(2, n, BD_LANES, g->transformed, NULL, BD_LANES, 1, g->back, NULL, BD_LANES, 1,
+                                         FFTW_ESTIMATE);
+    memset(g->padded, 0, size * sizeof *g->padded);
+  }
+  if (g->forward && g->backward && make_spectrum(g, o)) return BD_OK;
+  destroy(&g->base);
+  *gibbs = NULL;
+  return bd_fail(error, BD_FAILED, "no memory for FFTs of %d x %d pixels", g->rows, g->columns);
+}

@@ -1,0 +1,157 @@
+#include "state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- images to lanes and back -------------------------------------------------- */
+
+static bd_image_status_t check_pixels(size_t n, const double *pixels) {
+  double max = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (!isfinite(pixels[i])) return BD_IMAGE_NOT_FINITE;
+    if (pixels[i] < 0) return BD_IMAGE_NEGATIVE;
+    if (pixels[i] > max) max = pixels[i];
+  }
+  return max > 1 + 1e-6 ? BD_IMAGE_ABOVE_ONE : max == 0 ? BD_IMAGE_EMPTY : BD_IMAGE_OK;
+}
+
+/* The channels of one image as problems in s->image, with the masses they are scaled by. */
+static bd_image_status_t prepare_image(bd_solver_t *s, const double *image, size_t index) {
+  bd_image_status_t status = check_pixels((size_t)s->channels * s->pixels, image);
+  if (status != BD_IMAGE_OK) return status;
+  problem_t joint = {0};
+  for (int c = 0; c < s->channels; c++) {
+    problem_t *problem = &s->image[c];
+    *problem = (problem_t){.pixels = image + (size_t)c * s->pixels,
+                           .image = index,
+                           .offset = (index * (size_t)s->channels + (size_t)c) * s->pixels};
+    for (size_t i = 0; i < s->pixels; i++) problem->mass += problem->pixels[i];
+    joint.mass += problem->mass;
+    for (int k = 0; k < s->marginals; k++) {
+      const double *column = s->column_mass + (size_t)k * s->pixels;
+      for (size_t i = 0; i < s->pixels; i++)
+        problem->marginal_mass[k] += column[i] * problem->pixels[i];
+      joint.marginal_mass[k] += problem->marginal_mass[k];
+    }
+  }
+  for (int c = 0; c < s->channels; c++) {
+    problem_t *problem = &s->image[c];
+    if (s->options.mass == BD_MASS_JOINT) {
+      problem->mass = joint.mass;
+      memcpy(problem->marginal_mass, joint.marginal_mass, sizeof joint.marginal_mass);
+    }
+    for (int k = 0; k < s->marginals; k++)
+      if (problem->mass > 0 && !(problem->marginal_mass[k] > 0)) return BD_IMAGE_LOST_MARGINAL;
+  }
+  return BD_IMAGE_OK;
+}
+
+BD_CLONES static void scale_plane(size_t pixels, bd_lanes_t *plane, const bd_lanes_t *factor,
+                                  bd_lanes_t *mass) {
+  const bd_lanes_t scale = *factor;
+  bd_lanes_t sum = lanes_all(0);
+  for (size_t i = 0; i < pixels; i++) {
+    plane[i] *= scale;
+    sum += plane[i];
+  }
+  *mass = sum;
+}
+
+/* E(q_k) = -sum q log q. */
+BD_CLONES static void entropy(bd_solver_t *s, int k) {
+  bd_lanes_t sum = lanes_all(0);
+  for (size_t i = 0; i < s->pixels; i++) sum -= s->q[k][i] * lanes_log(s->q[k][i]);
+  s->q_entropy[k] = sum;
+}
+
+static void clear(const bd_solver_t *s, potentials_t *at) {
+  for (int k = 0; k < s->marginals; k++) {
+    memset(at->u[k], 0, s->pixels * sizeof *at->u[k]);
+    at->max[k] = at->min[k] = lanes_all(0);
+  }
+  memset(at->v, 0, s->pixels * sizeof *at->v);
+}
+
+/* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
+static void load(bd_solver_t *s) {
+  bd_lanes_t mass, inverse = lanes_all(0);
+  memset(s->x, 0, s->pixels * sizeof *s->x);
+  for (int l = 0; l < s->queued; l++)
+    for (size_t i = 0; i < s->pixels; i++) s->x[i][l] = s->queue[l].pixels[i];
+  for (int k = 0; k < s->marginals; k++) {
+    stencil_apply(&s->stencils[k], BD_LANES, (double *)s->x, (double *)s->q[k]);
+    for (int l = 0; l < s->queued; l++)
+      inverse[l] = s->queue[l].mass > 0 ? 1 / s->queue[l].marginal_mass[k] : 0;
+    scale_plane(s->pixels, s->q[k], &inverse, &s->q_mass[k]);
+    entropy(s, k);
+  }
+  for (int l = 0; l < s->queued; l++)
+    inverse[l] = s->queue[l].mass > 0 ? 1 / s->queue[l].mass : 0;
+  scale_plane(s->pixels, s->x, &inverse, &mass);
+  clear(s, &s->at);
+  if (s->options.method == BD_METHOD_FISTA) clear(s, &s->z);
+  s->mass_defect = s->p_max = lanes_all(0);
+  s->fallback = s->done = (bd_mask_t)lanes_all(0);
+  s->snapshot = 0;
+}
+
+/* Lane l of a plane back to pixels: on the mass of the image and clipped. */
+void store_lane(const bd_solver_t *s, const bd_lanes_t *plane, int l, double *out) {
+  for (size_t i = 0; i < s->pixels; i++)
+    out[i] = fmin(fmax(plane[i][l] * s->queue[l].mass, 0), 1);
+}
+
+/* ---- a whole set --------------------------------------------------------------- */
+
+/* Solve the queued problems, all lanes in step, and empty the queue. */
+static void solve_queue(bd_solver_t *s, bd_poll_t *poll, void *context) {
+  const output_t *out = s->out;
+  if (s->queued == 0) return;
+  load(s);
+  if (out->mean) {
+    for (int k = 0; k < s->marginals; k++)
+      memcpy(s->p[k], s->q[k], s->pixels * sizeof *s->p[k]);
+    bd_lanes_t ignored;
+    consensus(s, &ignored);
+    for (int l = 0; l < s->queued; l++) store_lane(s, s->a, l, out->mean + s->queue[l].offset);
+  }
+  if (s->options.method == BD_METHOD_FISTA) fista(s, poll, context);
+  else forward_backward(s, poll, context);
+  s->queued = 0;
+}
+
+/* A failed image is NaN, never a copy of its input. */
+static void blank_failures(const bd_solver_t *s, const output_t *out) {
+  for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
+    for (size_t i = 0; i < out->count; i++) {
+      bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
+      if (report->status == BD_IMAGE_OK) continue;
+      report->residual = report->mass_defect = report->objective = report->safe_tau = NAN;
+      report->convergence = BD_NOT_ITERATED;
+      double *image = out->purified + ((size_t)snapshot * out->count + i) * out->image_size;
+      for (size_t j = 0; j < out->image_size; j++) image[j] = NAN;
+    }
+}
+
+void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean,
+                   bd_image_report_t *reports, bd_poll_t *poll, void *context) {
+  const output_t out = {(size_t)count, (size_t)s->channels * s->pixels, purified, mean, reports};
+  s->out = &out;
+  for (size_t i = 0; i < out.count; i++) {
+    bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);
+    for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
+      reports[(size_t)snapshot * out.count + i] =
+          (bd_image_report_t){.status = status, .safe_tau = INFINITY};
+    if (status != BD_IMAGE_OK) {
+      for (size_t j = 0; mean && j < out.image_size; j++) mean[i * out.image_size + j] = NAN;
+      continue;
+    }
+    for (int c = 0; c < s->channels; c++) {
+      s->queue[s->queued++] = s->image[c];
+      if (s->queued == BD_LANES) solve_queue(s, poll, context);
+    }
+  }
+  solve_queue(s, poll, context);
+  blank_failures(s, &out);
+  s->out = NULL;
+}

@@ -1,0 +1,95 @@
+/* The inside of a solver: eight problems in step (a problem is one channel of one image).
+
+   solver.c creates it, purify.c brings images in and out, gradient.c evaluates the dual,
+   forward_backward.c and fista.c move the potentials, trajectory.c decides what is
+   recorded and when a problem stops. */
+#ifndef BD_STATE_H
+#define BD_STATE_H
+
+#include "gibbs.h"
+#include "stencil.h"
+#include "wide.h"
+
+/* A point of the dual, u_1 .. u_{N-1} and v; u[N-1] is the eliminated one. */
+typedef struct potentials {
+  bd_lanes_t *u[BD_MARGINALS_MAX], *v;
+  bd_lanes_t max[BD_MARGINALS_MAX], min[BD_MARGINALS_MAX]; /* of each u */
+} potentials_t;
+
+typedef struct problem {
+  const double *pixels;
+  size_t image, offset; /* index of the image; of the channel's first pixel */
+  double mass;          /* what x is divided by; 0 only for a channel of zeros */
+  double marginal_mass[BD_MARGINALS_MAX]; /* what each A_k x is divided by */
+} problem_t;
+
+/* Figures of the trajectory at an iteration. */
+typedef struct record {
+  bd_lanes_t residual, objective, range;
+} record_t;
+
+/* The results of one call of bd_solver_run, laid out as its header says. */
+typedef struct output {
+  size_t count, image_size;
+  double *purified, *mean;
+  bd_image_report_t *reports;
+} output_t;
+
+struct bd_solver {
+  bd_solver_options_t options;
+  int channels, height, width, marginals;
+  size_t pixels;
+  double beta[BD_MARGINALS_MAX];
+  bd_stencil_t stencils[BD_MARGINALS_MAX];
+  double *column_mass; /* [marginals][pixels]: mass of A_k e_j */
+  bd_gibbs_t *gibbs;
+  bd_wide_t wide;
+  double longest_cost; /* of an offset in the window */
+
+  problem_t *image; /* [channels], the image being prepared */
+  problem_t queue[BD_LANES];
+  int queued;
+  const output_t *out;
+
+  /* Planes of the queued problems. */
+  bd_lanes_t *planes, *x, *a, *b;
+  bd_lanes_t *q[BD_MARGINALS_MAX], *p[BD_MARGINALS_MAX];
+  bd_lanes_t q_mass[BD_MARGINALS_MAX], q_entropy[BD_MARGINALS_MAX];
+  potentials_t at;         /* where p is evaluated */
+  potentials_t z, z_next;  /* fista only */
+  bd_lanes_t p_max, mass_defect;
+  bd_mask_t fallback;      /* lanes that have used the wide path */
+  bd_mask_t done;          /* lanes whose result is stored */
+  record_t now, history[24]; /* history[j]: at iteration 2^j */
+  bd_lanes_t start_objective;
+  int snapshot;            /* the next one */
+};
+
+/* Evaluate at a point: the eliminated potential, H* and its gradient for every marginal.
+   gradient: fill s->p, mass defect and p_max.  objective (may be NULL): F + J*(v). */
+void evaluate(bd_solver_t *s, potentials_t *at, int gradient, bd_lanes_t *objective);
+
+/* J*(v) per lane. */
+void conjugate(const bd_solver_t *s, const bd_lanes_t *v, bd_lanes_t *value);
+
+/* Track max and min of a plane of potentials. */
+void extent(const bd_solver_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min);
+
+/* Look at the point whose p has been evaluated, `iteration` steps from the start: record,
+   store snapshots and converged problems.  1 when nothing is left to do. */
+int trajectory_look(bd_solver_t *s, int iteration, const bd_lanes_t *objective);
+
+/* Is the objective wanted at this iteration? */
+int trajectory_wants_objective(const bd_solver_t *s, int iteration);
+
+/* a = mean_k p_k, and max_k |p_k - a|_1. */
+void consensus(bd_solver_t *s, bd_lanes_t *residual);
+
+/* Solve what is loaded from potentials of zero; they call trajectory_look. */
+void forward_backward(bd_solver_t *s, bd_poll_t *poll, void *context);
+void fista(bd_solver_t *s, bd_poll_t *poll, void *context);
+
+/* Lane l of a plane into image pixels: on the mass of the image and clipped. */
+void store_lane(const bd_solver_t *s, const bd_lanes_t *plane, int l, double *out);
+
+#endif

@@ -1,0 +1,114 @@
+"""libbarydef through ctypes: the public C API as numpy functions."""
+
+import ctypes as c
+import os
+
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIBRARY = os.environ.get("BARYDEF_LIBRARY", os.path.join(HERE, "../../build/libbarydef.so"))
+lib = c.CDLL(LIBRARY)
+
+MARGINALS_MAX, SNAPSHOTS_MAX = 64, 64
+COSTS, KERNELS, METHODS = ["l1", "l2", "sql2"], ["auto", "direct", "fftw"], ["fb", "fista"]
+REGULARIZERS, MASSES = ["data", "norm", "none"], ["channel", "joint"]
+INTERPOLATIONS = ["bilinear", "nearest"]
+
+
+class Error(c.Structure):
+    _fields_ = [("status", c.c_int), ("message", c.c_char * 1024)]
+
+
+class Motion(c.Structure):
+    _fields_ = [("kind", c.c_int), ("degrees", c.c_double), ("dx", c.c_double), ("dy", c.c_double)]
+
+
+class MarginalSet(c.Structure):
+    _fields_ = [("count", c.c_int), ("motions", Motion * MARGINALS_MAX)]
+
+
+class Iterations(c.Structure):
+    _fields_ = [("count", c.c_int), ("values", c.c_int * SNAPSHOTS_MAX)]
+
+
+class Weights(c.Structure):
+    _fields_ = [("count", c.c_int), ("values", c.c_double * MARGINALS_MAX)]
+
+
+class Options(c.Structure):
+    _fields_ = [("gamma", c.c_double), ("theta", c.c_double), ("tau", c.c_double),
+                ("iterations", Iterations), ("cost", c.c_int), ("kernel", c.c_int),
+                ("method", c.c_int), ("tolerance", c.c_double), ("window", c.c_int),
+                ("regularizer", c.c_int), ("mass", c.c_int), ("interpolation", c.c_int),
+                ("marginals", MarginalSet), ("weights", Weights)]
+
+
+class Report(c.Structure):
+    _fields_ = [("status", c.c_int), ("convergence", c.c_int), ("iterations", c.c_int), ("fallback", c.c_int),
+                ("residual", c.c_double), ("mass_defect", c.c_double), ("objective", c.c_double),
+                ("safe_tau", c.c_double)]
+
+
+lib.bd_solver_run.restype = None
+lib.bd_image_status_name.restype = lib.bd_convergence_name.restype = c.c_char_p
+
+
+class LibraryError(Exception):
+    pass
+
+
+def call(function, *arguments):
+    error = Error()
+    if function(*arguments, c.byref(error)) != 0:
+        raise LibraryError(error.message.decode())
+
+
+def pointer(array):
+    return array.ctypes.data_as(c.c_void_p)
+
+
+def marginal_set(text):
+    chosen = MarginalSet()
+    call(lib.bd_marginal_set_parse, text.encode(), c.byref(chosen))
+    return chosen
+
+
+def marginals(image, text, interpolation="bilinear"):
+    image = np.ascontiguousarray(image, dtype=np.float64)
+    chosen = marginal_set(text)
+    out = np.empty((chosen.count,) + image.shape)
+    for k in range(chosen.count):
+        call(lib.bd_marginal_apply, c.byref(chosen.motions[k]), INTERPOLATIONS.index(interpolation),
+             *image.shape, pointer(image), pointer(out[k]))
+    return out
+
+
+def blur(image, sigma):
+    image = np.ascontiguousarray(image, dtype=np.float64)
+    out = np.empty_like(image)
+    call(lib.bd_blur, *image.shape, c.c_double(sigma), pointer(image), pointer(out))
+    return out
+
+
+def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(200,), cost="l1", kernel="auto",
+          window=7, regularizer="data", mass="channel", interpolation="bilinear", weights=(),
+          method="fb", tolerance=0.0):
+    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n]."""
+    images = np.ascontiguousarray(images, dtype=np.float64)
+    n, channels, height, width = images.shape
+    options = Options(gamma=gamma, theta=theta, tau=tau, cost=COSTS.index(cost), kernel=KERNELS.index(kernel),
+                      method=METHODS.index(method), tolerance=tolerance, window=0 if window == "full" else window,
+                      regularizer=REGULARIZERS.index(regularizer), mass=MASSES.index(mass),
+                      interpolation=INTERPOLATIONS.index(interpolation), marginals=marginal_set(marginals))
+    options.iterations.count = len(iterations)
+    options.iterations.values[:len(iterations)] = list(iterations)
+    options.weights.count = len(weights)
+    options.weights.values[:len(weights)] = list(weights)
+    solver = c.c_void_p()
+    call(lib.bd_solver_create, c.byref(options), channels, height, width, c.byref(solver))
+    purified = np.empty((len(iterations),) + images.shape)
+    mean = np.empty_like(images)
+    reports = (Report * (n * len(iterations)))()
+    lib.bd_solver_run(solver, n, pointer(images), pointer(purified), pointer(mean), reports, None, None)
+    lib.bd_solver_destroy(solver)
+    return purified, mean, [list(reports[i * n:(i + 1) * n]) for i in range(len(iterations))]

@@ -1,0 +1,215 @@
+"""The C library against the log-domain reference in 80 bits, over the whole range of parameters.
+
+`test_numerics.py --long` runs the full grid with more iterations (about an hour)."""
+
+import sys
+import unittest
+
+import library
+import numpy as np
+import reference
+from test_reference import random_images
+
+LONG = "--long" in sys.argv
+
+GAMMAS = [1e-3, 0.005, 0.01, 0.02, 0.1, 0.5, 1, 5, 50]
+WINDOWS = [3, 7, 11, "full"]
+SHAPES = [(28, 28), (32, 32), (17, 23)]
+SETS = {1: "rotate 2", 2: "identity + translate 1 0", 4: "B4", 6: "B6"}
+SMALL = (9, 12)  # where the reference needs all pairs of pixels
+
+
+def compare(image, iterations, kernel="auto", dtype=np.longdouble, **options):
+    """Largest error of all snapshots relative to the mass of the image, and the reports."""
+    purified, _, reports = library.solve(image[None], iterations=iterations, kernel=kernel, **options)
+    settings = dict(options)
+    ops = reference.operators(settings.pop("marginals"))
+    wanted = reference.solve(image, ops, iterations=list(iterations), dtype=dtype, **settings)
+    errors = [np.abs(purified[s, 0] - w.image.astype(float)).max() / image.sum() for s, w in enumerate(wanted)]
+    reports = [row[0] for row in reports]
+    for report, w in zip(reports, wanted):
+        # The objective is a sum of terms of size gamma log(pixels) and |u|.
+        errors.append(abs(report.objective - float(w.objective)) / (1 + abs(float(w.objective)) + 10 * options["gamma"]))
+    return max(errors), reports
+
+
+def stable_tau(image, iterations, tau=0.2, **options):
+    """`tau`, or half of the longest step that is stable on the way, whichever is less."""
+    for _ in range(60):
+        report = library.solve(image[None], iterations=[iterations], tau=tau, **options)[2][0][0]
+        if tau <= 0.5 * report.safe_tau:
+            return tau
+        tau /= 2
+    raise AssertionError("no stable tau")
+
+
+class Comparison(unittest.TestCase):
+    def setUp(self):
+        self.worst = [0, 0]
+
+    def tearDown(self):
+        print("%s: worst error %.1e in float64, %.1e where wide-range arithmetic took part" % (self.id(), *self.worst))
+
+    def check(self, image, iterations, kernels=("auto",), **options):
+        for kernel in kernels:
+            error, reports = compare(image, iterations, kernel=kernel, **options)
+            with self.subTest(shape=image.shape, iterations=iterations, kernel=kernel, **options):
+                self.assertEqual([r.status for r in reports], [0] * len(iterations))
+                self.assertLess(error, 1e-7 if reports[-1].fallback else 1e-9)
+                self.assertLess(max(r.mass_defect for r in reports), 1e-10)
+            self.worst[reports[-1].fallback] = max(error, self.worst[reports[-1].fallback])
+
+
+class Grid(Comparison):
+    def run_grid(self, cost, count):
+        for g, gamma in enumerate(GAMMAS):
+            for w, window in enumerate(WINDOWS):
+                turn = g + w
+                shape = SMALL if cost == "l2" and window != 3 else SHAPES[turn % 3]
+                marginals = SETS[[1, 2, 4, 6][turn % 4]]
+                image = random_images(turn, 1, 1, *shape)[0]
+                options = dict(gamma=gamma, cost=cost, window=window, marginals=marginals)
+                tau = stable_tau(image, count, **options)
+                self.check(image, [0, 1, 10, count], kernels=("auto", "direct", "fftw"), tau=tau, **options)
+
+    def test_l1(self):
+        self.run_grid("l1", 2000 if LONG else 30)
+
+    def test_sql2(self):
+        self.run_grid("sql2", 2000 if LONG else 30)
+
+    def test_l2(self):
+        self.run_grid("l2", 2000 if LONG else 30)
+
+
+class Long(Comparison):
+    """More iterations where the reference is fast enough."""
+
+    def test_200_and_2000(self):
+        image = random_images(40, 1, 1, *SMALL)[0]
+        for gamma in [1e-3, 0.005, 0.02, 0.5, 50]:
+            for cost, window in [("l1", 7), ("l1", "full"), ("sql2", 5), ("l2", 3)]:
+                options = dict(gamma=gamma, cost=cost, window=window, marginals="B4")
+                tau = stable_tau(image, 2000, **options)
+                self.check(image, [200, 2000], tau=tau, **options)
+
+    def test_the_papers_step_at_small_gamma(self):
+        """tau = 0.2 is past the bound at gamma <= 0.005: trajectories agree for a while only."""
+        image = random_images(41, 1, 1, 28, 28)[0]
+        for gamma in [1e-3, 0.002, 0.005, 0.01]:
+            self.check(image, [10, 50], tau=0.2, gamma=gamma, cost="l1", window=7, marginals="B6")
+
+    def test_the_papers_setting(self):
+        image = random_images(42, 1, 1, 28, 28)[0]
+        self.check(image, [200], kernels=("auto", "fftw"), tau=0.2, gamma=0.02, cost="l1", window=7, marginals="B6")
+
+    def test_huge_steps(self):
+        """Potentials of 1e5 gamma and more: nothing overflows, no mass is lost."""
+        image = random_images(43, 1, 1, 17, 23)[0]
+        for gamma in [1e-3, 1]:
+            for cost, window in [("l1", 7), ("l1", "full"), ("l2", 5), ("sql2", "full")]:
+                purified, _, reports = library.solve(image[None], gamma=gamma, tau=1000, cost=cost, window=window, iterations=[300])
+                with self.subTest(gamma=gamma, cost=cost, window=window):
+                    self.assertEqual(reports[0][0].status, 0)
+                    self.assertTrue(np.isfinite(purified).all())
+                    self.assertLess(reports[0][0].mass_defect, 1e-10)
+
+
+class Variants(Comparison):
+    def test_regularizers_masses_and_weights(self):
+        image = random_images(50, 1, 2, 11, 13)[0]
+        for cost, window in [("l2", 5), ("sql2", "full"), ("l1", "full")]:
+            for regularizer in library.REGULARIZERS:
+                for mass in library.MASSES:
+                    self.check(image, [0, 20], tau=0.05, gamma=0.1, theta=3, cost=cost, window=window, marginals="B4",
+                               regularizer=regularizer, mass=mass)
+
+    def test_extreme_theta_and_gamma(self):
+        image = random_images(51, 1, 1, 11, 13)[0]
+        for theta in [1e-3, 1e9]:
+            for gamma in [1e-3, 1e3]:
+                self.check(image, [0, 20], tau=1e-4, gamma=gamma, theta=theta, cost="l1", window=7, marginals="B4")
+
+
+class Neighbours(unittest.TestCase):
+    """An image that leaves the guard and its neighbours in the block that do not: bits must
+    not depend on who sits beside whom."""
+
+    def test_bits_do_not_depend_on_the_block(self):
+        images = random_images(60, 19, 1, 12, 14)
+        images[::3] = 0
+        images[::3, 0, 6, 7] = 1  # a single pixel: p is large, and so is the range of u
+        for options in [dict(gamma=0.01, tau=0.5, cost="l1", window=7), dict(gamma=0.01, tau=0.5, cost="l1", window="full"),
+                        dict(gamma=0.01, tau=0.5, cost="l2", window="full", kernel="direct"), dict(gamma=0.01, tau=0.3, cost="sql2", window=9),
+                        dict(gamma=0.3, cost="l2", window="full", kernel="fftw"), dict(gamma=0.5, tau=0.5, cost="l1", window=7, kernel="fftw"),
+                        dict(gamma=0.5, cost="l1", window=7, method="fista", tolerance=0.02)]:
+            together, _, reports = library.solve(images, iterations=[60], **options)
+            used = {r.fallback for r in reports[0]}
+            with self.subTest(**options):
+                if options.get("method") != "fista":
+                    self.assertEqual(used, {0, 1}, "the set must have images on both sides of the guard")
+                for i in range(len(images)):
+                    alone, _, report = library.solve(images[i:i + 1], iterations=[60], **options)
+                    np.testing.assert_array_equal(alone[0, 0], together[0, i])
+                    self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+
+
+class Convergence(unittest.TestCase):
+    def test_fista_and_fb_reach_the_same_optimum(self):
+        image = 0.2 + 0.8 * np.random.default_rng(70).random((1, 1, 6, 6))  # no zeros: fb converges linearly
+        for gamma, theta in [(0.5, 1), (1, 10), (5, 10), (5, 1e3)]:
+            options = dict(gamma=gamma, theta=theta, marginals="identity + rotate 5 + translate 1 0")
+            fast, _, fast_reports = library.solve(image, method="fista", iterations=[20000], **options)
+            tau = stable_tau(image[0], 20000, tau=1000, **options)
+            slow, _, slow_reports = library.solve(image, tau=tau, iterations=[400000], **options)
+            with self.subTest(gamma=gamma, theta=theta):
+                self.assertLess(np.abs(fast - slow).max() / image.sum(), 1e-8)
+
+    def test_fista_needs_a_tenth_of_the_iterations(self):
+        image = random_images(71, 1, 1, 12, 12)
+        for gamma, theta in [(0.5, 100), (1, 1e3), (5, 1e3)]:
+            options = dict(gamma=gamma, theta=theta, tolerance=1e-3)
+            fast = library.solve(image, method="fista", iterations=[10000], **options)[2][0][0]
+            self.assertEqual(library.lib.bd_convergence_name(fast.convergence), b"converged")
+            self.assertLess(fast.residual, 1e-3)
+            limit = 10 * fast.iterations
+            safe = library.solve(image, gamma=gamma, theta=theta, iterations=[limit], tau=0.2)[2][0][0].safe_tau
+            for tau in [0.2, 0.5 * safe, 0.9 * safe]:
+                slow = library.solve(image, tau=tau, iterations=[limit], **options)[2][0][0]
+                with self.subTest(gamma=gamma, theta=theta, tau=tau, fista=fast.iterations):
+                    self.assertGreater(slow.residual, 1e-3)
+                    self.assertEqual(slow.iterations, limit)
+
+    def test_fista_gap_falls_as_one_over_k_squared(self):
+        """From k to 4 k the gap of the objective falls 16 times or more, with fb (1/k) not 8 times."""
+        image = random_images(72, 1, 1, 12, 12)
+        for gamma, theta in [(0.5, 10), (1, 1e3), (5, 1e3)]:
+            options = dict(gamma=gamma, theta=theta)
+            fast = library.solve(image, method="fista", iterations=[64, 256, 20000], **options)[2]
+            tau = stable_tau(image[0], 256, tau=1000, **options)
+            slow = library.solve(image, tau=tau, iterations=[64, 256], **options)[2]
+            gaps = [row[0].objective - fast[2][0].objective for row in (fast[0], fast[1], slow[0], slow[1])]
+            with self.subTest(gamma=gamma, theta=theta, gaps=gaps):
+                self.assertGreater(min(gaps), 0)
+                self.assertLess(gaps[1], gaps[0] / 16)
+                self.assertGreater(gaps[3], gaps[2] / 8)
+
+    def test_a_window_too_small_is_suspected(self):
+        image = random_images(73, 1, 1, 16, 16)
+        far = dict(gamma=0.5, marginals="identity + translate 4 0", iterations=[3000], tau=5)
+        infeasible = library.solve(image, window=3, **far)[2][0][0]
+        feasible = library.solve(image, window="full", **far)[2][0][0]
+        self.assertEqual(library.lib.bd_convergence_name(infeasible.convergence), b"infeasible-window")
+        self.assertEqual(library.lib.bd_convergence_name(feasible.convergence), b"iteration-limit")
+
+    def test_steps_too_long_are_told(self):
+        image = random_images(74, 1, 1, 12, 12)
+        report = library.solve(image, gamma=0.5, tau=100, iterations=[64])[2][0][0]
+        self.assertLess(report.safe_tau, 100)
+        self.assertEqual(library.lib.bd_convergence_name(report.convergence), b"objective-rises")
+        calm = library.solve(image, gamma=0.5, tau=0.5 * report.safe_tau, iterations=[64])[2][0][0]
+        self.assertEqual(library.lib.bd_convergence_name(calm.convergence), b"iteration-limit")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[a for a in sys.argv if a != "--long"])

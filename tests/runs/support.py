@@ -1,0 +1,281 @@
+"""Helpers of the whole-run tests: start barydef, make files of attacked images, read and
+compare results.
+
+Each test file is a program: /usr/bin/python3 tests/runs/test_result.py.  The environment
+variable BARYDEF names the program under test (default: build/barydef of the source tree),
+MPIRUN the launcher (default: mpirun)."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections import namedtuple
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: its threads must not change a logit
+import h5py
+import numpy as np
+
+SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
+MPIRUN = os.environ.get("MPIRUN", "mpirun")
+DEMO_SET = os.path.join(SOURCE, "jobs", "demo", "digits.h5")
+DEMO_VICTIM = os.path.join(SOURCE, "jobs", "demo", "victim.pt")
+
+# Open MPI as root, more ranks than cores, one host; no grace period when a rank exits non-zero.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
+ENVIRONMENT.update(
+    OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
+    OMPI_MCA_hwloc_base_binding_policy="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader",
+    OMPI_MCA_osc="^ucx", OMPI_MCA_odls_base_sigkill_timeout="0", LC_ALL="C.UTF-8")
+
+MPIRUN_NOTICE = re.compile(r"^-{40,}\n.*?^-{40,}\n", re.MULTILINE | re.DOTALL)
+
+
+# ---- running -------------------------------------------------------------------------
+
+class Finished(namedtuple("Finished", "command status out err")):
+    """A run that has ended; err_lines is stderr without mpirun's own notices."""
+
+    @property
+    def err_lines(self):
+        return [line for line in MPIRUN_NOTICE.sub("", self.err).split("\n") if line]
+
+    def __str__(self):
+        return f"{' '.join(self.command)}\nexit status {self.status}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
+    """barydef with these arguments, under mpirun unless ranks = 0; never longer than `timeout`."""
+    command = [PROGRAM, *map(str, arguments)]
+    if ranks:
+        command = [MPIRUN, "-n", str(ranks), *command]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, cwd=folder, env={**ENVIRONMENT, **environment}, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except BaseException:
+        kill(process)
+        raise
+    return Finished(command, process.returncode, out, err)
+
+
+def kill(process):
+    """End a process group; mpirun gets the time to end its ranks, which have groups of their own."""
+    if process.poll() is not None:
+        return
+    for number, patience in (signal.SIGTERM, 10), (signal.SIGKILL, None):
+        try:
+            os.killpg(process.pid, number)
+            process.communicate(timeout=patience)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            pass
+
+
+def job_text(values):
+    """INI text from {"section.key": value}, one section after the other."""
+    sections = {}
+    for name, value in values.items():
+        section, key = name.split(".", 1)
+        sections.setdefault(section, []).append(f"{key} = {value}\n")
+    return "\n".join(f"[{section}]\n{''.join(lines)}" for section, lines in sections.items())
+
+
+BASE = {"input.file": "set.h5", "output.file": "result.h5", "solver.gamma": 0.1, "solver.iterations": 5, "run.progress": 0}
+
+
+def run_job(folder, job, *options, ranks=0, name="job.ini", **others):
+    """Write `job` (INI text, or a dictionary added to BASE) into the folder and run it."""
+    with open(os.path.join(folder, name), "w") as file:
+        file.write(job if isinstance(job, str) else job_text({**BASE, **job}))
+    return launch("run", os.path.join(folder, name), *options, ranks=ranks, **others)
+
+
+def purify(folder, job, *options, output="result.h5", status=0, **others):
+    """Run a job that must end with `status` (or one of several); the path of its result."""
+    if not isinstance(job, str):
+        job = {"output.file": output, **job}
+    finished = run_job(folder, job, *options, **others)
+    if finished.status not in (status if isinstance(status, tuple) else (status,)):
+        raise AssertionError(f"exit status {status} was expected\n{finished}")
+    return os.path.join(folder, output)
+
+
+class RunTest(unittest.TestCase):
+    """A test class with a folder of its own, gone when the class is done."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="barydef-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+
+    def assert_same(self, first, second):
+        """Two dictionaries of contents() are equal, and not because they are empty."""
+        self.assertGreater(len(first), 0)
+        self.assertEqual(sorted(first), sorted(second))
+        self.assertEqual([name for name in first if first[name] != second[name]], [], "these differ")
+
+
+def skip(reason):
+    """Skip a test or class, loudly."""
+    print(f"SKIPPED: {reason}", file=sys.stderr)
+    raise unittest.SkipTest(reason)
+
+
+def need_victim():
+    """The torch module, where the program was built with libtorch and Python has torch too."""
+    if "not built in" in launch("--version").out:
+        skip("this barydef was built without libtorch")
+    try:
+        import torch
+    except ImportError:
+        skip("python3-torch is not installed")
+    return torch
+
+
+def parameters():
+    """{"section.key": (default, allowed)} of `barydef params`, without [sweep]."""
+    found, section, name = {}, "", ""
+    for line in launch("params").out.split("\n"):
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line.startswith("    allowed: "):
+            found[name] = (found[name], line[13:])
+        elif line and not line.startswith(" ") and section != "sweep":
+            name = f"{section}.{line.split(' =')[0]}"
+            found[name] = line.split("=", 1)[1].strip()
+    return found
+
+
+# ---- files of attacked images --------------------------------------------------------
+
+def random_images(count, channels=1, height=8, width=10, seed=0):
+    """float64 in [0,1], a third of the pixels zero."""
+    random = np.random.default_rng([seed, count, channels, height, width])
+    return np.clip(1.5 * random.random((count, channels, height, width)) - 0.5, 0, 1)
+
+
+def write_set(path, attacks, clean=None, labels=None, **storage):
+    """A file of attacked images: {name: images or (images, norm, epsilon, source)}; `storage`
+    goes to h5py's create_dataset (compression, chunks ...)."""
+    attacks = {name: entry if isinstance(entry, tuple) else (entry, "linf", 0.1, "random numbers")
+               for name, entry in attacks.items()}
+    some = clean if clean is not None else next(iter(attacks.values()))[0]
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="attacked-images", schema_version=1, dataset="noise")
+        file["labels"] = np.arange(len(some)) % 10 if labels is None else labels
+        if clean is not None:
+            file.create_dataset("clean/images", data=clean, **storage)
+        for name, (images, norm, epsilon, source) in attacks.items():
+            file.create_dataset(f"attacks/{name}/images", data=images, **storage)
+            file[f"attacks/{name}"].attrs.update(norm=norm, epsilon=epsilon, source=source)
+    return path
+
+
+# Ten classes of images of any shape; a convolution, so that the order of a sum could matter.
+VICTIM_BODY = """
+    kernel = torch.sin(torch.arange(4 * x.size(1) * 9).float()).view(4, x.size(1), 3, 3)
+    features = torch.relu(torch.conv2d(x - 0.3, kernel, padding=1)).flatten(1)
+    return features @ torch.cos(1.7 * torch.arange(features.size(1) * 10).float()).view(-1, 10)
+"""
+
+
+def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
+    """TorchScript whose forward(self, x) has this body."""
+    import torch
+    module = type("Victim", (torch.jit.ScriptModule,), {})()
+    lines = [line.strip() for line in body.strip().split("\n")]
+    module.define(f"def forward({arguments}):\n" + "".join(f"    {line}\n" for line in lines))
+    module.save(path)
+    return path
+
+
+# ---- results -------------------------------------------------------------------------
+
+def contents(path, below=""):
+    """Everything of a result that must not depend on clock or machine, bit by bit:
+    {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics and
+    /runs, or of those below one group, named relative to it; tables field by field."""
+    found = {}
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = (str(item.dtype), item.shape, item[()].tobytes())
+            for field in item.dtype.names or []:
+                found[f"{name}.{field}"] = (str(item.dtype[field]), item.shape, item[field].tobytes())
+        for key, value in item.attrs.items():
+            value = np.asarray(value)
+            found[f"{name}@{key}"] = (str(value.dtype), value.shape, value.tobytes())
+
+    with h5py.File(path, "r") as file:
+        if below:
+            add("", file[below])
+            file[below].visititems(add)
+        else:
+            file.visititems(add)
+    return found
+
+
+def read(path, *names):
+    """Datasets of a file; one, or a list."""
+    with h5py.File(path, "r") as file:
+        values = [file[name][()] for name in names]
+    return values[0] if len(values) == 1 else values
+
+
+def status_names(table):
+    """{code: name} of a per_image table."""
+    return {int(code): name for code, name in re.findall(r"(\d+) ([\w-]+)", table.attrs["status_names"].decode())}
+
+
+def folder_contents(folder):
+    """{name: bytes} of every file below a folder (None for folders)."""
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        found.update({os.path.join(parent, name): None for name in folders})
+        for name in files:
+            with open(os.path.join(parent, name), "rb") as file:
+                found[os.path.join(parent, name)] = file.read()
+    return found
+
+
+ACCURACIES = {"attack": "attacked", "rounded": "rounded", "blurred": "blurred", "mean": "mean", "barycenter": "purified"}
+FIGURES = ["iterations", "residual", "mass_defect", "l2_to_attacked", "linf_to_attacked", "l2_to_clean", "linf_to_clean"]
+
+
+def wilson(successes, trials):
+    """The fractions p with |fraction - p| = z sqrt(p (1 - p) / trials): roots of a quadratic."""
+    square = 1.9599639845400545 ** 2 / trials
+    low, high = sorted(np.roots([1 + square, -2 * successes / trials - square, (successes / trials) ** 2]).real)
+    return successes / trials, low, high
+
+
+def check_statistics(test, path, has_victim):
+    """/statistics says what its per_image tables say."""
+    with h5py.File(path, "r") as file:
+        rows = file["statistics"][()]
+        for row in rows:
+            group = file[f"runs/{row['run']:03d}/{row['attack'].decode()}"]
+            images, ok = group["per_image"][()], group["per_image"][()]["status"] == 0
+            right = {name: ok & (images[f"predicted_{field}"] == images["label"]) for name, field in ACCURACIES.items()}
+            expected = {"images": len(images), "failed": np.sum(~ok),
+                        "recovered": np.sum(ok & ~right["attack"] & right["barycenter"]),
+                        "broken": np.sum(ok & right["attack"] & ~right["barycenter"])}
+            for name in ACCURACIES:
+                values = wilson(np.sum(right[name]), len(images)) if has_victim else [np.nan] * 3
+                expected.update(zip((f"{name}_accuracy{part}" for part in ("", "_low", "_high")), values))
+            for name in FIGURES:
+                values = images[name][ok & ~np.isnan(images[name])]
+                expected[f"{name}_mean"] = np.mean(values) if len(values) else np.nan
+                expected[f"{name}_max"] = np.max(values) if len(values) else np.nan
+            for name, value in expected.items():
+                np.testing.assert_allclose(row[name], value, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {row}")
+            test.assertEqual(row["norm"], group.attrs["norm"])
+            np.testing.assert_equal(row["epsilon"], group.attrs["epsilon"])
+    return rows

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# An installed barydef serves a stranger's program through CMake and through pkg-config, and
+# its program finds library and victim module wherever the prefix lies.
+set -eu
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+
+cat >"$work/main.c" <<'C'
+#include <barydef/barydef.h>
+#include <barydef/run.h>
+#include <stdio.h>
+int main(void) {
+  bd_marginal_set_t set;
+  bd_error_t error;
+  if (bd_marginal_set_parse("B6", &set, &error) != BD_OK) return 1;
+  printf("%s has %d marginals in B6\n", bd_version(), set.count);
+  return set.count != 6;
+}
+C
+cat >"$work/CMakeLists.txt" <<'C'
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(barydef 0.1 REQUIRED)
+add_executable(stranger main.c)
+target_link_libraries(stranger PRIVATE barydef::barydef)
+C
+cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
+cmake --build "$work/build" >"$work/log" || { cat "$work/log"; exit 1; }
+"$work/build/stranger"
+
+pc=$(find "$work/prefix" -name barydef.pc)
+export PKG_CONFIG_PATH=${pc%/*}
+cc "$work/main.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs barydef) -Wl,-rpath,"$(pkg-config --variable=libdir barydef)"
+"$work/by-pkg-config"
+
+# The library on its own, header by header, is C11 without extensions.
+for header in "$work"/prefix/include/barydef/*.h; do
+  echo "#include <barydef/${header##*/}>" | cc -std=c11 -pedantic-errors -Wall -Werror -fsyntax-only -x c - $(pkg-config --cflags barydef)
+done
+"$work/prefix/bin/barydef" --version
+if [ -e "$build/libbarydef-victim.so" ]; then "$work/prefix/bin/barydef" --version | grep -q '^libtorch [0-9]'; fi

@@ -1,0 +1,63 @@
+/* Hostile but legal images through whole solves, with floating-point exceptions trapped: an
+   invalid operation or a division by zero anywhere ends the test. */
+#include <barydef/barydef.h>
+#include <criterion/criterion.h>
+#include <fenv.h>
+#include <math.h>
+#include <stdio.h>
+
+enum { H = 12, W = 15, PIXELS = H * W, KINDS = 6 };
+
+static void fill(int kind, double *image) {
+  for (int i = 0; i < PIXELS; i++) {
+    int y = i / W, x = i % W;
+    switch (kind) {
+      case 0: image[i] = y == 6 && x == 7; break;                                   /* one lit pixel */
+      case 1: image[i] = (y == 3 && x == 3) || (y == 9 && x == 10); break;           /* two far ones */
+      case 2: image[i] = 1; break;                                                   /* constant */
+      case 3: image[i] = (x + y) % 2; break;                                         /* checkerboard */
+      case 4: image[i] = pow(10, -30.0 * i / (PIXELS - 1)); break;                   /* down to 1e-30 */
+      default: image[i] = pow(10, -12.0 * ((i * 7919) % PIXELS) / PIXELS); break;    /* 1e-12 to 1, mixed */
+    }
+  }
+}
+
+static void solve_all(bd_solver_options_t *options, const char *name) {
+  static double images[KINDS * PIXELS], purified[2 * KINDS * PIXELS];
+  bd_image_report_t reports[2 * KINDS];
+  bd_solver_t *solver;
+  bd_error_t error = {0};
+  for (int kind = 0; kind < KINDS; kind++) fill(kind, images + kind * PIXELS);
+  options->iterations = (bd_iterations_t){2, {1, 60}};
+  cr_assert_eq(bd_solver_create(options, 1, H, W, &solver, &error), BD_OK, "%s", error.message);
+  feenableexcept(FE_INVALID | FE_DIVBYZERO);
+  bd_solver_run(solver, KINDS, images, purified, NULL, reports, NULL, NULL);
+  fedisableexcept(FE_INVALID | FE_DIVBYZERO);
+  bd_solver_destroy(solver);
+  for (int i = 0; i < 2 * KINDS; i++) {
+    cr_assert_eq(reports[i].status, BD_IMAGE_OK, "%s, image %d: %s", name, i % KINDS, bd_image_status_name(reports[i].status));
+    cr_assert_lt(reports[i].mass_defect, 1e-10, "%s, image %d: mass defect %g", name, i % KINDS, reports[i].mass_defect);
+  }
+  for (int i = 0; i < 2 * KINDS * PIXELS; i++) cr_assert(purified[i] >= 0 && purified[i] <= 1, "%s: pixel %d is %g", name, i, purified[i]);
+}
+
+static void over_parameters(bd_method_t method) {
+  const double gammas[] = {1e-3, 0.02, 0.5, 5, 1e3}, taus[] = {1e-6, 0.2, 1e3};
+  const int windows[] = {1, 7, BD_WINDOW_FULL};
+  for (int g = 0; g < 5; g++)
+    for (int t = 0; t < 3; t++)
+      for (int cost = BD_COST_L1; cost <= BD_COST_SQL2; cost++)
+        for (int w = 0; w < 3; w++)
+          for (int kernel = BD_KERNEL_DIRECT; kernel <= BD_KERNEL_FFTW; kernel++) {
+            char name[200];
+            bd_solver_options_t options = {.gamma = gammas[g], .theta = 1e5, .tau = taus[t], .cost = (bd_cost_t)cost,
+                                           .window = windows[w], .kernel = (bd_kernel_t)kernel, .method = method};
+            if (method == BD_METHOD_FISTA && t > 0) continue; /* it has no tau */
+            bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
+            snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g], taus[t], cost, windows[w], kernel);
+            solve_all(&options, name);
+          }
+}
+
+Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }
+Test(hostile, fista) { over_parameters(BD_METHOD_FISTA); }

@@ -1,0 +1,166 @@
+#include <barydef/barydef.h>
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REQUIRED "[input]\nfile = in.h5\n[output]\nfile = /tmp/out.h5\n"
+
+static bd_job_t *parsed(const char *text, int count, const char *const *sets) {
+  bd_job_t *job;
+  bd_error_t error = {0};
+  cr_assert_eq(bd_job_parse(text, "job.ini", "/some/where", count, sets, &job, &error), BD_OK, "%s", error.message);
+  return job;
+}
+
+static bd_parameters_t *parameters(const bd_job_t *job, int point) {
+  static bd_parameters_t p;
+  bd_job_parameters(job, point, &p);
+  return &p;
+}
+
+Test(job, defaults_are_the_papers_setting) {
+  bd_job_t *job = parsed(REQUIRED, 0, NULL);
+  const bd_parameters_t *p = parameters(job, 0);
+  cr_assert(p->solver.gamma == 0.02 && p->solver.theta == 1e5 && p->solver.tau == 0.2 && p->solver.window == 7);
+  cr_assert(p->solver.iterations.count == 1 && p->solver.iterations.values[0] == 200);
+  cr_assert(p->solver.marginals.count == 6 && p->blur_sigma == 0.5 && p->images == 1 && p->clean == 1);
+  cr_assert_str_eq(p->input_file, "/some/where/in.h5");
+  cr_assert_str_eq(p->output_file, "/tmp/out.h5");
+  cr_assert_str_eq(p->victim_file, "");
+  cr_assert_eq(bd_job_run_count(job), 1);
+  bd_job_free(job);
+}
+
+Test(job, sweep_is_a_product_last_fastest_and_iterations_fastest_of_all) {
+  bd_job_t *job = parsed(REQUIRED "[solver]\niterations = 10, 20\n[sweep]\nsolver.gamma = 0.1, 0.5\nmarginals.set = B4, B6, identity + rotate 2\n", 0, NULL);
+  cr_assert_eq(bd_job_point_count(job), 6);
+  cr_assert_eq(bd_job_run_count(job), 12);
+  const struct {
+    int run, count, iterations;
+    double gamma;
+  } known[] = {{0, 4, 10, 0.1}, {1, 4, 20, 0.1}, {2, 6, 10, 0.1}, {5, 2, 20, 0.1}, {6, 4, 10, 0.5}, {11, 2, 20, 0.5}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    int point, snapshot;
+    bd_job_run(job, known[i].run, &point, &snapshot);
+    const bd_parameters_t *p = parameters(job, point);
+    cr_assert_eq(p->solver.marginals.count, known[i].count);
+    cr_assert_eq(p->solver.iterations.values[snapshot], known[i].iterations);
+    cr_assert(p->solver.gamma == known[i].gamma);
+  }
+  char label[200];
+  bd_job_run_label(job, 11, label, sizeof label);
+  cr_assert_str_eq(label, "gamma 0.5, set identity + rotate 2, iterations 20");
+  bd_job_free(job);
+}
+
+Test(job, overrides_win_and_the_last_of_them) {
+  const char *const sets[] = {"solver.gamma=0.5", "solver.gamma = 0.7", "sweep.solver.tau=0.1,0.2", "output.file=x.h5"};
+  bd_job_t *job = parsed(REQUIRED "[solver]\ngamma = 0.1\n", 4, sets);
+  cr_assert(parameters(job, 0)->solver.gamma == 0.7);
+  cr_assert_eq(bd_job_run_count(job), 2);
+  cr_assert_str_eq(parameters(job, 1)->output_file, "/some/where/x.h5");
+  bd_job_free(job);
+}
+
+Test(job, its_text_parses_to_the_same_job) {
+  bd_job_t *job = parsed(REQUIRED "[marginals]\nset = identity + rotate -2.5 + translate 0 3\n[solver]\nweights = 0.5 0.25 0.25\n"
+                                  "iterations=1,2,3\n[sweep]\nsolver.gamma=0.1,0.2\n", 0, NULL);
+  bd_job_t *again = parsed(bd_job_text(job), 0, NULL);
+  cr_assert_str_eq(bd_job_text(job), bd_job_text(again));
+  cr_assert_eq(bd_job_run_count(again), 6);
+  bd_job_free(job);
+  bd_job_free(again);
+}
+
+Test(job, long_lines_comments_and_indentation) {
+  char text[6000] = "# " /* a long comment */, expected[3000] = "/";
+  memset(text + 2, 'c', 400);
+  strcpy(text + 402, "\n[input] ; a comment\n  file = /");
+  for (int i = 0; i < 1500; i++) strcat(text, i % 97 == 50 ? "#" : "p"), strcat(expected, i % 97 == 50 ? "#" : "p");
+  strcat(text, " ; comment\n\t[output]\r\n   file = o\n[solver]\n  ; another\n  gamma : 0.5\n  iterations =");
+  for (int i = 0; i < 60; i++) sprintf(text + strlen(text), " %d,", 100 + i);
+  bd_job_t *job = parsed(text, 0, NULL);
+  cr_assert_str_eq(parameters(job, 0)->input_file, expected);
+  cr_assert(parameters(job, 0)->solver.gamma == 0.5);
+  cr_assert_eq(bd_job_run_count(job), 60);
+  bd_job_free(job);
+}
+
+Test(job, every_parameter_documents_itself) {
+  int count;
+  const bd_parameter_t *table = bd_parameter_table(&count);
+  for (int i = 0; i < count; i++) {
+    char allowed[256] = "";
+    bd_parameter_allowed(&table[i], allowed, sizeof allowed);
+    cr_assert(allowed[0] && table[i].help[0], "%s.%s", table[i].section, table[i].key);
+    for (int j = 0; j < i; j++)
+      cr_assert(strcmp(table[i].section, table[j].section) || strcmp(table[i].key, table[j].key));
+  }
+}
+
+/* Text after the required part, what the message must contain. */
+static const struct {
+  const char *text, *parts[3];
+} bad[] = {
+    {"[solver]\ngama = 1\n", {"job.ini:6", "solver.gama: unknown key", "gamma, theta, tau"}},
+    {"[solvers]\ngamma = 1\n", {"job.ini:6", "[solvers]: unknown section", "[solver]"}},
+    {"[solver]\ngamma = 1\n\ngamma = 2\n", {"job.ini:8", "solver.gamma: given before", "line 6"}},
+    {"[solver]\ngamma = 0\n", {"job.ini:6", "solver.gamma = 0", "from 0.001 to 1000"}},
+    {"[solver]\ngamma = nan\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\ngamma = inf\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\ngamma = 1e999\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\ngamma = 0x10\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\ngamma = 1 2\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\ngamma =\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[solver]\nwindow = 4\n", {"job.ini:6", "solver.window = 4", "odd integer"}},
+    {"[solver]\nwindow = 7.5\n", {"job.ini:6", "solver.window", "odd integer"}},
+    {"[solver]\niterations = 20, 10\n", {"job.ini:6", "solver.iterations", "ascending"}},
+    {"[solver]\niterations = -1\n", {"job.ini:6", "solver.iterations", "ascending"}},
+    {"[solver]\niterations =\n", {"job.ini:6", "solver.iterations", "ascending"}},
+    {"[solver]\ncost = l3\n", {"job.ini:6", "solver.cost = l3", "l1"}},
+    {"[solver]\nweights = 0.5, 0.5\n", {"job.ini", "2 weights", "6 marginals"}},
+    {"[solver]\nweights = 1 0 1 1 1 1\n", {"job.ini:6", "solver.weights", "positive"}},
+    {"[marginals]\nset = B5\n", {"job.ini:6", "marginals.set = B5", "B4, B6"}},
+    {"[run]\nblock = 0\n", {"job.ini:6", "run.block = 0", "from 1"}},
+    {"[sweep]\nsolver.gamma = 0.1, x\n", {"job.ini:6", "solver.gamma = x", "a number"}},
+    {"[sweep]\nsolver.gamma = 0.1,\n", {"job.ini:6", "solver.gamma", "a number"}},
+    {"[sweep]\ninput.file = a, b\n", {"job.ini:6", "input.file cannot be swept", "[solver]"}},
+    {"[sweep]\nsolver.gama = 1\n", {"job.ini:6", "solver.gama", "unknown key"}},
+    {"[sweep]\ngamma = 1\n", {"job.ini:6", "gamma", "section.key"}},
+    {"[sweep]\nsolver.gamma = 1\nsolver.gamma = 2\n", {"job.ini:7", "given before", "job.ini:6"}},
+    {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
+    {"[solver\n", {"job.ini", "line 5", "section"}},
+};
+
+Test(job, each_mistake_is_named_with_its_line) {
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    char text[1000];
+    bd_job_t *job;
+    bd_error_t error = {0};
+    snprintf(text, sizeof text, "%s%s", REQUIRED, bad[i].text);
+    cr_assert_eq(bd_job_parse(text, "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT, "%s was taken", bad[i].text);
+    cr_assert(job == NULL);
+    for (int part = 0; part < 3; part++)
+      cr_assert(strstr(error.message, bad[i].parts[part]), "\"%s\" is not in: %s", bad[i].parts[part], error.message);
+    cr_assert(!strchr(error.message, '\n'));
+  }
+}
+
+Test(job, input_and_output_must_be_named) {
+  bd_job_t *job;
+  bd_error_t error = {0};
+  cr_assert_eq(bd_job_parse("[input]\nfile = a\n", "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT);
+  cr_assert(strstr(error.message, "output.file is not given"));
+  cr_assert_eq(bd_job_parse("", "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT);
+  cr_assert(strstr(error.message, "input.file is not given"));
+}
+
+Test(job, bad_overrides) {
+  const char *const sets[] = {"solver.gamma", "gamma=1", "solver.gama=1", "solver.gamma=-1", "=1", "sweep.x=1", "input.file=a ;b", "input.file=a\nb"};
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    bd_job_t *job;
+    bd_error_t error = {0};
+    cr_assert_eq(bd_job_parse(REQUIRED, "job.ini", "/", 1, &sets[i], &job, &error), BD_BAD_INPUT, "%s was taken", sets[i]);
+    cr_assert(strstr(error.message, "--set"), "%s", error.message);
+  }
+}
