@@ -37,7 +37,7 @@ typedef struct bd_run_summary {
   int64_t blocks;
   double file_bytes, rank_bytes; /* size of the result; memory for blocks on a rank */
   int has_victim;                /* 0: accuracies are NaN */
-  const char *victim_library;    /* NULL: built without libtorch */
+  const char *victim_library;    /* version of libtorch in use, NULL without */
   double seconds;                /* from the first block to the last */
   /* Summed over the ranks, in seconds: reading, solving, blurring and the like, the
      victim, and (rank 0) receiving and writing. */

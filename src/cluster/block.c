@@ -210,11 +210,10 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
         bd_distance(size, stored + offset, w->clean + offset, &r.l2_to_clean, &r.linf_to_clean);
     } else
       for (size_t j = 0; j < size; j++) stored[(size_t)i * size + j] = NAN;
-    r.predicted_attacked = predicted[ATTACKED * stride + i];
-    r.predicted_rounded = predicted[ROUNDED * stride + i];
-    r.predicted_blurred = predicted[BLURRED * stride + i];
-    r.predicted_mean = predicted[MEAN * stride + i];
-    r.predicted_purified = predicted[PURIFIED * stride + i];
+    /* An image may fail after the first snapshot, by which the baselines were predicted. */
+    int32_t *fields[5] = {&r.predicted_attacked, &r.predicted_rounded, &r.predicted_blurred, &r.predicted_mean,
+                          &r.predicted_purified};
+    for (int j = 0; j < 5; j++) *fields[j] = reports[i].status == BD_IMAGE_OK ? predicted[j * stride + i] : -1;
     records[i] = r;
   }
   return status;

@@ -115,12 +115,13 @@ static bd_status_t open_input(run_t *run, bd_error_t *error) {
   return BD_OK;
 }
 
-/* An output must not replace what the run reads. */
-static bd_status_t check_output(const run_t *run, bd_error_t *error) {
+/* Refuse an output that exists, and never replace what the run reads. */
+static bd_status_t check_output(const run_t *run, int overwrite, bd_error_t *error) {
   const char *read[2] = {run->parameters.input_file, run->parameters.victim_file}, *output = run->parameters.output_file;
   struct stat there, other;
   if (stat(output, &there) != 0) return BD_OK;
   if (!S_ISREG(there.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: is no file that could be replaced (output.file)", output);
+  if (!overwrite) return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", output);
   for (int i = 0; i < 2; i++)
     if (stat(read[i], &other) == 0 && other.st_dev == there.st_dev && other.st_ino == there.st_ino)
       return bd_fail(error, BD_BAD_INPUT, "%s: output.file is a file that the run reads", output);
@@ -270,15 +271,15 @@ static void summarise(const run_t *run, bd_run_summary_t *summary) {
   *summary = (bd_run_summary_t){.ranks = run->size, .runs = bd_job_run_count(run->job), .attacks = plan->attack_count,
                                 .images_per_attack = plan->count, .blocks = plan_items(plan),
                                 .rank_bytes = worker_bytes(plan, info), .has_victim = run->victim != NULL,
-                                .victim_library = bd_victim_library()};
+                                .victim_library = run->victim ? bd_victim_library() : NULL};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
   summary->file_bytes = (double)summary->images * (image + 111) + 8.0 * (double)plan->count;
 }
 
-static bd_status_t prepare(run_t *run, const bd_job_t *job, bd_error_t *error) {
+static bd_status_t prepare(run_t *run, const bd_job_t *job, int overwrite, bd_error_t *error) {
   bd_status_t status = agree(run->communicator, share_job(run, job, error), error);
   if (status == BD_OK) status = agree(run->communicator, open_input(run, error), error);
-  if (status == BD_OK) status = agree(run->communicator, check_output(run, error), error);
+  if (status == BD_OK) status = agree(run->communicator, check_output(run, overwrite, error), error);
   if (status == BD_OK) status = agree(run->communicator, compare_input(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, load_victim(run, error), error);
   if (status == BD_OK)
@@ -303,9 +304,10 @@ bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_opti
   run->communicator = communicator;
   MPI_Comm_rank(communicator, &run->rank);
   MPI_Comm_size(communicator, &run->size);
-  bd_status_t status = prepare(run, job, error);
-  int dry_run = run->rank == 0 && options->dry_run;
-  MPI_Bcast(&dry_run, 1, MPI_INT, 0, communicator);
+  int flags[2] = {run->rank == 0 && options->dry_run, run->rank == 0 && options->overwrite};
+  MPI_Bcast(flags, 2, MPI_INT, 0, communicator);
+  const int dry_run = flags[0];
+  bd_status_t status = prepare(run, job, flags[1], error);
   if (status == BD_OK) summarise(run, summary);
   if (status == BD_OK && !dry_run) {
     char *hosts = gather_hosts(run);

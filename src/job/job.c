@@ -70,8 +70,8 @@ static bd_status_t split_key(const char *where, const char *name, char section[6
 static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name, const char *value, int replace,
                              bd_error_t *error) {
   char section[64];
-  const char *key;
-  int parameter;
+  const char *key = NULL;
+  int parameter = -1;
   bd_status_t status = split_key(where, name, section, &key, error);
   if (status == BD_OK) status = find(where, section, key, &parameter, error);
   if (status != BD_OK) return status;
@@ -134,7 +134,7 @@ static bd_status_t take_entry(void *context, int line, const char *section, cons
 
 static bd_status_t take_override(bd_job_t *job, const char *text, bd_error_t *error) {
   char name[256], section[64];
-  const char *key, *equals = strchr(text, '=');
+  const char *key = NULL, *equals = strchr(text, '=');
   size_t length = equals ? (size_t)(equals - text) : 0;
   while (length && isspace((unsigned char)text[length - 1])) length--;
   if (!equals || length >= sizeof name)

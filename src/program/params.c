@@ -19,6 +19,6 @@ int command_params(int argc, char **argv) {
            table[i].unit, *table[i].unit ? "]" : "", allowed);
   }
   printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of [marginals], [solver] and [baseline]; the Cartesian product makes the runs,\n"
-         "    in the order written, last fastest, and solver.iterations fastest of all\n");
+         "    in the order written, last fastest; the list in [solver] iterations is fastest of all\n");
   return BD_OK;
 }

@@ -4,9 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-void h5_silence(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+static _Thread_local char reason[200];
+
+static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
+  (void)n;
+  (void)data;
+  snprintf(reason, sizeof reason, "%s", error->desc && *error->desc ? error->desc : "no reason given");
+  return 1; /* the innermost only */
+}
+
+/* Every successful call clears HDF5's error stack: keep what it says before the next one. */
+static void keep_reason(void) {
+  if (H5Eget_num(H5E_DEFAULT) > 0) H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
+}
+
+const char *h5_reason(void) {
+  keep_reason();
+  return *reason ? reason : "no reason given";
+}
+
+void h5_silence(void) { 
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  *reason = 0;
+}
 
 void h5_close(hid_t id) {
+  keep_reason();
   if (id < 0) return;
   switch (H5Iget_type(id)) {
     case H5I_FILE: H5Fclose(id); break;
@@ -203,23 +226,6 @@ hid_t h5_statistics_type(int packed) {
 #undef ACCURACY
 #undef SPREAD
   return compound(sizeof(bd_statistics_t), fields, sizeof fields / sizeof *fields, packed);
-}
-
-/* ---- errors -------------------------------------------------------------------- */
-
-static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
-  (void)n;
-  snprintf(data, 200, "%s", error->desc && *error->desc ? error->desc : "no reason given");
-  return 1; /* the innermost only */
-}
-
-const char *h5_reason(void) {
-  static _Thread_local char reason[200];
-  snprintf(reason, sizeof reason, "no reason given");
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, reason);
-  for (char *c = reason; *c; c++)
-    if (*c == '\n') *c = ' ';
-  return reason;
 }
 
 void h5_library(char *text, size_t size) {

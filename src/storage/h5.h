@@ -34,7 +34,7 @@ hid_t h5_statistics_type(int packed);
 /* "1.10.8". */
 void h5_library(char *text, size_t size);
 
-/* The innermost message of HDF5's error stack, "no reason given" where it is empty. */
+/* The innermost message of the last failure of HDF5. */
 const char *h5_reason(void);
 
 #endif

@@ -73,13 +73,13 @@ class Grid(Comparison):
                 self.check(image, [0, 1, 10, count], kernels=("auto", "direct", "fftw"), tau=tau, **options)
 
     def test_l1(self):
-        self.run_grid("l1", 2000 if LONG else 30)
+        self.run_grid("l1", 2000 if LONG else 200)
 
     def test_sql2(self):
-        self.run_grid("sql2", 2000 if LONG else 30)
+        self.run_grid("sql2", 2000 if LONG else 60)
 
     def test_l2(self):
-        self.run_grid("l2", 2000 if LONG else 30)
+        self.run_grid("l2", 2000 if LONG else 60)
 
 
 class Long(Comparison):

@@ -41,6 +41,23 @@ class Mnist(support.RunTest):
                 self.assertEqual(rows[attack]["failed"], 0)
                 self.assertLess(rows[attack]["mass_defect_max"], 1e-12)
 
+    def test_every_gamma_of_a_sweep_is_sound(self):
+        job = {"input.file": os.path.join(DATA, "mnist.h5"), "input.limit": 64, "solver.iterations": 200,
+               "sweep.solver.gamma": "0.001, 0.002, 0.005, 0.01, 0.02, 0.1, 0.5, 1, 5, 50, 1000"}
+        path = support.purify(self.folder, job, ranks=2, timeout=600, output="sweep.h5")
+        with h5py.File(path) as result:
+            rows = result["statistics"][:]
+            self.assertEqual(len(rows), 11 * 8)
+            self.assertEqual(rows["failed"].sum(), 0)
+            self.assertLess(rows["mass_defect_max"].max(), 1e-10)
+            for run in result["runs"].values():
+                for attack in run.values():
+                    self.assertTrue(np.isfinite(attack["images"][:]).all())
+            fallbacks = [run.attrs["fallbacks"] for run in result["runs"].values()]
+            print("fallbacks per run of 512 images:", fallbacks, " largest mass defect: %.1e" % rows["mass_defect_max"].max())
+            self.assertEqual(fallbacks[0], 512)  # gamma 0.001: nothing else is right
+            self.assertEqual(fallbacks[5:], [0] * 6)
+
 
 if __name__ == "__main__":
     if not os.path.exists(os.path.join(DATA, "mnist.h5")):

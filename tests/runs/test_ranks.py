@@ -1,0 +1,100 @@
+"""The result is bit-identical for any number of ranks and any block size."""
+
+import os
+import subprocess
+import sys
+import unittest
+
+import h5py
+import numpy as np
+
+from support import (BASE, DEMO_SET, DEMO_VICTIM, ENVIRONMENT, PROGRAM, RunTest, contents, job_text, need_victim, purify,
+                     random_images, read, write_set, write_victim)
+
+# Ranks (0: without mpirun) and block size.  Each value of both occurs, more ranks than blocks too.
+LAUNCHES = [(0, 1000), (1, 32), (1, 3), (2, 1), (2, 8), (3, 3), (3, 1000), (5, 1), (5, 8), (5, 32)]
+
+
+class Ranks(RunTest):
+    def check(self, job, launches, status=0):
+        """Every launch gives the result of one rank without mpirun and blocks of 8."""
+        first = purify(self.folder, {**job, "run.block": 8}, "--overwrite", output="first.h5", status=status)
+        expected = contents(first)
+        for ranks, block in launches:
+            with self.subTest(ranks=ranks, block=block):
+                other = purify(self.folder, {**job, "run.block": block}, "--overwrite", ranks=ranks, status=status)
+                with h5py.File(other, "r") as file:
+                    self.assertEqual(file.attrs["ranks"], max(ranks, 1))
+                    self.assertIn(f"\nblock = {block}\n", file.attrs["job"].decode())
+                self.assert_same(expected, contents(other))
+        return first
+
+    def test_colour_with_failing_images_victim_and_sweep(self):
+        need_victim()
+        count = 21
+        attacked, clean = random_images(count, 3, 9, 11), random_images(count, 3, 9, 11, seed=1)
+        for image, pixel in (2, np.nan), (8, -0.5), (15, np.inf):
+            attacked[image, 1, 4, 5] = pixel
+        attacked[20] = 0
+        attacked[3, 2] = 0  # one channel only: no failure
+        write_set(os.path.join(self.folder, "set.h5"), {"a": attacked, "b": attacked[::-1].astype("f4")}, clean=clean,
+                  compression="gzip", shuffle=True, chunks=(4, 1, 9, 11))
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        result = self.check({"solver.iterations": "1, 6", "sweep.solver.gamma": "0.05, 0.5", "sweep.marginals.set": "B4, B6",
+                             "victim.file": "victim.pt", "victim.batch": 5}, LAUNCHES, status=3)
+        statistics, figures = read(result, "statistics", "runs/007/a/per_image")
+        self.assertEqual(statistics["failed"].tolist(), [4, 4, 0] * 8)
+        self.assertEqual(np.flatnonzero(figures["status"]).tolist(), [2, 8, 15, 20])
+        self.assertGreater(len(set(figures["predicted_purified"])), 3)
+
+    def test_demo_set(self):
+        need_victim()
+        self.check({"input.file": DEMO_SET, "input.limit": 30, "victim.file": DEMO_VICTIM, "solver.gamma": 0.02,
+                    "solver.iterations": 20, "run.progress": 30}, [(1, 1000), (3, 3), (5, 8)])
+
+    def test_grey_without_victim(self):
+        images = random_images(40, 1, 8, 10)
+        images[17] = np.nan
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images})
+        self.check({"output.images": "no", "solver.iterations": "0, 30"}, [(2, 32), (3, 1)], status=3)
+        self.check({}, [(5, 3)], status=3)
+
+    def test_images_beyond_the_guard_beside_others(self):
+        """Single lit pixels leave float64's range, or an FFT's, where their neighbours do not."""
+        images = random_images(25, 1, 12, 14)
+        images[::3] = 0
+        images[::3, 0, 6, 7] = 1
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images})
+        for solver in [{"gamma": 0.01, "tau": 0.5}, {"gamma": 0.01, "tau": 0.5, "window": "full"}, {"gamma": 0.01, "tau": 0.3, "cost": "sql2"},
+                       {"gamma": 0.01, "tau": 0.5, "cost": "l2", "window": "full", "kernel": "direct"},
+                       {"gamma": 0.3, "tau": 0.2, "cost": "l2", "window": "full", "kernel": "fftw"},
+                       {"gamma": 0.5, "tau": 0.5, "kernel": "fftw"}, {"gamma": 0.5, "method": "fista", "tolerance": 0.02}]:
+            job = {f"solver.{key}": value for key, value in solver.items()}
+            first = self.check({**job, "solver.iterations": 60}, [(3, 1), (2, 1000)])
+            if "method" not in solver:
+                with h5py.File(first) as file:
+                    used = file["runs/000/a/per_image"]["fallback"]
+                    self.assertTrue(0 < used.sum() < len(used), f"{solver}: {used}")
+                    self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
+
+    def test_memory_does_not_grow_with_the_set(self):
+        """Peak memory of one rank with 30 times the images, 94 MB of float64 in and 47 MB of float32 out."""
+        measure = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); " \
+                  "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)"
+        write_set(os.path.join(self.folder, "large.h5"), {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))})
+        job = {"input.file": "large.h5", "output.file": "large-result.h5", "marginals.set": "identity", "solver.iterations": 0}
+        path = os.path.join(self.folder, "large.ini")
+        with open(path, "w") as file:
+            file.write(job_text({**BASE, **job}))
+        peaks = []
+        for limit in 500, 15000:
+            command = [sys.executable, "-c", measure, PROGRAM, "run", path, "--overwrite", f"--set=input.limit={limit}"]
+            finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+            self.assertEqual(finished.returncode, 0, finished)
+            self.assertIn(f"0/{limit}\n", finished.stdout)
+            peaks.append(int(finished.stdout.split("peak ")[1]))
+        self.assertLess(peaks[1], peaks[0] + 25, f"MiB at 500 and 15000 images: {peaks}")
+
+
+if __name__ == "__main__":
+    unittest.main()
