@@ -12,10 +12,12 @@ typedef struct direct {
   bd_cost_t cost;
   double *tap;         /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
   bd_lanes_t *scratch; /* separable: one plane; l2: one row */
+  bd_fused_t fused;    /* separable, small windows */
 } direct_t;
 
 static void destroy(bd_gibbs_t *base) {
   direct_t *g = (direct_t *)base;
+  fused_free(&g->fused);
   free(g->tap);
   free(g->scratch);
   free(g);
@@ -51,6 +53,11 @@ BD_CLONES static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd
       }
       out[(size_t)y * (size_t)width + (size_t)x] = sum;
     }
+}
+
+static void gradient(bd_gibbs_t *base, const bd_lanes_t *u, const bd_lanes_t *max, double scale, const bd_mask_t *skip,
+                     const bd_lanes_t *q, bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
+  fused_gradient(&((direct_t *)base)->fused, u, max, scale, skip, q, p, wants_log, sums);
 }
 
 /* ---- l2 ------------------------------------------------------------------------ */
@@ -106,7 +113,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
   int separable = o->cost != BD_COST_L2;
-  *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, destroy}, .height = height, .width = width,
+  *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width,
                   .cost = o->cost, .radius_y = gibbs_radius(o->window, height), .radius_x = gibbs_radius(o->window, width)};
   /* Taps that underflow are no taps. */
   while (g->radius_y > 0 && tap_of(gibbs_cost(o->cost, g->radius_y, 0), o->gamma) == 0) g->radius_y--;
@@ -124,5 +131,13 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd
     int dy = separable ? 0 : (int)(i / ((size_t)g->radius_x + 1)), dx = separable ? (int)i : (int)(i % ((size_t)g->radius_x + 1));
     g->tap[i] = tap_of(gibbs_cost(o->cost, dy, dx), o->gamma);
   }
-  return BD_OK;
+  if (!separable || g->radius_y != g->radius_x || longest > FUSED_RADIUS_MAX) return BD_OK;
+  bd_status_t status = fused_create(height, width, g->radius_y, g->radius_x, g->tap, &g->fused, error);
+  if (status == BD_OK) {
+    g->base.gradient = gradient;
+    return BD_OK;
+  }
+  destroy(&g->base);
+  *gibbs = NULL;
+  return status;
 }

@@ -16,6 +16,7 @@
 #ifndef BD_GIBBS_H
 #define BD_GIBBS_H
 
+#include "fused.h"
 #include "lanes.h"
 
 #include <barydef/solver.h>
@@ -26,6 +27,9 @@ struct bd_gibbs {
   /* out = K in, planes that do not overlap; inputs positive or zero.  reach[0][l]: in lane l
      offsets longer than this (in units of the cost) do not matter and may be left out. */
   void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
+  /* The whole gradient of a marginal at once, as fused_gradient(); NULL where there is none. */
+  void (*gradient)(bd_gibbs_t *gibbs, const bd_lanes_t *u, const bd_lanes_t *max, double scale, const bd_mask_t *skip,
+                   const bd_lanes_t *q, bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums);
   void (*destroy)(bd_gibbs_t *gibbs);
 };
 

@@ -81,15 +81,33 @@ BD_CLONES static void select_plane(size_t pixels, const bd_mask_t *mask, const b
   for (size_t i = 0; i < pixels; i++) plane[i] = lanes_select(*mask, yes[i], plane[i]);
 }
 
-/* Mass defect and largest value of p_k. */
-BD_CLONES static void inspect(bd_solver_t *s, int k) {
-  bd_lanes_t sum = lanes_all(0), largest = s->p_max;
+BD_CLONES static void add_up(const bd_solver_t *s, const bd_lanes_t *p, bd_gradient_sums_t *sums) {
+  bd_lanes_t mass = lanes_all(0), largest = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) {
-    sum += s->p[k][i];
-    largest = lanes_max(largest, s->p[k][i]);
+    mass += p[i];
+    largest = lanes_max(largest, p[i]);
   }
-  s->p_max = lanes_select(s->done, s->p_max, largest);
-  s->mass_defect = lanes_select(s->done, s->mass_defect, lanes_max(s->mass_defect, lanes_abs(sum - s->q_mass[k])));
+  sums->mass = mass;
+  sums->largest = largest;
+}
+
+/* The float64 way, plane by plane or fused; marks lanes that it is not right for. */
+static void narrow_gradient(bd_solver_t *s, const potentials_t *at, int k, int gradient, const bd_lanes_t *reach, int wants_log,
+                            bd_mask_t *beyond, bd_gradient_sums_t *sums) {
+  const double scale = 1 / s->options.gamma;
+  bd_lanes_t *p = s->p[k];
+  if (gradient && s->gibbs->gradient) {
+    s->gibbs->gradient(s->gibbs, at->u[k], &at->max[k], scale, beyond, s->q[k], p, wants_log, sums);
+    return;
+  }
+  exponentiate(s, at->u[k], &at->max[k], beyond);
+  s->gibbs->apply(s->gibbs, s->a, s->b, reach);
+  if (wants_log) sum_of_logarithms(s, s->q[k], &sums->log_ka);
+  if (gradient || s->gibbs->noise > 0) divide(s, s->q[k], beyond);
+  if (!gradient) return;
+  s->gibbs->apply(s->gibbs, s->b, p, reach);
+  multiply(s, p, beyond);
+  add_up(s, p, sums);
 }
 
 /* p_k = a . K(q_k / K a), a = exp((u_k - max u_k)/gamma): p_k does not change when a constant
@@ -99,26 +117,25 @@ static void evaluate_marginal(bd_solver_t *s, const potentials_t *at, int k, int
   const double gamma = s->options.gamma;
   const bd_lanes_t range = (at->max[k] - at->min[k]) * (1 / gamma), reach = (range + reach_margin) * gamma;
   bd_mask_t beyond = range > guarded_range;
-  bd_lanes_t *p = s->p[k];
-  if (lanes_any(~beyond)) {
-    exponentiate(s, at->u[k], &at->max[k], &beyond);
-    s->gibbs->apply(s->gibbs, s->a, s->b, &reach);
-    if (log_ka) sum_of_logarithms(s, s->q[k], log_ka);
-    if (gradient || s->gibbs->noise > 0) divide(s, s->q[k], &beyond);
-    if (gradient) {
-      s->gibbs->apply(s->gibbs, s->b, p, &reach);
-      multiply(s, p, &beyond);
-    }
-  }
+  bd_gradient_sums_t sums;
+  if (lanes_any(~beyond)) narrow_gradient(s, at, k, gradient, &reach, log_ka != NULL, &beyond, &sums);
   if (lanes_any(beyond)) {
-    bd_lanes_t wide_log_ka;
+    bd_gradient_sums_t wide;
     /* The planes a and b are free again. */
-    wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], gradient ? s->b : NULL, &reach, log_ka ? &wide_log_ka : NULL);
-    if (gradient) select_plane(s->pixels, &beyond, s->b, p);
-    if (log_ka) *log_ka = lanes_select(beyond, wide_log_ka, *log_ka);
+    wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], gradient ? s->b : NULL, &reach, log_ka ? &wide.log_ka : NULL);
+    if (gradient) {
+      select_plane(s->pixels, &beyond, s->b, s->p[k]);
+      add_up(s, s->b, &wide);
+      sums.mass = lanes_select(beyond, wide.mass, sums.mass);
+      sums.largest = lanes_select(beyond, wide.largest, sums.largest);
+    }
+    if (log_ka) sums.log_ka = lanes_select(beyond, wide.log_ka, sums.log_ka);
     s->fallback |= beyond & ~s->done;
   }
-  if (gradient) inspect(s, k);
+  if (log_ka) *log_ka = sums.log_ka;
+  if (!gradient) return;
+  s->p_max = lanes_select(s->done, s->p_max, lanes_max(s->p_max, sums.largest));
+  s->mass_defect = lanes_select(s->done, s->mass_defect, lanes_max(s->mass_defect, lanes_abs(sums.mass - s->q_mass[k])));
 }
 
 BD_CLONES void conjugate(const bd_solver_t *s, const bd_lanes_t *v, bd_lanes_t *value) {

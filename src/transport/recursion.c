@@ -61,7 +61,7 @@ bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width,
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, apply, destroy}, .height = height, .width = width, .factor = exp(-1 / o->gamma)};
+    *g = (recursion_t){.base = {0, apply, NULL, destroy}, .height = height, .width = width, .factor = exp(-1 / o->gamma)};
     g->scratch = aligned_alloc(64, ((size_t)height + 1) * (size_t)width * sizeof *g->scratch);
     if (g->scratch) return BD_OK;
     destroy(&g->base);
