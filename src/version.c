@@ -4,6 +4,7 @@
 #include <barydef/version.h>
 #include <barydef/victim.h>
 
+#include <fftw3.h>
 #include <stdio.h>
 #include <string.h>
 #include <version-generated.h>
@@ -17,7 +18,7 @@ void bd_libraries(char *text, size_t size) {
   world_library(mpi, sizeof mpi);
   h5_library(hdf5, sizeof hdf5);
   const char *torch = bd_victim_library();
-  snprintf(text, size, "HDF5 %s\nMPI: %s\nxxHash %d.%d.%d\n%s%s\n", hdf5, mpi, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
+  snprintf(text, size, "HDF5 %s\nMPI: %s\nFFTW: %s\nxxHash %d.%d.%d\n%s%s\n", hdf5, mpi, fftw_version, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
            XXH_VERSION_RELEASE, torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
            torch ? torch : "");
 }

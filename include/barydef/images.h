@@ -36,6 +36,7 @@ typedef struct bd_images_info {
   const bd_attack_t *attacks; /* by name */
   int has_clean;
   int64_t label_min, label_max;
+  double chunk_bytes; /* of the largest chunk, inflated: kept whole while an attack is read */
   char digest[33]; /* XXH3-128, hexadecimal, of labels, shapes, types and attributes */
 } bd_images_info_t;
 

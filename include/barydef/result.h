@@ -57,10 +57,10 @@ bd_status_t bd_result_write(bd_result_t *result, int run, int attack, int64_t fi
                             const float *images, const bd_per_image_t *records, bd_error_t *error);
 
 /* Compute /statistics from the records, write the attributes given (replacing those of
-   the same name) and mark the file complete.  *failed_images may be NULL. */
+   the same name) and mark the file complete.  by_status[s], of BD_STATUSES_MAX, becomes the number of images
+   with status s. */
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                             const bd_attribute_t *attributes, int64_t *failed_images,
-                             bd_error_t *error);
+                             const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error);
 
 /* Close the file; errors of the last flush come here.  NULL is allowed. */
 bd_status_t bd_result_close(bd_result_t *result, bd_error_t *error);

@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/* Progress, on rank 0 only, whenever a block has been written. */
+/* Progress, on rank 0 only, whenever a block has been written and between the iterations
+   of rank 0's own solver: often. */
 typedef struct bd_progress {
   int64_t done, total; /* images of all runs and attacks */
   double seconds;      /* since the first block was handed out */

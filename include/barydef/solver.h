@@ -20,7 +20,8 @@
    L is a parameter of the defense, not a tolerance.
 
    No call here is collective, and none touches a file.  A solver may be used by one
-   thread at a time. */
+   thread at a time; creating and destroying solvers is for one thread of the process at a
+   time (FFTW's planner is shared). */
 #ifndef BARYDEF_SOLVER_H
 #define BARYDEF_SOLVER_H
 
@@ -101,7 +102,7 @@ typedef enum bd_image_status {
   BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
   BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
   BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
-  BD_IMAGE_DIVERGED,      /* the result is not finite */
+  BD_IMAGE_DIVERGED,      /* the result is not finite, or mass was lost: |defect| >= 1e-6 */
   BD_IMAGE_STATUSES
 } bd_image_status_t;
 
@@ -140,11 +141,14 @@ typedef struct bd_solver bd_solver_t;
 const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
 
 /* Prepare stencils, kernel and work space for images of [channels][height][width].
-   The options are copied.  The caller destroys *solver.  Memory: about 3 N + 12 planes (fista
-   5 N + 12) of height * width * 64 bytes, whatever the number of images.
+   The options are copied.  The caller destroys *solver.  Memory: bd_solver_bytes(), whatever
+   the number of images.
    Errors: BD_BAD_INPUT for options out of range, BD_FAILED without memory. */
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                              int width, bd_solver_t **solver, bd_error_t *error);
+
+/* Upper estimate of what a solver of these options takes. */
+double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);
 
 /* Called now and then from inside bd_solver_run (every iteration of every 8 problems),
    so that a caller can serve others meanwhile. */

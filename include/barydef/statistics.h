@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16 };
+enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_STATUSES_MAX = 16 };
 
 /* One row of /runs/<run>/<attack>/per_image.  Distances are over all channels, between
    the purified image as stored (float32) and the attacked or the clean one, pixels in
@@ -69,6 +69,7 @@ bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z);
    with it every bit of the result, does not depend on the portions. */
 typedef struct bd_tally {
   int64_t images, failed, right[5], recovered, broken;
+  int64_t by_status[BD_STATUSES_MAX];
   double sum[8], max[8], safe_tau;
   int64_t counted[8], converged, infeasible_window, objective_rises, fallbacks, unstable;
 } bd_tally_t;

@@ -19,6 +19,9 @@ typedef struct bd_victim bd_victim_t;
 /* Version of libtorch, or NULL where there is no victim module. */
 const char *bd_victim_library(void);
 
+/* Why a victim module that is installed cannot be used, or NULL. */
+const char *bd_victim_problem(void);
+
 /* Load and try once on zeros of [batch][channels][height][width].  *classes is what it
    gives.  The caller frees *victim.  Errors: BD_BAD_INPUT, naming the file: it does not
    load, throws, or gives another shape than [batch][classes]. */

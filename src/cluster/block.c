@@ -100,17 +100,16 @@ void worker_free(bd_worker_t *w) {
 }
 
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
-  double pixels = (double)plan->block * (double)image_size(info), planes = 0;
+  double pixels = (double)plan->block * (double)image_size(info), solver = 0;
   bd_parameters_t *p = malloc(sizeof *p);
   for (int point = 0; p && point < bd_job_point_count(plan->job); point++) {
     bd_job_parameters(plan->job, point, p);
-    planes = fmax(planes, 3.0 * p->solver.marginals.count + 5 + p->solver.marginals.count);
+    solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
   }
   free(p);
-  /* Two blocks under way, the images in float64 and the planes of 8 lanes of the solver
-     (the stencils of a marginal take as much as a plane). */
-  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) +
-         planes * (double)info->height * info->width * 64;
+  /* Two blocks under way, the images in float64, the solver, and the chunks kept of the
+     attack being read and of the clean images. */
+  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + 2 * info->chunk_bytes;
 }
 
 /* ---- one item ------------------------------------------------------------------ */

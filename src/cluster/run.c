@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Everything a rank holds for a run. */
 typedef struct run {
@@ -119,6 +120,10 @@ static bd_status_t open_input(run_t *run, bd_error_t *error) {
 static bd_status_t check_output(const run_t *run, int overwrite, bd_error_t *error) {
   const char *read[2] = {run->parameters.input_file, run->parameters.victim_file}, *output = run->parameters.output_file;
   struct stat there, other;
+  const char *slash = strrchr(output, '/');
+  char folder[BD_TEXT_MAX];
+  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - output) + 1 : 1, slash ? output : ".");
+  if (access(folder, W_OK) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be created: %m", output);
   if (stat(output, &there) != 0) return BD_OK;
   if (!S_ISREG(there.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: is no file that could be replaced (output.file)", output);
   if (!overwrite) return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", output);
@@ -144,6 +149,14 @@ static bd_status_t load_victim(run_t *run, bd_error_t *error) {
   int classes;
   if (!*p->victim_file) return BD_OK;
   /* Built without libtorch the run goes on, and says that accuracies are missing. */
+  char ours[64] = "none", first[64];
+  if (bd_victim_library()) snprintf(ours, sizeof ours, "%s", bd_victim_library());
+  memcpy(first, ours, sizeof first);
+  MPI_Bcast(first, sizeof first, MPI_CHAR, 0, run->communicator);
+  if (bd_victim_problem())
+    return bd_fail(error, BD_FAILED, "rank %d cannot load the victim module: %s", run->rank, bd_victim_problem());
+  if (strcmp(ours, first))
+    return bd_fail(error, BD_FAILED, "rank %d has libtorch %s, rank 0 %s: accuracies would depend on the rank", run->rank, ours, first);
   if (!bd_victim_library()) return BD_OK;
   bd_status_t status = bd_victim_load(p->victim_file, p->victim_batch, info->channels, info->height, info->width,
                                       &run->victim, &classes, error);
@@ -252,14 +265,21 @@ static bd_status_t finish_output(run_t *run, bd_run_summary_t *summary, bd_error
   date(finished);
   bd_attribute_t attributes[] = {text_attribute("finished", finished),
                                  {.name = "seconds", .kind = BD_ATTRIBUTE_REAL, .real = summary->seconds}};
-  bd_status_t status = bd_result_finish(run->result, run->victim != NULL, 2, attributes, &summary->failed, error);
+  int64_t by_status[BD_STATUSES_MAX];
+  char why[256] = "";
+  bd_status_t status = bd_result_finish(run->result, run->victim != NULL, 2, attributes, by_status, error);
   bd_status_t closed = bd_result_close(run->result, status == BD_OK ? error : NULL);
   run->result = NULL;
   if (status == BD_OK) status = closed;
-  if (status == BD_OK && summary->failed)
-    status = bd_fail(error, BD_SOME_FAILED, "%s: done, but %" PRId64 " of %" PRId64 " images failed (per_image/status)",
-                     run->parameters.output_file, summary->failed, summary->images);
-  return status;
+  if (status != BD_OK) return status;
+  for (int s = 1; s < BD_IMAGE_STATUSES; s++) {
+    size_t used = strlen(why);
+    if (by_status[s]) snprintf(why + used, sizeof why - used, "%s%" PRId64 " %s", used ? ", " : "", by_status[s], bd_image_status_name(s));
+    summary->failed += by_status[s];
+  }
+  if (summary->failed == 0) return BD_OK;
+  return bd_fail(error, BD_SOME_FAILED, "%s: done, but %" PRId64 " of %" PRId64 " images failed: %s", run->parameters.output_file,
+                 summary->failed, summary->images, why);
 }
 
 /* ---- the whole ----------------------------------------------------------------- */

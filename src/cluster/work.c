@@ -52,6 +52,12 @@ static void give_item(leader_t *leader, int rank) {
   if (item == no_item) leader->tokens--;
 }
 
+/* Also between two blocks: a large one may take longer than the interval of the lines. */
+static void report(leader_t *leader) {
+  leader->progress.seconds = MPI_Wtime() - leader->start;
+  if (leader->options->progress) leader->options->progress(leader->options->context, &leader->progress);
+}
+
 static void write_block(leader_t *leader, bd_block_t *block) {
   const bd_plan_t *plan = leader->plan;
   bd_run_summary_t *summary = leader->summary;
@@ -73,8 +79,7 @@ static void write_block(leader_t *leader, bd_block_t *block) {
   summary->baseline_seconds += block->seconds[2];
   summary->victim_seconds += block->seconds[3];
   leader->progress.done += (int64_t)item.count * snapshots;
-  leader->progress.seconds = end - leader->start;
-  if (leader->options->progress) leader->options->progress(leader->options->context, &leader->progress);
+  report(leader);
 }
 
 static void receive_block(leader_t *leader, MPI_Message *message, const MPI_Status *envelope) {
@@ -89,6 +94,7 @@ static void receive_block(leader_t *leader, MPI_Message *message, const MPI_Stat
 /* Serve those who wait; called between the iterations of rank 0's own solver. */
 static void serve(void *context) {
   leader_t *leader = context;
+  report(leader);
   for (int arrived = 1; leader->tokens > 0 && arrived;) {
     MPI_Message message;
     MPI_Status envelope;

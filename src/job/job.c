@@ -107,7 +107,7 @@ static bd_status_t set_value(bd_job_t *job, const char *where, int line, const c
   for (const char *c = value; *c; c++)
     if (iscntrl((unsigned char)*c) && *c != '\t')
       return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value", where, section, key);
-    else if (*c == ';' && c > value && isspace((unsigned char)c[-1]))
+    else if (*c == ';' && (c == value || isspace((unsigned char)c[-1])))
       return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file", where,
                      section, key);
   if (!strcmp(section, "sweep")) return set_sweep(job, where, key, value, line == 0, error);
@@ -156,11 +156,15 @@ const char *bd_job_value(const bd_job_t *job, int point, int parameter) {
 }
 
 /* Put the job's directory before a relative path. */
-static void resolve(const bd_job_t *job, char path[BD_TEXT_MAX]) {
-  char whole[2 * BD_TEXT_MAX];
-  if (!*path || *path == '/' || !*job->directory) return;
-  snprintf(whole, sizeof whole, "%s/%s", job->directory, path);
-  snprintf(path, BD_TEXT_MAX, "%.*s", BD_TEXT_MAX - 1, whole);
+static bd_status_t resolve(const bd_job_t *job, char path[BD_TEXT_MAX], bd_error_t *error) {
+  size_t length = strlen(job->directory);
+  if (!*path || *path == '/' || length == 0) return BD_OK;
+  if (length + 1 + strlen(path) >= BD_TEXT_MAX)
+    return bd_fail(error, BD_BAD_INPUT, "%s: the path %.80s... is longer than %d bytes", job->name, path, BD_TEXT_MAX - 1);
+  memmove(path + length + 1, path, strlen(path) + 1);
+  memcpy(path, job->directory, length);
+  path[length] = '/';
+  return BD_OK;
 }
 
 static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *p, bd_error_t *error) {
@@ -174,9 +178,11 @@ static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *
     bd_status_t status = table_parse(i, bd_job_value(job, point, i), where, p, error);
     if (status != BD_OK) return status;
   }
-  resolve(job, p->input_file);
-  resolve(job, p->output_file);
-  resolve(job, p->victim_file);
+  char *paths[3] = {p->input_file, p->output_file, p->victim_file};
+  for (int i = 0; i < 3; i++) {
+    bd_status_t status = resolve(job, paths[i], error);
+    if (status != BD_OK) return status;
+  }
   if (p->solver.weights.count && p->solver.weights.count != p->solver.marginals.count)
     return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals", job->name,
                    p->solver.weights.count, p->solver.marginals.count);

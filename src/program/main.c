@@ -26,7 +26,7 @@ static void usage(FILE *out) {
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
   fprintf(out, "  barydef --version          version, git revision, libraries\n\n"
                "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad usage,\n"
-               "job or input; 3 done, but some images failed; 75 stopped early and resumable.\n");
+               "job or input; 3 done, but some images failed.\n");
 }
 
 static int version(void) {

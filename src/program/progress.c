@@ -36,7 +36,8 @@ void progress_show(void *context, const bd_progress_t *state) {
   progress->shown = 1;
   double fraction = (double)state->done / (double)state->total, rate = (double)state->done / (state->seconds + 1e-9);
   char remaining[32], bar[31] = "";
-  duration((double)(state->total - state->done) / rate, remaining);
+  if (state->done > 0) duration((double)(state->total - state->done) / rate, remaining);
+  else snprintf(remaining, sizeof remaining, "?");
   for (int i = 0; i < 30; i++) bar[i] = i < 30 * fraction ? '#' : '.';
   if (progress->is_terminal)
     fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left   ", bar, 100 * fraction, state->done,

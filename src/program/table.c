@@ -35,7 +35,7 @@ static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count) {
   }
   if (unstable)
     fprintf(out, "  tau is longer than stable (2 gamma / (N max p)) for %" PRId64 " of %" PRId64 " images; tau <= %.2g would be for all of them\n",
-            unstable, images, safe_tau);
+            unstable, images, 0.99 * safe_tau);
   if (rises) fprintf(out, "  the dual objective rises for %" PRId64 " of %" PRId64 " images: the steps are too long\n", rises, images);
   if (window) fprintf(out, "  the window seems too small for %" PRId64 " of %" PRId64 " images: the residual stays while the potentials grow\n", window, images);
   if (fallbacks) fprintf(out, "  %" PRId64 " of %" PRId64 " images went through wide-range arithmetic\n", fallbacks, images);

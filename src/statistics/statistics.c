@@ -19,6 +19,7 @@ void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_imag
   for (size_t i = 0; i < count; i++) {
     const bd_per_image_t *r = &records[i];
     tally->images++;
+    if (r->status >= 0 && r->status < BD_STATUSES_MAX) tally->by_status[r->status]++;
     if (r->status != BD_IMAGE_OK) {
       tally->failed++;
       continue;

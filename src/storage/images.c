@@ -15,7 +15,8 @@ struct bd_images {
   hid_t file;
   bd_images_info_t info;
   bd_attack_t *attacks;
-  hid_t *datasets; /* [attack_count] */
+  hid_t dataset[2]; /* open for reading: of open_attack, of the clean images */
+  int open_attack;
   int64_t *labels;
 };
 
@@ -30,9 +31,9 @@ int bd_images_find(const bd_images_t *images, const char *name) {
 
 void bd_images_close(bd_images_t *images) {
   if (!images) return;
-  for (int a = 0; a < images->info.attack_count; a++) h5_close(images->datasets[a]);
+  h5_close(images->dataset[0]);
+  h5_close(images->dataset[1]);
   h5_close(images->file);
-  free(images->datasets);
   free(images->attacks);
   free(images->labels);
   free(images->path);
@@ -116,41 +117,50 @@ static const char *unknown_filter(hid_t dataset, char name[64]) {
   return found ? name : NULL;
 }
 
-/* A chunk is kept whole between two reads, so that no block inflates it again. */
-static hid_t open_dataset(hid_t file, const char *path) {
-  hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
-  if (dataset < 0) return dataset;
+static double chunk_bytes(hid_t dataset) {
   hid_t plan = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
   hsize_t chunk[H5S_MAX_RANK];
+  double bytes = 0;
   if (H5Pget_layout(plan) == H5D_CHUNKED) {
     int rank = H5Pget_chunk(plan, H5S_MAX_RANK, chunk);
-    size_t bytes = H5Tget_size(type);
-    for (int i = 0; i < rank; i++) bytes *= chunk[i];
-    if (bytes > 1 << 20 && bytes <= 256 << 20) {
-      h5_close(dataset);
-      hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-      H5Pset_chunk_cache(access, 101, bytes, 1);
-      dataset = H5Dopen2(file, path, access);
-      h5_close(access);
-    }
+    bytes = (double)H5Tget_size(type);
+    for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
   }
   h5_close(type);
   h5_close(plan);
-  return dataset;
+  return bytes;
 }
 
-/* Open the dataset `path` of one group and check it against the labels and the groups
-   before it. */
-static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_t *attack, hid_t *dataset,
-                               bd_error_t *error) {
+static void group_path(const bd_images_t *images, int attack, char path[BD_ATTACK_NAME + 32]) {
+  if (images->info.has_clean && attack == images->info.attack_count - 1) strcpy(path, "/clean/images");
+  else snprintf(path, BD_ATTACK_NAME + 32, "/attacks/%s/images", images->attacks[attack].name);
+}
+
+/* The dataset of an attack.  One attack and the clean images are kept open, each with a
+   cache for one chunk, so that no block inflates the chunk of the block before again, and
+   memory does not grow with the number of attacks. */
+static hid_t dataset_of(bd_images_t *images, int attack) {
+  int slot = images->info.has_clean && attack == images->info.attack_count - 1;
+  if (images->dataset[slot] >= 0 && images->open_attack == attack) return images->dataset[slot];
+  if (images->dataset[slot] >= 0 && slot) return images->dataset[slot];
+  char path[BD_ATTACK_NAME + 32];
+  group_path(images, attack, path);
+  h5_close(images->dataset[slot]);
+  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_chunk_cache(access, 101, (size_t)fmax(images->info.chunk_bytes, 1 << 20), 1);
+  images->dataset[slot] = H5Dopen2(images->file, path, access);
+  h5_close(access);
+  if (!slot) images->open_attack = attack;
+  return images->dataset[slot];
+}
+
+/* Check the dataset of one group against the labels and the groups before it. */
+static bd_status_t check_dataset(bd_images_t *images, const char *path, hid_t dataset, bd_attack_t *attack, bd_error_t *error) {
   bd_images_info_t *info = &images->info;
-  if (!h5_has(images->file, path))
-    return bd_fail(error, BD_BAD_INPUT, "%s: no dataset %s", images->path, path);
-  *dataset = open_dataset(images->file, path);
-  hid_t type = H5Dget_type(*dataset), space = H5Dget_space(*dataset);
+  hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
   hsize_t size[4] = {0};
   int rank = H5Sget_simple_extent_ndims(space);
-  const char *name = *dataset < 0 ? NULL : type_name(type);
+  const char *name = dataset < 0 ? NULL : type_name(type);
   if (rank == 4) H5Sget_simple_extent_dims(space, size, NULL);
   h5_close(type);
   h5_close(space);
@@ -162,9 +172,10 @@ static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_
     return bd_fail(error, BD_BAD_INPUT, "%s: %s has %" PRIu64 " images, /labels has %" PRId64, images->path,
                    path, (uint64_t)size[0], info->count);
   char filter[64] = "";
-  if (unknown_filter(*dataset, filter))
+  if (unknown_filter(dataset, filter))
     return bd_fail(error, BD_BAD_INPUT, "%s: %s is compressed by \"%s\"; deflate, shuffle and fletcher32 can be read", images->path,
                    path, filter);
+  info->chunk_bytes = fmax(info->chunk_bytes, chunk_bytes(dataset));
   snprintf(attack->type, sizeof attack->type, "%s", name);
   if (info->channels == 0) {
     info->channels = (int)size[1];
@@ -176,6 +187,14 @@ static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_
                    images->path, path, (int)size[1], (int)size[2], (int)size[3], info->channels,
                    info->height, info->width);
   return BD_OK;
+}
+
+static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_t *attack, bd_error_t *error) {
+  if (!h5_has(images->file, path)) return bd_fail(error, BD_BAD_INPUT, "%s: no dataset %s", images->path, path);
+  hid_t dataset = H5Dopen2(images->file, path, H5P_DEFAULT);
+  bd_status_t status = check_dataset(images, path, dataset, attack, error);
+  h5_close(dataset);
+  return status;
 }
 
 static bd_status_t open_attack(bd_images_t *images, const char *name, int index, bd_error_t *error) {
@@ -197,7 +216,7 @@ static bd_status_t open_attack(bd_images_t *images, const char *name, int index,
   }
   h5_close(group);
   snprintf(path, sizeof path, "/attacks/%s/images", name);
-  return open_images(images, path, attack, &images->datasets[index], error);
+  return open_images(images, path, attack, error);
 }
 
 static bd_status_t open_groups(bd_images_t *images, bd_error_t *error) {
@@ -211,9 +230,7 @@ static bd_status_t open_groups(bd_images_t *images, bd_error_t *error) {
   if (attacks + has_clean == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: neither a group below /attacks nor /clean/images", images->path);
   images->attacks = calloc((size_t)attacks + 1, sizeof *images->attacks);
-  images->datasets = malloc(((size_t)attacks + 1) * sizeof *images->datasets);
-  if (!images->attacks || !images->datasets) return bd_fail(error, BD_FAILED, "%s: no memory", images->path);
-  for (int a = 0; a <= attacks; a++) images->datasets[a] = -1;
+  if (!images->attacks) return bd_fail(error, BD_FAILED, "%s: no memory", images->path);
   images->info.attacks = images->attacks;
   images->info.attack_count = attacks + has_clean;
   images->info.has_clean = has_clean;
@@ -227,7 +244,7 @@ static bd_status_t open_groups(bd_images_t *images, bd_error_t *error) {
   bd_attack_t *clean = &images->attacks[attacks];
   snprintf(clean->name, sizeof clean->name, "clean");
   snprintf(clean->norm, sizeof clean->norm, "none");
-  return open_images(images, "/clean/images", clean, &images->datasets[attacks], error);
+  return open_images(images, "/clean/images", clean, error);
 }
 
 static void compute_digest(bd_images_t *images) {
@@ -254,7 +271,7 @@ bd_status_t bd_images_open(const char *path, bd_images_t **out, bd_error_t *erro
   *out = NULL;
   bd_images_t *images = calloc(1, sizeof *images);
   if (!images) return bd_fail(error, BD_FAILED, "%s: no memory", path);
-  images->file = -1;
+  images->file = images->dataset[0] = images->dataset[1] = -1;
   images->path = strdup(path);
   bd_status_t status = images->path ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", path);
   if (status == BD_OK) status = open_file(images, error);
@@ -276,9 +293,9 @@ bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64
   const bd_images_info_t *info = &images->info;
   hsize_t start[4] = {(hsize_t)first, 0, 0, 0};
   hsize_t size[4] = {(hsize_t)count, (hsize_t)info->channels, (hsize_t)info->height, (hsize_t)info->width};
-  hid_t memory = H5Screate_simple(4, size, NULL), space = H5Dget_space(images->datasets[attack]);
+  hid_t dataset = dataset_of(images, attack), memory = H5Screate_simple(4, size, NULL), space = H5Dget_space(dataset);
   H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
-  herr_t read = H5Dread(images->datasets[attack], H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, pixels);
+  herr_t read = H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, pixels);
   h5_close(space);
   h5_close(memory);
   if (read < 0)

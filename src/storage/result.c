@@ -146,6 +146,7 @@ static bd_status_t open_datasets(bd_result_t *result, const bd_result_layout_t *
   result->records = malloc(groups * sizeof *result->records);
   if (!result->attacks || !result->images || !result->records)
     return bd_fail(error, BD_FAILED, "%s: no memory for %zu groups", result->path, groups);
+  for (size_t g = 0; g < groups; g++) result->images[g] = result->records[g] = -1;
   memcpy(result->attacks, layout->attacks, (size_t)layout->attack_count * sizeof *result->attacks);
   result->run_count = layout->run_count;
   result->attack_count = layout->attack_count;
@@ -169,21 +170,25 @@ bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_la
   if (!overwrite && access(path, F_OK) == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
   bd_result_t *result = calloc(1, sizeof *result);
-  char *temporary = malloc(strlen(path) + 16);
+  char *temporary = malloc(strlen(path) + 40);
   bd_status_t status = BD_OK;
+  int created = 0;
   if (result) result->path = strdup(path);
   if (!result || !temporary || !result->path) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
   if (status == BD_OK) {
-    sprintf(temporary, "%s.creating", path);
+    /* A name nobody else has: what stands there is not ours to truncate. */
+    sprintf(temporary, "%s.%ld.creating", path, (long)getpid());
     result->file = result->record_type = -1;
-    hid_t file = H5Fcreate(temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    if (file < 0) status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be created: %s", path, strerror(errno));
+    errno = 0;
+    hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
+    created = file >= 0;
+    if (file < 0) status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be created: %s", path, errno ? strerror(errno) : h5_reason());
     else if (!create_contents(file, layout)) status = write_failed(result, error);
     if (file >= 0 && H5Fclose(file) < 0 && status == BD_OK) status = write_failed(result, error);
   }
   if (status == BD_OK && rename(temporary, path) != 0)
     status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
-  if (status != BD_OK && temporary) unlink(temporary);
+  if (status != BD_OK && created) unlink(temporary);
   free(temporary);
   if (status == BD_OK) {
     result->count = layout->count;
@@ -245,7 +250,7 @@ bd_status_t bd_result_write(bd_result_t *result, int run, int attack, int64_t fi
 }
 
 /* The row of one run and attack, from its records, a portion at a time. */
-static int summarise(bd_result_t *result, int g, double tau, int has_victim, bd_statistics_t *row) {
+static int summarise(bd_result_t *result, int g, double tau, int has_victim, bd_statistics_t *row, int64_t *by_status) {
   enum { PORTION = 4096 };
   bd_per_image_t *records = malloc(PORTION * sizeof *records);
   bd_tally_t tally = {0};
@@ -263,11 +268,12 @@ static int summarise(bd_result_t *result, int g, double tau, int has_victim, bd_
   memcpy(row->norm, attack->norm, sizeof row->norm);
   row->epsilon = attack->epsilon;
   bd_tally_finish(&tally, has_victim, row);
+  for (int status = 0; status < BD_STATUSES_MAX; status++) by_status[status] += tally.by_status[status];
   return done;
 }
 
 /* The rows of one run, and its count of fallbacks as an attribute. */
-static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statistics, hid_t type, int64_t *failed) {
+static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statistics, hid_t type, int64_t *by_status) {
   char path[32], method[16] = "";
   double tau = 0;
   int64_t fallbacks = 0;
@@ -280,9 +286,8 @@ static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statis
     int g = run * result->attack_count + a;
     const hsize_t start = (hsize_t)g, one = 1;
     bd_statistics_t row = {0};
-    done = summarise(result, g, tau, has_victim, &row) && transfer(statistics, type, 1, &start, &one, &row, NULL);
+    done = summarise(result, g, tau, has_victim, &row, by_status) && transfer(statistics, type, 1, &start, &one, &row, NULL);
     fallbacks += row.fallbacks;
-    *failed += row.failed;
   }
   done = done && h5_put_integer(group, "fallbacks", fallbacks);
   h5_close(group);
@@ -290,15 +295,14 @@ static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statis
 }
 
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                             const bd_attribute_t *attributes, int64_t *failed_images, bd_error_t *error) {
+                             const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error) {
   hid_t statistics = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
-  int64_t failed = 0;
   int done = statistics >= 0;
+  memset(by_status, 0, BD_STATUSES_MAX * sizeof *by_status);
   for (int run = 0; done && run < result->run_count; run++)
-    done = finish_run(result, run, has_victim, statistics, type, &failed);
+    done = finish_run(result, run, has_victim, statistics, type, by_status);
   h5_close(type);
   h5_close(statistics);
-  if (failed_images) *failed_images = failed;
   for (int i = 0; done && i < attribute_count; i++) done = put_attribute(result->file, &attributes[i]);
   done = done && H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && h5_put_integer(result->file, "complete", 1) &&
          H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0;

@@ -79,8 +79,10 @@ static void backtrack(bd_solver_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, 
     bd_mask_t testable = 0.5 * *lipschitz * squared > 1e-10 * (1 + lanes_abs(smooth));
     bd_mask_t fails = ~testable & (*lipschitz < bound);
     if (lanes_any(testable & ~s->done)) {
+      const bd_mask_t before = s->fallback;
       all_extents(s, &s->z_next);
       evaluate(s, &s->z_next, 0, &next);
+      s->fallback = before | (s->fallback & testable); /* the other lanes did not ask */
       conjugate(s, s->z_next.v, &conjugated);
       fails |= testable & (next - conjugated > smooth + linear + 0.5 * *lipschitz * squared);
     }

@@ -46,7 +46,7 @@ BD_INLINE double lanes_largest(bd_lanes_t a) {
   return largest;
 }
 
-/* x = n ln 2 + r with |r| <= ln 2 / 2: returns exp(r) and the integer n, for |x| < 1e9.
+/* x = n ln 2 + r with |r| <= ln 2 / 2: returns exp(r) and the integer n, for |x| <= 1e15.
    Cody and Waite, "Software Manual for the Elementary Functions" (1980); exp(r) is its
    Taylor polynomial of degree 13 (truncation below 5e-18).  Adding 1.5 * 2^52 rounds to an
    integer and leaves it in the low bits of `shifted`. */

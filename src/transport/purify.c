@@ -5,6 +5,9 @@
 
 /* ---- images to lanes and back -------------------------------------------------- */
 
+/* What has less mass than this counts as black: 1/mass would overflow. */
+static const double least_mass = 1e-290;
+
 static bd_image_status_t check_pixels(size_t n, const double *pixels) {
   double max = 0;
   for (size_t i = 0; i < n; i++) {
@@ -12,7 +15,7 @@ static bd_image_status_t check_pixels(size_t n, const double *pixels) {
     if (pixels[i] < 0) return BD_IMAGE_NEGATIVE;
     if (pixels[i] > max) max = pixels[i];
   }
-  return max > 1 + 1e-6 ? BD_IMAGE_ABOVE_ONE : max == 0 ? BD_IMAGE_EMPTY : BD_IMAGE_OK;
+  return max > 1 + 1e-6 ? BD_IMAGE_ABOVE_ONE : max < least_mass ? BD_IMAGE_EMPTY : BD_IMAGE_OK;
 }
 
 /* The channels of one image as problems in s->image, with the masses they are scaled by. */
@@ -26,6 +29,7 @@ static bd_image_status_t prepare_image(bd_solver_t *s, const double *image, size
                            .image = index,
                            .offset = (index * (size_t)s->channels + (size_t)c) * s->pixels};
     for (size_t i = 0; i < s->pixels; i++) problem->mass += problem->pixels[i];
+    if (problem->mass < least_mass) problem->mass = 0;
     joint.mass += problem->mass;
     for (int k = 0; k < s->marginals; k++) {
       const double *column = s->column_mass + (size_t)k * s->pixels;
@@ -41,7 +45,7 @@ static bd_image_status_t prepare_image(bd_solver_t *s, const double *image, size
       memcpy(problem->marginal_mass, joint.marginal_mass, sizeof joint.marginal_mass);
     }
     for (int k = 0; k < s->marginals; k++)
-      if (problem->mass > 0 && !(problem->marginal_mass[k] > 0)) return BD_IMAGE_LOST_MARGINAL;
+      if (problem->mass > 0 && problem->marginal_mass[k] < least_mass) return BD_IMAGE_LOST_MARGINAL;
   }
   return BD_IMAGE_OK;
 }
@@ -89,7 +93,10 @@ static void load(bd_solver_t *s) {
     inverse[l] = s->queue[l].mass > 0 ? 1 / s->queue[l].mass : 0;
   scale_plane(s->pixels, s->x, &inverse, &mass);
   clear(s, &s->at);
-  if (s->options.method == BD_METHOD_FISTA) clear(s, &s->z);
+  if (s->options.method == BD_METHOD_FISTA) {
+    clear(s, &s->z);
+    clear(s, &s->z_next);
+  }
   s->mass_defect = s->p_max = lanes_all(0);
   s->fallback = s->done = (bd_mask_t)lanes_all(0);
   s->snapshot = 0;

@@ -37,8 +37,8 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
     return bd_fail(error, BD_BAD_INPUT, "%d snapshots; allowed are 1 to %d", o->iterations.count,
                    BD_SNAPSHOTS_MAX);
   for (int s = 0; s < o->iterations.count; s++)
-    if (o->iterations.values[s] < 0 || (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
-      return bd_fail(error, BD_BAD_INPUT, "the list of iterations must ascend from 0 or more");
+    if (o->iterations.values[s] < 0 || o->iterations.values[s] >= 1 << HISTORY || (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
+      return bd_fail(error, BD_BAD_INPUT, "the list of iterations must ascend, from 0 or more to less than %d", 1 << HISTORY);
   return BD_OK;
 }
 
@@ -60,6 +60,15 @@ static bd_status_t create_marginals(bd_solver_t *s, bd_error_t *error) {
   }
   for (int k = 0; k < s->marginals; k++) s->beta[k] /= total;
   return BD_OK;
+}
+
+double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
+  const double pixels = (double)height * width, plane = pixels * sizeof(bd_lanes_t), n = o->marginals.count;
+  /* Planes as in create_planes; the wide path's three of double width; stencils. */
+  double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
+  /* FFTs: up to 2 size + 1/6 in each direction, three arrays. */
+  if (!strcmp(bd_kernel_choice(o, height, width), "fftw")) return bytes + 3 * 5.5 * plane;
+  return bytes + 2 * plane;
 }
 
 static bd_status_t create_planes(bd_solver_t *s, bd_error_t *error) {

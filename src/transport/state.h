@@ -23,6 +23,9 @@ typedef struct problem {
   double marginal_mass[BD_MARGINALS_MAX]; /* what each A_k x is divided by */
 } problem_t;
 
+/* Iterations are fewer than 2^HISTORY. */
+enum { HISTORY = 24 };
+
 /* Figures of the trajectory at an iteration. */
 typedef struct record {
   bd_lanes_t residual, objective, range;
@@ -60,7 +63,7 @@ struct bd_solver {
   bd_lanes_t p_max, mass_defect;
   bd_mask_t fallback;      /* lanes that have used the wide path */
   bd_mask_t done;          /* lanes whose result is stored */
-  record_t now, history[24]; /* history[j]: at iteration 2^j */
+  record_t now, history[HISTORY]; /* history[j]: at iteration 2^j */
   bd_lanes_t start_objective;
   int snapshot;            /* the next one */
 };

@@ -64,7 +64,8 @@ static void store(const bd_solver_t *s, int snapshot, int iteration, int l) {
   report->mass_defect = fmax(report->mass_defect, s->mass_defect[l]);
   report->objective += s->now.objective[l];
   if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma / (s->marginals * s->p_max[l]));
-  if (!isfinite(s->now.residual[l] + s->now.objective[l])) report->status = BD_IMAGE_DIVERGED;
+  /* Mass is kept to rounding by construction: where it is not, no digit can be trusted. */
+  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < 1e-6)) report->status = BD_IMAGE_DIVERGED;
 }
 
 int trajectory_look(bd_solver_t *s, int iteration, const bd_lanes_t *objective) {

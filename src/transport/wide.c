@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double exponent_of_zero = -0x1p40;
+/* Below every exponent a number can have, also after sums of two of them. */
+static const double exponent_of_zero = -0x1p1000;
 
 /* ---- arithmetic ---------------------------------------------------------------- */
 
@@ -30,7 +31,8 @@ BD_INLINE bd_wide_number_t plus(bd_wide_number_t x, bd_wide_number_t y) {
   return (bd_wide_number_t){aligned(x, e) + aligned(y, e), e};
 }
 
-static const bd_wide_number_t zero = {{0}, {-0x1p40, -0x1p40, -0x1p40, -0x1p40, -0x1p40, -0x1p40, -0x1p40, -0x1p40}};
+static const bd_wide_number_t zero = {{0},
+                                      {-0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000}};
 
 /* ---- K ------------------------------------------------------------------------- */
 
@@ -125,7 +127,9 @@ BD_CLONES static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t
 BD_CLONES static void exponentiate(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_lanes_t shifted;
-    w->a[i].m = lanes_exp_parts((u[i] - *max) * w->scale, &w->a[i].e, &shifted);
+    /* -1e15 is as far as an integer exponent goes; there u/gamma has no digit left anyway. */
+    bd_lanes_t x = lanes_max((u[i] - *max) * w->scale, lanes_all(-1e15));
+    w->a[i].m = lanes_exp_parts(x, &w->a[i].e, &shifted);
   }
 }
 

@@ -16,14 +16,22 @@ struct bd_victim {
 };
 
 /* Found beside libbarydef, whose RUNPATH is its own directory. */
+static char problem[400];
+
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
   if (!found) {
     void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
     if (module) found = dlsym(module, "bd_victim_plugin");
+    const char *why = found ? NULL : dlerror();
+    /* Not there is one thing, there and unusable another. */
+    *problem = 0;
+    if (why && !strstr(why, "libbarydef-victim.so: cannot open shared object file")) snprintf(problem, sizeof problem, "%s", why);
   }
   return found;
 }
+
+const char *bd_victim_problem(void) { return plugin() || !*problem ? NULL : problem; }
 
 const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL; }
 

@@ -19,7 +19,7 @@ int explain(const char *what, char *why, size_t size) {
     if (end == std::string::npos) end = text.size();
     std::string candidate = text.substr(begin, end - begin);
     begin = end + 1;
-    if (candidate.find_first_not_of(" \t") == std::string::npos) continue;
+    if (candidate.find_first_not_of(" \t") == std::string::npos || candidate.compare(0, 7, "frame #") == 0) continue;
     if (line.empty()) line = candidate;
     if (candidate.compare(0, 12, "RuntimeError") == 0 || candidate.find("Error:") != std::string::npos)
       line = candidate;

@@ -26,18 +26,20 @@ def table(header, rows):
 def errors():
     counts = [10, 200, 2000]
     rows = []
-    for side in (12, 28):
+    for side, cost, window in ((12, "l1", 7), (28, "l1", 7), (12, "l1", "full"), (12, "l2", 7), (9, "l2", "full"), (12, "sql2", "full")):
         image = random_images(side, 1, 1, side, side)[0]
         for gamma in (1e-3, 0.005, 0.02, 0.1, 0.5, 1, 5, 50):
-            tau = stable_tau(image, 2000, gamma=gamma, marginals=MARGINALS)
-            row = ["%d x %d" % (side, side), "%g" % gamma, "%.2g" % tau]
+            options = dict(gamma=gamma, cost=cost, window=window, marginals=MARGINALS)
+            tau = stable_tau(image, 2000, **options)
+            row = ["%s, %s" % (cost, window), "%d x %d" % (side, side), "%g" % gamma, "%.2g" % tau]
             for kernel in ("direct", "fftw"):
-                for count in counts:
-                    error, reports = compare(image, [count], kernel=kernel, gamma=gamma, tau=tau, cost="l1", window=7, marginals=MARGINALS)
+                for count in counts if cost != "l2" else counts[:2]:
+                    error, reports = compare(image, [count], kernel=kernel, tau=tau, **options)
                     row.append("%.0e%s" % (error, " w" if reports[0].fallback else ""))
+                row += ["-"] * (cost == "l2")
             rows.append(row)
-            print("size %d gamma %g" % (side, gamma), file=sys.stderr)
-    table(["size", "gamma", "tau"] + ["%s, L = %d" % (kernel, count) for kernel in ("direct", "fftw") for count in counts], rows)
+            print("size %d %s %s gamma %g" % (side, cost, window, gamma), file=sys.stderr)
+    table(["cost, window", "size", "gamma", "tau"] + ["%s, L = %d" % (kernel, count) for kernel in ("direct", "fftw") for count in counts], rows)
 
 
 def cost_of(kernel, cost, window, side):
@@ -58,12 +60,17 @@ def cost_of(kernel, cost, window, side):
 
 
 def crossover():
-    unit = cost_of("direct", "l1", 7, 28)
+    unit = min(cost_of("direct", "l1", 7, 28) for _ in range(3))
     rows = []
     for cost in ("l1", "sql2", "l2"):
-        for window in (3, 7, 11, 15, 31, "full"):
+        for window in (3, 7, 11, 15, 31, "full", "full, by taps"):
+            if window == "full, by taps" and cost != "l1":
+                continue
             row = [cost, str(window)]
             for side in (28, 64, 128, 224):
+                if window == "full, by taps":
+                    row.append("%.2g / -" % (cost_of("direct", cost, 2 * side - 1, side) / unit))
+                    continue
                 reach = min(window if window != "full" else 2 * side, 2 * side)
                 too_long = cost == "l2" and reach ** 2 * side ** 2 > 4e8
                 direct = None if too_long else cost_of("direct", cost, window, side) / unit
@@ -84,11 +91,11 @@ def crossover():
 if __name__ == "__main__":
     print("# How exact, and how fast, each kernel is\n\nMade by `tests/reference/tables.py`.\n\n## Error\n\n"
           "Largest error of the purified image against the log-domain reference in 80 bits, relative to the mass of the image (and of the\n"
-          "dual objective, relative to its size); cost l1, window 7, three marginals, steps half as long as the stability bound allows (at most\n"
+          "dual objective, relative to its size); three marginals, steps half as long as the stability bound allows (at most\n"
           "0.2). A `w` marks images whose guard sent some of the iterations through wide-range arithmetic.\n")
     errors()
-    print("## Time\n\nTime of an iteration per pixel and marginal as a multiple of the first entry for l1, window 7, 28 x 28: direct / fftw, the\n"
-          "faster one in bold (one run on one machine, medians of five; gamma 1, where no guard trips). \"Direct\" is the two-pass recursion for\n"
-          "l1 on the full window.\n")
+    print("## Time\n\nTime of an iteration per pixel and marginal as a multiple of direct for l1, window 7, 28 x 28: direct / fftw, the\n"
+          "faster one in bold (one run on one machine, medians of five, repeatable to about a tenth; gamma 1, where no guard trips).\n"
+          "\"Direct\" is the two-pass recursion for l1 on the full window, and beside it the same by taps.\n")
     unit = crossover()
     print("The unit was %.1f ns in this run." % unit)

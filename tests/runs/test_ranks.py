@@ -77,22 +77,36 @@ class Ranks(RunTest):
                     self.assertTrue(0 < used.sum() < len(used), f"{solver}: {used}")
                     self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
 
-    def test_memory_does_not_grow_with_the_set(self):
-        """Peak memory of one rank with 30 times the images, 94 MB of float64 in and 47 MB of float32 out."""
+    def test_memory_does_not_grow_with_the_number_of_attacks(self):
+        """Each attack one chunk of 19 MB: at most one of them, and the clean one, is held inflated."""
+        images = np.round(random_images(200, 1, 28, 28), 2).astype("f4")
+        images = np.tile(images, (30, 1, 1, 1))
+        write_set(os.path.join(self.folder, "chunks.h5"), {name: images for name in "abcdefgh"}, compression="gzip", chunks=images.shape)
+        job = {"input.file": "chunks.h5", "output.file": "chunks-result.h5", "marginals.set": "identity", "solver.iterations": 0,
+               "input.limit": 64, "input.clean": "no"}
+        path = os.path.join(self.folder, "chunks.ini")
+        with open(path, "w") as file:
+            file.write(job_text({**BASE, **job}))
+        one, eight = self.peak(path, "--set=input.attacks=a"), self.peak(path)
+        self.assertLess(eight, one + 10, f"MiB with one and with eight attacks: {one}, {eight}")
+
+    def peak(self, path, *arguments):
+        """Peak resident memory of a run, in MiB."""
         measure = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); " \
                   "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)"
+        command = [sys.executable, "-c", measure, PROGRAM, "run", path, "--overwrite", *arguments]
+        finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertEqual(finished.returncode, 0, finished)
+        return int(finished.stdout.split("peak ")[1])
+
+    def test_memory_does_not_grow_with_the_set(self):
+        """Peak memory of one rank with 30 times the images, 94 MB of float64 in and 47 MB of float32 out."""
         write_set(os.path.join(self.folder, "large.h5"), {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))})
         job = {"input.file": "large.h5", "output.file": "large-result.h5", "marginals.set": "identity", "solver.iterations": 0}
         path = os.path.join(self.folder, "large.ini")
         with open(path, "w") as file:
             file.write(job_text({**BASE, **job}))
-        peaks = []
-        for limit in 500, 15000:
-            command = [sys.executable, "-c", measure, PROGRAM, "run", path, "--overwrite", f"--set=input.limit={limit}"]
-            finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
-            self.assertEqual(finished.returncode, 0, finished)
-            self.assertIn(f"0/{limit}\n", finished.stdout)
-            peaks.append(int(finished.stdout.split("peak ")[1]))
+        peaks = [self.peak(path, f"--set=input.limit={limit}") for limit in (500, 15000)]
         self.assertLess(peaks[1], peaks[0] + 25, f"MiB at 500 and 15000 images: {peaks}")
 
 

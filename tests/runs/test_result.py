@@ -352,7 +352,7 @@ class Snapshots(RunTest):
     def test_where_images_fail_on_the_way(self):
         need_victim()
         # The potential of the last marginal is divided by its weight.
-        together = self.check({**self.DEMO, "solver.weights": "1e-300 1 1 1 1 1e-300"}, [0, 30], statuses=(0, 3))
+        together = self.check({**self.DEMO, "solver.weights": "1e-307 1 1 1 1 1e-307", "solver.tau": 1000}, [0, 30], statuses=(0, 3))
         first, last = (read(together, f"runs/{run:03d}/clean/per_image") for run in (0, 1))
         self.assertEqual(set(first["status"]), {0})
         self.assertNotIn(0, last["status"])

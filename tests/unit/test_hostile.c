@@ -3,6 +3,7 @@
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <fenv.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -42,6 +43,7 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
 }
 
 static void over_parameters(bd_method_t method) {
+  mallopt(M_PERTURB, 165); /* memory that nobody initialised is garbage, not zeros */
   const double gammas[] = {1e-3, 0.02, 0.5, 5, 1e3}, taus[] = {1e-6, 0.2, 1e3};
   const int windows[] = {1, 7, BD_WINDOW_FULL};
   for (int g = 0; g < 5; g++)
@@ -57,6 +59,33 @@ static void over_parameters(bd_method_t method) {
             snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g], taus[t], cost, windows[w], kernel);
             solve_all(&options, name);
           }
+  for (int regularizer = BD_REGULARIZER_DATA; regularizer <= BD_REGULARIZER_NONE; regularizer++)
+    for (int mass = BD_MASS_CHANNEL; mass <= BD_MASS_JOINT; mass++) {
+      bd_solver_options_t options = {.gamma = 0.5, .theta = 10, .tau = 0.2, .window = 7, .method = method, .mass = (bd_mass_t)mass,
+                                     .regularizer = (bd_regularizer_t)regularizer, .weights = {3, {1, 2, 1e-3}}};
+      bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
+      solve_all(&options, "variants");
+    }
+}
+
+/* A channel of less mass than 1/mass could bear is black; so is an image. */
+Test(hostile, next_to_nothing) {
+  double images[2 * PIXELS] = {0}, purified[2 * PIXELS];
+  bd_image_report_t report;
+  bd_solver_t *solver;
+  bd_solver_options_t options = {.gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {5}}};
+  bd_marginal_set_parse("B6", &options.marginals, NULL);
+  cr_assert_eq(bd_solver_create(&options, 2, H, W, &solver, NULL), BD_OK);
+  feenableexcept(FE_INVALID | FE_DIVBYZERO);
+  images[6 * W + 7] = 5e-324;
+  bd_solver_run(solver, 1, images, purified, NULL, &report, NULL, NULL);
+  cr_assert_eq(report.status, BD_IMAGE_EMPTY, "%s", bd_image_status_name(report.status));
+  for (int i = 0; i < PIXELS; i++) images[PIXELS + i] = 0.5;
+  bd_solver_run(solver, 1, images, purified, NULL, &report, NULL, NULL);
+  fedisableexcept(FE_INVALID | FE_DIVBYZERO);
+  cr_assert_eq(report.status, BD_IMAGE_OK, "%s", bd_image_status_name(report.status));
+  for (int i = 0; i < PIXELS; i++) cr_assert(purified[i] == 0);
+  bd_solver_destroy(solver);
 }
 
 Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }

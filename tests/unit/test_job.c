@@ -156,7 +156,7 @@ Test(job, input_and_output_must_be_named) {
 }
 
 Test(job, bad_overrides) {
-  const char *const sets[] = {"solver.gamma", "gamma=1", "solver.gama=1", "solver.gamma=-1", "=1", "sweep.x=1", "input.file=a ;b", "input.file=a\nb"};
+  const char *const sets[] = {"solver.gamma", "gamma=1", "solver.gama=1", "solver.gamma=-1", "=1", "sweep.x=1", "input.file=a ;b", "input.file=;b", "input.file=a\nb"};
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
     bd_job_t *job;
     bd_error_t error = {0};

@@ -48,6 +48,7 @@ Test(solver, options_out_of_range_are_refused) {
   REFUSED(o.weights.count = 2);
   REFUSED(o.iterations.count = 0);
   REFUSED((o.iterations.count = 2, o.iterations.values[1] = 20));
+  REFUSED(o.iterations.values[0] = 1 << 24);
   REFUSED((o.weights.count = 6, o.weights.values[3] = 0));
 #undef REFUSED
 }
