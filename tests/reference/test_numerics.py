@@ -50,9 +50,9 @@ class Comparison(unittest.TestCase):
     def tearDown(self):
         print("%s: worst error %.1e in float64, %.1e where wide-range arithmetic took part" % (self.id(), *self.worst))
 
-    def check(self, image, iterations, kernels=("auto",), **options):
+    def check(self, image, iterations, kernels=("auto",), dtype=np.longdouble, **options):
         for kernel in kernels:
-            error, reports = compare(image, iterations, kernel=kernel, **options)
+            error, reports = compare(image, iterations, kernel=kernel, dtype=dtype, **options)
             with self.subTest(shape=image.shape, iterations=iterations, kernel=kernel, **options):
                 self.assertEqual([r.status for r in reports], [0] * len(iterations))
                 self.assertLess(error, 1e-7 if reports[-1].fallback else 1e-9)
@@ -92,6 +92,21 @@ class Long(Comparison):
                 options = dict(gamma=gamma, cost=cost, window=window, marginals="B4")
                 tau = stable_tau(image, 2000, **options)
                 self.check(image, [200, 2000], tau=tau, **options)
+
+    def test_2000_on_larger_images(self):
+        for turn, (gamma, cost, window, shape) in enumerate([
+                (1e-3, "l1", 7, (17, 23)), (0.005, "sql2", 7, (17, 23)), (0.01, "l1", 11, (17, 23)), (0.02, "l1", 7, (28, 28)),
+                (0.1, "sql2", 3, (17, 23)), (0.5, "l1", 7, (32, 32)), (5, "l1", 3, (17, 23)), (50, "sql2", 7, (17, 23))]):
+            image = random_images(80 + turn, 1, 1, *shape)[0]
+            options = dict(gamma=gamma, cost=cost, window=window, marginals=SETS[1 + turn % 2])
+            self.check(image, [2000], tau=stable_tau(image, 2000, **options), **options)
+
+    def test_euclidean_cost_on_the_full_window_of_larger_images(self):
+        for turn, (gamma, shape) in enumerate([(0.005, (17, 23)), (0.02, (28, 28)), (0.1, (17, 23)), (0.5, (32, 32)), (5, (17, 23))]):
+            image = random_images(90 + turn, 1, 1, *shape)[0]
+            options = dict(gamma=gamma, cost="l2", window="full", marginals=SETS[1 + turn % 2])
+            self.check(image, [0, 1, 8], kernels=("auto", "direct", "fftw"), tau=0.2, dtype=np.float64 if turn == 3 else np.longdouble,
+                       **options)
 
     def test_the_papers_step_at_small_gamma(self):
         """tau = 0.2 is past the bound at gamma <= 0.005: trajectories agree for a while only."""
