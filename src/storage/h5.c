@@ -23,7 +23,7 @@ const char *h5_reason(void) {
   return *reason ? reason : "no reason given";
 }
 
-void h5_silence(void) { 
+void h5_silence(void) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   *reason = 0;
 }

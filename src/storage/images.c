@@ -131,20 +131,14 @@ static double chunk_bytes(hid_t dataset) {
   return bytes;
 }
 
-static void group_path(const bd_images_t *images, int attack, char path[BD_ATTACK_NAME + 32]) {
-  if (images->info.has_clean && attack == images->info.attack_count - 1) strcpy(path, "/clean/images");
-  else snprintf(path, BD_ATTACK_NAME + 32, "/attacks/%s/images", images->attacks[attack].name);
-}
-
 /* The dataset of an attack.  One attack and the clean images are kept open, each with a
    cache for one chunk, so that no block inflates the chunk of the block before again, and
    memory does not grow with the number of attacks. */
 static hid_t dataset_of(bd_images_t *images, int attack) {
-  int slot = images->info.has_clean && attack == images->info.attack_count - 1;
-  if (images->dataset[slot] >= 0 && images->open_attack == attack) return images->dataset[slot];
-  if (images->dataset[slot] >= 0 && slot) return images->dataset[slot];
-  char path[BD_ATTACK_NAME + 32];
-  group_path(images, attack, path);
+  const int slot = images->info.has_clean && attack == images->info.attack_count - 1; /* 1: clean */
+  if (images->dataset[slot] >= 0 && (slot || images->open_attack == attack)) return images->dataset[slot];
+  char path[BD_ATTACK_NAME + 32] = "/clean/images";
+  if (!slot) snprintf(path, sizeof path, "/attacks/%s/images", images->attacks[attack].name);
   h5_close(images->dataset[slot]);
   hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
   H5Pset_chunk_cache(access, 101, (size_t)fmax(images->info.chunk_bytes, 1 << 20), 1);

@@ -9,7 +9,6 @@ typedef struct direct {
   bd_gibbs_t base;
   int height, width;
   int radius_y, radius_x;
-  bd_cost_t cost;
   double *tap;         /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
   bd_lanes_t *scratch; /* separable: one plane; l2: one row */
   bd_fused_t fused;    /* separable, small windows */
@@ -114,7 +113,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
   int separable = o->cost != BD_COST_L2;
   *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width,
-                  .cost = o->cost, .radius_y = gibbs_radius(o->window, height), .radius_x = gibbs_radius(o->window, width)};
+                  .radius_y = gibbs_radius(o->window, height), .radius_x = gibbs_radius(o->window, width)};
   /* Taps that underflow are no taps. */
   while (g->radius_y > 0 && tap_of(gibbs_cost(o->cost, g->radius_y, 0), o->gamma) == 0) g->radius_y--;
   while (g->radius_x > 0 && tap_of(gibbs_cost(o->cost, 0, g->radius_x), o->gamma) == 0) g->radius_x--;
