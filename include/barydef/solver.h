@@ -32,7 +32,7 @@
 extern "C" {
 #endif
 
-enum { BD_SNAPSHOTS_MAX = 64, BD_WINDOW_FULL = 0 };
+enum { BD_SNAPSHOTS_MAX = 64, BD_LOG_ITERATIONS_MAX = 24, BD_WINDOW_FULL = 0 };
 
 /* Cost between two pixels at offset (dy, dx), in pixels. */
 typedef enum bd_cost {
@@ -46,6 +46,28 @@ typedef enum bd_cost {
    image whose exp(u/gamma) leaves the domain in which that is right is computed by
    arithmetic that carries its own exponents, iteration by iteration. */
 typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT, BD_KERNEL_FFTW } bd_kernel_t;
+
+/* Processor instructions the numerics were compiled for.  Results of one set do not depend
+   on the machine it runs on; those of two differ by rounding (1e-12 and less). */
+typedef enum bd_instructions {
+  BD_INSTRUCTIONS_AUTO,     /* the best this processor has */
+  BD_INSTRUCTIONS_BASELINE, /* what every processor of the architecture has */
+  BD_INSTRUCTIONS_AVX2,     /* x86-64-v3: AVX2 and FMA */
+  BD_INSTRUCTIONS_AVX512,   /* x86-64-v4 */
+  BD_INSTRUCTION_SETS
+} bd_instructions_t;
+
+/* "auto", "baseline", ...; NULL for a set that does not exist in this build. */
+const char *bd_instructions_name(int set);
+
+/* The best set of this processor that this build has. */
+bd_instructions_t bd_instructions_best(void);
+
+typedef enum bd_precision {
+  BD_PRECISION_DOUBLE, /* float64 */
+  BD_PRECISION_AUTO    /* float32 for an image where its guard shows that the result agrees
+                          with float64's to 1e-6 of a pixel's range, else float64 */
+} bd_precision_t;
 
 typedef enum bd_method {
   BD_METHOD_FB,   /* forward-backward steps of length tau, as above */
@@ -91,6 +113,8 @@ typedef struct bd_solver_options {
   bd_interpolation_t interpolation;
   bd_marginal_set_t marginals;
   bd_weights_t weights;
+  bd_precision_t precision;
+  bd_instructions_t instructions;
 } bd_solver_options_t;
 
 /* Status of one image.  bd_image_status_name() gives the names stored with a result. */
@@ -131,7 +155,7 @@ typedef struct bd_image_report {
   double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */
   double objective;   /* the dual objective F + J*(v), summed over channels */
-  double safe_tau;    /* 2 gamma / (N max p): forward steps longer than this are unstable */
+  double safe_tau;    /* 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer forward steps are unstable */
 } bd_image_report_t;
 
 typedef struct bd_solver bd_solver_t;
@@ -143,7 +167,8 @@ const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int
 /* Prepare stencils, kernel and work space for images of [channels][height][width].
    The options are copied.  The caller destroys *solver.  Memory: bd_solver_bytes(), whatever
    the number of images.
-   Errors: BD_BAD_INPUT for options out of range, BD_FAILED without memory. */
+   Errors: BD_BAD_INPUT for options out of range or instructions
+   that this processor has not, BD_FAILED without memory. */
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                              int width, bd_solver_t **solver, bd_error_t *error);
 

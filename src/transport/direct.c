@@ -1,6 +1,5 @@
 #include "gibbs.h"
 
-#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,14 +8,14 @@ typedef struct direct {
   bd_gibbs_t base;
   int height, width;
   int radius_y, radius_x;
-  double *tap;         /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
-  bd_lanes_t *scratch; /* separable: one plane; l2: one row */
-  bd_fused_t fused;    /* separable, small windows */
+  bd_real_t *tap;       /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
+  bd_lanes_t *scratch;  /* separable: one plane; l2: one row */
+  bd_sweeper_t sweeper; /* separable, windows that are not too wide */
 } direct_t;
 
 static void destroy(bd_gibbs_t *base) {
   direct_t *g = (direct_t *)base;
-  fused_free(&g->fused);
+  sweeper_free(&g->sweeper);
   free(g->tap);
   free(g->scratch);
   free(g);
@@ -26,10 +25,10 @@ static void destroy(bd_gibbs_t *base) {
 
 /* exp(-C/gamma) is a product of a factor in dy and one in dx: a pass along rows, then one
    down columns. */
-BD_CLONES static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   const direct_t *g = (direct_t *)base;
   const int height = g->height, width = g->width;
-  const double *tap = g->tap;
+  const bd_real_t *tap = g->tap;
   (void)reach;
   for (int y = 0; y < height; y++) {
     const bd_lanes_t *row = in + (size_t)y * (size_t)width;
@@ -54,11 +53,6 @@ BD_CLONES static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd
     }
 }
 
-static void gradient(bd_gibbs_t *base, const bd_lanes_t *u, const bd_lanes_t *max, double scale, const bd_mask_t *skip,
-                     const bd_lanes_t *q, bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
-  fused_gradient(&((direct_t *)base)->fused, u, max, scale, skip, q, p, wants_log, sums);
-}
-
 /* ---- l2 ------------------------------------------------------------------------ */
 
 /* Row y of out += the taps at rows y - dy and y + dy, which are equal: their sum first. */
@@ -73,8 +67,8 @@ BD_INLINE void add_rows(const direct_t *g, const bd_lanes_t *in, int y, int dy, 
     both[x] = sum;
   }
   for (int dx = 0; dx <= radius_x; dx++) {
-    double distance = sqrt((double)dy * dy + (double)dx * dx);
-    bd_lanes_t tap = lanes_select(lanes_all(distance) <= limit, lanes_all(g->tap[dy * (g->radius_x + 1) + dx]), lanes_all(0));
+    bd_lanes_t distance = lanes_all(kernel_cost(BD_COST_L2, dy, dx)), tap = lanes_all(g->tap[dy * (g->radius_x + 1) + dx]);
+    tap = lanes_select(distance <= limit, tap, lanes_all(0));
     for (int x = 0; x < width; x++) {
       if (x >= dx) out[x] += tap * both[x - dx];
       if (dx > 0 && x + dx < width) out[x] += tap * both[x + dx];
@@ -85,7 +79,7 @@ BD_INLINE void add_rows(const direct_t *g, const bd_lanes_t *in, int y, int dy, 
 /* The taps of (dy, dx) and (-dy, dx), (dy, -dx) ... are equal.  Offsets beyond the reach of
    every lane are left out; in a single lane they are set to zero, so that a lane does not
    see how far its neighbours reach. */
-BD_CLONES static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   const direct_t *g = (direct_t *)base;
   const bd_lanes_t limit = *reach;
   const double longest = lanes_largest(limit);
@@ -101,41 +95,29 @@ BD_CLONES static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lane
 
 /* ---- creation ------------------------------------------------------------------ */
 
-/* A subnormal tap is beyond what the caller's guard lets matter, and slow. */
-static double tap_of(double cost, double gamma) {
-  double tap = exp(-cost / gamma);
-  return tap < DBL_MIN ? 0 : tap;
-}
-
 bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
   direct_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
   int separable = o->cost != BD_COST_L2;
   *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width,
-                  .radius_y = gibbs_radius(o->window, height), .radius_x = gibbs_radius(o->window, width)};
-  /* Taps that underflow are no taps. */
-  while (g->radius_y > 0 && tap_of(gibbs_cost(o->cost, g->radius_y, 0), o->gamma) == 0) g->radius_y--;
-  while (g->radius_x > 0 && tap_of(gibbs_cost(o->cost, 0, g->radius_x), o->gamma) == 0) g->radius_x--;
+                  .radius_y = kernel_support(o, kernel_radius(o->window, height)),
+                  .radius_x = kernel_support(o, kernel_radius(o->window, width))};
   int longest = g->radius_y > g->radius_x ? g->radius_y : g->radius_x;
   size_t taps = separable ? (size_t)longest + 1 : ((size_t)g->radius_y + 1) * ((size_t)g->radius_x + 1);
   g->tap = malloc(taps * sizeof *g->tap);
   g->scratch = aligned_alloc(64, (separable ? (size_t)height : 1) * (size_t)width * sizeof *g->scratch);
-  if (!g->tap || !g->scratch) {
-    destroy(&g->base);
-    *gibbs = NULL;
-    return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
-  }
-  for (size_t i = 0; i < taps; i++) {
+  bd_status_t status = BD_OK;
+  if (!g->tap || !g->scratch) status = bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
+  for (size_t i = 0; status == BD_OK && i < taps; i++) {
     int dy = separable ? 0 : (int)(i / ((size_t)g->radius_x + 1)), dx = separable ? (int)i : (int)(i % ((size_t)g->radius_x + 1));
-    g->tap[i] = tap_of(gibbs_cost(o->cost, dy, dx), o->gamma);
+    g->tap[i] = (bd_real_t)kernel_tap(kernel_cost(o->cost, dy, dx), o->gamma);
   }
-  if (!separable || g->radius_y != g->radius_x || longest > FUSED_RADIUS_MAX) return BD_OK;
-  bd_status_t status = fused_create(height, width, g->radius_y, g->radius_x, g->tap, &g->fused, error);
-  if (status == BD_OK) {
-    g->base.gradient = gradient;
-    return BD_OK;
+  if (status == BD_OK && separable && longest <= SWEEP_RADIUS_MAX) {
+    status = sweeper_create(height, width, g->radius_y, g->radius_x, g->tap, &g->sweeper, error);
+    g->base.sweeper = &g->sweeper;
   }
+  if (status == BD_OK) return BD_OK;
   destroy(&g->base);
   *gibbs = NULL;
   return status;

@@ -1,10 +1,10 @@
-#include "state.h"
+#include "engine.h"
 
 #include <math.h>
 
 /* An upper estimate of the curvature of F over max(p)/gamma.  H*_q'' <= max(p)/gamma; u_k
    enters F through beta_k H*_k and, with v, through beta_N H*_N(-(v + sum beta_k u_k)/beta_N). */
-static double curvature(const bd_solver_t *s) {
+static double curvature(const bd_engine_t *s) {
   const int last = s->marginals - 1;
   double largest = 0, squares = 1;
   for (int k = 0; k < last; k++) {
@@ -16,19 +16,20 @@ static double curvature(const bd_solver_t *s) {
 
 /* z_next = prox of a gradient step of length 1/L from y = s->at; *linear = <grad F(y), z_next - y>,
    *squared = |z_next - y|^2. */
-BD_CLONES static void proximal_step(bd_solver_t *s, const bd_lanes_t *lipschitz, bd_lanes_t *linear, bd_lanes_t *squared) {
+static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_t *linear, bd_lanes_t *squared) {
   const int last = s->marginals - 1;
-  const bd_lanes_t length = 1 / *lipschitz, shrink = 1 / (1 + length / s->options.theta);
+  const bd_real_t unit = (bd_real_t)s->unit;
+  const bd_lanes_t length = 1 / (*lipschitz * unit), shrink = 1 / (1 + length * (bd_real_t)(s->unit / s->options.theta));
   bd_lanes_t inner = lanes_all(0), norm = lanes_all(0);
   for (int k = 0; k < last; k++)
     for (size_t i = 0; i < s->pixels; i++) {
-      bd_lanes_t gradient = s->beta[k] * (s->p[k][i] - s->p[last][i]), change = -length * gradient;
+      bd_lanes_t gradient = (bd_real_t)s->beta[k] * (s->p[k][i] - s->p[last][i]), change = -length * gradient;
       s->z_next.u[k][i] = s->at.u[k][i] + change;
       inner += gradient * change;
       norm += change * change;
     }
   if (s->options.regularizer != BD_REGULARIZER_NONE) {
-    const double pull = s->options.regularizer == BD_REGULARIZER_DATA ? 1 : 0;
+    const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? 1 : 0;
     for (size_t i = 0; i < s->pixels; i++) {
       bd_lanes_t gradient = -s->p[last][i];
       bd_lanes_t v = (s->at.v[i] - length * (gradient + pull * s->x[i])) * shrink, change = v - s->at.v[i];
@@ -37,12 +38,12 @@ BD_CLONES static void proximal_step(bd_solver_t *s, const bd_lanes_t *lipschitz,
       norm += change * change;
     }
   }
-  *linear = inner;
-  *squared = norm;
+  *linear = inner * unit;
+  *squared = norm * (unit * unit);
 }
 
 /* y = z_next + momentum (z_next - z), z = z_next. */
-BD_CLONES static void extrapolate(bd_solver_t *s, const bd_lanes_t *factor) {
+static void extrapolate(bd_engine_t *s, const bd_lanes_t *factor) {
   const bd_lanes_t momentum = *factor;
   for (int k = 0; k < s->marginals; k++) {
     bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v, *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
@@ -55,7 +56,7 @@ BD_CLONES static void extrapolate(bd_solver_t *s, const bd_lanes_t *factor) {
 }
 
 /* <y - z_next, z_next - z>: positive when the momentum points uphill. */
-BD_CLONES static void overshoot(const bd_solver_t *s, bd_lanes_t *product) {
+static void overshoot(const bd_engine_t *s, bd_lanes_t *product) {
   bd_lanes_t sum = lanes_all(0);
   for (int k = 0; k < s->marginals; k++) {
     const bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v, *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
@@ -65,18 +66,19 @@ BD_CLONES static void overshoot(const bd_solver_t *s, bd_lanes_t *product) {
   *product = sum;
 }
 
-static void all_extents(bd_solver_t *s, potentials_t *at) {
+static void all_extents(bd_engine_t *s, potentials_t *at) {
   for (int k = 0; k < s->marginals - 1; k++) extent(s, at->u[k], &at->max[k], &at->min[k]);
 }
 
 /* The step with backtracking: L grows, lane by lane, until F(z_next) lies under the parabola
    that touches F at y.  Near the optimum the parabola is lower than the rounding of F and
    cannot be tested: there L is the bound that holds where p is what it is at y. */
-static void backtrack(bd_solver_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, bd_lanes_t bound) {
+static void backtrack(bd_engine_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, bd_lanes_t bound) {
   for (int attempt = 0; attempt < 60; attempt++) {
     bd_lanes_t linear, squared, next, conjugated;
     proximal_step(s, lipschitz, &linear, &squared);
-    bd_mask_t testable = 0.5 * *lipschitz * squared > 1e-10 * (1 + lanes_abs(smooth));
+    bd_lanes_t parabola = (bd_real_t)0.5 * *lipschitz * squared;
+    bd_mask_t testable = parabola > (bd_real_t)1e-10 * (1 + lanes_abs(smooth));
     bd_mask_t fails = ~testable & (*lipschitz < bound);
     if (lanes_any(testable & ~s->done)) {
       const bd_mask_t before = s->fallback;
@@ -84,7 +86,7 @@ static void backtrack(bd_solver_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, 
       evaluate(s, &s->z_next, 0, &next);
       s->fallback = before | (s->fallback & testable); /* the other lanes did not ask */
       conjugate(s, s->z_next.v, &conjugated);
-      fails |= testable & (next - conjugated > smooth + linear + 0.5 * *lipschitz * squared);
+      fails |= testable & (next - conjugated > smooth + linear + parabola);
     }
     fails &= ~s->done;
     if (!lanes_any(fails)) return;
@@ -92,22 +94,23 @@ static void backtrack(bd_solver_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, 
   }
 }
 
-void fista(bd_solver_t *s, bd_poll_t *poll, void *context) {
-  const double factor = curvature(s) / s->options.gamma;
+void fista(bd_engine_t *s, bd_poll_t *poll, void *context) {
+  const bd_real_t factor = (bd_real_t)(curvature(s) / s->options.gamma);
   bd_lanes_t lipschitz = lanes_all(0), t = lanes_all(1);
   for (int iteration = 0;; iteration++) {
     bd_lanes_t objective, conjugated, product;
     s->p_max = lanes_all(0);
     evaluate(s, &s->at, 1, &objective);
+    trajectory_range(s, &s->at);
     if (trajectory_look(s, iteration, trajectory_wants_objective(s, iteration) ? &objective : NULL)) return;
     conjugate(s, s->at.v, &conjugated);
     /* Start from what the largest p here suggests, and from not much less than last time. */
-    lipschitz = lanes_max(lipschitz * 0.9, s->p_max * (0.25 * factor) + 1e-300);
+    lipschitz = lanes_max(lipschitz * (bd_real_t)0.9, s->p_max * (factor / 4) + (bd_real_t)1e-30);
     backtrack(s, &lipschitz, objective - conjugated, s->p_max * factor);
     overshoot(s, &product);
     t = lanes_select(product > 0, lanes_all(1), t);
     bd_lanes_t t_next, momentum;
-    for (int l = 0; l < BD_LANES; l++) t_next[l] = (1 + sqrt(1 + 4 * t[l] * t[l])) / 2;
+    for (int l = 0; l < BD_LANES; l++) t_next[l] = (bd_real_t)(1 + sqrt(1 + 4 * t[l] * t[l])) / 2;
     momentum = lanes_select(product > 0, lanes_all(0), (t - 1) / t_next);
     extrapolate(s, &momentum);
     t = t_next;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* K in as a circular convolution on an array padded by the reach of the window, 8 images
+/* K in as a circular convolution on an array padded by the reach of the window, BD_LANES images
    interleaved in one plan.  Planning is FFTW_ESTIMATE: a measured plan would change from
    run to run, and the bits of the result with it.  FFTW's planner is not thread-safe: only
    one thread at a time may create or destroy such a kernel; applying is safe. */
@@ -13,9 +13,9 @@ typedef struct fourier {
   bd_gibbs_t base;
   int height, width, rows, columns, half; /* padded; half = columns/2 + 1 */
   double *spectrum;                       /* [rows][half], real as K is symmetric; scaled by 1/(rows columns) */
-  double *padded;                         /* [rows][columns][8], zero outside the image */
+  double *padded;                         /* [rows][columns][BD_LANES], zero outside the image */
   double *back;                           /* the same, transformed back */
-  fftw_complex *transformed;              /* [rows][half][8] */
+  fftw_complex *transformed;              /* [rows][half][BD_LANES] */
   fftw_plan forward, backward;
 } fourier_t;
 
@@ -44,9 +44,9 @@ static int good_size(int size) {
   }
 }
 
-BD_CLONES static void multiply(size_t n, const double *spectrum, bd_lanes_t *transformed) {
+static void multiply(size_t n, const double *spectrum, bd_lanes_t *transformed) {
   for (size_t i = 0; i < n; i++) {
-    transformed[2 * i] *= spectrum[i]; /* 8 complex numbers are two vectors */
+    transformed[2 * i] *= spectrum[i]; /* BD_LANES complex numbers are two vectors */
     transformed[2 * i + 1] *= spectrum[i];
   }
 }
@@ -64,7 +64,7 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
 
 /* The spectrum of K: the kernel laid out around the origin, transformed once. */
 static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
-  int radius_y = gibbs_radius(o->window, g->height), radius_x = gibbs_radius(o->window, g->width);
+  int radius_y = kernel_radius(o->window, g->height), radius_x = kernel_radius(o->window, g->width);
   size_t size = (size_t)g->rows * (size_t)g->columns, half = (size_t)g->rows * (size_t)g->half;
   double *kernel = fftw_alloc_real(size);
   fftw_complex *transformed = fftw_alloc_complex(half);
@@ -74,7 +74,7 @@ static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
     for (int dy = -radius_y; dy <= radius_y; dy++)
       for (int dx = -radius_x; dx <= radius_x; dx++)
         kernel[(dy + g->rows) % g->rows * g->columns + (dx + g->columns) % g->columns] =
-            exp(-gibbs_cost(o->cost, dy, dx) / o->gamma);
+            exp(-kernel_cost(o->cost, dy, dx) / o->gamma);
     fftw_execute(plan);
     for (size_t i = 0; i < half; i++) g->spectrum[i] = transformed[i][0] / (double)size;
   }
@@ -89,8 +89,8 @@ bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, b
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
   *g = (fourier_t){.base = {8 * 2.2e-16, apply, NULL, destroy}, .height = height, .width = width};
-  g->rows = good_size(height + gibbs_radius(o->window, height));
-  g->columns = good_size(width + gibbs_radius(o->window, width));
+  g->rows = good_size(height + kernel_radius(o->window, height));
+  g->columns = good_size(width + kernel_radius(o->window, width));
   g->half = g->columns / 2 + 1;
   size_t size = (size_t)g->rows * (size_t)g->columns * BD_LANES, half = (size_t)g->rows * (size_t)g->half;
   const int n[2] = {g->rows, g->columns};

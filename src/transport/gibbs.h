@@ -1,4 +1,4 @@
-/* The Gibbs kernel K = exp(-C/gamma), applied to a block of 8 images.
+/* The Gibbs kernel K = exp(-C/gamma), applied to a block of BD_LANES images.
 
    K acts between pixels of the image only, so no mass enters or leaves.  There are four
    ways to apply it; each object below is one of them, for one image size:
@@ -16,10 +16,8 @@
 #ifndef BD_GIBBS_H
 #define BD_GIBBS_H
 
-#include "fused.h"
-#include "lanes.h"
-
-#include <barydef/solver.h>
+#include "kernel.h"
+#include "sweep.h"
 
 typedef struct bd_gibbs bd_gibbs_t;
 struct bd_gibbs {
@@ -27,9 +25,7 @@ struct bd_gibbs {
   /* out = K in, planes that do not overlap; inputs positive or zero.  reach[0][l]: in lane l
      offsets longer than this (in units of the cost) do not matter and may be left out. */
   void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
-  /* The whole gradient of a marginal at once, as fused_gradient(); NULL where there is none. */
-  void (*gradient)(bd_gibbs_t *gibbs, const bd_lanes_t *u, const bd_lanes_t *max, double scale, const bd_mask_t *skip,
-                   const bd_lanes_t *q, bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums);
+  const bd_sweeper_t *sweeper; /* for whole iterations in sweeps; NULL where there is none */
   void (*destroy)(bd_gibbs_t *gibbs);
 };
 
@@ -40,12 +36,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int wid
 bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
 bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
 
-/* The way `options->kernel` asks for; for auto, the fastest on this size that is exact over
-   the whole trajectory (README, "Which kernel when"). */
+/* The way kernel_choice names.  Not in float32: fourier. */
 bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error);
-
-/* Cost of the offset (dy, dx); half-width of the window in a direction of `size` pixels. */
-double gibbs_cost(bd_cost_t cost, int dy, int dx);
-int gibbs_radius(int window, int size);
 
 #endif

@@ -114,24 +114,15 @@ void stencil_free(bd_stencil_t *stencil) {
   *stencil = (bd_stencil_t){0};
 }
 
-void stencil_apply(const bd_stencil_t *stencil, int lanes, const double *in, double *out) {
-  for (int i = 0; i < stencil->pixels; i++) {
-    const double *weight = stencil->weight[i];
-    const double *corner[4];
-    for (int c = 0; c < 4; c++) corner[c] = in + (size_t)stencil->source[i][c] * (size_t)lanes;
-    for (int l = 0; l < lanes; l++)
-      out[(size_t)i * (size_t)lanes + (size_t)l] =
-          weight[0] * corner[0][l] + weight[1] * corner[1][l] + weight[2] * corner[2][l] +
-          weight[3] * corner[3][l];
-  }
-}
-
 bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t interpolation,
                               int height, int width, const double *in, double *out,
                               bd_error_t *error) {
   bd_stencil_t stencil = {0};
   bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
-  if (status == BD_OK) stencil_apply(&stencil, 1, in, out);
+  for (int i = 0; status == BD_OK && i < stencil.pixels; i++) {
+    out[i] = 0;
+    for (int c = 0; c < 4; c++) out[i] += stencil.weight[i][c] * in[stencil.source[i][c]];
+  }
   stencil_free(&stencil);
   return status;
 }

@@ -1,4 +1,4 @@
-#include "state.h"
+#include "engine.h"
 
 #include <math.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static bd_image_status_t check_pixels(size_t n, const double *pixels) {
 }
 
 /* The channels of one image as problems in s->image, with the masses they are scaled by. */
-static bd_image_status_t prepare_image(bd_solver_t *s, const double *image, size_t index) {
+static bd_image_status_t prepare_image(bd_engine_t *s, const double *image, size_t index) {
   bd_image_status_t status = check_pixels((size_t)s->channels * s->pixels, image);
   if (status != BD_IMAGE_OK) return status;
   problem_t joint = {0};
@@ -50,25 +50,40 @@ static bd_image_status_t prepare_image(bd_solver_t *s, const double *image, size
   return BD_IMAGE_OK;
 }
 
-BD_CLONES static void scale_plane(size_t pixels, bd_lanes_t *plane, const bd_lanes_t *factor,
-                                  bd_lanes_t *mass) {
+/* Row by row: fewer roundings than pixel by pixel. */
+static void scale_plane(const bd_engine_t *s, bd_lanes_t *plane, const bd_lanes_t *factor, bd_lanes_t *mass) {
   const bd_lanes_t scale = *factor;
   bd_lanes_t sum = lanes_all(0);
-  for (size_t i = 0; i < pixels; i++) {
-    plane[i] *= scale;
-    sum += plane[i];
+  for (int y = 0; y < s->height; y++) {
+    bd_lanes_t row = lanes_all(0);
+    for (int x = 0; x < s->width; x++, plane++) {
+      *plane *= scale;
+      row += *plane;
+    }
+    sum += row;
   }
   *mass = sum;
 }
 
+/* out = A in. */
+static void move(const bd_stencil_t *stencil, const bd_lanes_t *in, bd_lanes_t *out) {
+  for (int i = 0; i < stencil->pixels; i++) {
+    const int32_t *source = stencil->source[i];
+    const double *weight = stencil->weight[i];
+    bd_lanes_t sum = (bd_real_t)weight[0] * in[source[0]];
+    for (int c = 1; c < 4; c++) sum += (bd_real_t)weight[c] * in[source[c]];
+    out[i] = sum;
+  }
+}
+
 /* E(q_k) = -sum q log q. */
-BD_CLONES static void entropy(bd_solver_t *s, int k) {
+static void entropy(bd_engine_t *s, int k) {
   bd_lanes_t sum = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) sum -= s->q[k][i] * lanes_log(s->q[k][i]);
   s->q_entropy[k] = sum;
 }
 
-static void clear(const bd_solver_t *s, potentials_t *at) {
+static void clear(const bd_engine_t *s, potentials_t *at) {
   for (int k = 0; k < s->marginals; k++) {
     memset(at->u[k], 0, s->pixels * sizeof *at->u[k]);
     at->max[k] = at->min[k] = lanes_all(0);
@@ -77,21 +92,19 @@ static void clear(const bd_solver_t *s, potentials_t *at) {
 }
 
 /* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
-static void load(bd_solver_t *s) {
+static void load(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
   memset(s->x, 0, s->pixels * sizeof *s->x);
   for (int l = 0; l < s->queued; l++)
-    for (size_t i = 0; i < s->pixels; i++) s->x[i][l] = s->queue[l].pixels[i];
+    for (size_t i = 0; i < s->pixels; i++) s->x[i][l] = (bd_real_t)s->queue[l].pixels[i];
   for (int k = 0; k < s->marginals; k++) {
-    stencil_apply(&s->stencils[k], BD_LANES, (double *)s->x, (double *)s->q[k]);
-    for (int l = 0; l < s->queued; l++)
-      inverse[l] = s->queue[l].mass > 0 ? 1 / s->queue[l].marginal_mass[k] : 0;
-    scale_plane(s->pixels, s->q[k], &inverse, &s->q_mass[k]);
+    move(&s->stencils[k], s->x, s->q[k]);
+    for (int l = 0; l < s->queued; l++) inverse[l] = s->queue[l].mass > 0 ? (bd_real_t)(1 / s->queue[l].marginal_mass[k]) : 0;
+    scale_plane(s, s->q[k], &inverse, &s->q_mass[k]);
     entropy(s, k);
   }
-  for (int l = 0; l < s->queued; l++)
-    inverse[l] = s->queue[l].mass > 0 ? 1 / s->queue[l].mass : 0;
-  scale_plane(s->pixels, s->x, &inverse, &mass);
+  for (int l = 0; l < s->queued; l++) inverse[l] = s->queue[l].mass > 0 ? (bd_real_t)(1 / s->queue[l].mass) : 0;
+  scale_plane(s, s->x, &inverse, &mass);
   clear(s, &s->at);
   if (s->options.method == BD_METHOD_FISTA) {
     clear(s, &s->z);
@@ -103,7 +116,7 @@ static void load(bd_solver_t *s) {
 }
 
 /* Lane l of a plane back to pixels: on the mass of the image and clipped. */
-void store_lane(const bd_solver_t *s, const bd_lanes_t *plane, int l, double *out) {
+void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out) {
   for (size_t i = 0; i < s->pixels; i++)
     out[i] = fmin(fmax(plane[i][l] * s->queue[l].mass, 0), 1);
 }
@@ -111,7 +124,7 @@ void store_lane(const bd_solver_t *s, const bd_lanes_t *plane, int l, double *ou
 /* ---- a whole set --------------------------------------------------------------- */
 
 /* Solve the queued problems, all lanes in step, and empty the queue. */
-static void solve_queue(bd_solver_t *s, bd_poll_t *poll, void *context) {
+static void solve_queue(bd_engine_t *s, bd_poll_t *poll, void *context) {
   const output_t *out = s->out;
   if (s->queued == 0) return;
   load(s);
@@ -128,7 +141,7 @@ static void solve_queue(bd_solver_t *s, bd_poll_t *poll, void *context) {
 }
 
 /* A failed image is NaN, never a copy of its input. */
-static void blank_failures(const bd_solver_t *s, const output_t *out) {
+static void blank_failures(const bd_engine_t *s, const output_t *out) {
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (size_t i = 0; i < out->count; i++) {
       bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
@@ -140,11 +153,25 @@ static void blank_failures(const bd_solver_t *s, const output_t *out) {
     }
 }
 
-void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean,
-                   bd_image_report_t *reports, bd_poll_t *poll, void *context) {
-  const output_t out = {(size_t)count, (size_t)s->channels * s->pixels, purified, mean, reports};
+/* In float32: what is not right there.  In float64 everything is, if by the wide-range way. */
+static void tell_again(const bd_engine_t *s, const output_t *out) {
+  for (size_t i = 0; out->again && i < out->count; i++) {
+    if (!out->again[i]) continue;
+    out->again[i] = 0;
+    for (int snapshot = 0; sizeof(bd_real_t) == 4 && snapshot < s->options.iterations.count; snapshot++) {
+      const bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
+      if (report->fallback || report->status == BD_IMAGE_DIVERGED) out->again[i] = 1;
+    }
+  }
+}
+
+void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
+                unsigned char *again, bd_poll_t *poll, void *context) {
+  bd_engine_t *s = engine;
+  const output_t out = {(size_t)count, (size_t)s->channels * s->pixels, purified, mean, reports, again};
   s->out = &out;
   for (size_t i = 0; i < out.count; i++) {
+    if (again && !again[i]) continue;
     bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);
     for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
       reports[(size_t)snapshot * out.count + i] =
@@ -159,6 +186,7 @@ void bd_solver_run(bd_solver_t *s, int count, const double *images, double *puri
     }
   }
   solve_queue(s, poll, context);
+  tell_again(s, &out);
   blank_failures(s, &out);
   s->out = NULL;
 }

@@ -6,7 +6,7 @@
 typedef struct recursion {
   bd_gibbs_t base;
   int height, width;
-  double factor;       /* exp(-1/gamma) */
+  bd_real_t factor;    /* exp(-1/gamma) */
   bd_lanes_t *scratch; /* one plane */
 } recursion_t;
 
@@ -20,7 +20,7 @@ static void destroy(bd_gibbs_t *base) {
      from the right  r_i = f (in_{i+1} + r_{i+1})
    and out_i = l_i + r_i = sum_j f^|i-j| in_j exactly, for O(1) work a pixel: only positive
    numbers are added.  (Deriche, "Fast algorithms for low-level vision", PAMI 12, 1990.) */
-BD_INLINE void line(const bd_lanes_t *in, bd_lanes_t *out, int n, int stride, double f) {
+BD_INLINE void line(const bd_lanes_t *in, bd_lanes_t *out, int n, int stride, bd_real_t f) {
   bd_lanes_t carried = lanes_all(0);
   for (int i = 0; i < n; i++) {
     carried = in[(size_t)i * (size_t)stride] + f * carried;
@@ -34,7 +34,7 @@ BD_INLINE void line(const bd_lanes_t *in, bd_lanes_t *out, int n, int stride, do
 }
 
 /* Columns in step, row by row: the same recursion, streaming through memory. */
-BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, double f, bd_lanes_t *carried) {
+BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, bd_real_t f, bd_lanes_t *carried) {
   for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x++) {
@@ -49,7 +49,7 @@ BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int wi
     }
 }
 
-BD_CLONES static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   const recursion_t *g = (recursion_t *)base;
   (void)reach;
   for (int y = 0; y < g->height; y++)
@@ -61,7 +61,7 @@ bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width,
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, apply, NULL, destroy}, .height = height, .width = width, .factor = exp(-1 / o->gamma)};
+    *g = (recursion_t){.base = {0, apply, NULL, destroy}, .height = height, .width = width, .factor = (bd_real_t)exp(-1 / o->gamma)};
     g->scratch = aligned_alloc(64, ((size_t)height + 1) * (size_t)width * sizeof *g->scratch);
     if (g->scratch) return BD_OK;
     destroy(&g->base);

@@ -1,8 +1,8 @@
-#include "state.h"
-
-#include <barydef/solver.h>
+#include "kernel.h"
+#include "paths.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,42 @@ static const char *const status_names[BD_IMAGE_STATUSES] = {
 
 const char *bd_image_status_name(int status) {
   return status >= 0 && status < BD_IMAGE_STATUSES ? status_names[status] : NULL;
+}
+
+static const char *const convergence_names[BD_CONVERGENCES] = {"not-iterated", "converged", "iteration-limit", "infeasible-window",
+                                                                "objective-rises"};
+
+const char *bd_convergence_name(int convergence) {
+  return convergence >= 0 && convergence < BD_CONVERGENCES ? convergence_names[convergence] : NULL;
+}
+
+/* ---- instruction sets ---------------------------------------------------------- */
+
+static const struct {
+  const char *name;
+  const bd_path_t *paths[2]; /* float64, float32 */
+} instructions[BD_INSTRUCTION_SETS] = {
+    {"auto", {NULL, NULL}},
+    {"baseline", {&path_baseline, &path_baseline_single}},
+#ifdef BD_HAS_X86_PATHS
+    {"avx2", {&path_avx2, &path_avx2_single}},
+    {"avx512", {&path_avx512, &path_avx512_single}},
+#endif
+};
+
+const char *bd_instructions_name(int set) { return set >= 0 && set < BD_INSTRUCTION_SETS ? instructions[set].name : NULL; }
+
+bd_instructions_t bd_instructions_best(void) {
+#ifdef BD_HAS_X86_PATHS
+  __builtin_cpu_init();
+  /* What -march=x86-64-v4 and -v3 let the compiler use. */
+  int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  int v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return v4 ? BD_INSTRUCTIONS_AVX512 : v3 ? BD_INSTRUCTIONS_AVX2 : BD_INSTRUCTIONS_BASELINE;
+#else
+  return BD_INSTRUCTIONS_BASELINE;
+#endif
 }
 
 /* ---- creation ------------------------------------------------------------------ */
@@ -37,60 +73,33 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
     return bd_fail(error, BD_BAD_INPUT, "%d snapshots; allowed are 1 to %d", o->iterations.count,
                    BD_SNAPSHOTS_MAX);
   for (int s = 0; s < o->iterations.count; s++)
-    if (o->iterations.values[s] < 0 || o->iterations.values[s] >= 1 << HISTORY || (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
-      return bd_fail(error, BD_BAD_INPUT, "the list of iterations must ascend, from 0 or more to less than %d", 1 << HISTORY);
-  return BD_OK;
-}
-
-static bd_status_t create_marginals(bd_solver_t *s, bd_error_t *error) {
-  s->column_mass = calloc((size_t)s->marginals * s->pixels, sizeof *s->column_mass);
-  if (!s->column_mass) return bd_fail(error, BD_FAILED, "no memory for the marginals");
-  double total = 0;
-  for (int k = 0; k < s->marginals; k++) {
-    s->beta[k] = s->options.weights.count ? s->options.weights.values[k] : 1;
-    total += s->beta[k];
-    bd_status_t status =
-        stencil_build(&s->options.marginals.motions[k], s->options.interpolation, s->height,
-                      s->width, &s->stencils[k], error);
-    if (status != BD_OK) return status;
-    double *column = s->column_mass + (size_t)k * s->pixels;
-    for (size_t i = 0; i < s->pixels; i++)
-      for (int c = 0; c < 4; c++)
-        column[s->stencils[k].source[i][c]] += s->stencils[k].weight[i][c];
-  }
-  for (int k = 0; k < s->marginals; k++) s->beta[k] /= total;
+    if (o->iterations.values[s] < 0 || o->iterations.values[s] >= 1 << BD_LOG_ITERATIONS_MAX || (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
+      return bd_fail(error, BD_BAD_INPUT, "the list of iterations must ascend, from 0 or more to less than %d", 1 << BD_LOG_ITERATIONS_MAX);
+  if (o->instructions > bd_instructions_best())
+    return bd_fail(error, BD_BAD_INPUT, "solver.instructions = %s: this processor has %s", bd_instructions_name((int)o->instructions),
+                   bd_instructions_name((int)bd_instructions_best()));
   return BD_OK;
 }
 
 double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
-  const double pixels = (double)height * width, plane = pixels * sizeof(bd_lanes_t), n = o->marginals.count;
-  /* Planes as in create_planes; the wide path's three of double width; stencils. */
+  /* Planes as in create_planes of engine.c; the wide path's three of double width; stencils. */
+  const double pixels = (double)height * width, plane = pixels * 64, n = o->marginals.count;
   double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
-  /* FFTs: up to 2 size + 1/6 in each direction, three arrays. */
-  if (!strcmp(bd_kernel_choice(o, height, width), "fftw")) return bytes + 3 * 5.5 * plane;
-  return bytes + 2 * plane;
+  /* FFTs: up to 2 size + 1/6 in each direction, three arrays.  Sweeps: three rings of rows a marginal. */
+  if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 3 * 5.5 * plane;
+  else bytes += 2 * plane + 64 * n * (6.0 * kernel_radius(o->window < 63 ? o->window : 63, height) + 40) * (width + 62);
+  return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
 }
 
-static bd_status_t create_planes(bd_solver_t *s, bd_error_t *error) {
-  const int points = s->options.method == BD_METHOD_FISTA ? 3 : 1;
-  size_t count = (size_t)s->marginals * (size_t)(2 + points) + 3 + (size_t)points;
-  s->planes = aligned_alloc(64, count * s->pixels * sizeof *s->planes);
-  if (!s->planes)
-    return bd_fail(error, BD_FAILED, "no memory for %zu planes of %d x %d pixels", count, s->height, s->width);
-  bd_lanes_t *next = s->planes, **single[3] = {&s->x, &s->a, &s->b};
-  for (int i = 0; i < 3; i++, next += s->pixels) *single[i] = next;
-  for (int k = 0; k < s->marginals; k++) {
-    s->q[k] = next;
-    s->p[k] = next + s->pixels;
-    next += 2 * s->pixels;
-  }
-  potentials_t *point[3] = {&s->at, &s->z, &s->z_next};
-  for (int i = 0; i < points; i++) {
-    for (int k = 0; k < s->marginals; k++, next += s->pixels) point[i]->u[k] = next;
-    point[i]->v = next;
-    next += s->pixels;
-  }
-  return BD_OK;
+struct bd_solver {
+  const bd_path_t *paths[2]; /* float64 and float32; NULL where it is not used */
+  void *engines[2];
+};
+
+/* Where float32 can agree with float64 to 1e-6 for most images: elsewhere its guard would
+   send nearly all of them back. */
+static int single_may_serve(const bd_solver_options_t *o, int height, int width) {
+  return kernel_choice(o, height, width) != BD_WAY_FOURIER && o->method == BD_METHOD_FB && o->gamma >= 0.1;
 }
 
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height, int width,
@@ -98,22 +107,13 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
   *solver = NULL;
   bd_status_t status = check_options(options, channels, height, width, error);
   if (status != BD_OK) return status;
-  /* The struct holds vectors: it needs their alignment. */
-  bd_solver_t *s = aligned_alloc(64, sizeof *s);
+  bd_solver_t *s = calloc(1, sizeof *s);
   if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
-  memset(s, 0, sizeof *s);
-  s->options = *options;
-  s->channels = channels;
-  s->height = height;
-  s->width = width;
-  s->pixels = (size_t)height * (size_t)width;
-  s->marginals = options->marginals.count;
-  s->longest_cost = gibbs_cost(options->cost, gibbs_radius(options->window, height), gibbs_radius(options->window, width));
-  s->image = malloc((size_t)channels * sizeof *s->image);
-  status = s->image ? create_planes(s, error) : bd_fail(error, BD_FAILED, "no memory for a solver");
-  if (status == BD_OK) status = create_marginals(s, error);
-  if (status == BD_OK) status = gibbs_create(options, height, width, &s->gibbs, error);
-  if (status == BD_OK) status = wide_create(options, height, width, &s->wide, error);
+  bd_instructions_t set = options->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : options->instructions;
+  s->paths[0] = instructions[set].paths[0];
+  if (options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width)) s->paths[1] = instructions[set].paths[1];
+  for (int i = 0; i < 2 && status == BD_OK; i++)
+    if (s->paths[i]) status = s->paths[i]->create(options, channels, height, width, &s->engines[i], error);
   if (status != BD_OK) {
     bd_solver_destroy(s);
     return status;
@@ -122,13 +122,20 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
   return BD_OK;
 }
 
+void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
+                   bd_poll_t *poll, void *context) {
+  unsigned char *again = s->paths[1] ? malloc((size_t)count) : NULL;
+  if (again) { /* without memory: all in float64 */
+    memset(again, 1, (size_t)count);
+    s->paths[1]->run(s->engines[1], count, images, purified, mean, reports, again, poll, context);
+  }
+  s->paths[0]->run(s->engines[0], count, images, purified, mean, reports, again, poll, context);
+  free(again);
+}
+
 void bd_solver_destroy(bd_solver_t *s) {
   if (!s) return;
-  for (int k = 0; k < s->marginals; k++) stencil_free(&s->stencils[k]);
-  if (s->gibbs) s->gibbs->destroy(s->gibbs);
-  wide_free(&s->wide);
-  free(s->column_mass);
-  free(s->planes);
-  free(s->image);
+  for (int i = 0; i < 2; i++)
+    if (s->engines[i]) s->paths[i]->destroy(s->engines[i]);
   free(s);
 }

@@ -16,7 +16,4 @@ bd_status_t stencil_build(const bd_motion_t *motion, bd_interpolation_t interpol
                           int width, bd_stencil_t *stencil, bd_error_t *error);
 void stencil_free(bd_stencil_t *stencil);
 
-/* out[i][l] = sum of weight * in[source][l] over `lanes` images side by side. */
-void stencil_apply(const bd_stencil_t *stencil, int lanes, const double *in, double *out);
-
 #endif

@@ -1,13 +1,6 @@
-#include "state.h"
+#include "engine.h"
 
 #include <math.h>
-
-static const char *const names[BD_CONVERGENCES] = {"not-iterated", "converged", "iteration-limit", "infeasible-window",
-                                                    "objective-rises"};
-
-const char *bd_convergence_name(int convergence) {
-  return convergence >= 0 && convergence < BD_CONVERGENCES ? names[convergence] : NULL;
-}
 
 static int is_power_of_two(int n) { return n > 0 && (n & (n - 1)) == 0; }
 
@@ -17,16 +10,23 @@ static int logarithm(int n) {
   return j;
 }
 
-int trajectory_wants_objective(const bd_solver_t *s, int iteration) {
-  return s->options.tolerance > 0 || iteration == 0 || is_power_of_two(iteration) || iteration == s->options.iterations.values[s->snapshot];
+/* The iteration that `iteration` is judged against: the power of two at or before its half. */
+static int half_way(int iteration) { return 1 << (logarithm(iteration) - 1); }
+
+int trajectory_wants_objective(const bd_engine_t *s, int iteration) {
+  const bd_iterations_t *wanted = &s->options.iterations;
+  if (s->options.tolerance > 0 || iteration == 0) return 1;
+  for (int i = s->snapshot; i < wanted->count; i++)
+    if (iteration == wanted->values[i] || (wanted->values[i] >= 4 && iteration == half_way(wanted->values[i]))) return 1;
+  return 0;
 }
 
-BD_CLONES void consensus(bd_solver_t *s, bd_lanes_t *residual) {
+void consensus(bd_engine_t *s, bd_lanes_t *residual) {
   bd_lanes_t worst = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) {
     bd_lanes_t sum = lanes_all(0);
     for (int k = 0; k < s->marginals; k++) sum += s->p[k][i];
-    s->a[i] = sum * (1.0 / s->marginals);
+    s->a[i] = sum * (bd_real_t)(1.0 / s->marginals);
   }
   for (int k = 0; k < s->marginals; k++) {
     bd_lanes_t distance = lanes_all(0);
@@ -36,11 +36,11 @@ BD_CLONES void consensus(bd_solver_t *s, bd_lanes_t *residual) {
   *residual = worst;
 }
 
-/* Lane l against its own past: the start, and the power of two at or before L/2. */
-static bd_convergence_t judge(const bd_solver_t *s, int iteration, int l) {
+/* Lane l against its own past: the start and half of the way. */
+static bd_convergence_t judge(const bd_engine_t *s, int iteration, int l) {
   if (s->options.tolerance > 0 && s->now.residual[l] <= s->options.tolerance) return BD_CONVERGED;
   if (iteration < 4) return BD_ITERATION_LIMIT;
-  const record_t *before = &s->history[logarithm(iteration) - 1];
+  const record_t *before = &s->history[logarithm(half_way(iteration))];
   const double lower = fmin(before->objective[l], s->start_objective[l]);
   if (s->now.objective[l] > lower + 1e-9 * fabs(lower)) return BD_OBJECTIVE_RISES;
   /* Potentials several times the longest cost in the window would long have moved the mass. */
@@ -52,7 +52,7 @@ static bd_convergence_t judge(const bd_solver_t *s, int iteration, int l) {
 
 /* Lane l, `iteration` steps from the start, into one snapshot of its image: figures of an
    image are the worst of its channels. */
-static void store(const bd_solver_t *s, int snapshot, int iteration, int l) {
+static void store(const bd_engine_t *s, int snapshot, int iteration, int l) {
   const output_t *out = s->out;
   bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + s->queue[l].image];
   bd_convergence_t convergence = judge(s, iteration, l);
@@ -63,20 +63,26 @@ static void store(const bd_solver_t *s, int snapshot, int iteration, int l) {
   report->residual = fmax(report->residual, s->now.residual[l]);
   report->mass_defect = fmax(report->mass_defect, s->mass_defect[l]);
   report->objective += s->now.objective[l];
-  if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma / (s->marginals * s->p_max[l]));
+  /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */
+  if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / s->p_max[l]);
   /* Mass is kept to rounding by construction: where it is not, no digit can be trusted. */
-  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < 1e-6)) report->status = BD_IMAGE_DIVERGED;
+  const double rounding = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-6;
+  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < rounding)) report->status = BD_IMAGE_DIVERGED;
 }
 
-int trajectory_look(bd_solver_t *s, int iteration, const bd_lanes_t *objective) {
+void trajectory_range(bd_engine_t *s, const potentials_t *at) {
+  s->now.range = lanes_all(0);
+  for (int k = 0; k < s->marginals; k++) s->now.range = lanes_max(s->now.range, at->max[k] - at->min[k]);
+  s->now.range *= (bd_real_t)s->unit;
+}
+
+int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective) {
   const bd_iterations_t *wanted = &s->options.iterations;
   if (!objective) return 0;
   int is_snapshot = iteration == wanted->values[s->snapshot];
   consensus(s, &s->now.residual);
   s->now.objective = *objective;
   if (iteration == 0) s->start_objective = *objective;
-  s->now.range = lanes_all(0);
-  for (int k = 0; k < s->marginals; k++) s->now.range = lanes_max(s->now.range, s->at.max[k] - s->at.min[k]);
   int left = 0;
   for (int l = 0; l < s->queued; l++) {
     if (s->done[l]) continue;

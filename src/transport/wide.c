@@ -31,8 +31,7 @@ BD_INLINE bd_wide_number_t plus(bd_wide_number_t x, bd_wide_number_t y) {
   return (bd_wide_number_t){aligned(x, e) + aligned(y, e), e};
 }
 
-static const bd_wide_number_t zero = {{0},
-                                      {-0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000, -0x1p1000}};
+BD_INLINE bd_wide_number_t zero(void) { return (bd_wide_number_t){lanes_all(0), lanes_all(exponent_of_zero)}; }
 
 /* ---- K ------------------------------------------------------------------------- */
 
@@ -48,7 +47,7 @@ BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_
         if (i + side * d < 0 || i + side * d >= n) continue;
         bd_wide_number_t term = times(here[side * d * stride], w->mantissa[d], w->exponent[d]);
         term.m = lanes_select(matters, term.m, lanes_all(0));
-        term.e = lanes_select(matters, term.e, zero.e);
+        term.e = lanes_select(matters, term.e, lanes_all(exponent_of_zero));
         sum = plus(sum, term);
       }
     }
@@ -59,12 +58,12 @@ BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_
 /* The recursion of recursion.c. */
 BD_INLINE void recursion_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out, int n, ptrdiff_t stride) {
   const double m = w->mantissa[1], e = w->exponent[1];
-  bd_wide_number_t carried = zero;
+  bd_wide_number_t carried = zero();
   for (int i = 0; i < n; i++) {
     carried = normal(plus(in[i * stride], times(carried, m, e)));
     out[i * stride] = carried;
   }
-  carried = zero;
+  carried = zero();
   for (int i = n - 2; i >= 0; i--) {
     carried = normal(times(plus(in[(i + 1) * stride], carried), m, e));
     out[i * stride] = plus(out[i * stride], carried);
@@ -76,7 +75,7 @@ BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, i
                         bd_wide_number_t *out) {
   const int width = w->width;
   for (int x = 0; x < width; x++) {
-    w->row[x] = y >= dy ? in[(y - dy) * width + x] : zero;
+    w->row[x] = y >= dy ? in[(y - dy) * width + x] : zero();
     if (dy > 0 && y + dy < w->height) w->row[x] = plus(w->row[x], in[(y + dy) * width + x]);
   }
   for (int dx = 0; dx <= radius_x; dx++) {
@@ -87,7 +86,7 @@ BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, i
         if (x + side * dx < 0 || x + side * dx >= width) continue;
         bd_wide_number_t term = times(w->row[x + side * dx], w->mantissa[tap], w->exponent[tap]);
         term.m = lanes_select(matters, term.m, lanes_all(0));
-        term.e = lanes_select(matters, term.e, zero.e);
+        term.e = lanes_select(matters, term.e, lanes_all(exponent_of_zero));
         out[x] = plus(out[x], term);
       }
   }
@@ -95,18 +94,18 @@ BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, i
 
 /* Offsets whose cost is beyond the reach of all lanes. */
 static int limited(const bd_wide_t *w, int radius, double longest) {
-  while (radius > 0 && gibbs_cost(w->cost, radius, 0) > longest) radius--;
+  while (radius > 0 && kernel_cost(w->cost, radius, 0) > longest) radius--;
   return radius;
 }
 
 /* out = K in, normalised; `in` is destroyed where K separates. */
-BD_CLONES static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out, const bd_lanes_t *reach) {
+static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out, const bd_lanes_t *reach) {
   const int height = w->height, width = w->width;
   const double longest = lanes_largest(*reach);
   const int radius_y = limited(w, w->radius_y, longest), radius_x = limited(w, w->radius_x, longest);
   if (w->cost == BD_COST_L2)
     for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) out[y * width + x] = zero;
+      for (int x = 0; x < width; x++) out[y * width + x] = zero();
       for (int dy = 0; dy <= radius_y && (dy <= y || y + dy < height); dy++)
         add_rows(w, in, y, dy, radius_x, *reach, out + y * width);
     }
@@ -124,27 +123,28 @@ BD_CLONES static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t
 
 /* ---- the gradient -------------------------------------------------------------- */
 
-BD_CLONES static void exponentiate(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max) {
+static void exponentiate(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_lanes_t shifted;
     /* -1e15 is as far as an integer exponent goes; there u/gamma has no digit left anyway. */
-    bd_lanes_t x = lanes_max((u[i] - *max) * w->scale, lanes_all(-1e15));
-    w->a[i].m = lanes_exp_parts(x, &w->a[i].e, &shifted);
+    bd_lanes_t x = lanes_max(u[i] - *max, lanes_all(-1e15));
+    w->a[i].e = lanes_round(x, &shifted);
+    w->a[i].m = lanes_exp2_fraction(x - w->a[i].e);
   }
 }
 
-BD_CLONES static void divide(bd_wide_t *w, const bd_lanes_t *q) {
+static void divide(bd_wide_t *w, const bd_lanes_t *q) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_wide_number_t value = normal((bd_wide_number_t){q[i], lanes_all(0)});
     w->c[i] = (bd_wide_number_t){value.m / w->b[i].m, value.e - w->b[i].e};
   }
 }
 
-BD_CLONES static void multiply(const bd_wide_t *w, bd_lanes_t *p) {
+static void multiply(const bd_wide_t *w, bd_lanes_t *p) {
   for (int i = 0; i < w->height * w->width; i++) p[i] = lanes_scale(w->a[i].m * w->b[i].m, w->a[i].e + w->b[i].e);
 }
 
-BD_CLONES static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_t *sum) {
+static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_t *sum) {
   bd_lanes_t total = lanes_all(0);
   for (int i = 0; i < w->height * w->width; i++)
     total += q[i] * (lanes_log(w->b[i].m) + w->b[i].e * 0.693147180559945309417);
@@ -167,16 +167,16 @@ void wide_gradient(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max, con
 /* ---- creation ------------------------------------------------------------------ */
 
 /* exp(-cost/gamma) as m * 2^e with sqrt(1/2) <= m <= sqrt(2). */
-static void make_tap(bd_wide_t *w, size_t i, double cost) {
-  double x = -cost * w->scale, n = nearbyint(x * 1.4426950408889634074);
+static void make_tap(bd_wide_t *w, size_t i, double cost, double gamma) {
+  double x = -cost / gamma, n = nearbyint(x * 1.4426950408889634074);
   w->distance[i] = cost;
   w->exponent[i] = n;
   w->mantissa[i] = exp((x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33);
 }
 
 bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_wide_t *w, bd_error_t *error) {
-  *w = (bd_wide_t){.height = height, .width = width, .cost = o->cost, .scale = 1 / o->gamma,
-                   .radius_y = gibbs_radius(o->window, height), .radius_x = gibbs_radius(o->window, width),
+  *w = (bd_wide_t){.height = height, .width = width, .cost = o->cost,
+                   .radius_y = kernel_radius(o->window, height), .radius_x = kernel_radius(o->window, width),
                    .is_recursion = o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL};
   int longest = w->radius_y > w->radius_x ? w->radius_y : w->radius_x, separable = o->cost != BD_COST_L2;
   size_t taps = separable ? (size_t)longest + 2 : ((size_t)w->radius_y + 1) * ((size_t)w->radius_x + 1);
@@ -192,7 +192,7 @@ bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_
     return bd_fail(error, BD_FAILED, "no memory for the wide-range path of %d x %d pixels", height, width);
   for (size_t i = 0; i < taps; i++) {
     size_t row = (size_t)w->radius_x + 1;
-    make_tap(w, i, separable ? gibbs_cost(o->cost, 0, (int)i) : gibbs_cost(o->cost, (int)(i / row), (int)(i % row)));
+    make_tap(w, i, separable ? kernel_cost(o->cost, 0, (int)i) : kernel_cost(o->cost, (int)(i / row), (int)(i % row)), o->gamma);
   }
   return BD_OK;
 }

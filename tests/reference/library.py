@@ -13,6 +13,7 @@ MARGINALS_MAX, SNAPSHOTS_MAX = 64, 64
 COSTS, KERNELS, METHODS = ["l1", "l2", "sql2"], ["auto", "direct", "fftw"], ["fb", "fista"]
 REGULARIZERS, MASSES = ["data", "norm", "none"], ["channel", "joint"]
 INTERPOLATIONS = ["bilinear", "nearest"]
+PRECISIONS, INSTRUCTIONS = ["double", "auto"], ["auto", "baseline", "avx2", "avx512"]
 
 
 class Error(c.Structure):
@@ -40,7 +41,7 @@ class Options(c.Structure):
                 ("iterations", Iterations), ("cost", c.c_int), ("kernel", c.c_int),
                 ("method", c.c_int), ("tolerance", c.c_double), ("window", c.c_int),
                 ("regularizer", c.c_int), ("mass", c.c_int), ("interpolation", c.c_int),
-                ("marginals", MarginalSet), ("weights", Weights)]
+                ("marginals", MarginalSet), ("weights", Weights), ("precision", c.c_int), ("instructions", c.c_int)]
 
 
 class Report(c.Structure):
@@ -92,14 +93,15 @@ def blur(image, sigma):
 
 def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(200,), cost="l1", kernel="auto",
           window=7, regularizer="data", mass="channel", interpolation="bilinear", weights=(),
-          method="fb", tolerance=0.0):
+          method="fb", tolerance=0.0, precision="double", instructions="auto"):
     """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n]."""
     images = np.ascontiguousarray(images, dtype=np.float64)
     n, channels, height, width = images.shape
     options = Options(gamma=gamma, theta=theta, tau=tau, cost=COSTS.index(cost), kernel=KERNELS.index(kernel),
                       method=METHODS.index(method), tolerance=tolerance, window=0 if window == "full" else window,
                       regularizer=REGULARIZERS.index(regularizer), mass=MASSES.index(mass),
-                      interpolation=INTERPOLATIONS.index(interpolation), marginals=marginal_set(marginals))
+                      interpolation=INTERPOLATIONS.index(interpolation), marginals=marginal_set(marginals),
+                      precision=PRECISIONS.index(precision), instructions=INSTRUCTIONS.index(instructions))
     options.iterations.count = len(iterations)
     options.iterations.values[:len(iterations)] = list(iterations)
     options.weights.count = len(weights)

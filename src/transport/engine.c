@@ -1,0 +1,130 @@
+#include "engine.h"
+#include "paths.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static bd_status_t create_marginals(bd_engine_t *s, bd_error_t *error) {
+  s->column_mass = calloc((size_t)s->marginals * s->pixels, sizeof *s->column_mass);
+  if (!s->column_mass) return bd_fail(error, BD_FAILED, "no memory for the marginals");
+  double total = 0;
+  for (int k = 0; k < s->marginals; k++) {
+    s->beta[k] = s->options.weights.count ? s->options.weights.values[k] : 1;
+    total += s->beta[k];
+    bd_status_t status =
+        stencil_build(&s->options.marginals.motions[k], s->options.interpolation, s->height,
+                      s->width, &s->stencils[k], error);
+    if (status != BD_OK) return status;
+    double *column = s->column_mass + (size_t)k * s->pixels;
+    for (size_t i = 0; i < s->pixels; i++)
+      for (int c = 0; c < 4; c++)
+        column[s->stencils[k].source[i][c]] += s->stencils[k].weight[i][c];
+  }
+  for (int k = 0; k < s->marginals; k++) s->beta[k] /= total;
+  return BD_OK;
+}
+
+static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
+  const int points = s->options.method == BD_METHOD_FISTA ? 3 : 1;
+  size_t count = (size_t)s->marginals * (size_t)(2 + points) + 3 + (size_t)points;
+  size_t bytes = count * s->pixels * sizeof *s->planes;
+  bytes=(bytes+(2<<20)-1)/(2<<20)*(2<<20);
+  s->planes = aligned_alloc(2<<20, bytes); madvise(s->planes, bytes, MADV_HUGEPAGE);
+  if (!s->planes)
+    return bd_fail(error, BD_FAILED, "no memory for %zu planes of %d x %d pixels", count, s->height, s->width);
+  bd_lanes_t *next = s->planes, **single[3] = {&s->x, &s->a, &s->b};
+  for (int i = 0; i < 3; i++, next += s->pixels) *single[i] = next;
+  for (int k = 0; k < s->marginals; k++) {
+    s->q[k] = next;
+    s->p[k] = next + s->pixels;
+    next += 2 * s->pixels;
+  }
+  potentials_t *point[3] = {&s->at, &s->z, &s->z_next};
+  for (int i = 0; i < points; i++) {
+    for (int k = 0; k < s->marginals; k++, next += s->pixels) point[i]->u[k] = next;
+    point[i]->v = next;
+    next += s->pixels;
+  }
+  return BD_OK;
+}
+
+/* Where the potentials and marginals of a block stay in the second-level cache and a half,
+   each marginal goes through its whole plane with rings that all share. */
+enum { SMALL_BLOCK = 4 << 20, STRIDE = 64 };
+
+static bd_status_t create_sweeps(bd_engine_t *s, bd_error_t *error) {
+  const bd_sweeper_t *sweeper = s->gibbs->sweeper;
+  if (!sweeper) return BD_OK;
+  int is_small = s->pixels * sizeof *s->x * (2 * (size_t)s->marginals + 2) <= SMALL_BLOCK;
+  s->stride = is_small || s->options.method == BD_METHOD_FISTA ? s->height : STRIDE;
+  s->sweeps = aligned_alloc(64, (size_t)s->marginals * sizeof *s->sweeps);
+  if (!s->sweeps) return bd_fail(error, BD_FAILED, "no memory for a solver");
+  memset(s->sweeps, 0, (size_t)s->marginals * sizeof *s->sweeps);
+  for (int k = 0; k < s->marginals; k++) {
+    s->sweeps[k].memory = k > 0 && s->stride == s->height ? s->sweeps[0].memory : sweep_memory(sweeper);
+    if (!s->sweeps[k].memory) return bd_fail(error, BD_FAILED, "no memory for a sweep of %d x %d pixels", s->height, s->width);
+  }
+  return BD_OK;
+}
+
+static void destroy(void *engine) {
+  bd_engine_t *s = engine;
+  for (int k = 0; k < s->marginals; k++) {
+    stencil_free(&s->stencils[k]);
+    if (s->sweeps && (k == 0 || s->stride != s->height)) free(s->sweeps[k].memory);
+  }
+  if (s->gibbs) s->gibbs->destroy(s->gibbs);
+#ifndef BD_SINGLE
+  wide_free(&s->wide);
+#endif
+  free(s->sweeps);
+  free(s->column_mass);
+  free(s->planes);
+  free(s->image);
+  free(s);
+}
+
+static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width, void **engine, bd_error_t *error) {
+  /* The struct holds vectors: it needs their alignment. */
+  bd_engine_t *s = aligned_alloc(64, sizeof *s);
+  if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
+  memset(s, 0, sizeof *s);
+  s->options = *options;
+  s->channels = channels;
+  s->height = height;
+  s->width = width;
+  s->pixels = (size_t)height * (size_t)width;
+  s->marginals = options->marginals.count;
+  s->unit = options->gamma * 0.693147180559945309417;
+  s->longest_cost = kernel_cost(options->cost, kernel_radius(options->window, height), kernel_radius(options->window, width));
+  s->image = malloc((size_t)channels * sizeof *s->image);
+  bd_status_t status = s->image ? create_planes(s, error) : bd_fail(error, BD_FAILED, "no memory for a solver");
+  if (status == BD_OK) status = create_marginals(s, error);
+  if (status == BD_OK) status = gibbs_create(options, height, width, &s->gibbs, error);
+  if (status == BD_OK) status = create_sweeps(s, error);
+#ifndef BD_SINGLE
+  if (status == BD_OK) status = wide_create(options, height, width, &s->wide, error);
+#endif
+  if (status != BD_OK) {
+    destroy(s);
+    return status;
+  }
+  *engine = s;
+  return BD_OK;
+}
+
+/* ---- the kernel ---------------------------------------------------------------- */
+
+bd_status_t gibbs_create(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
+  switch (kernel_choice(o, height, width)) {
+    case BD_WAY_DIRECT: return gibbs_direct(o, height, width, gibbs, error);
+    case BD_WAY_RECURSION: return gibbs_recursion(o, height, width, gibbs, error);
+#ifndef BD_SINGLE
+    case BD_WAY_FOURIER: return gibbs_fourier(o, height, width, gibbs, error);
+#endif
+    default: return bd_fail(error, BD_FAILED, "no FFT in float32");
+  }
+}
+
+const bd_path_t path = {create, engine_run, destroy};

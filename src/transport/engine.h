@@ -1,0 +1,141 @@
+/* The inside of a solver: BD_LANES problems in step (a problem is one channel of one image).
+
+   engine.c creates it, purify.c brings images in and out, gradient.c evaluates the dual,
+   forward_backward.c and fista.c move the potentials, trajectory.c decides what is
+   recorded and when a problem stops.
+
+   Potentials are kept in units of gamma ln 2: a = exp(u/gamma) is then 2^u, whose integer and
+   fraction need no rounding to tell apart.  What leaves the engine is in units of the cost. */
+#ifndef BD_ENGINE_H
+#define BD_ENGINE_H
+
+#include "gibbs.h"
+#include "stencil.h"
+#include "wide.h"
+
+/* A point of the dual, u_1 .. u_{N-1} and v; u[N-1] is the eliminated one. */
+typedef struct potentials {
+  bd_lanes_t *u[BD_MARGINALS_MAX], *v;
+  bd_lanes_t max[BD_MARGINALS_MAX], min[BD_MARGINALS_MAX]; /* of each u */
+} potentials_t;
+
+typedef struct problem {
+  const double *pixels;
+  size_t image, offset; /* index of the image; of the channel's first pixel */
+  double mass;          /* what x is divided by; 0 only for a channel of zeros */
+  double marginal_mass[BD_MARGINALS_MAX]; /* what each A_k x is divided by */
+} problem_t;
+
+/* Iterations are fewer than 2^HISTORY. */
+enum { HISTORY = BD_LOG_ITERATIONS_MAX };
+
+/* Figures of the trajectory at an iteration. */
+typedef struct record {
+  bd_lanes_t residual, objective, range;
+} record_t;
+
+/* The results of one call of bd_solver_run, laid out as its header says. */
+typedef struct output {
+  size_t count, image_size;
+  double *purified, *mean;
+  bd_image_report_t *reports;
+  unsigned char *again;
+} output_t;
+
+typedef struct bd_engine {
+  bd_solver_options_t options;
+  int channels, height, width, marginals;
+  size_t pixels;
+  double unit; /* of the potentials: gamma ln 2 */
+  double beta[BD_MARGINALS_MAX];
+  bd_stencil_t stencils[BD_MARGINALS_MAX];
+  double *column_mass; /* [marginals][pixels]: mass of A_k e_j */
+  bd_gibbs_t *gibbs;
+  bd_wide_t wide;
+  double longest_cost; /* of an offset in the window */
+
+  /* Sweeps of all marginals, where the kernel has them: `stride` rows each in turn. */
+  bd_sweep_t *sweeps;
+  int stride;
+
+  problem_t *image; /* [channels], the image being prepared */
+  problem_t queue[BD_LANES];
+  int queued;
+  const output_t *out;
+
+  /* Planes of the queued problems. */
+  bd_lanes_t *planes, *x, *a, *b;
+  bd_lanes_t *q[BD_MARGINALS_MAX], *p[BD_MARGINALS_MAX];
+  bd_lanes_t q_mass[BD_MARGINALS_MAX], q_entropy[BD_MARGINALS_MAX];
+  potentials_t at;         /* where p is evaluated */
+  potentials_t z, z_next;  /* fista only */
+  bd_lanes_t p_max, mass_defect;
+  bd_mask_t fallback;      /* lanes that have used the wide path */
+  bd_mask_t done;          /* lanes whose result is stored */
+  record_t now, history[HISTORY]; /* history[j]: at iteration 2^j */
+  bd_lanes_t start_objective;
+  int snapshot;            /* the next one */
+} bd_engine_t;
+
+/* ---- gradient.c ---------------------------------------------------------------- */
+
+/* Lanes whose exp(u_k/gamma) leaves the range of this precision. */
+bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k);
+
+/* p_k = grad H*_{q_k}(u_k) into the plane p (NULL: only log_ka) and its figures into the
+   record of the trajectory.  log_ka (may be NULL): sum of q_k log(K a). */
+void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, bd_lanes_t *log_ka);
+
+/* The wide-range part of it: the lanes of `beyond`, the other lanes of p are void. */
+void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
+                   bd_gradient_sums_t *sums);
+
+/* The figures of p_k into the record: the mass defect and the largest p. */
+void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums);
+
+/* u_N = -(v + sum_{k<N} beta_k u_k) / beta_N for `count` pixels from `first` on; max and min go on. */
+void eliminate(const bd_engine_t *s, potentials_t *at, size_t first, size_t count);
+void eliminate_start(const bd_engine_t *s, potentials_t *at);
+
+/* What marginal k adds to the objective, without J*. */
+bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k, const bd_lanes_t *log_ka);
+
+/* Evaluate at a point: the eliminated potential, H* and, with `gradient`, s->p of every
+   marginal.  objective (may be NULL): F + J*(v). */
+void evaluate(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective);
+
+/* J*(v) per lane. */
+void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value);
+
+/* Track max and min of a plane of potentials. */
+void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min);
+
+/* ---- trajectory.c -------------------------------------------------------------- */
+
+/* Widest range of a potential, in units of the cost: taken before the potentials move. */
+void trajectory_range(bd_engine_t *s, const potentials_t *at);
+
+/* Look at the point whose p has been evaluated, `iteration` steps from the start: record,
+   store snapshots and converged problems.  1 when nothing is left to do. */
+int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective);
+
+/* Is the objective wanted at this iteration? */
+int trajectory_wants_objective(const bd_engine_t *s, int iteration);
+
+/* a = mean_k p_k, and max_k |p_k - a|_1. */
+void consensus(bd_engine_t *s, bd_lanes_t *residual);
+
+/* ---- the rest ------------------------------------------------------------------ */
+
+/* Solve what is loaded from potentials of zero; they call trajectory_look. */
+void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context);
+void fista(bd_engine_t *s, bd_poll_t *poll, void *context);
+
+/* bd_solver_run of this engine (paths.h). */
+void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
+                unsigned char *again, bd_poll_t *poll, void *context);
+
+/* Lane l of a plane into image pixels: on the mass of the image and clipped. */
+void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);
+
+#endif

@@ -1,0 +1,42 @@
+#include "kernel.h"
+
+#include <float.h>
+#include <math.h>
+
+double kernel_cost(bd_cost_t cost, int dy, int dx) {
+  switch (cost) {
+    case BD_COST_L1: return fabs((double)dy) + fabs((double)dx);
+    case BD_COST_L2: return sqrt((double)dy * dy + (double)dx * dx);
+    case BD_COST_SQL2: return (double)dy * dy + (double)dx * dx;
+  }
+  return NAN;
+}
+
+int kernel_radius(int window, int size) {
+  int radius = window == BD_WINDOW_FULL ? size - 1 : (window - 1) / 2;
+  return radius < size ? radius : size - 1;
+}
+
+double kernel_tap(double cost, double gamma) {
+  double tap = exp(-cost / gamma);
+  return tap < DBL_MIN ? 0 : tap;
+}
+
+int kernel_support(const bd_solver_options_t *o, int radius) {
+  while (radius > 0 && kernel_tap(kernel_cost(o->cost, radius, 0), o->gamma) == 0) radius--;
+  return radius;
+}
+
+bd_way_t kernel_choice(const bd_solver_options_t *o, int height, int width) {
+  int radius = kernel_radius(o->window, height > width ? height : width);
+  if (o->kernel == BD_KERNEL_FFTW) return BD_WAY_FOURIER;
+  if (o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL) return BD_WAY_RECURSION;
+  /* l2 does not separate: beyond a small window FFTs are faster, where they are right. */
+  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_L2 && radius > 7 && o->gamma >= 0.2) return BD_WAY_FOURIER;
+  return BD_WAY_DIRECT;
+}
+
+const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width) {
+  static const char *const names[] = {"direct", "recursion", "fftw"};
+  return names[kernel_choice(options, height, width)];
+}

@@ -1,0 +1,22 @@
+/* The compilations of the engine (path.h), for solver.c to choose among. */
+#ifndef BD_PATHS_H
+#define BD_PATHS_H
+
+#include <barydef/solver.h>
+
+typedef struct bd_path {
+  /* As bd_solver_create, of options that have been checked. */
+  bd_status_t (*create)(const bd_solver_options_t *options, int channels, int height, int width, void **engine, bd_error_t *error);
+  /* As bd_solver_run.  again (may be NULL): only images with again[i] set are computed; where
+     the result is right again[i] becomes 0. */
+  void (*run)(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
+              unsigned char *again, bd_poll_t *poll, void *context);
+  void (*destroy)(void *engine);
+} bd_path_t;
+
+extern const bd_path_t path_baseline, path_baseline_single;
+#ifdef BD_HAS_X86_PATHS
+extern const bd_path_t path_avx2, path_avx2_single, path_avx512, path_avx512_single;
+#endif
+
+#endif
