@@ -1,6 +1,7 @@
 #include "cluster/world.h"
 #include "storage/h5.h"
 
+#include <barydef/solver.h>
 #include <barydef/version.h>
 #include <barydef/victim.h>
 
@@ -18,7 +19,7 @@ void bd_libraries(char *text, size_t size) {
   world_library(mpi, sizeof mpi);
   h5_library(hdf5, sizeof hdf5);
   const char *torch = bd_victim_library();
-  snprintf(text, size, "HDF5 %s\nMPI: %s\nFFTW: %s\nxxHash %d.%d.%d\n%s%s\n", hdf5, mpi, fftw_version, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
+  snprintf(text, size, "instructions %s\nHDF5 %s\nMPI: %s\nFFTW: %s\nxxHash %d.%d.%d\n%s%s\n", bd_instructions_name((int)bd_instructions_best()), hdf5, mpi, fftw_version, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
            XXH_VERSION_RELEASE, torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
            torch ? torch : "");
 }

@@ -151,6 +151,7 @@ typedef struct bd_image_report {
   bd_image_status_t status;
   bd_convergence_t convergence;
   int iterations;     /* steps taken: L of this snapshot, or fewer where the image converged */
+  int bits;           /* 64, or 32 where precision auto found float32 right */
   int fallback;       /* 1: some of it went through the wide-range arithmetic */
   double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */

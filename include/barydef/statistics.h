@@ -25,7 +25,7 @@ typedef struct bd_per_image {
   double l2_to_attacked, linf_to_attacked, l2_to_clean, linf_to_clean;
   int32_t predicted_attacked, predicted_rounded, predicted_blurred, predicted_mean,
       predicted_purified;
-  int8_t convergence, fallback; /* bd_convergence_t; 1: went through wide-range arithmetic */
+  int8_t convergence, fallback, bits; /* bd_convergence_t; 1: went through wide-range arithmetic; 64 or 32 */
   double objective, safe_tau;   /* as in bd_image_report_t */
 } bd_per_image_t;
 

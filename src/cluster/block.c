@@ -128,6 +128,7 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   w->solver = NULL;
   w->point = -1;
   bd_job_parameters(w->plan->job, point, &w->parameters);
+  if (w->parameters.solver.instructions == BD_INSTRUCTIONS_AUTO) w->parameters.solver.instructions = w->plan->instructions;
   bd_status_t status =
       bd_solver_create(&w->parameters.solver, info->channels, info->height, info->width, &w->solver, error);
   if (status == BD_OK) w->point = point;
@@ -201,6 +202,7 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
     r.fallback = (int8_t)reports[i].fallback;
     r.objective = reports[i].objective;
     r.safe_tau = reports[i].safe_tau;
+    r.bits = (int8_t)reports[i].bits;
     r.l2_to_attacked = r.linf_to_attacked = r.l2_to_clean = r.linf_to_clean = NAN;
     if (reports[i].status == BD_IMAGE_OK) {
       size_t offset = (size_t)i * size;

@@ -16,6 +16,7 @@ typedef struct bd_plan {
   int clean;          /* the input's index of the clean images, or -1 */
   int block;          /* images of a block */
   int store_images;
+  bd_instructions_t instructions; /* what solver.instructions = auto is: the best of all ranks */
 } bd_plan_t;
 
 /* Item i of the plan: a point of the sweep, an attack (number in the plan) and images

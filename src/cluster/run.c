@@ -143,6 +143,21 @@ static bd_status_t compare_input(run_t *run, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT, "%s: rank %d sees another file than rank 0", run->parameters.input_file, run->rank);
 }
 
+/* One instruction set for all ranks, so that bits do not depend on which rank an image meets. */
+static bd_status_t agree_on_instructions(run_t *run, bd_error_t *error) {
+  bd_parameters_t parameters;
+  int best = bd_instructions_best();
+  MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_INT, MPI_MIN, run->communicator);
+  run->plan.instructions = (bd_instructions_t)best;
+  for (int point = 0; point < bd_job_point_count(run->job); point++) {
+    bd_job_parameters(run->job, point, &parameters);
+    if ((int)parameters.solver.instructions > best)
+      return bd_fail(error, BD_BAD_INPUT, "solver.instructions = %s: not every rank's processor has them; the best of all is %s",
+                     bd_instructions_name((int)parameters.solver.instructions), bd_instructions_name(best));
+  }
+  return BD_OK;
+}
+
 static bd_status_t load_victim(run_t *run, bd_error_t *error) {
   const bd_parameters_t *p = &run->parameters;
   const bd_images_info_t *info = bd_images_info(run->images);
@@ -246,6 +261,7 @@ static bd_status_t create_output(run_t *run, const bd_run_options_t *options, co
                            text_attribute("finished", ""),
                            text_attribute("hosts", hosts ? hosts : ""),
                            {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = run->size},
+                           text_attribute("instructions", bd_instructions_name((int)run->plan.instructions)),
                            text_attribute("victim_library", run->victim ? bd_victim_library() : "none"),
                            text_attribute("slurm_job_id", getenv("SLURM_JOB_ID"))};
   int attribute_count = sizeof root / sizeof *root - (getenv("SLURM_JOB_ID") == NULL);
@@ -293,7 +309,7 @@ static void summarise(const run_t *run, bd_run_summary_t *summary) {
                                 .rank_bytes = worker_bytes(plan, info), .has_victim = run->victim != NULL,
                                 .victim_library = run->victim ? bd_victim_library() : NULL};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
-  summary->file_bytes = (double)summary->images * (image + 111) + 8.0 * (double)plan->count;
+  summary->file_bytes = (double)summary->images * (image + 112) + 8.0 * (double)plan->count;
 }
 
 static bd_status_t prepare(run_t *run, const bd_job_t *job, int overwrite, bd_error_t *error) {
@@ -301,6 +317,7 @@ static bd_status_t prepare(run_t *run, const bd_job_t *job, int overwrite, bd_er
   if (status == BD_OK) status = agree(run->communicator, open_input(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, check_output(run, overwrite, error), error);
   if (status == BD_OK) status = agree(run->communicator, compare_input(run, error), error);
+  if (status == BD_OK) status = agree(run->communicator, agree_on_instructions(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, load_victim(run, error), error);
   if (status == BD_OK)
     status = agree(run->communicator, worker_create(&run->plan, run->images, run->victim, &run->worker, error), error);

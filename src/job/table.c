@@ -30,11 +30,13 @@ static const bd_parameter_t table[] = {
     {"solver", "tolerance", BD_KIND_REAL, "0", 0, 2, NULL, "mass", "an image stops when its consensus residual falls below this; 0: never before L", AT(solver.tolerance)},
     {"solver", "regularizer", BD_KIND_CHOICE, "data", 0, 0, "data|norm|none", "", "J(p): theta/2 |x-p|^2, theta/2 |p|^2, or none", AT(solver.regularizer)},
     {"solver", "mass", BD_KIND_CHOICE, "channel", 0, 0, "channel|joint", "", "what is scaled to mass 1: each channel, or all channels of an image together", AT(solver.mass)},
+    {"solver", "precision", BD_KIND_CHOICE, "double", 0, 0, "double|auto", "", "float64, or float32 for images where a guard shows agreement to 1e-6 of a pixel's range", AT(solver.precision)},
+    {"solver", "instructions", BD_KIND_CHOICE, "auto", 0, 0, "auto|baseline|avx2|avx512", "", "processor instructions to compute with; auto: the best that all ranks have; two sets agree to 1e-12", AT(solver.instructions)},
     {"solver", "weights", BD_KIND_WEIGHTS, "", 0, 1e6, NULL, "", "weights beta of the marginals, scaled to sum 1; empty gives 1/N", AT(solver.weights)},
     {"baseline", "blur_sigma", BD_KIND_REAL, "0.5", 0, 100, NULL, "pixels", "standard deviation of the Gaussian blur beside the barycenter", AT(blur_sigma)},
     {"victim", "file", BD_KIND_PATH, "", 0, 0, NULL, "", "classifier (TorchScript, which is a program: use only what you trust); empty leaves accuracies out", AT(victim_file)},
-    {"victim", "batch", BD_KIND_INTEGER, "32", 1, 65536, NULL, "images", "images the classifier is given at once", AT(victim_batch)},
-    {"run", "block", BD_KIND_INTEGER, "32", 1, 65536, NULL, "images", "images a rank works on at once: bounds its memory, changes no number", AT(block)},
+    {"victim", "batch", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images the classifier is given at once", AT(victim_batch)},
+    {"run", "block", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images a rank works on at once: bounds its memory, changes no number", AT(block)},
     {"run", "progress", BD_KIND_REAL, "30", 0, 1e6, NULL, "seconds", "interval of progress lines where there is no terminal; 0 prints none", AT(progress)},
 };
 enum { PARAMETERS = sizeof table / sizeof *table };

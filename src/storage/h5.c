@@ -184,7 +184,8 @@ hid_t h5_per_image_type(int packed) {
                             FIELD(convergence, H5T_NATIVE_INT8),
                             FIELD(fallback, H5T_NATIVE_INT8),
                             FIELD(objective, H5T_NATIVE_DOUBLE),
-                            FIELD(safe_tau, H5T_NATIVE_DOUBLE)};
+                            FIELD(safe_tau, H5T_NATIVE_DOUBLE),
+                            FIELD(bits, H5T_NATIVE_INT8)};
 #undef FIELD
   return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields, packed);
 }

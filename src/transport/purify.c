@@ -175,7 +175,7 @@ void engine_run(void *engine, int count, const double *images, double *purified,
     bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);
     for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
       reports[(size_t)snapshot * out.count + i] =
-          (bd_image_report_t){.status = status, .safe_tau = INFINITY};
+          (bd_image_report_t){.status = status, .bits = 8 * (int)sizeof(bd_real_t), .safe_tau = INFINITY};
     if (status != BD_IMAGE_OK) {
       for (size_t j = 0; mean && j < out.image_size; j++) mean[i * out.image_size + j] = NAN;
       continue;

@@ -34,7 +34,13 @@ int load(const char *path, void **module, char *why, size_t size) {
     at::set_num_threads(1);
     auto loaded = torch::jit::load(path, at::kCPU);
     loaded.eval();
-    *module = new torch::jit::Module(torch::jit::freeze(loaded));
+    auto frozen = torch::jit::freeze(loaded);
+    try {
+      /* oneDNN's convolutions and their memory layout: twice as fast, where they are available. */
+      *module = new torch::jit::Module(torch::jit::optimize_for_inference(frozen));
+    } catch (const std::exception &) {
+      *module = new torch::jit::Module(frozen);
+    }
     return 0;
   } catch (const std::exception &error) {
     return explain(error.what(), why, size);

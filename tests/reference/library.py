@@ -45,7 +45,7 @@ class Options(c.Structure):
 
 
 class Report(c.Structure):
-    _fields_ = [("status", c.c_int), ("convergence", c.c_int), ("iterations", c.c_int), ("fallback", c.c_int),
+    _fields_ = [("status", c.c_int), ("convergence", c.c_int), ("iterations", c.c_int), ("bits", c.c_int), ("fallback", c.c_int),
                 ("residual", c.c_double), ("mass_defect", c.c_double), ("objective", c.c_double),
                 ("safe_tau", c.c_double)]
 
