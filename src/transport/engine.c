@@ -21,7 +21,7 @@ static bd_status_t create_marginals(bd_engine_t *s, bd_error_t *error) {
       for (int c = 0; c < 4; c++)
         column[s->stencils[k].source[i][c]] += s->stencils[k].weight[i][c];
   }
-  for (int k = 0; k < s->marginals; k++) s->beta[k] /= total;
+  for (int k = 0; k < s->marginals; k++) s->weight[k] = (bd_real_t)(s->beta[k] /= total);
   return BD_OK;
 }
 
@@ -49,36 +49,13 @@ static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
   return BD_OK;
 }
 
-/* Where the potentials and marginals of a block stay in the second-level cache and a half,
-   each marginal goes through its whole plane with rings that all share. */
-enum { SMALL_BLOCK = 4 << 20, STRIDE = 64 };
-
-static bd_status_t create_sweeps(bd_engine_t *s, bd_error_t *error) {
-  const bd_sweeper_t *sweeper = s->gibbs->sweeper;
-  if (!sweeper) return BD_OK;
-  int is_small = s->pixels * sizeof *s->x * (2 * (size_t)s->marginals + 2) <= SMALL_BLOCK;
-  s->stride = is_small || s->options.method == BD_METHOD_FISTA ? s->height : STRIDE;
-  s->sweeps = aligned_alloc(64, (size_t)s->marginals * sizeof *s->sweeps);
-  if (!s->sweeps) return bd_fail(error, BD_FAILED, "no memory for a solver");
-  memset(s->sweeps, 0, (size_t)s->marginals * sizeof *s->sweeps);
-  for (int k = 0; k < s->marginals; k++) {
-    s->sweeps[k].memory = k > 0 && s->stride == s->height ? s->sweeps[0].memory : sweep_memory(sweeper);
-    if (!s->sweeps[k].memory) return bd_fail(error, BD_FAILED, "no memory for a sweep of %d x %d pixels", s->height, s->width);
-  }
-  return BD_OK;
-}
-
 static void destroy(void *engine) {
   bd_engine_t *s = engine;
-  for (int k = 0; k < s->marginals; k++) {
-    stencil_free(&s->stencils[k]);
-    if (s->sweeps && (k == 0 || s->stride != s->height)) free(s->sweeps[k].memory);
-  }
+  for (int k = 0; k < s->marginals; k++) stencil_free(&s->stencils[k]);
   if (s->gibbs) s->gibbs->destroy(s->gibbs);
 #ifndef BD_SINGLE
   wide_free(&s->wide);
 #endif
-  free(s->sweeps);
   free(s->column_mass);
   free(s->planes);
   free(s->image);
@@ -102,7 +79,6 @@ static bd_status_t create(const bd_solver_options_t *options, int channels, int 
   bd_status_t status = s->image ? create_planes(s, error) : bd_fail(error, BD_FAILED, "no memory for a solver");
   if (status == BD_OK) status = create_marginals(s, error);
   if (status == BD_OK) status = gibbs_create(options, height, width, &s->gibbs, error);
-  if (status == BD_OK) status = create_sweeps(s, error);
 #ifndef BD_SINGLE
   if (status == BD_OK) status = wide_create(options, height, width, &s->wide, error);
 #endif

@@ -48,15 +48,12 @@ typedef struct bd_engine {
   size_t pixels;
   double unit; /* of the potentials: gamma ln 2 */
   double beta[BD_MARGINALS_MAX];
+  bd_real_t weight[BD_MARGINALS_MAX]; /* beta, in this precision */
   bd_stencil_t stencils[BD_MARGINALS_MAX];
   double *column_mass; /* [marginals][pixels]: mass of A_k e_j */
   bd_gibbs_t *gibbs;
   bd_wide_t wide;
   double longest_cost; /* of an offset in the window */
-
-  /* Sweeps of all marginals, where the kernel has them: `stride` rows each in turn. */
-  bd_sweep_t *sweeps;
-  int stride;
 
   problem_t *image; /* [channels], the image being prepared */
   problem_t queue[BD_LANES];
@@ -93,9 +90,15 @@ void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_
 /* The figures of p_k into the record: the mass defect and the largest p. */
 void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums);
 
-/* u_N = -(v + sum_{k<N} beta_k u_k) / beta_N for `count` pixels from `first` on; max and min go on. */
-void eliminate(const bd_engine_t *s, potentials_t *at, size_t first, size_t count);
-void eliminate_start(const bd_engine_t *s, potentials_t *at);
+/* v + sum_{k<N} beta_k u_k at pixel i. */
+BD_INLINE bd_lanes_t eliminated(const bd_engine_t *s, const potentials_t *at, size_t i) {
+  bd_lanes_t sum = at->v[i];
+  for (int k = 0; k < s->marginals - 1; k++) sum += s->weight[k] * at->u[k][i];
+  return sum;
+}
+
+/* u_N = -(v + sum_{k<N} beta_k u_k) / beta_N. */
+void eliminate(const bd_engine_t *s, potentials_t *at);
 
 /* What marginal k adds to the objective, without J*. */
 bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k, const bd_lanes_t *log_ka);

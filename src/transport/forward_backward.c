@@ -1,93 +1,80 @@
 #include "engine.h"
 
-/* The step that p_k makes: of u_k, and of v for the eliminated marginal,
-     u_k <- u_k - tau beta_k (p_k - p_N),   v <- (v + tau p_N - tau x) / (1 + tau/theta). */
+#include <math.h>
+
+/* u_k <- u_k - tau beta_k (p_k - p_N); the eliminated one follows from the others. */
 static bd_step_t step_of(bd_engine_t *s, int k) {
+  if (k == s->marginals - 1) return (bd_step_t){0};
+  return (bd_step_t){.u = s->at.u[k], .other = s->p[s->marginals - 1],
+                     .length = (bd_real_t)(s->options.tau / s->unit * s->beta[k])};
+}
+
+/* v <- (v + tau p_N - tau x) / (1 + tau/theta), and the eliminated potential with it. */
+static void step_and_eliminate(bd_engine_t *s) {
   const int last = s->marginals - 1;
   const double tau = s->options.tau / s->unit;
-  bd_step_t step = {0};
-  if (k < last) {
-    step = (bd_step_t){.potential = s->at.u[k], .other = s->p[last], .shrink = 1};
-    step.push = step.pull = (bd_real_t)(tau * s->beta[k]);
-  } else if (s->options.regularizer != BD_REGULARIZER_NONE) {
-    step = (bd_step_t){.potential = s->at.v, .other = s->x, .push = (bd_real_t)-tau};
-    step.pull = s->options.regularizer == BD_REGULARIZER_DATA ? (bd_real_t)-tau : 0;
-    step.shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta));
+  const bd_real_t push = (bd_real_t)(s->options.regularizer == BD_REGULARIZER_NONE ? 0 : tau);
+  const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? push : 0;
+  const bd_real_t shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta)), factor = (bd_real_t)(-1 / s->beta[last]);
+  bd_lanes_t *v = s->at.v, *u = s->at.u[last], max = lanes_all(-INFINITY), min = lanes_all(INFINITY);
+  const bd_lanes_t *p = s->p[last], *x = s->x;
+  for (size_t i = 0; i < s->pixels; i++) {
+    v[i] = (v[i] + (push * p[i] - pull * x[i])) * shrink;
+    u[i] = eliminated(s, &s->at, i) * factor;
+    max = lanes_max(max, u[i]);
+    min = lanes_min(min, u[i]);
   }
-  return step;
+  s->at.max[last] = max;
+  s->at.min[last] = min;
 }
 
-/* The eliminated marginal comes first: the others' steps need p_N. */
-static int marginal_in_turn(const bd_engine_t *s, int turn) { return turn == 0 ? s->marginals - 1 : turn - 1; }
-
-static void take_extent(bd_engine_t *s, int k, const bd_step_t *step) {
-  if (k == s->marginals - 1) return; /* it moved v */
-  s->at.max[k] = step->max;
-  s->at.min[k] = step->min;
+/* Evaluate p_k and move, plane by plane. */
+static void planes(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lanes_t *log_ka) {
+  evaluate_marginal(s, &s->at, k, p, log_ka);
+  step_plane(step, p, s->pixels);
 }
 
-/* Evaluate and move, plane by plane; p_k is kept only where `keep`. */
-static void iterate_planes(bd_engine_t *s, int keep, bd_lanes_t *objective) {
-  for (int turn = 0; turn < s->marginals; turn++) {
-    const int k = marginal_in_turn(s, turn);
-    bd_lanes_t *p = s->p[keep || turn == 0 ? k : 0], log_ka;
-    evaluate_marginal(s, &s->at, k, p, objective ? &log_ka : NULL);
-    if (objective) *objective += objective_of(s, &s->at, k, &log_ka);
+/* The same in one sweep; lanes beyond float64's range are evaluated before it and merged in. */
+static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lanes_t *log_ka) {
+  bd_mask_t beyond = beyond_range(s, &s->at, k);
+  const int has_given = lanes_any(beyond);
+  bd_gradient_sums_t wide;
+  bd_sweep_t w = {.u = s->at.u[k], .max = s->at.max[k], .q = s->q[k], .p = p, .wants_log = log_ka != NULL, .step = *step};
+  if (has_given) {
+    w.p = s->p[k];
+    w.given = &beyond;
+    evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
+  }
+  sweep_marginal(s->gibbs->sweeper, &w);
+  if (has_given) {
+    w.sums.mass = lanes_select(beyond, wide.mass, w.sums.mass);
+    w.sums.largest = lanes_select(beyond, wide.largest, w.sums.largest);
+    w.sums.log_ka = lanes_select(beyond, wide.log_ka, w.sums.log_ka);
+  }
+  account(s, k, &w.sums);
+  if (log_ka) *log_ka = w.sums.log_ka;
+  *step = w.step;
+}
+
+/* One iteration.  The eliminated marginal comes first: the others' steps need p_N.  Where
+   `objective` is wanted, so are all p_k. */
+static void iterate(bd_engine_t *s, bd_lanes_t *objective) {
+  const int last = s->marginals - 1, sweeps = s->gibbs->sweeper != NULL;
+  for (int turn = 0; turn <= last; turn++) {
+    const int k = turn == 0 ? last : turn - 1;
+    bd_lanes_t log_ka, *p = objective || k == last ? s->p[k] : sweeps ? NULL : s->p[0];
     bd_step_t step = step_of(s, k);
-    step_start(&step);
-    if (step.potential) step_pixels(&step, p, 0, s->pixels);
-    take_extent(s, k, &step);
+    (sweeps ? sweep : planes)(s, k, p, &step, objective ? &log_ka : NULL);
+    if (objective) *objective += objective_of(s, &s->at, k, &log_ka);
+    if (k == last) continue;
+    s->at.max[k] = step.max;
+    s->at.min[k] = step.min;
   }
-  eliminate_start(s, &s->at);
-  eliminate(s, &s->at, 0, s->pixels);
-}
-
-static void start_sweep(bd_engine_t *s, int k, int keep, int wants_log, const bd_mask_t *beyond) {
-  bd_sweep_t *w = &s->sweeps[k];
-  w->u = s->at.u[k], w->max = s->at.max[k], w->q = s->q[k];
-  w->given = lanes_any(*beyond) ? beyond : NULL;
-  w->p = keep || w->given || k == s->marginals - 1 ? s->p[k] : NULL;
-  w->wants_log = wants_log;
-  w->step = step_of(s, k);
-  sweep_start(w);
-}
-
-/* The same in one sweep over the rows for each marginal.  On large images all marginals take
-   `stride` rows in turn, so that p_N and the potentials of a row are still in cache when
-   the next marginal and the elimination need them. */
-static void iterate_sweeps(bd_engine_t *s, int keep, bd_lanes_t *objective) {
-  const int last = s->marginals - 1;
-  bd_mask_t beyond[BD_MARGINALS_MAX];
-  bd_gradient_sums_t wide[BD_MARGINALS_MAX];
-  potentials_t before = s->at;
-  for (int k = 0; k <= last; k++) {
-    beyond[k] = beyond_range(s, &s->at, k);
-    if (lanes_any(beyond[k])) evaluate_wide(s, &s->at, k, &beyond[k], s->p[k], objective != NULL, &wide[k]);
-    start_sweep(s, k, keep, objective != NULL, &beyond[k]);
-  }
-  eliminate_start(s, &s->at);
-  for (int rows = 0; rows < s->height;) {
-    const size_t first = (size_t)s->sweeps[last].done * (size_t)s->width;
-    rows = rows + s->stride < s->height ? rows + s->stride : s->height;
-    for (int turn = 0; turn <= last; turn++) sweep_rows(s->gibbs->sweeper, &s->sweeps[marginal_in_turn(s, turn)], rows);
-    eliminate(s, &s->at, first, (size_t)s->sweeps[last].done * (size_t)s->width - first);
-  }
-  for (int k = 0; k <= last; k++) {
-    bd_gradient_sums_t *sums = &s->sweeps[k].sums;
-    if (lanes_any(beyond[k])) {
-      sums->mass = lanes_select(beyond[k], wide[k].mass, sums->mass);
-      sums->largest = lanes_select(beyond[k], wide[k].largest, sums->largest);
-      sums->log_ka = lanes_select(beyond[k], wide[k].log_ka, sums->log_ka);
-    }
-    account(s, k, sums);
-    if (objective) *objective += objective_of(s, &before, k, &sums->log_ka);
-    take_extent(s, k, &s->sweeps[k].step);
-  }
+  step_and_eliminate(s);
 }
 
 void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context) {
-  eliminate_start(s, &s->at);
-  eliminate(s, &s->at, 0, s->pixels);
+  eliminate(s, &s->at);
   for (int iteration = 0;; iteration++) {
     bd_lanes_t objective, *wanted = trajectory_wants_objective(s, iteration) ? &objective : NULL;
     if (wanted) {
@@ -95,8 +82,7 @@ void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context) {
       trajectory_range(s, &s->at);
     }
     /* The step after the last snapshot is not needed, and harmless. */
-    if (s->gibbs->sweeper) iterate_sweeps(s, wanted != NULL, wanted);
-    else iterate_planes(s, wanted != NULL, wanted);
+    iterate(s, wanted);
     if (trajectory_look(s, iteration, wanted)) return;
     if (poll) poll(context);
   }

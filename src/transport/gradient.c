@@ -5,7 +5,7 @@
 /* Bits that (max u - min u) may span.  In float64 2^-865 leaves room for q / K a and the sums,
    and what underflows below it is too small to change a sum; float32 is left earlier, for its
    digits: README, "Precision". */
-static const double guarded_range = sizeof(bd_real_t) == 4 ? 2 : 865;
+static const double guarded_range = sizeof(bd_real_t) == 4 ? 16 : 865;
 
 /* Offsets whose cost exceeds gamma (range + 60) contribute less than e^-60 of a result. */
 static const double reach_margin = 60;
@@ -23,25 +23,11 @@ void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes
   *min = smallest;
 }
 
-void eliminate_start(const bd_engine_t *s, potentials_t *at) {
-  at->max[s->marginals - 1] = lanes_all(-INFINITY);
-  at->min[s->marginals - 1] = lanes_all(INFINITY);
-}
-
-void eliminate(const bd_engine_t *s, potentials_t *at, size_t first, size_t count) {
+void eliminate(const bd_engine_t *s, potentials_t *at) {
   const int last = s->marginals - 1;
-  bd_lanes_t *u = at->u[last], max = at->max[last], min = at->min[last];
-  bd_real_t beta[BD_MARGINALS_MAX], factor = (bd_real_t)(-1 / s->beta[last]);
-  for (int k = 0; k < last; k++) beta[k] = (bd_real_t)s->beta[k];
-  for (size_t i = first; i < first + count; i++) {
-    bd_lanes_t sum = at->v[i];
-    for (int k = 0; k < last; k++) sum += beta[k] * at->u[k][i];
-    u[i] = sum * factor;
-    max = lanes_max(max, u[i]);
-    min = lanes_min(min, u[i]);
-  }
-  at->max[last] = max;
-  at->min[last] = min;
+  const bd_real_t factor = (bd_real_t)(-1 / s->beta[last]);
+  for (size_t i = 0; i < s->pixels; i++) at->u[last][i] = eliminated(s, at, i) * factor;
+  extent(s, at->u[last], &at->max[last], &at->min[last]);
 }
 
 /* ---- the float64 way, plane by plane ------------------------------------------- */
@@ -95,12 +81,9 @@ static void multiply(bd_engine_t *s, bd_lanes_t *p, bd_mask_t *beyond, bd_gradie
 static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, const bd_lanes_t *reach, int wants_log,
                             bd_mask_t *beyond, bd_gradient_sums_t *sums) {
   if (p && s->gibbs->sweeper) {
-    bd_sweep_t *w = &s->sweeps[k];
-    w->u = at->u[k], w->max = at->max[k], w->q = s->q[k], w->p = p, w->given = NULL, w->wants_log = wants_log;
-    w->step.potential = NULL;
-    sweep_start(w);
-    sweep_rows(s->gibbs->sweeper, w, s->height);
-    *sums = w->sums;
+    bd_sweep_t sweep = {.u = at->u[k], .max = at->max[k], .q = s->q[k], .p = p, .wants_log = wants_log};
+    sweep_marginal(s->gibbs->sweeper, &sweep);
+    *sums = sweep.sums;
     return;
   }
   exponentiate(s, at->u[k], &at->max[k], beyond);
@@ -192,8 +175,7 @@ bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k, con
 }
 
 void evaluate(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective) {
-  eliminate_start(s, at);
-  eliminate(s, at, 0, s->pixels);
+  eliminate(s, at);
   if (objective) conjugate(s, at->v, objective);
   for (int k = 0; k < s->marginals; k++) {
     bd_lanes_t log_ka;

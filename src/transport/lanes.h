@@ -104,13 +104,14 @@ BD_INLINE bd_lanes_t lanes_round(bd_lanes_t x, bd_lanes_t *shifted) {
   return *shifted - magic;
 }
 
-/* 2^x for -1000 <= x <= 1000 (float32: 120) to 1 ulp; smaller x counts as -1000 (-120). */
+/* 2^x to 1 ulp for |x| <= 1000 (float32: 120). */
 BD_INLINE bd_lanes_t lanes_exp2(bd_lanes_t x) {
-  bd_lanes_t shifted, least = lanes_all(sizeof(bd_real_t) == 4 ? -120 : -1000);
-  x = lanes_max(x, least);
-  bd_lanes_t n = lanes_round(x, &shifted);
+  bd_lanes_t shifted, n = lanes_round(x, &shifted);
   return (bd_lanes_t)((bd_mask_t)lanes_exp2_fraction(x - n) + ((bd_mask_t)shifted << BD_FRACTION));
 }
+
+/* x, or where it is less the least that lanes_exp2 takes. */
+BD_INLINE bd_lanes_t lanes_clamp(bd_lanes_t x) { return lanes_max(x, lanes_all(sizeof(bd_real_t) == 4 ? -120 : -1000)); }
 
 /* log(x), natural, for normal positive x, to 2 ulp; 0 for smaller x.  x = 2^n m with
    sqrt(1/2) <= m < sqrt(2); log m = 2 atanh(s), s = (m - 1)/(m + 1), by its series. */

@@ -183,6 +183,63 @@ class Neighbours(unittest.TestCase):
                     self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
 
+SETS_HERE = library.INSTRUCTIONS[1:library.lib.bd_instructions_best() + 1]
+
+
+class Paths(unittest.TestCase):
+    """Instruction sets and precisions."""
+
+    SETTINGS = [dict(gamma=0.02), dict(gamma=0.02, window="full"), dict(gamma=0.005, tau=0.05), dict(gamma=1, cost="sql2", window=11),
+                dict(gamma=0.5, cost="l2", window=5), dict(gamma=1, cost="l2", window="full", kernel="fftw"),
+                dict(gamma=1e-3, tau=1e-2, cost="l2", window="full"), dict(gamma=5, method="fista", theta=100),
+                dict(gamma=1, weights=(1, 2, 3, 4, 5, 6)), dict(gamma=0.3, regularizer="norm", theta=3)]
+
+    def test_instruction_sets_agree(self):
+        images = random_images(95, 11, 1, 17, 23)
+        for options in self.SETTINGS:
+            results = [library.solve(images, iterations=[0, 20, 100], instructions=name, **options) for name in SETS_HERE]
+            for name, result in zip(SETS_HERE, results):
+                with self.subTest(instructions=name, **options):
+                    self.assertEqual({r.status for row in result[2] for r in row}, {0})
+                    # fista's backtracking decides by comparing objectives, which rounding can turn.
+                    self.assertLess(np.abs(result[0] - results[-1][0]).max(), 1e-9 if "method" in options else 1e-12)
+
+    def test_bits_do_not_depend_on_neighbours(self):
+        images = random_images(96, 19, 1, 12, 14)
+        images[::5] = 0
+        images[::5, 0, 6, 7] = 1
+        for name in SETS_HERE:
+            for precision in library.PRECISIONS:
+                options = dict(instructions=name, precision=precision, gamma=0.5, tau=0.3, iterations=[60])
+                together, _, reports = library.solve(images, **options)
+                for i in (0, 1, 4, 5, 17, 18):
+                    alone, _, report = library.solve(images[i:i + 1], **options)
+                    with self.subTest(image=i, **options):
+                        np.testing.assert_array_equal(alone[0, 0], together[0, i])
+                        self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+
+    def test_auto_precision_agrees_with_float64(self):
+        images = np.concatenate([random_images(97, 12, 1, 28, 28), np.eye(28)[None, None], np.zeros((1, 1, 28, 28))])
+        images[-1, 0, 14, 14] = 1
+        used = {}
+        for gamma in [0.02, 0.1, 0.2, 0.5, 1, 5, 50, 1e3]:
+            for options in [dict(), dict(window="full"), dict(cost="sql2"), dict(cost="l2", window=5), dict(tau=2), dict(theta=1)]:
+                iterations = [0, 10, 100, 256]
+                wanted, mean, _ = library.solve(images, gamma=gamma, iterations=iterations, **options)
+                got, mean_auto, reports = library.solve(images, gamma=gamma, iterations=iterations, precision="auto", **options)
+                used.setdefault(gamma, []).append(np.mean([r.bits == 32 for r in reports[-1]]))
+                with self.subTest(gamma=gamma, **options):
+                    self.assertEqual({r.status for row in reports for r in row}, {0})
+                    self.assertLess(np.abs(got - wanted).max(), 1e-6)
+                    self.assertLess(np.abs(mean - mean_auto).max(), 1e-6)
+                    self.assertLess(max(r.mass_defect for row in reports for r in row if r.bits == 32), 1e-5) if used[gamma][-1] else None
+        print("images in float32:", {gamma: np.round(share, 2).tolist() for gamma, share in used.items()})
+        self.assertEqual(max(used[0.02]), 0)
+        self.assertGreater(min(used[5]), 0.8)
+        _, _, reports = library.solve(images, gamma=50, iterations=[257], precision="auto")
+        self.assertEqual({r.bits for r in reports[0]}, {64})
+
+
 class Convergence(unittest.TestCase):
     def test_fista_and_fb_reach_the_same_optimum(self):
         image = 0.2 + 0.8 * np.random.default_rng(70).random((1, 1, 6, 6))  # no zeros: fb converges linearly

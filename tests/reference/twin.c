@@ -5,10 +5,14 @@
    q / K a are themselves numbers as long as u spans less than 11000 gamma; twin_solve says
    when it does not.  reference.py computes the same in logarithms, with no such limit, some
    hundred times slower; each is tested against the other. */
-#include <math.h>
 #include <stdlib.h>
+#include <tgmath.h>
 
+#ifdef TWIN_DOUBLE /* for comparisons of speed */
+typedef double real;
+#else
 typedef long double real;
+#endif
 
 /* K is a product of passes; one pass sums weight[dy + ry][dx + rx] over the offsets of a
    rectangle, inside the image. */
@@ -75,12 +79,12 @@ static int gradient(const setting_t *s, const real *u, const real *q, real *p, r
     max = u[i] > max ? u[i] : max;
     min = u[i] < min ? u[i] : min;
   }
-  if (!((max - min) / s->gamma < 11000)) return -1;
-  for (int i = 0; i < n; i++) a[i] = expl((u[i] - max) / s->gamma);
+  if (!((max - min) / s->gamma < (sizeof(real) > 8 ? 11000 : 600))) return -1;
+  for (int i = 0; i < n; i++) a[i] = exp((u[i] - max) / s->gamma);
   apply(s, a, b, scratch);
   for (int i = 0; i < n; i++) {
     c[i] = q[i] / b[i];
-    if (q[i] > 0) sum += s->gamma * q[i] * (logl(b[i]) - logl(q[i]));
+    if (q[i] > 0) sum += s->gamma * q[i] * (log(b[i]) - log(q[i]));
     sum += max * q[i];
   }
   apply(s, c, b, scratch);
@@ -100,11 +104,11 @@ static figures_t describe(const setting_t *s, const real *p, real *mean) {
   for (int k = 0; k < s->marginals; k++) {
     real distance = 0, defect = 0;
     for (int i = 0; i < n; i++) {
-      distance += fabsl(p[k * n + i] - mean[i]);
+      distance += fabs(p[k * n + i] - mean[i]);
       defect += p[k * n + i] - s->q[k * n + i];
     }
-    f.residual = fmaxl(f.residual, distance);
-    f.mass_defect = fmaxl(f.mass_defect, fabsl(defect));
+    f.residual = fmax(f.residual, distance);
+    f.mass_defect = fmax(f.mass_defect, fabs(defect));
   }
   return f;
 }

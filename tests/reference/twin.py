@@ -8,7 +8,8 @@ import numpy as np
 import reference
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-lib = c.CDLL(os.environ.get("BARYDEF_TWIN", os.path.join(HERE, "../../build/tests/libtwin.so")))
+FOLDER = os.environ.get("BARYDEF_TWIN", os.path.join(HERE, "../../build/tests"))
+LIBRARIES = {np.longdouble: c.CDLL(os.path.join(FOLDER, "libtwin.so")), np.float64: c.CDLL(os.path.join(FOLDER, "libtwin_double.so"))}
 REGULARIZERS = ["data", "norm", "none"]
 
 
@@ -29,26 +30,26 @@ def weights(cost, gamma, ry, rx):
 
 
 def solve(image, ops, gamma=0.02, theta=1e5, tau=0.2, iterations=(200,), cost="l1", window=7, regularizer="data",
-          beta=None):
+          beta=None, dtype=np.longdouble):
     """image [1, H, W] -> [reference.Snapshot], one for each of the ascending iterations."""
-    x = image[0].astype(np.longdouble)
+    x = image[0].astype(dtype)
     height, width = x.shape
-    q = reference.marginals(x, ops)
+    q = reference.marginals(x, ops, dtype=dtype)
     mass, q = x.sum(), q / q.sum(axis=(1, 2), keepdims=True)
     x = x / mass
-    beta = np.ones(len(ops), np.longdouble) if beta is None else np.array(beta, np.longdouble)
+    beta = np.ones(len(ops), dtype) if beta is None else np.array(beta, dtype)
     beta = beta / beta.sum()
     half = max(height, width) if window == "full" else (window - 1) // 2
     ry, rx = min(half, height - 1), min(half, width - 1)
     shapes = [(ry, rx)] if cost == "l2" else [(0, rx), (ry, 0)]
-    taps = [weights(cost, gamma, *shape) for shape in shapes]
+    taps = [weights(cost, gamma, *shape).astype(dtype) for shape in shapes]
     setting = Setting(height=height, width=width, marginals=len(ops), passes=len(shapes), gamma=gamma, theta=theta, tau=tau,
                       regularizer=REGULARIZERS.index(regularizer), beta=beta.ctypes.data, x=x.ctypes.data, q=q.ctypes.data)
     for i, (shape, tap) in enumerate(zip(shapes, taps)):
         setting.passed[i] = Pass(*shape, tap.ctypes.data)
     counts = (c.c_int * len(iterations))(*iterations)
-    mean = np.empty((len(iterations), height, width), np.longdouble)
-    figures = np.empty((len(iterations), 3), np.longdouble)
-    if lib.twin_solve(c.byref(setting), len(iterations), counts, c.c_void_p(mean.ctypes.data), c.c_void_p(figures.ctypes.data)):
-        raise OverflowError("u spans more than 11000 gamma")
+    mean = np.empty((len(iterations), height, width), dtype)
+    figures = np.empty((len(iterations), 3), dtype)
+    if LIBRARIES[dtype].twin_solve(c.byref(setting), len(iterations), counts, c.c_void_p(mean.ctypes.data), c.c_void_p(figures.ctypes.data)):
+        raise OverflowError("u spans more than these numbers do")
     return [reference.Snapshot(np.clip(mean[s] * mass, 0, 1)[None], mean[s][None], *figures[s]) for s in range(len(iterations))]

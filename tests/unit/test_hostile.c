@@ -42,7 +42,7 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
   for (int i = 0; i < 2 * KINDS * PIXELS; i++) cr_assert(purified[i] >= 0 && purified[i] <= 1, "%s: pixel %d is %g", name, i, purified[i]);
 }
 
-static void over_parameters(bd_method_t method) {
+static void over_parameters_with(bd_method_t method, bd_instructions_t instructions) {
   mallopt(M_PERTURB, 165); /* memory that nobody initialised is garbage, not zeros */
   const double gammas[] = {1e-3, 0.02, 0.5, 5, 1e3}, taus[] = {1e-6, 0.2, 1e3};
   const int windows[] = {1, 7, BD_WINDOW_FULL};
@@ -53,7 +53,8 @@ static void over_parameters(bd_method_t method) {
           for (int kernel = BD_KERNEL_DIRECT; kernel <= BD_KERNEL_FFTW; kernel++) {
             char name[200];
             bd_solver_options_t options = {.gamma = gammas[g], .theta = 1e5, .tau = taus[t], .cost = (bd_cost_t)cost,
-                                           .window = windows[w], .kernel = (bd_kernel_t)kernel, .method = method};
+                                           .window = windows[w], .kernel = (bd_kernel_t)kernel, .method = method,
+                                           .instructions = instructions};
             if (method == BD_METHOD_FISTA && t > 0) continue; /* it has no tau */
             bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
             snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g], taus[t], cost, windows[w], kernel);
@@ -62,10 +63,14 @@ static void over_parameters(bd_method_t method) {
   for (int regularizer = BD_REGULARIZER_DATA; regularizer <= BD_REGULARIZER_NONE; regularizer++)
     for (int mass = BD_MASS_CHANNEL; mass <= BD_MASS_JOINT; mass++) {
       bd_solver_options_t options = {.gamma = 0.5, .theta = 10, .tau = 0.2, .window = 7, .method = method, .mass = (bd_mass_t)mass,
-                                     .regularizer = (bd_regularizer_t)regularizer, .weights = {3, {1, 2, 1e-3}}};
+                                     .regularizer = (bd_regularizer_t)regularizer, .weights = {3, {1, 2, 1e-3}}, .instructions = instructions};
       bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
       solve_all(&options, "variants");
     }
+}
+
+static void over_parameters(bd_method_t method) {
+  for (int set = BD_INSTRUCTIONS_BASELINE; set <= (int)bd_instructions_best(); set++) over_parameters_with(method, (bd_instructions_t)set);
 }
 
 /* A channel of less mass than 1/mass could bear is black; so is an image. */

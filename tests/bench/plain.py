@@ -1,0 +1,93 @@
+"""The paper's iteration in PyTorch, for the benchmark: as one writes it down, as one writes it with care, and as fast
+as we could make it.
+
+All are checked to give the library's image before they are timed (bench.py)."""
+
+import torch
+
+
+def gibbs(gamma, window, dtype):
+    d = torch.arange(window, dtype=dtype) - window // 2
+    return torch.exp(-d.abs() / gamma)
+
+
+def plain(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
+    """One image in float32: q [N, H, W], x [H, W] of mass 1 -> p.  The kernel is a convolution with the window."""
+    N = len(q)
+    tap = gibbs(gamma, window, q.dtype)
+    kernel = (tap[:, None] * tap[None, :])[None, None]
+    u, v = torch.zeros_like(q[1:]), torch.zeros_like(x)
+    for iteration in range(L + 1):
+        last = -N * v - u.sum(0)
+        a = torch.cat([u, last[None]])
+        a = torch.exp((a - a.amax((1, 2), keepdim=True)) / gamma)
+        c = q / torch.nn.functional.conv2d(a[:, None], kernel, padding=window // 2)[:, 0]
+        p = a * torch.nn.functional.conv2d(c[:, None], kernel, padding=window // 2)[:, 0]
+        if iteration == L:
+            return p.mean(0)
+        u = u - tau / N * (p[:-1] - p[-1])
+        v = (v + tau * p[-1] - tau * x) / (1 + tau / theta)
+
+
+def careful(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
+    """Many images at once in float64: q [N, B, H, W], x [B, H, W]; the kernel as two one-dimensional convolutions."""
+    N, B = q.shape[:2]
+    tap = gibbs(gamma, window, q.dtype)
+    u, v = torch.zeros_like(q[1:]), torch.zeros_like(x)
+
+    def apply(values):
+        flat = values.reshape(N * B, 1, *values.shape[2:])
+        flat = torch.nn.functional.conv2d(flat, tap[None, None, :, None], padding=(window // 2, 0))
+        return torch.nn.functional.conv2d(flat, tap[None, None, None, :], padding=(0, window // 2)).reshape(values.shape)
+
+    for iteration in range(L + 1):
+        a = torch.cat([u, (-N * v - u.sum(0))[None]])
+        a = torch.exp((a - a.amax((2, 3), keepdim=True)) / gamma)
+        p = a * apply(q / apply(a))
+        if iteration == L:
+            return p.mean(0)
+        u = u - tau / N * (p[:-1] - p[-1])
+        v = (v + tau * p[-1] - tau * x) / (1 + tau / theta)
+
+
+def tuned(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
+    """As careful, but no convolution at all: sums of shifted slices, in place, nothing allocated in the loop."""
+    N, B, H, W = q.shape
+    r = window // 2
+    tap = gibbs(gamma, window, q.dtype).tolist()[r:]
+    u, v = torch.zeros_like(q), torch.zeros_like(x)
+    rows, columns = torch.zeros(B, H, W + 2 * r, dtype=q.dtype), torch.zeros(B, H + 2 * r, W, dtype=q.dtype)
+    middle, p, p_last, a, total = torch.empty_like(x), torch.empty_like(x), torch.empty_like(x), torch.empty_like(x), torch.empty_like(x)
+
+    def apply(values, out):
+        rows[:, :, r:r + W] = values
+        middle.copy_(values)
+        for d in range(1, r + 1):
+            middle.add_(rows[:, :, r - d:r - d + W], alpha=tap[d]).add_(rows[:, :, r + d:r + d + W], alpha=tap[d])
+        columns[:, r:r + H] = middle
+        out.copy_(middle)
+        for d in range(1, r + 1):
+            out.add_(columns[:, r - d:r - d + H], alpha=tap[d]).add_(columns[:, r + d:r + d + H], alpha=tap[d])
+
+    def gradient(k, out):
+        torch.sub(u[k], u[k].amax((1, 2), keepdim=True), out=a)
+        a.div_(gamma).exp_()
+        apply(a, out)
+        torch.div(q[k], out, out=out)
+        apply(out.clone(), out)
+        out.mul_(a)
+
+    for iteration in range(L + 1):
+        torch.sum(u[:-1], 0, out=total)
+        u[-1] = -N * v - total
+        gradient(N - 1, p_last)
+        if iteration == L:
+            total.copy_(p_last)
+            for k in range(N - 1):
+                gradient(k, p)
+                total.add_(p)
+            return total / N
+        for k in range(N - 1):
+            gradient(k, p)
+            u[k].add_(p_last.sub(p), alpha=tau / N)
+        v.add_(p_last, alpha=tau).sub_(x, alpha=tau).div_(1 + tau / theta)
