@@ -3,19 +3,22 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Measured (tests/bench): rows a stage takes at once, which loads a row of a ring (BAND + 2
-   radius)/BAND times instead of 2 radius + 1 times; and the size of a plane from which
-   fetching ahead pays. */
-enum { BAND = 4, FAR_PIXELS = 8000 };
+/* A stage takes `band` rows at once, which loads a row of a ring (band + 2 radius)/band times
+   instead of 2 radius + 1 times; longer bands need longer rings.  Measured (tests/bench): 4
+   rows, but 2 where the rings would not fit into half of a second-level cache of 1 MiB, and
+   the size of a plane from which fetching ahead pays. */
+enum { BAND = 4, NARROW_BAND = 2, RINGS_MAX = 512 * 1024, FAR_PIXELS = 8000 };
 
 enum { ROWS_A, PASSED_A, PASSED_C, RINGS };
 
 bd_status_t sweeper_create(int height, int width, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *s,
                            bd_error_t *error) {
-  *s = (bd_sweeper_t){.height = height, .width = width, .radius_y = radius_y, .radius_x = radius_x, .tap = tap, .length = 1,
+  *s = (bd_sweeper_t){.height = height, .width = width, .radius_y = radius_y, .radius_x = radius_x, .tap = tap, .band = BAND,
                       .row = (size_t)width + 2 * (size_t)radius_x, .far = height * width > FAR_PIXELS};
   /* Between what the writer of a ring has written and what its last reader still needs. */
-  while (s->length < 2 * (unsigned)radius_y + 2 * BAND) s->length *= 2;
+  s->length = 2 * (unsigned)(radius_y + s->band);
+  if (RINGS * s->length * s->row * sizeof *s->memory > RINGS_MAX) s->band = NARROW_BAND;
+  s->length = 2 * (unsigned)(radius_y + s->band);
   size_t size = (RINGS * s->length + BAND + 1) * s->row * sizeof *s->memory;
   s->memory = aligned_alloc(64, (size + 63) / 64 * 64);
   if (!s->memory) return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
@@ -58,7 +61,7 @@ void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels) {
 /* Row y of a ring, row j of the band and the row of zeros, each at its first pixel; radius_x
    zeros lie on either side. */
 BD_INLINE bd_lanes_t *ring_row(const bd_sweeper_t *s, unsigned ring, int y) {
-  return s->memory + (ring * s->length + ((unsigned)y & (s->length - 1))) * s->row + s->radius_x;
+  return s->memory + (ring * s->length + (unsigned)y % s->length) * s->row + s->radius_x;
 }
 BD_INLINE bd_lanes_t *band_row(const bd_sweeper_t *s, int j) {
   return s->memory + (RINGS * s->length + (unsigned)j) * s->row + s->radius_x;
@@ -98,7 +101,7 @@ BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const 
 typedef struct stage {
   const bd_sweeper_t *s;
   bd_sweep_t *w;
-  int radius_y, radius_x, far;
+  int radius_y, radius_x, band, far;
   const bd_lanes_t **in; /* [BAND + 2 radius_y] */
 } stage_t;
 
@@ -109,7 +112,7 @@ BD_INLINE void exponentiate(const stage_t *t, int y, int keep) {
   bd_lanes_t *restrict a = ring_row(t->s, ROWS_A, y);
   const bd_lanes_t *restrict u = t->w->u + (size_t)y * (size_t)width, max = t->w->max;
   for (int x = 0; x < width; x++) {
-    if (t->far) __builtin_prefetch(u + BAND * width + x);
+    if (t->far) __builtin_prefetch(u + t->band * width + x);
     a[x] = lanes_exp2(keep ? lanes_clamp(u[x] - max) : u[x] - max);
   }
   pass_row(a, ring_row(t->s, PASSED_A, y), width, t->s->tap, t->radius_x);
@@ -124,7 +127,7 @@ BD_INLINE void divide(const stage_t *t, int y, int rows) {
     bd_lanes_t ka[BAND];
     pass_columns(t->in, rows, x, t->s->tap, t->radius_y, ka);
     for (int j = 0; j < rows; j++) {
-      if (t->far) __builtin_prefetch(q + (j + BAND) * width + x);
+      if (t->far) __builtin_prefetch(q + (j + t->band) * width + x);
       band_row(t->s, j)[x] = q[j * width + x] / ka[j];
     }
     for (int j = 0; wants_log && j < rows; j++) t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
@@ -146,7 +149,7 @@ BD_INLINE void finish(const stage_t *t, int y, int rows, int keep) {
     pass_columns(t->in, rows, (int)x, t->s->tap, t->radius_y, p);
     for (int j = 0; j < rows; j++) {
       const size_t i = first + (size_t)j * width + x;
-      if (t->far && !keep) __builtin_prefetch(step.other + i + BAND * width);
+      if (t->far && !keep) __builtin_prefetch(step.other + i + (size_t)t->band * width);
       p[j] *= a[j][x];
       mass += p[j];
       largest = lanes_max(largest, p[j]);
@@ -166,19 +169,19 @@ BD_INLINE void finish(const stage_t *t, int y, int rows, int keep) {
    single rows at the end, or none yet. */
 BD_INLINE int takes(const stage_t *t, int next, int ready) {
   const int height = t->s->height;
-  if (next == height || (ready < height && next + BAND + t->radius_y > ready)) return 0;
-  return next + BAND <= height ? BAND : 1;
+  if (next == height || (ready < height && next + t->band + t->radius_y > ready)) return 0;
+  return next + t->band <= height ? t->band : 1;
 }
 
 /* The later stage takes what it can before the one before it goes on: the rings are no
    longer than that. */
 BD_INLINE void run_stages(const stage_t *t, int keep) {
   for (int exponentiated = 0, divided = 0, done = 0, rows; done < t->s->height;) {
-    if ((rows = takes(t, done, divided)) == BAND) finish(t, done, BAND, keep);
+    if ((rows = takes(t, done, divided)) == t->band) finish(t, done, t->band, keep);
     else if (rows) finish(t, done, 1, keep);
     done += rows;
     if (rows) continue;
-    if ((rows = takes(t, divided, exponentiated)) == BAND) divide(t, divided, BAND);
+    if ((rows = takes(t, divided, exponentiated)) == t->band) divide(t, divided, t->band);
     else if (rows) divide(t, divided, 1);
     divided += rows;
     if (!rows) exponentiate(t, exponentiated++, keep);
@@ -193,20 +196,22 @@ static void run_any(const stage_t *t) {
 }
 
 /* The paper's window, unrolled. */
-BD_INLINE void run_radius_3(const stage_t *t, int far) {
+BD_INLINE void run_radius_3(const stage_t *t, int band, int far) {
   const bd_lanes_t *in[6 + BAND];
-  stage_t constant = {t->s, t->w, 3, 3, far, in};
+  stage_t constant = {t->s, t->w, 3, 3, band, far, in};
   if (t->w->p) run_stages(&constant, 1);
   else run_stages(&constant, 0);
 }
-static void run_radius_3_near(const stage_t *t) { run_radius_3(t, 0); }
-static void run_radius_3_far(const stage_t *t) { run_radius_3(t, 1); }
+static void run_radius_3_near(const stage_t *t) { run_radius_3(t, BAND, 0); }
+static void run_radius_3_far(const stage_t *t) { run_radius_3(t, BAND, 1); }
+static void run_radius_3_narrow(const stage_t *t) { run_radius_3(t, NARROW_BAND, 1); }
 
 void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w) {
   w->sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
   step_start(&w->step);
-  const stage_t t = {s, w, s->radius_y, s->radius_x, 1, NULL};
+  const stage_t t = {s, w, s->radius_y, s->radius_x, s->band, 1, NULL};
   if (s->radius_y != 3 || s->radius_x != 3) run_any(&t);
+  else if (s->band == NARROW_BAND) run_radius_3_narrow(&t);
   else if (s->far) run_radius_3_far(&t);
   else run_radius_3_near(&t);
 }

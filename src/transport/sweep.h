@@ -50,7 +50,8 @@ typedef struct bd_sweep {
 typedef struct bd_sweeper {
   int height, width, radius_y, radius_x;
   const bd_real_t *tap; /* [max radius + 1], the caller's */
-  unsigned length;      /* rows of a ring, a power of two */
+  int band;             /* rows a stage takes at once */
+  unsigned length;      /* rows of a ring */
   size_t row;           /* vectors of a ring's row, margins included */
   bd_lanes_t *memory;   /* the rings, a band, a row of zeros */
   int far;              /* planes lie beyond the second-level cache: fetch ahead */
