@@ -53,6 +53,8 @@ static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *
     }
 }
 
+static void sweep(bd_gibbs_t *base, bd_sweep_t *w) { sweep_marginal(&((direct_t *)base)->sweeper, w); }
+
 /* ---- l2 ------------------------------------------------------------------------ */
 
 /* Row y of out += the taps at rows y - dy and y + dy, which are equal: their sum first. */
@@ -115,7 +117,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd
   }
   if (status == BD_OK && separable && longest <= SWEEP_RADIUS_MAX) {
     status = sweeper_create(height, width, g->radius_y, g->radius_x, g->tap, &g->sweeper, error);
-    g->base.sweeper = &g->sweeper;
+    g->base.sweep = sweep;
   }
   if (status == BD_OK) return BD_OK;
   destroy(&g->base);

@@ -45,7 +45,7 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
     w.given = &beyond;
     evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
   }
-  sweep_marginal(s->gibbs->sweeper, &w);
+  s->gibbs->sweep(s->gibbs, &w);
   if (has_given) {
     w.sums.mass = lanes_select(beyond, wide.mass, w.sums.mass);
     w.sums.largest = lanes_select(beyond, wide.largest, w.sums.largest);
@@ -59,7 +59,7 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
 /* One iteration.  The eliminated marginal comes first: the others' steps need p_N.  Where
    `objective` is wanted, so are all p_k. */
 static void iterate(bd_engine_t *s, bd_lanes_t *objective) {
-  const int last = s->marginals - 1, sweeps = s->gibbs->sweeper != NULL;
+  const int last = s->marginals - 1, sweeps = s->gibbs->sweep != NULL;
   for (int turn = 0; turn <= last; turn++) {
     const int k = turn == 0 ? last : turn - 1;
     bd_lanes_t log_ka, *p = objective || k == last ? s->p[k] : sweeps ? NULL : s->p[0];

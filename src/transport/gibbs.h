@@ -25,7 +25,8 @@ struct bd_gibbs {
   /* out = K in, planes that do not overlap; inputs positive or zero.  reach[0][l]: in lane l
      offsets longer than this (in units of the cost) do not matter and may be left out. */
   void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
-  const bd_sweeper_t *sweeper; /* for whole iterations in sweeps; NULL where there is none */
+  /* A marginal of an iteration in one go (sweep.h); NULL where there is no such way. */
+  void (*sweep)(bd_gibbs_t *gibbs, bd_sweep_t *sweep);
   void (*destroy)(bd_gibbs_t *gibbs);
 };
 

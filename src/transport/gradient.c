@@ -80,9 +80,9 @@ static void multiply(bd_engine_t *s, bd_lanes_t *p, bd_mask_t *beyond, bd_gradie
 /* Marks lanes that it is not right for. */
 static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, const bd_lanes_t *reach, int wants_log,
                             bd_mask_t *beyond, bd_gradient_sums_t *sums) {
-  if (p && s->gibbs->sweeper) {
+  if (p && s->gibbs->sweep) {
     bd_sweep_t sweep = {.u = at->u[k], .max = at->max[k], .q = s->q[k], .p = p, .wants_log = wants_log};
-    sweep_marginal(s->gibbs->sweeper, &sweep);
+    s->gibbs->sweep(s->gibbs, &sweep);
     *sums = sweep.sums;
     return;
   }

@@ -33,6 +33,7 @@
 #define sweeper_create BD_NAME(sweeper_create)
 #define sweeper_free BD_NAME(sweeper_free)
 #define sweep_marginal BD_NAME(sweep_marginal)
+#define sweep_start BD_NAME(sweep_start)
 #define step_plane BD_NAME(step_plane)
 #define wide_create BD_NAME(wide_create)
 #define wide_free BD_NAME(wide_free)

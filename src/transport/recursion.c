@@ -7,11 +7,11 @@ typedef struct recursion {
   bd_gibbs_t base;
   int height, width;
   bd_real_t factor;    /* exp(-1/gamma) */
-  bd_lanes_t *scratch; /* one plane */
+  bd_lanes_t *a, *s, *d, *carried[4]; /* planes and rows, in one piece of memory at a */
 } recursion_t;
 
 static void destroy(bd_gibbs_t *base) {
-  free(((recursion_t *)base)->scratch);
+  free(((recursion_t *)base)->a);
   free(base);
 }
 
@@ -53,17 +53,109 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
   const recursion_t *g = (recursion_t *)base;
   (void)reach;
   for (int y = 0; y < g->height; y++)
-    line(in + (size_t)y * (size_t)g->width, g->scratch + (size_t)y * (size_t)g->width, g->width, 1, g->factor);
-  columns(g->scratch, out, g->height, g->width, g->factor, g->scratch + (size_t)g->height * (size_t)g->width);
+    line(in + (size_t)y * (size_t)g->width, g->s + (size_t)y * (size_t)g->width, g->width, 1, g->factor);
+  columns(g->s, out, g->height, g->width, g->factor, g->carried[0]);
 }
 
+/* ---- a marginal in three passes ------------------------------------------------- */
+
+/* Down, up and down again over the rows.  The first pass leaves a = 2^(u - max), its rows
+   passed over (s) and the sum of those from above (d).  On the way up the sum from below is
+   added, K a is whole, c = q / K a is passed over row by row and summed from below in turn; on
+   the way down the sum from above makes K c whole.  Its plain twin is apply(), twice. */
+enum { BAND = 4 }; /* rows at once: as many chains of dependent operations side by side */
+
+/* s = row pass of in, for `rows` rows; may not overlap. */
+BD_INLINE void pass_rows(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows, int width, bd_real_t f) {
+  bd_lanes_t carried[BAND];
+  for (int j = 0; j < rows; j++) carried[j] = lanes_all(0);
+  for (int x = 0; x < width; x++)
+    for (int j = 0; j < rows; j++) out[j * width + x] = carried[j] = in[j * width + x] + f * carried[j];
+  for (int j = 0; j < rows; j++) carried[j] = lanes_all(0);
+  for (int x = width - 2; x >= 0; x--)
+    for (int j = 0; j < rows; j++) {
+      carried[j] = f * (in[j * width + x + 1] + carried[j]);
+      out[j * width + x] += carried[j];
+    }
+}
+
+/* d_y = s_y + f d_{y -+ 1}: the running sum is in `carried`, a row. */
+BD_INLINE void accumulate(const bd_lanes_t *restrict s, bd_lanes_t *restrict d, bd_lanes_t *restrict carried, int width, bd_real_t f) {
+  for (int x = 0; x < width; x++) d[x] = carried[x] = s[x] + f * carried[x];
+}
+
+BD_INLINE void first_pass(const recursion_t *g, const bd_sweep_t *w, int y, int rows) {
+  const size_t first = (size_t)y * (size_t)g->width, count = (size_t)rows * (size_t)g->width;
+  const bd_lanes_t *restrict u = w->u + first, max = w->max;
+  bd_lanes_t *restrict a = g->a + first;
+  for (size_t i = 0; i < count; i++) {
+    __builtin_prefetch(u + count + i);
+    a[i] = lanes_exp2(lanes_clamp(u[i] - max));
+  }
+  pass_rows(a, g->s + first, rows, g->width, g->factor);
+  for (int j = 0; j < rows; j++)
+    accumulate(g->s + first + j * g->width, g->d + first + j * g->width, g->carried[0], g->width, g->factor);
+}
+
+BD_INLINE void second_pass(const recursion_t *g, bd_sweep_t *w, int y, int rows) {
+  const int width = g->width;
+  const size_t first = (size_t)y * (size_t)width;
+  const bd_real_t f = g->factor;
+  const bd_lanes_t *restrict q = w->q + first, *restrict s = g->s + first;
+  bd_lanes_t *restrict d = g->d + first, *restrict below = g->carried[1];
+  for (int j = rows - 1; j >= 0; j--)
+    for (int x = 0; x < width; x++) {
+      bd_lanes_t ka = d[j * width + x] + below[x];
+      if (first >= (size_t)(rows * width)) __builtin_prefetch(q + (j - rows) * width + x);
+      d[j * width + x] = q[j * width + x] / ka;
+      below[x] = f * (s[j * width + x] + below[x]);
+      if (w->wants_log) w->sums.log_ka += q[j * width + x] * lanes_log(ka);
+    }
+  pass_rows(d, g->s + first, rows, width, f);
+  for (int j = rows - 1; j >= 0; j--) accumulate(g->s + first + j * width, d + j * width, g->carried[2], width, f);
+}
+
+BD_INLINE void third_pass(const recursion_t *g, bd_sweep_t *w, int y, int keep) {
+  const size_t width = (size_t)g->width, first = (size_t)y * width;
+  bd_lanes_t *restrict above = g->carried[3];
+  bd_step_t step = w->step;
+  bd_gradient_sums_t sums = {lanes_all(0), lanes_all(0), lanes_all(0)};
+  for (size_t x = 0; x < width; x++) {
+    if (!keep) __builtin_prefetch(step.other + first + width + x);
+    sweep_pixel(w, g->a[first + x] * (g->d[first + x] + above[x]), first + x, keep, &step, &sums);
+    above[x] = g->factor * (g->s[first + x] + above[x]);
+  }
+  sweep_part(w, first, width, keep, &step, &sums);
+}
+
+static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
+  const recursion_t *g = (recursion_t *)base;
+  const int whole = g->height / BAND * BAND;
+  sweep_start(w);
+  memset(g->carried[0], 0, 4 * (size_t)g->width * sizeof **g->carried);
+  for (int y = 0; y < whole; y += BAND) first_pass(g, w, y, BAND);
+  for (int y = whole; y < g->height; y++) first_pass(g, w, y, 1);
+  for (int y = g->height - 1; y >= whole; y--) second_pass(g, w, y, 1);
+  for (int y = whole - BAND; y >= 0; y -= BAND) second_pass(g, w, y, BAND);
+  if (w->p)
+    for (int y = 0; y < g->height; y++) third_pass(g, w, y, 1);
+  else
+    for (int y = 0; y < g->height; y++) third_pass(g, w, y, 0);
+}
+
+/* ---- creation ------------------------------------------------------------------ */
+
 bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
+  const size_t row = (size_t)width, plane = (size_t)height * row;
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, apply, NULL, destroy}, .height = height, .width = width, .factor = (bd_real_t)exp(-1 / o->gamma)};
-    g->scratch = aligned_alloc(64, ((size_t)height + 1) * (size_t)width * sizeof *g->scratch);
-    if (g->scratch) return BD_OK;
+    *g = (recursion_t){.base = {0, apply, sweep, destroy}, .height = height, .width = width, .factor = (bd_real_t)exp(-1 / o->gamma)};
+    g->a = aligned_alloc(64, (3 * plane + 4 * row) * sizeof *g->a / 64 * 64 + 64);
+    g->s = g->a + plane;
+    g->d = g->s + plane;
+    for (int i = 0; i < 4; i++) g->carried[i] = g->d + plane + (size_t)i * row;
+    if (g->a) return BD_OK;
     destroy(&g->base);
   }
   *gibbs = NULL;

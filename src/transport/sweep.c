@@ -38,22 +38,14 @@ static void step_start(bd_step_t *step) {
   step->min = lanes_all(INFINITY);
 }
 
-BD_INLINE void step_pixel(bd_step_t *step, bd_lanes_t p, size_t i) {
-  bd_lanes_t u = step->u[i] + step->length * (step->other[i] - p);
-  step->u[i] = u;
-  step->max = lanes_max(step->max, u);
-  step->min = lanes_min(step->min, u);
-}
-
-BD_INLINE void step_pixels(bd_step_t *step, const bd_lanes_t *p, size_t first, size_t count) {
-  bd_step_t local = *step; /* in registers */
-  for (size_t i = 0; i < count; i++) step_pixel(&local, p[i], first + i);
-  *step = local;
-}
-
 void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels) {
   step_start(step);
   if (step->u) step_pixels(step, p, 0, pixels);
+}
+
+void sweep_start(bd_sweep_t *w) {
+  w->sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
+  step_start(&w->step);
 }
 
 /* ---- rows ---------------------------------------------------------------------- */
@@ -139,8 +131,8 @@ BD_INLINE void divide(const stage_t *t, int y, int rows) {
 BD_INLINE void finish(const stage_t *t, int y, int rows, int keep) {
   bd_sweep_t *w = t->w;
   const size_t width = (size_t)t->s->width, first = (size_t)y * width;
-  bd_lanes_t mass = lanes_all(0), largest = w->sums.largest;
-  bd_step_t step = w->step; /* in registers */
+  bd_step_t step = w->step;
+  bd_gradient_sums_t sums = {lanes_all(0), lanes_all(0), lanes_all(0)};
   const bd_lanes_t *a[BAND];
   for (int j = 0; j < rows; j++) a[j] = ring_row(t->s, ROWS_A, y + j);
   gather_rows(t->s, PASSED_C, y, rows, t->radius_y, t->in);
@@ -150,17 +142,10 @@ BD_INLINE void finish(const stage_t *t, int y, int rows, int keep) {
     for (int j = 0; j < rows; j++) {
       const size_t i = first + (size_t)j * width + x;
       if (t->far && !keep) __builtin_prefetch(step.other + i + (size_t)t->band * width);
-      p[j] *= a[j][x];
-      mass += p[j];
-      largest = lanes_max(largest, p[j]);
-      if (keep) w->p[i] = w->given ? lanes_select(*w->given, w->p[i], p[j]) : p[j];
-      else step_pixel(&step, p[j], i);
+      sweep_pixel(w, p[j] * a[j][x], i, keep, &step, &sums);
     }
   }
-  w->step = step;
-  w->sums.mass += mass; /* band by band: fewer roundings than pixel by pixel */
-  w->sums.largest = largest;
-  if (keep && w->step.u) step_pixels(&w->step, w->p + first, first, (size_t)rows * width);
+  sweep_part(w, first, (size_t)rows * width, keep, &step, &sums);
 }
 
 /* ---- their order --------------------------------------------------------------- */
@@ -207,8 +192,7 @@ static void run_radius_3_far(const stage_t *t) { run_radius_3(t, BAND, 1); }
 static void run_radius_3_narrow(const stage_t *t) { run_radius_3(t, NARROW_BAND, 1); }
 
 void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w) {
-  w->sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
-  step_start(&w->step);
+  sweep_start(w);
   const stage_t t = {s, w, s->radius_y, s->radius_x, s->band, 1, NULL};
   if (s->radius_y != 3 || s->radius_x != 3) run_any(&t);
   else if (s->band == NARROW_BAND) run_radius_3_narrow(&t);

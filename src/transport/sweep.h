@@ -68,4 +68,40 @@ void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep);
 /* The step alone, for a plane of p. */
 void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels);
 
+/* ---- for those who sweep ------------------------------------------------------- */
+
+/* Clear the results: sums, and extent of the step. */
+void sweep_start(bd_sweep_t *sweep);
+
+BD_INLINE void step_pixel(bd_step_t *step, bd_lanes_t p, size_t i) {
+  bd_lanes_t u = step->u[i] + step->length * (step->other[i] - p);
+  step->u[i] = u;
+  step->max = lanes_max(step->max, u);
+  step->min = lanes_min(step->min, u);
+}
+
+BD_INLINE void step_pixels(bd_step_t *step, const bd_lanes_t *p, size_t first, size_t count) {
+  bd_step_t local = *step; /* in registers */
+  for (size_t i = first; i < first + count; i++) step_pixel(&local, p[i], i);
+  *step = local;
+}
+
+/* What becomes of p at pixel i: its sums; with `keep` it goes into the plane, else the step is
+   made at once.  step and sums are the caller's copies, in registers. */
+BD_INLINE void sweep_pixel(const bd_sweep_t *w, bd_lanes_t p, size_t i, int keep, bd_step_t *step, bd_gradient_sums_t *sums) {
+  sums->mass += p;
+  sums->largest = lanes_max(sums->largest, p);
+  if (keep) w->p[i] = w->given ? lanes_select(*w->given, w->p[i], p) : p;
+  else step_pixel(step, p, i);
+}
+
+/* The end of pixels first .. first + count - 1: the copies back, mass by addition, so that it
+   is summed part by part, which rounds less; and the step where p was kept. */
+BD_INLINE void sweep_part(bd_sweep_t *w, size_t first, size_t count, int keep, const bd_step_t *step, const bd_gradient_sums_t *sums) {
+  w->sums.mass += sums->mass;
+  w->sums.largest = lanes_max(w->sums.largest, sums->largest);
+  w->step = *step;
+  if (keep && w->step.u) step_pixels(&w->step, w->p, first, count);
+}
+
 #endif
