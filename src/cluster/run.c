@@ -224,6 +224,9 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
   }
   const bd_images_info_t *info = bd_images_info(run->images);
   attributes[count++] = text_attribute("kernel_used", bd_kernel_choice(&parameters.solver, info->height, info->width));
+  bd_instructions_t set = parameters.solver.instructions;
+  if (set == BD_INSTRUCTIONS_AUTO) set = run->plan.instructions;
+  attributes[count++] = text_attribute("instructions_used", bd_instructions_name((int)set));
   attributes[count++] = (bd_attribute_t){.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   return count;
 }
@@ -261,7 +264,6 @@ static bd_status_t create_output(run_t *run, const bd_run_options_t *options, co
                            text_attribute("finished", ""),
                            text_attribute("hosts", hosts ? hosts : ""),
                            {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = run->size},
-                           text_attribute("instructions", bd_instructions_name((int)run->plan.instructions)),
                            text_attribute("victim_library", run->victim ? bd_victim_library() : "none"),
                            text_attribute("slurm_job_id", getenv("SLURM_JOB_ID"))};
   int attribute_count = sizeof root / sizeof *root - (getenv("SLURM_JOB_ID") == NULL);

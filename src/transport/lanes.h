@@ -104,7 +104,7 @@ BD_INLINE bd_lanes_t lanes_round(bd_lanes_t x, bd_lanes_t *shifted) {
   return *shifted - magic;
 }
 
-/* 2^x to 1 ulp for |x| <= 1000 (float32: 120). */
+/* 2^x to 1.3 ulp for |x| <= 1000 (float32: 120). */
 BD_INLINE bd_lanes_t lanes_exp2(bd_lanes_t x) {
   bd_lanes_t shifted, n = lanes_round(x, &shifted);
   return (bd_lanes_t)((bd_mask_t)lanes_exp2_fraction(x - n) + ((bd_mask_t)shifted << BD_FRACTION));

@@ -31,6 +31,8 @@ BAD_VALUES = {
     "marginals.set": ["B5", "", "spin 3", "rotate", "identity +", "+ identity", "identity rotate 2", "translate 3", "rotate 2 3",
                       "rotate nan", "rotate inf", "rotate 1e999", "rotate 0x10", "translate 0x3 0"],
     "marginals.interpolation": ["cubic"],
+    "solver.precision": ["single", "32"],
+    "solver.instructions": ["avx", "sse2", "1"],
     "baseline.blur_sigma": ["-1", "nan", "1e999"],
     "victim.batch": ["0", "1.5", "-2", "nan"],
     "run.block": ["0", "-3", "2.5", "nan", "1e999", "0x10"],

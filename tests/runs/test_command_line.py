@@ -25,9 +25,10 @@ JOB_FILE = {
     "solver.iterations": ("200", "list"), "solver.cost": ("l1", "l1"), "solver.window": ("7", "odd"),
     "solver.kernel": ("auto", "auto|direct"), "solver.regularizer": ("data", "data|norm|none"),
     "solver.mass": ("channel", "channel|joint"),
+    "solver.precision": ("double", "double|auto"), "solver.instructions": ("auto", "auto|baseline|avx2|avx512"),
     "baseline.blur_sigma": ("0.5", "number from 0"),
-    "victim.file": ("", "path"), "victim.batch": ("32", "integer from 1"),
-    "run.block": ("32", "integer from 1"), "run.progress": ("30", "number from 0"),
+    "victim.file": ("", "path"), "victim.batch": ("64", "integer from 1"),
+    "run.block": ("64", "integer from 1"), "run.progress": ("30", "number from 0"),
 }
 
 
@@ -50,7 +51,8 @@ class CommandLine(RunTest):
     def test_version(self):
         finished = self.succeed("--version")
         self.assertEqual(finished.err, "")
-        for pattern in [r"^barydef \d+\.\d+\.\d+$", r"^git revision (unknown|[0-9a-f]{7,})", r"HDF5 1\.\d+", r"Open MPI v?4\.",
+        for pattern in [r"^barydef \d+\.\d+\.\d+$", r"^git revision (unknown|[0-9a-f]{7,})",
+                        r"^instructions (baseline|avx2|avx512)$", r"HDF5 1\.\d+", r"Open MPI v?4\.",
                         r"^libtorch(: not built in| \d)"]:
             self.assertRegex(finished.out, re.compile(pattern, re.MULTILINE))
 

@@ -1,6 +1,7 @@
 """The result is bit-identical for any number of ranks and any block size."""
 
 import os
+import re
 import subprocess
 import sys
 import unittest
@@ -76,6 +77,32 @@ class Ranks(RunTest):
                     used = file["runs/000/a/per_image"]["fallback"]
                     self.assertTrue(0 < used.sum() < len(used), f"{solver}: {used}")
                     self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
+
+    def test_instruction_sets_and_precision(self):
+        """Each set is bit-identical for itself, told in the result, and agrees with the others; float32 likewise."""
+        images = random_images(25, 1, 12, 14)
+        images[::4] = 0
+        images[::4, 0, 6, 7] = 1
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images})
+        best = re.search(r"^instructions (\w+)$", subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout, re.M).group(1)
+        names = ["baseline", "avx2", "avx512"]
+        figures = []
+        for name in names[:names.index(best) + 1] + ["auto"]:
+            result = self.check({"solver.gamma": 0.5, "solver.iterations": 40, "solver.instructions": name}, [(3, 1), (2, 1000)])
+            with h5py.File(result) as file:
+                self.assertEqual(file["runs/000"].attrs["instructions_used"].decode(), best if name == "auto" else name)
+                figures.append(file["runs/000/a/per_image"][:])
+        self.assertEqual(set(figures[-1]["bits"]), {64})
+        self.assertEqual(figures[-1].tobytes(), figures[-2].tobytes())
+        for other in figures:
+            for field in ("residual", "objective"):
+                np.testing.assert_allclose(other[field], figures[-1][field], rtol=0, atol=1e-12)
+        result = self.check({"solver.gamma": 0.5, "solver.tau": 0.4, "solver.iterations": 100, "solver.precision": "auto"}, [(3, 1), (2, 1000)])
+        with h5py.File(result) as file:
+            bits, defects = file["runs/000/a/per_image"]["bits"], file["runs/000/a/per_image"]["mass_defect"]
+            self.assertEqual(set(bits), {32, 64}, "the set must have images on both sides of the guard")
+            self.assertLess(defects[bits == 64].max(), 1e-12)
+            self.assertLess(defects.max(), 1e-5)
 
     def test_memory_does_not_grow_with_the_number_of_attacks(self):
         """Each attack one chunk of 19 MB: at most one of them, and the clean one, is held inflated."""
