@@ -171,7 +171,10 @@ def main():
     best = library.lib.bd_instructions_best()
     names = [library.lib.bd_instructions_name(i).decode() for i in range(1, best + 1)]
     fast = names[-1]
-    print("Processor: %s. Compiler: %s. Instructions: %s. Load when it began: %.1f. %d rounds.\n"
+    print("# How fast it is\n\nPrinted by `cmake --build build --target bench`, all of it from one run, on one core. Costs are nanoseconds per pixel,\n"
+          "marginal and iteration: medians of the rounds, in brackets the least and the most. A round measures everything once, so\n"
+          "that a disturbance meets all alike; on another machine, or another day, only ratios mean something.\n\n"
+          "Processor: %s. Compiler: %s. Instructions: %s. Load when it began: %.1f. %d rounds.\n"
           % (machine(), os.environ.get("BENCH_COMPILER", "?"), fast, os.getloadavg()[0], ROUNDS))
 
     settings = {"limits": lambda: limits(fast), "fast": cost(), "single": cost(precision="auto", gamma=5, tau=0.2, bits=32),
@@ -187,7 +190,7 @@ def main():
         missing.append("python3-pot")
     yard = measure_all(settings)
 
-    print("### Against the machine\n\nl1, window 7, 28 x 28, B6, float64 (%s). Each operation alone, at its best, in this run:\n" % fast)
+    print("## Against the machine\n\nl1, window 7, 28 x 28, B6, float64 (%s). Each operation alone, at its best, in this run:\n" % fast)
     parts = list(zip(*yard["limits"]))
     total = [sum(one) for one in yard["limits"]]
     rows = [[name, show(part)] for name, part in zip(["exp", "division", "four 7-tap passes", "all planes read and written"], parts)]
@@ -198,7 +201,7 @@ def main():
     rows += [["in float32 (gamma 5)", show(yard["single"])], ["float64 over float32", show(single)]]
     table(["", "ns"], rows)
 
-    print("### Against what users run\n")
+    print("## Against what users run\n")
     rows = [["barydef, float64", show(yard["fast"]), "1"]]
     for name in settings:
         if "Torch" in name or "POT" in name:
@@ -221,7 +224,7 @@ def main():
             settings[way, side] = cost(side=side, images=images * (4 if side == 28 else 1), L=max(20, int(100 * 784 / side ** 2)), **options)
     settings["wide", 28] = cost(images=16, L=20, gamma=1e-3, tau=1000, fallback=1)
     values = measure_all(settings, 5)
-    print("### Every path\n\nIn brackets: the ratio to the same at 28 x 28.\n")
+    print("## Every path\n\nIn brackets: the ratio to the same at 28 x 28.\n")
     rows = []
     for way in list(ways) + ["wide"]:
         row = [way if way != "wide" else "l1, window 7, wide-range arithmetic"]
@@ -234,7 +237,7 @@ def main():
         rows.append(row)
     table(["ns"] + ["%d x %d" % (s, s) for s in sides], rows)
 
-    print("### Linear in everything\n\nCost of the fast path per unit of work; a flat column is linear time.\n")
+    print("## Linear in everything\n\nCost of the fast path per unit of work; a flat column is linear time.\n")
     settings = {}
     for name, options in (("N = 2", dict(marginals="identity + rotate 2")), ("N = 4", dict(marginals="B4")), ("N = 6", {}),
                           ("N = 12", dict(marginals=" + ".join(["identity"] + ["rotate %d" % d for d in range(1, 12)]))), ("L = 50", dict(L=50)),
@@ -243,6 +246,7 @@ def main():
     values = measure_all(settings, 5)
     table(["", "ns"], [[name, show(v)] for name, v in values.items()])
 
+    print("## A whole run\n")
     if shutil.which("valgrind"):
         print("Instructions of the AVX2 path, counted by valgrind: **%.3f** per pixel, marginal and iteration.\n" % instructions())
     line = whole_set()
