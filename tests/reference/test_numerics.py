@@ -2,7 +2,7 @@
 
 The grid is the whole product of gammas, costs, windows, shapes and numbers of marginals, up to 200
 iterations, and up to 2000 for one shape and number in each gamma, cost and window; `--long` takes
-2000 everywhere (about an hour and a half on one core)."""
+2000 everywhere (about an hour on one core)."""
 
 import itertools
 import sys
