@@ -78,6 +78,9 @@ void bd_job_free(bd_job_t *job); /* NULL is allowed */
 const char *bd_job_text(const bd_job_t *job);
 const char *bd_job_directory(const bd_job_t *job);
 
+/* The file it was loaded from, or the name given to bd_job_parse. */
+const char *bd_job_name(const bd_job_t *job);
+
 int bd_job_point_count(const bd_job_t *job);
 int bd_job_run_count(const bd_job_t *job);
 

@@ -126,7 +126,7 @@ typedef enum bd_image_status {
   BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
   BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
   BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
-  BD_IMAGE_DIVERGED,      /* the result is not finite, or mass was lost: |defect| >= 1e-6 */
+  BD_IMAGE_DIVERGED,      /* the result is not finite, or mass was lost: |defect| >= 1e-6 (float32: 1e-4) */
   BD_IMAGE_STATUSES
 } bd_image_status_t;
 
@@ -151,7 +151,7 @@ typedef struct bd_image_report {
   bd_image_status_t status;
   bd_convergence_t convergence;
   int iterations;     /* steps taken: L of this snapshot, or fewer where the image converged */
-  int bits;           /* 64, or 32 where precision auto found float32 right */
+  int bits;           /* 64, or 32 where precision auto found float32 right; 0 for a failed image */
   int fallback;       /* 1: some of it went through the wide-range arithmetic */
   double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */

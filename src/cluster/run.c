@@ -117,8 +117,9 @@ static bd_status_t open_input(run_t *run, bd_error_t *error) {
 }
 
 /* Refuse an output that exists, and never replace what the run reads. */
-static bd_status_t check_output(const run_t *run, int overwrite, bd_error_t *error) {
-  const char *read[2] = {run->parameters.input_file, run->parameters.victim_file}, *output = run->parameters.output_file;
+static bd_status_t check_output(const run_t *run, const bd_job_t *job, int overwrite, bd_error_t *error) {
+  const char *read[3] = {run->parameters.input_file, run->parameters.victim_file, run->rank == 0 ? bd_job_name(job) : ""};
+  const char *output = run->parameters.output_file;
   struct stat there, other;
   const char *slash = strrchr(output, '/');
   char folder[BD_TEXT_MAX];
@@ -127,7 +128,7 @@ static bd_status_t check_output(const run_t *run, int overwrite, bd_error_t *err
   if (stat(output, &there) != 0) return BD_OK;
   if (!S_ISREG(there.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: is no file that could be replaced (output.file)", output);
   if (!overwrite) return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", output);
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     if (stat(read[i], &other) == 0 && other.st_dev == there.st_dev && other.st_ino == there.st_ino)
       return bd_fail(error, BD_BAD_INPUT, "%s: output.file is a file that the run reads", output);
   return BD_OK;
@@ -317,7 +318,7 @@ static void summarise(const run_t *run, bd_run_summary_t *summary) {
 static bd_status_t prepare(run_t *run, const bd_job_t *job, int overwrite, bd_error_t *error) {
   bd_status_t status = agree(run->communicator, share_job(run, job, error), error);
   if (status == BD_OK) status = agree(run->communicator, open_input(run, error), error);
-  if (status == BD_OK) status = agree(run->communicator, check_output(run, overwrite, error), error);
+  if (status == BD_OK) status = agree(run->communicator, check_output(run, job, overwrite, error), error);
   if (status == BD_OK) status = agree(run->communicator, compare_input(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, agree_on_instructions(run, error), error);
   if (status == BD_OK) status = agree(run->communicator, load_victim(run, error), error);

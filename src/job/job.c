@@ -318,6 +318,7 @@ void bd_job_free(bd_job_t *job) {
 }
 
 const char *bd_job_text(const bd_job_t *job) { return job->text; }
+const char *bd_job_name(const bd_job_t *job) { return job->name; }
 const char *bd_job_directory(const bd_job_t *job) { return job->directory; }
 int bd_job_point_count(const bd_job_t *job) { return job->points; }
 int bd_job_run_count(const bd_job_t *job) { return job->first_run[job->points]; }

@@ -36,16 +36,23 @@ static int version(void) {
   return BD_OK;
 }
 
+/* What was printed must have arrived: a full disk is an error too. */
+static int arrived(int status) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  fprintf(stderr, "barydef: standard output cannot be written: %m\n");
+  return status == BD_OK ? BD_FAILED : status;
+}
+
 int main(int argc, char **argv) {
   argp_err_exit_status = BD_BAD_INPUT;
   const char *name = argc > 1 ? argv[1] : "";
-  if (!strcmp(name, "--version") || !strcmp(name, "-V")) return version();
+  if (!strcmp(name, "--version") || !strcmp(name, "-V")) return arrived(version());
   if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
     usage(stdout);
-    return BD_OK;
+    return arrived(BD_OK);
   }
   for (int i = 0; i < COMMANDS; i++)
-    if (!strcmp(name, commands[i].name)) return commands[i].run(argc - 1, argv + 1);
+    if (!strcmp(name, commands[i].name)) return arrived(commands[i].run(argc - 1, argv + 1));
   if (*name) fprintf(stderr, "barydef: \"%s\" is not a command\n", name);
   usage(stderr);
   return BD_BAD_INPUT;

@@ -22,23 +22,36 @@ static void print_row(FILE *out, const bd_statistics_t *row) {
 }
 
 /* What a user must know of a run beside its accuracies. */
-static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count) {
-  int64_t images = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0;
+static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, double tolerance) {
+  int64_t images = 0, converged = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0;
   double safe_tau = INFINITY;
   for (int64_t i = 0; i < count; i++) {
     images += rows[i].images;
+    converged += rows[i].converged;
     unstable += rows[i].unstable;
     fallbacks += rows[i].fallbacks;
     rises += rows[i].objective_rises;
     window += rows[i].infeasible_window;
     safe_tau = fmin(safe_tau, rows[i].safe_tau);
   }
+  if (tolerance > 0)
+    fprintf(out, "  %" PRId64 " of %" PRId64 " images converged to a residual of %g\n", converged, images, tolerance);
   if (unstable)
     fprintf(out, "  tau is longer than stable (2 gamma / (N max p)) for %" PRId64 " of %" PRId64 " images; tau <= %.2g would be for all of them\n",
             unstable, images, 0.99 * safe_tau);
   if (rises) fprintf(out, "  the dual objective rises for %" PRId64 " of %" PRId64 " images: the steps are too long\n", rises, images);
   if (window) fprintf(out, "  the window seems too small for %" PRId64 " of %" PRId64 " images: the residual stays while the potentials grow\n", window, images);
   if (fallbacks) fprintf(out, "  %" PRId64 " of %" PRId64 " images went through wide-range arithmetic\n", fallbacks, images);
+}
+
+/* solver.tolerance of a run. */
+static double tolerance_of(const bd_job_t *job, int run) {
+  bd_parameters_t parameters;
+  int point, snapshot;
+  if (!job || run < 0 || run >= bd_job_run_count(job)) return 0;
+  bd_job_run(job, run, &point, &snapshot);
+  bd_job_parameters(job, point, &parameters);
+  return parameters.solver.tolerance;
 }
 
 void print_statistics(FILE *out, const bd_result_summary_t *summary) {
@@ -56,7 +69,7 @@ void print_statistics(FILE *out, const bd_result_summary_t *summary) {
               "mean", "barycenter", "95 %", "recovered", "broken", "failed");
     }
     print_row(out, row);
-    if (i + 1 == summary->row_count || row[1].run != row->run) print_notes(out, row - (i - first), i - first + 1);
+    if (i + 1 == summary->row_count || row[1].run != row->run) print_notes(out, row - (i - first), i - first + 1, tolerance_of(job, row->run));
   }
   bd_job_free(job);
 }

@@ -148,6 +148,7 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
       if (report->status == BD_IMAGE_OK) continue;
       report->residual = report->mass_defect = report->objective = report->safe_tau = NAN;
       report->convergence = BD_NOT_ITERATED;
+      report->bits = 0;
       double *image = out->purified + ((size_t)snapshot * out->count + i) * out->image_size;
       for (size_t j = 0; j < out->image_size; j++) image[j] = NAN;
     }

@@ -42,7 +42,9 @@ static bd_convergence_t judge(const bd_engine_t *s, int iteration, int l) {
   if (iteration < 4) return BD_ITERATION_LIMIT;
   const record_t *before = &s->history[logarithm(half_way(iteration))];
   const double lower = fmin(before->objective[l], s->start_objective[l]);
-  if (s->now.objective[l] > lower + 1e-9 * fabs(lower)) return BD_OBJECTIVE_RISES;
+  /* More than the rounding of a sum of terms of the size of gamma and of the objective. */
+  const double rounding = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-9;
+  if (s->now.objective[l] > lower + rounding * (fabs(lower) + s->options.gamma)) return BD_OBJECTIVE_RISES;
   /* Potentials several times the longest cost in the window would long have moved the mass. */
   if (s->now.range[l] > 4 * s->longest_cost && s->now.range[l] > 1.5 * before->range[l] &&
       s->now.residual[l] > 1e-6 && s->now.residual[l] > 0.95 * before->residual[l])
@@ -66,8 +68,8 @@ static void store(const bd_engine_t *s, int snapshot, int iteration, int l) {
   /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */
   if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / s->p_max[l]);
   /* Mass is kept to rounding by construction: where it is not, no digit can be trusted. */
-  const double rounding = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-6;
-  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < rounding)) report->status = BD_IMAGE_DIVERGED;
+  const double most = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-6;
+  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < most)) report->status = BD_IMAGE_DIVERGED;
 }
 
 void trajectory_range(bd_engine_t *s, const potentials_t *at) {

@@ -59,6 +59,7 @@ BAD_JOBS = {
     "output to be replaced is a folder": ({"output.file": "folder"}, ["--overwrite"], ["folder"]),
     "bad input for an output to be replaced": ({"output.file": "old.h5", "input.file": "job.ini"}, ["--overwrite"],
                                                ["job.ini", "HDF5"]),
+    "output is the job": ({}, ["--overwrite", "--set", "output.file=job.ini"], ["job.ini", "output.file"]),
     "output is the input": ({"output.file": "set.h5"}, ["--overwrite"], ["set.h5"]),
     "folder of the output missing": ({"output.file": "no/such/result.h5"}, [], ["no/such/result.h5"]),
     "folder of the output is a file": ({"output.file": "old.h5/result.h5"}, [], ["old.h5/result.h5"]),
