@@ -48,7 +48,9 @@ typedef enum bd_cost {
 typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT, BD_KERNEL_FFTW } bd_kernel_t;
 
 /* Processor instructions the numerics were compiled for.  Results of one set do not depend
-   on the machine it runs on; those of two differ by rounding (1e-12 and less). */
+   on the machine it runs on; those of two differ by rounding: 1e-12 and
+   less for forward-backward steps below safe_tau; longer ones amplify it, and fista decides by
+   comparisons that rounding can turn. */
 typedef enum bd_instructions {
   BD_INSTRUCTIONS_AUTO,     /* the best this processor has */
   BD_INSTRUCTIONS_BASELINE, /* what every processor of the architecture has */
@@ -176,7 +178,7 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
 /* Upper estimate of what a solver of these options takes. */
 double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);
 
-/* Called now and then from inside bd_solver_run (every iteration of every 8 problems),
+/* Called now and then from inside bd_solver_run (every iteration of a few problems),
    so that a caller can serve others meanwhile. */
 typedef void bd_poll_t(void *context);
 

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 static bd_status_t create_marginals(bd_engine_t *s, bd_error_t *error) {
   s->column_mass = calloc((size_t)s->marginals * s->pixels, sizeof *s->column_mass);
@@ -28,9 +27,7 @@ static bd_status_t create_marginals(bd_engine_t *s, bd_error_t *error) {
 static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
   const int points = s->options.method == BD_METHOD_FISTA ? 3 : 1;
   size_t count = (size_t)s->marginals * (size_t)(2 + points) + 3 + (size_t)points;
-  size_t bytes = count * s->pixels * sizeof *s->planes;
-  bytes=(bytes+(2<<20)-1)/(2<<20)*(2<<20);
-  s->planes = aligned_alloc(2<<20, bytes); madvise(s->planes, bytes, MADV_HUGEPAGE);
+  s->planes = lanes_allocate(count * s->pixels * sizeof *s->planes);
   if (!s->planes)
     return bd_fail(error, BD_FAILED, "no memory for %zu planes of %d x %d pixels", count, s->height, s->width);
   bd_lanes_t *next = s->planes, **single[3] = {&s->x, &s->a, &s->b};
@@ -64,7 +61,7 @@ static void destroy(void *engine) {
 
 static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width, void **engine, bd_error_t *error) {
   /* The struct holds vectors: it needs their alignment. */
-  bd_engine_t *s = aligned_alloc(64, sizeof *s);
+  bd_engine_t *s = lanes_allocate(sizeof *s);
   if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
   memset(s, 0, sizeof *s);
   s->options = *options;

@@ -96,9 +96,9 @@ bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, b
   const int n[2] = {g->rows, g->columns};
   g->spectrum = fftw_alloc_real(half);
   /* Aligned for whole vectors, which FFTW's own allocator does not promise. */
-  g->padded = aligned_alloc(64, size * sizeof *g->padded);
-  g->back = aligned_alloc(64, size * sizeof *g->back);
-  g->transformed = aligned_alloc(64, half * BD_LANES * sizeof *g->transformed);
+  g->padded = lanes_allocate(size * sizeof *g->padded);
+  g->back = lanes_allocate(size * sizeof *g->back);
+  g->transformed = lanes_allocate(half * BD_LANES * sizeof *g->transformed);
   if (g->spectrum && g->padded && g->back && g->transformed) {
     g->forward = fftw_plan_many_dft_r2c(2, n, BD_LANES, g->padded, NULL, BD_LANES, 1, g->transformed, NULL, BD_LANES, 1,
                                         FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);

@@ -5,7 +5,7 @@
 /* Bits that (max u - min u) may span.  In float64 2^-865 leaves room for q / K a and the sums,
    and what underflows below it is too small to change a sum; float32 is left earlier, for its
    digits: README, "Precision". */
-static const double guarded_range = sizeof(bd_real_t) == 4 ? 16 : 865;
+static const double guarded_range = sizeof(bd_real_t) == 4 ? 4 : 865;
 
 /* Offsets whose cost exceeds gamma (range + 60) contribute less than e^-60 of a result. */
 static const double reach_margin = 60;
@@ -46,7 +46,7 @@ static void sum_of_logarithms(const bd_engine_t *s, const bd_lanes_t *q, bd_lane
 }
 
 /* b = q / b.  The quotient of two results of an FFT is noise where the smallest K a on the
-   support of q is not far above the error of the largest: such lanes are marked. */
+   support of q (or a larger one) is not far above the error of the largest: such lanes are marked. */
 static void divide(bd_engine_t *s, const bd_lanes_t *q, bd_mask_t *beyond) {
   const bd_real_t noise = (bd_real_t)s->gibbs->noise;
   if (noise == 0) {

@@ -12,6 +12,7 @@
 #include "path.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -38,6 +39,9 @@ typedef bd_real_t bd_lanes_t __attribute__((vector_size(BD_REGISTER)));
 typedef bd_integer_t bd_mask_t __attribute__((vector_size(BD_REGISTER)));
 
 #define BD_INLINE static inline __attribute__((always_inline))
+
+/* Memory for lanes; aligned_alloc wants a size that is a multiple of the alignment. */
+BD_INLINE void *lanes_allocate(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
 /* x in every lane. */
 BD_INLINE bd_lanes_t lanes_all(double x) { return (bd_lanes_t){0} + (bd_real_t)x; }

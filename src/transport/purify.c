@@ -91,6 +91,20 @@ static void clear(const bd_engine_t *s, potentials_t *at) {
   memset(at->v, 0, s->pixels * sizeof *at->v);
 }
 
+/* 1/mass would leave the range of float32. */
+static int beyond_single(const problem_t *problem, int marginals) {
+  double least = problem->mass;
+  for (int k = 0; k < marginals; k++) least = fmin(least, problem->marginal_mass[k]);
+  return problem->mass > 0 && least < 1e-30;
+}
+
+/* What a problem is multiplied by to have mass 1; 0 for what has none, or one that float32
+   cannot divide by. */
+static bd_real_t inverse_of(const bd_engine_t *s, const problem_t *problem, double mass) {
+  int usable = problem->mass > 0 && !(sizeof(bd_real_t) == 4 && beyond_single(problem, s->marginals));
+  return usable ? (bd_real_t)(1 / mass) : 0;
+}
+
 /* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
 static void load(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
@@ -99,11 +113,11 @@ static void load(bd_engine_t *s) {
     for (size_t i = 0; i < s->pixels; i++) s->x[i][l] = (bd_real_t)s->queue[l].pixels[i];
   for (int k = 0; k < s->marginals; k++) {
     move(&s->stencils[k], s->x, s->q[k]);
-    for (int l = 0; l < s->queued; l++) inverse[l] = s->queue[l].mass > 0 ? (bd_real_t)(1 / s->queue[l].marginal_mass[k]) : 0;
+    for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].marginal_mass[k]);
     scale_plane(s, s->q[k], &inverse, &s->q_mass[k]);
     entropy(s, k);
   }
-  for (int l = 0; l < s->queued; l++) inverse[l] = s->queue[l].mass > 0 ? (bd_real_t)(1 / s->queue[l].mass) : 0;
+  for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].mass);
   scale_plane(s, s->x, &inverse, &mass);
   clear(s, &s->at);
   if (s->options.method == BD_METHOD_FISTA) {
@@ -113,6 +127,8 @@ static void load(bd_engine_t *s) {
   s->mass_defect = s->p_max = lanes_all(0);
   s->fallback = s->done = (bd_mask_t)lanes_all(0);
   s->snapshot = 0;
+  for (int l = 0; sizeof(bd_real_t) == 4 && l < s->queued; l++)
+    if (beyond_single(&s->queue[l], s->marginals)) s->fallback[l] = -1;
 }
 
 /* Lane l of a plane back to pixels: on the mass of the image and clipped. */

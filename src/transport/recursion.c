@@ -101,7 +101,7 @@ BD_INLINE void second_pass(const recursion_t *g, bd_sweep_t *w, int y, int rows)
   const int width = g->width;
   const size_t first = (size_t)y * (size_t)width;
   const bd_real_t f = g->factor;
-  const bd_lanes_t *restrict q = w->q + first, *restrict s = g->s + first;
+  const bd_lanes_t *restrict q = w->q + first, *s = g->s + first;
   bd_lanes_t *restrict d = g->d + first, *restrict below = g->carried[1];
   for (int j = rows - 1; j >= 0; j--)
     for (int x = 0; x < width; x++) {
@@ -151,7 +151,7 @@ bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width,
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
     *g = (recursion_t){.base = {0, apply, sweep, destroy}, .height = height, .width = width, .factor = (bd_real_t)exp(-1 / o->gamma)};
-    g->a = aligned_alloc(64, (3 * plane + 4 * row) * sizeof *g->a / 64 * 64 + 64);
+    g->a = lanes_allocate((3 * plane + 4 * row) * sizeof *g->a);
     g->s = g->a + plane;
     g->d = g->s + plane;
     for (int i = 0; i < 4; i++) g->carried[i] = g->d + plane + (size_t)i * row;

@@ -76,7 +76,7 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
     if (o->iterations.values[s] < 0 || o->iterations.values[s] >= 1 << BD_LOG_ITERATIONS_MAX || (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
       return bd_fail(error, BD_BAD_INPUT, "the list of iterations must ascend, from 0 or more to less than %d", 1 << BD_LOG_ITERATIONS_MAX);
   if (o->instructions > bd_instructions_best())
-    return bd_fail(error, BD_BAD_INPUT, "solver.instructions = %s: this processor has %s", bd_instructions_name((int)o->instructions),
+    return bd_fail(error, BD_BAD_INPUT, "solver.instructions: this processor, or this build, has none better than %s",
                    bd_instructions_name((int)bd_instructions_best()));
   return BD_OK;
 }
@@ -85,9 +85,9 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
   /* Planes as in create_planes of engine.c; the wide path's three of double width; stencils. */
   const double pixels = (double)height * width, plane = pixels * 64, n = o->marginals.count;
   double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
-  /* FFTs: up to 2 size + 1/6 in each direction, three arrays.  Sweeps: three rings of rows a marginal. */
+  /* FFTs: up to 2 size + 1/6 in each direction, three arrays.  Sweeps: three rings of rows; recursion: planes. */
   if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 3 * 5.5 * plane;
-  else bytes += 2 * plane + 64 * n * (6.0 * kernel_radius(o->window < 63 ? o->window : 63, height) + 40) * (width + 62);
+  else bytes += 4 * plane + 64 * (6.0 * (kernel_radius(o->window, height) < 31 ? kernel_radius(o->window, height) : 31) + 30) * (width + 62);
   return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
 }
 
@@ -96,12 +96,14 @@ struct bd_solver {
   void *engines[2];
 };
 
-/* Where float32 can agree with float64 to 1e-6.  Its error grows with the iterations (measured:
-   below 7e-7 of a pixel's range at 200, 4e-6 at 1000, while potentials span less than 32 bits;
-   the guard of gradient.c allows 16), and at small gamma potentials soon span more. */
+/* Where float32 can agree with float64 to 1e-6 of a pixel's range.  Its error grows with the
+   iterations and with the range of the potentials, and the mean over N marginals makes it less:
+   within these bounds and the guard of gradient.c (4 bits) the largest seen was 6e-7.  At
+   smaller gamma potentials soon span more, and long recursions lose more. */
 static int single_may_serve(const bd_solver_options_t *o, int height, int width) {
-  return kernel_choice(o, height, width) != BD_WAY_FOURIER && o->method == BD_METHOD_FB && o->gamma >= 0.2 &&
-         o->iterations.values[o->iterations.count - 1] <= 256;
+  const int last = o->iterations.values[o->iterations.count - 1];
+  if (o->method != BD_METHOD_FB || o->gamma < 0.5 || last > 256 || last > 50 * o->marginals.count) return 0;
+  return kernel_choice(o, height, width) != BD_WAY_FOURIER && (o->window != BD_WINDOW_FULL || height * width <= 4096);
 }
 
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height, int width,

@@ -20,7 +20,7 @@ bd_status_t sweeper_create(int height, int width, int radius_y, int radius_x, co
   if (RINGS * s->length * s->row * sizeof *s->memory > RINGS_MAX) s->band = NARROW_BAND;
   s->length = 2 * (unsigned)(radius_y + s->band);
   size_t size = (RINGS * s->length + BAND + 1) * s->row * sizeof *s->memory;
-  s->memory = aligned_alloc(64, (size + 63) / 64 * 64);
+  s->memory = lanes_allocate(size);
   if (!s->memory) return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
   memset(s->memory, 0, size); /* margins stay zero */
   return BD_OK;

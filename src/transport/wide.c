@@ -184,10 +184,10 @@ bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_
   w->mantissa = malloc(taps * sizeof *w->mantissa);
   w->exponent = malloc(taps * sizeof *w->exponent);
   w->distance = malloc(taps * sizeof *w->distance);
-  w->a = aligned_alloc(64, plane);
-  w->b = aligned_alloc(64, plane);
-  w->c = aligned_alloc(64, plane);
-  w->row = aligned_alloc(64, (size_t)width * sizeof *w->row);
+  w->a = lanes_allocate(plane);
+  w->b = lanes_allocate(plane);
+  w->c = lanes_allocate(plane);
+  w->row = lanes_allocate((size_t)width * sizeof *w->row);
   if (!w->mantissa || !w->exponent || !w->distance || !w->a || !w->b || !w->c || !w->row)
     return bd_fail(error, BD_FAILED, "no memory for the wide-range path of %d x %d pixels", height, width);
   for (size_t i = 0; i < taps; i++) {

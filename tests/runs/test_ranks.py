@@ -97,7 +97,7 @@ class Ranks(RunTest):
         for other in figures:
             for field in ("residual", "objective"):
                 np.testing.assert_allclose(other[field], figures[-1][field], rtol=0, atol=1e-12)
-        result = self.check({"solver.gamma": 0.5, "solver.tau": 0.4, "solver.iterations": 100, "solver.precision": "auto"}, [(3, 1), (2, 1000)])
+        result = self.check({"solver.gamma": 2, "solver.tau": 0.2, "solver.iterations": 100, "solver.precision": "auto"}, [(3, 1), (2, 1000)])
         with h5py.File(result) as file:
             bits, defects = file["runs/000/a/per_image"]["bits"], file["runs/000/a/per_image"]["mass_defect"]
             self.assertEqual(set(bits), {32, 64}, "the set must have images on both sides of the guard")

@@ -37,7 +37,7 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
   bd_solver_destroy(solver);
   for (int i = 0; i < 2 * KINDS; i++) {
     cr_assert_eq(reports[i].status, BD_IMAGE_OK, "%s, image %d: %s", name, i % KINDS, bd_image_status_name(reports[i].status));
-    cr_assert_lt(reports[i].mass_defect, 1e-10, "%s, image %d: mass defect %g", name, i % KINDS, reports[i].mass_defect);
+    cr_assert_lt(reports[i].mass_defect, reports[i].bits == 32 ? 1e-5 : 1e-10, "%s, image %d: mass defect %g", name, i % KINDS, reports[i].mass_defect);
   }
   for (int i = 0; i < 2 * KINDS * PIXELS; i++) cr_assert(purified[i] >= 0 && purified[i] <= 1, "%s: pixel %d is %g", name, i, purified[i]);
 }
@@ -60,6 +60,9 @@ static void over_parameters_with(bd_method_t method, bd_instructions_t instructi
             snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g], taus[t], cost, windows[w], kernel);
             solve_all(&options, name);
           }
+  bd_solver_options_t single = {.gamma = 5, .theta = 1e5, .tau = 0.2, .window = 7, .precision = BD_PRECISION_AUTO, .instructions = instructions};
+  bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &single.marginals, NULL);
+  if (method == BD_METHOD_FB) solve_all(&single, "float32");
   for (int regularizer = BD_REGULARIZER_DATA; regularizer <= BD_REGULARIZER_NONE; regularizer++)
     for (int mass = BD_MASS_CHANNEL; mass <= BD_MASS_JOINT; mass++) {
       bd_solver_options_t options = {.gamma = 0.5, .theta = 10, .tau = 0.2, .window = 7, .method = method, .mass = (bd_mass_t)mass,
