@@ -87,6 +87,13 @@ void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t
 void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
                    bd_gradient_sums_t *sums);
 
+/* Sums of the lanes that went the wide way, in place of those that did not. */
+BD_INLINE void merge_sums(bd_gradient_sums_t *sums, const bd_mask_t *beyond, const bd_gradient_sums_t *wide) {
+  sums->mass = lanes_select(*beyond, wide->mass, sums->mass);
+  sums->largest = lanes_select(*beyond, wide->largest, sums->largest);
+  sums->log_ka = lanes_select(*beyond, wide->log_ka, sums->log_ka);
+}
+
 /* The figures of p_k into the record: the mass defect and the largest p. */
 void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums);
 

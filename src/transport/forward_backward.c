@@ -38,7 +38,7 @@ static void planes(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lan
 static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lanes_t *log_ka) {
   bd_mask_t beyond = beyond_range(s, &s->at, k);
   const int has_given = lanes_any(beyond);
-  bd_gradient_sums_t wide;
+  bd_gradient_sums_t wide = {lanes_all(0), lanes_all(0), lanes_all(0)};
   bd_sweep_t w = {.u = s->at.u[k], .max = s->at.max[k], .q = s->q[k], .p = p, .wants_log = log_ka != NULL, .step = *step};
   if (has_given) {
     w.p = s->p[k];
@@ -46,11 +46,7 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
     evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
   }
   s->gibbs->sweep(s->gibbs, &w);
-  if (has_given) {
-    w.sums.mass = lanes_select(beyond, wide.mass, w.sums.mass);
-    w.sums.largest = lanes_select(beyond, wide.largest, w.sums.largest);
-    w.sums.log_ka = lanes_select(beyond, wide.log_ka, w.sums.log_ka);
-  }
+  if (has_given) merge_sums(&w.sums, &beyond, &wide);
   account(s, k, &w.sums);
   if (log_ka) *log_ka = w.sums.log_ka;
   *step = w.step;

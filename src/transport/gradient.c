@@ -149,9 +149,7 @@ void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t
     /* The planes a and b are free again. */
     evaluate_wide(s, at, k, &beyond, p ? s->b : NULL, log_ka != NULL, &wide);
     for (size_t i = 0; p && i < s->pixels; i++) p[i] = lanes_select(beyond, s->b[i], p[i]);
-    sums.mass = lanes_select(beyond, wide.mass, sums.mass);
-    sums.largest = lanes_select(beyond, wide.largest, sums.largest);
-    sums.log_ka = lanes_select(beyond, wide.log_ka, sums.log_ka);
+    merge_sums(&sums, &beyond, &wide);
   }
   if (log_ka) *log_ka = sums.log_ka;
   if (p) account(s, k, &sums);
