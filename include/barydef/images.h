@@ -60,6 +60,10 @@ int bd_images_find(const bd_images_t *images, const char *name);
 bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count,
                            double *pixels, bd_error_t *error);
 
+/* These images will be read soon: asks the system to fetch them from the disk, and returns at
+   once.  Cannot fail: it is a hint. */
+void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count);
+
 #ifdef __cplusplus
 }
 #endif

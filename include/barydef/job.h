@@ -29,6 +29,8 @@ typedef struct bd_parameters {
   char victim_file[BD_TEXT_MAX];
   int victim_batch;
   int block;
+  double max_minutes;
+  int all_write;
   double progress;
 } bd_parameters_t;
 

@@ -1,11 +1,15 @@
-/* barydef/result.h - writing and reading a result file.
+/* barydef/result.h - writing, continuing and checking a result file.
 
-   The format (HDF5): see docs/formats.md.  One rank writes; no call is collective.
+   The format (HDF5): see docs/formats.md.  No call is collective, and an object is used by
+   one thread at a time.
 
-   A result is created under a temporary name with every dataset allocated and all
-   metadata on disk, and then renamed: what stands under the path asked for is always a
-   whole file, with attribute complete = 0 until bd_result_finish.  Rows not yet computed
-   carry the status "pending". */
+   A result is created under a temporary name with every dataset contiguous and allocated,
+   and then renamed: what stands under the path asked for is always a whole file, with
+   attribute complete = 0 until bd_result_finish.  From then on no metadata changes its size
+   or place.  Blocks are written at their known places (H5Dget_offset) without HDF5, first
+   the data; once they are on the disk, their marks: the checksum of each image.  A row
+   whose mark is 0 is not done.  So a writer that is killed at any moment loses what it has
+   not marked, and never the file. */
 #ifndef BARYDEF_RESULT_H
 #define BARYDEF_RESULT_H
 
@@ -17,13 +21,15 @@
 extern "C" {
 #endif
 
-/* An attribute of the root or of a run. */
+/* An attribute of the root or of a run.  A text keeps room for `room` bytes (0: as long as
+   it is), so that it can be replaced where it stands. */
 typedef struct bd_attribute {
   const char *name;
   enum { BD_ATTRIBUTE_TEXT, BD_ATTRIBUTE_INTEGER, BD_ATTRIBUTE_REAL } kind;
   const char *text;
   int64_t integer;
   double real;
+  size_t room;
 } bd_attribute_t;
 
 /* What a result will hold; nothing of it is needed after bd_result_create. */
@@ -33,7 +39,7 @@ typedef struct bd_result_layout {
   const int64_t *labels;        /* [count] */
   int attack_count;
   const bd_attack_t *attacks; /* [attack_count], in the order of the statistics */
-  int run_count;
+  int first_run, run_count;   /* a part of a sweep begins with another run than 0 */
   int store_images;
   int attribute_count; /* of the root */
   const bd_attribute_t *attributes;
@@ -43,27 +49,105 @@ typedef struct bd_result_layout {
   void *context;
 } bd_result_layout_t;
 
+/* Create the file: allocated on the disk where the file system can promise space.
+   Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its directory does not exist;
+   BD_FAILED otherwise (no right to write, no space).  After an error there is no new file. */
+bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_error_t *error);
+
+/* ---- an open result ------------------------------------------------------------ */
+
 typedef struct bd_result bd_result_t;
 
-/* Create the file and open it for writing.  The caller closes *result.
-   Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its directory does
-   not take it; BD_FAILED otherwise.  After an error there is no new file. */
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout,
-                             bd_result_t **result, bd_error_t *error);
+/* What is where, plain data: enough to read and write blocks on any rank, and all that
+   bd_result_join needs.  Group g = (run - first_run) * attack_count + attack. */
+typedef struct bd_result_shape {
+  int first_run, run_count, attack_count, store_images;
+  int channels, height, width, complete;
+  int64_t count;
+} bd_result_shape_t;
 
-/* Write one block: images first .. first + count - 1 of a run and attack.  `images` is
-   [count][C][H][W] and ignored where the layout stores none.  Errors: BD_FAILED. */
-bd_status_t bd_result_write(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
-                            const float *images, const bd_per_image_t *records, bd_error_t *error);
+/* Open a result that is there: its structure is checked, every place lies inside the file.
+   The caller closes *result.  Errors: BD_BAD_INPUT, naming the file and what is wrong with
+   it; BD_FAILED without memory. */
+bd_status_t bd_result_open(const char *path, bd_result_t **result, bd_error_t *error);
 
-/* Compute /statistics from the records, write the attributes given (replacing those of
-   the same name) and mark the file complete.  by_status[s], of BD_STATUSES_MAX, becomes the number of images
-   with status s. */
+/* The same from what another rank has found: shape, and places of bd_result_place_count(shape) numbers. */
+bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **result,
+                           bd_error_t *error);
+
+const bd_result_shape_t *bd_result_shape(const bd_result_t *result);
+size_t bd_result_place_count(const bd_result_shape_t *shape);
+const int64_t *bd_result_places(const bd_result_t *result);
+const char *bd_result_path(const bd_result_t *result);
+
+/* Of a result from bd_result_open: the name of attack a, and a text attribute of the root
+   (run = -1) or of a run; NULL, or 0, where there is none. */
+const char *bd_result_attack(const bd_result_t *result, int attack);
+int bd_result_text(const bd_result_t *result, int run, const char *name, char *text, size_t size);
+
+void bd_result_close(bd_result_t *result); /* NULL is allowed */
+
+/* ---- writing ------------------------------------------------------------------- */
+
+/* Allow writing.  `alone` refuses where another process writes alone, until it is closed.
+   Errors: BD_FAILED. */
+bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error);
+
+/* What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was made from, its record and, where
+   images are stored (NULL: not), of its `pixels` float32 values.  Records have zeros between
+   their fields. */
+uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels);
+
+/* Images first .. first + count - 1 of a run and attack: [count][C][H][W].
+   Errors of these four: BD_FAILED. */
+bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                                   const float *images, bd_error_t *error);
+
+/* What was written is on the disk after this. */
+bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error);
+
+/* Their records, with the marks of the images and of the pixels they were made from, which reach the
+   file later: with the bd_result_sync after, or an earlier one should there be many. */
+bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                                    const bd_per_image_t *records, const uint64_t *marks, const uint64_t *input_marks,
+                                    bd_error_t *error);
+
+/* Data to the disk, then the marks.  Unless `now`, only where the last syncs took less than
+   a hundredth of the time. */
+bd_status_t bd_result_sync(bd_result_t *result, int now, bd_error_t *error);
+
+/* Write the labels anew (they may be damaged). */
+bd_status_t bd_result_write_labels(bd_result_t *result, const int64_t *labels, bd_error_t *error);
+
+/* A complete result that is to be mended is no longer complete. */
+bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error);
+
+/* Compute /statistics from the records, write the attributes given (which must exist with
+   room enough) and mark the file complete.  by_status[s], of BD_STATUSES_MAX, becomes the
+   number of images with status s.  Closes the result. */
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
                              const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error);
 
-/* Close the file; errors of the last flush come here.  NULL is allowed. */
-bd_status_t bd_result_close(bd_result_t *result, bd_error_t *error);
+/* ---- checking ------------------------------------------------------------------ */
+
+enum { BD_ROW_MISSING, BD_ROW_DONE, BD_ROW_DAMAGED };
+
+/* states[i], of `count`: is image first + i of a run and attack done, and what its mark
+   says?  input_marks[i]: the mark of the pixels it was made from.
+   Errors: BD_FAILED where the file cannot be read. */
+bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, uint8_t *states,
+                             uint64_t *input_marks, bd_error_t *error);
+
+/* Do labels and, in a complete result, /statistics say what they should?  *wrong becomes
+   NULL or the name of what is damaged.  Errors: BD_FAILED. */
+bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error);
+
+/* ---- a sweep in parts ---------------------------------------------------------- */
+
+/* Join complete results of the parts of one job into one, which is what one run would have
+   written.  Errors: BD_BAD_INPUT where a part is damaged, incomplete, missing or disagrees
+   with the first, naming it; BD_FAILED otherwise. */
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error);
 
 /* ---- reading ------------------------------------------------------------------- */
 

@@ -35,6 +35,9 @@ bd_status_t bd_victim_load(const char *path, int batch, int channels, int height
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error);
 
+/* XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */
+bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error);
+
 void bd_victim_free(bd_victim_t *victim); /* NULL is allowed */
 
 #ifdef __cplusplus

@@ -6,33 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <xxhash.h>
 
-enum { READ, SOLVE, BASELINE, VICTIM };
+enum { READ, SOLVE, BASELINE, VICTIM, WRITE };
 enum { ATTACKED, ROUNDED, BLURRED, MEAN, PURIFIED };
-
-/* ---- the plan ------------------------------------------------------------------ */
-
-static int64_t blocks_of(const bd_plan_t *plan) { return (plan->count + plan->block - 1) / plan->block; }
-
-int64_t plan_items(const bd_plan_t *plan) {
-  return bd_job_point_count(plan->job) * (int64_t)plan->attack_count * blocks_of(plan);
-}
-
-bd_item_t plan_item(const bd_plan_t *plan, int64_t index) {
-  int64_t blocks = blocks_of(plan), first = index % blocks * plan->block;
-  int count = first + plan->block <= plan->count ? plan->block : (int)(plan->count - first);
-  int64_t group = index / blocks;
-  return (bd_item_t){(int)(group / plan->attack_count), (int)(group % plan->attack_count), count, first};
-}
-
-static int snapshots_of(const bd_plan_t *plan, int point) {
-  return bd_job_first_run(plan->job, point + 1) - bd_job_first_run(plan->job, point);
-}
 
 static int most_snapshots(const bd_plan_t *plan) {
   int most = 0;
-  for (int point = 0; point < bd_job_point_count(plan->job); point++)
-    if (snapshots_of(plan, point) > most) most = snapshots_of(plan, point);
+  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++)
+    if (plan_snapshots(plan, point) > most) most = plan_snapshots(plan, point);
   return most;
 }
 
@@ -43,27 +25,44 @@ static size_t image_size(const bd_images_info_t *info) {
 /* ---- a block in memory --------------------------------------------------------- */
 
 static size_t snapshot_size(const bd_plan_t *plan, const bd_images_info_t *info, int count) {
-  size_t images = plan->store_images ? image_size(info) * sizeof(float) : 0;
+  size_t images = plan->store_images && !plan->all_write ? image_size(info) * sizeof(float) : 0;
   /* Records stay aligned whatever the size of the images. */
-  return (size_t)count * sizeof(bd_per_image_t) + ((size_t)count * images + 7) / 8 * 8;
+  return (size_t)count * (sizeof(bd_per_image_t) + sizeof(uint64_t)) + ((size_t)count * images + 7) / 8 * 8;
 }
 
-size_t block_item_size(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item) {
-  return sizeof(bd_block_t) + (size_t)snapshots_of(plan, item->point) * snapshot_size(plan, info, item->count);
+static size_t size_of(const bd_plan_t *plan, const bd_images_info_t *info, int count, int snapshots) {
+  return sizeof(bd_block_t) + (size_t)count * sizeof(uint64_t) + (size_t)snapshots * snapshot_size(plan, info, count);
+}
+
+size_t block_used(const bd_plan_t *plan, const bd_images_info_t *info, const bd_block_t *block) {
+  if (block->status != BD_OK) return sizeof *block;
+  return size_of(plan, info, block->item.count, plan_snapshots(plan, block->item.point));
 }
 
 size_t block_size(const bd_plan_t *plan, const bd_images_info_t *info) {
-  return sizeof(bd_block_t) + (size_t)most_snapshots(plan) * snapshot_size(plan, info, plan->block);
+  return size_of(plan, info, plan->block, most_snapshots(plan));
 }
 
-bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item,
-                              bd_block_t *block, int snapshot) {
-  return (bd_per_image_t *)(void *)(block->contents + (size_t)snapshot * snapshot_size(plan, info, item->count));
+uint64_t *block_input_marks(bd_block_t *block) { return (uint64_t *)(void *)block->contents; }
+
+bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot) {
+  char *first = (char *)(block_input_marks(block) + block->item.count);
+  return (bd_per_image_t *)(void *)(first + (size_t)snapshot * snapshot_size(plan, info, block->item.count));
 }
 
-float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item,
-                    bd_block_t *block, int snapshot) {
-  return (float *)(void *)(block_records(plan, info, item, block, snapshot) + item->count);
+uint64_t *block_marks(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot) {
+  return (uint64_t *)(void *)(block_records(plan, info, block, snapshot) + block->item.count);
+}
+
+float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot) {
+  return (float *)(void *)(block_marks(plan, info, block, snapshot) + block->item.count);
+}
+
+uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const double *clean, int64_t i) {
+  size_t size = image_size(info);
+  uint64_t mark = XXH3_64bits(attacked + (size_t)i * size, size * sizeof *attacked);
+  if (clean) mark = XXH3_64bits_withSeed(clean + (size_t)i * size, size * sizeof *clean, mark);
+  return mark ? mark : 1;
 }
 
 /* ---- work space ---------------------------------------------------------------- */
@@ -102,7 +101,7 @@ void worker_free(bd_worker_t *w) {
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
   double pixels = (double)plan->block * (double)image_size(info), solver = 0;
   bd_parameters_t *p = malloc(sizeof *p);
-  for (int point = 0; p && point < bd_job_point_count(plan->job); point++) {
+  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
     bd_job_parameters(plan->job, point, p);
     solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
   }
@@ -135,61 +134,78 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   return status;
 }
 
-/* What the victim says of `pixels`; the float32 it sees is what would be stored.  A failed
-   image is shown as zeros and predicted as -1. */
-static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *pixels,
-                           const bd_image_report_t *reports, float *stored, int32_t *predicted, bd_error_t *error) {
-  size_t size = image_size(bd_images_info(w->images));
-  for (int i = 0; i < item->count; i++)
-    for (size_t j = (size_t)i * size; j < ((size_t)i + 1) * size; j++)
-      stored[j] = reports[i].status == BD_IMAGE_OK ? (float)pixels[j] : 0;
-  bd_status_t status =
-      w->victim ? bd_victim_predict(w->victim, item->first, item->count, stored, predicted, error) : BD_OK;
-  for (int i = 0; i < item->count; i++)
-    if (!w->victim || reports[i].status != BD_IMAGE_OK) predicted[i] = -1;
+/* What the victim says of `pixels`; the float32 it sees is what would be stored.  An image
+   that is not finite is shown as zeros. */
+static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *pixels, float *stored, int which,
+                           double *seconds, bd_error_t *error) {
+  const size_t size = image_size(bd_images_info(w->images));
+  double start = now();
+  for (size_t i = 0; i < (size_t)item->count; i++) {
+    double sum = 0;
+    for (size_t j = i * size; j < (i + 1) * size; j++) sum += pixels[j];
+    for (size_t j = i * size; j < (i + 1) * size; j++) stored[j] = isfinite(sum) ? (float)pixels[j] : 0;
+  }
+  bd_status_t status = BD_OK;
+  if (w->victim)
+    status = bd_victim_predict(w->victim, item->first, item->count, stored, w->predicted + which * w->plan->block, error);
+  seconds[VICTIM] += now() - start;
   return status;
 }
 
-/* The baselines' predictions, which no snapshot changes. */
+static int same_marginals(const bd_baselines_t *a, const bd_baselines_t *b) {
+  int same = a->mass == b->mass && a->interpolation == b->interpolation && a->marginals.count == b->marginals.count;
+  return same && !memcmp(a->marginals.motions, b->marginals.motions, (size_t)a->marginals.count * sizeof *a->marginals.motions);
+}
+
+/* The baselines' predictions, which no snapshot changes, and a new point of a sweep only
+   in part. */
 static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seconds, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = image_size(info), plane = (size_t)info->height * (size_t)info->width;
-  const int block = w->plan->block;
+  const bd_solver_options_t *options = &w->parameters.solver;
+  const bd_baselines_t held = w->baselines;
+  bd_baselines_t wanted = {item->attack, item->count, item->first, w->parameters.blur_sigma, options->mass,
+                           options->interpolation, options->marginals};
+  const int same = held.count == item->count && held.attack == item->attack && held.first == item->first;
+  bd_status_t status = BD_OK;
+  if (!w->victim) return BD_OK;
+  w->baselines.count = 0;
+  if (!same) status = predict(w, item, w->attacked, w->stored, ATTACKED, seconds, error);
+  /* The mean of an image that failed is missing here and may be there at another point. */
+  int all_ok = 1;
+  for (int i = 0; i < item->count; i++) all_ok &= w->reports[i].status == BD_IMAGE_OK;
+  if (status == BD_OK && !(same && same_marginals(&held, &wanted))) status = predict(w, item, w->mean, w->stored, MEAN, seconds, error);
+  if (!all_ok) wanted.marginals.count = 0; /* matches nothing */
   double start = now();
-  bd_status_t status = predict(w, item, w->attacked, w->reports, w->stored, w->predicted + ATTACKED * block, error);
-  if (status == BD_OK) status = predict(w, item, w->mean, w->reports, w->stored, w->predicted + MEAN * block, error);
-  seconds[VICTIM] += now() - start;
-  if (status != BD_OK || !w->victim) {
-    for (int i = 0; i < 5 * block; i++) w->predicted[i] = -1;
+  if (!same) bd_round8((size_t)item->count * size, w->attacked, w->baseline);
+  seconds[BASELINE] += now() - start;
+  if (status == BD_OK && !same) status = predict(w, item, w->baseline, w->stored, ROUNDED, seconds, error);
+  if (same && held.blur_sigma == wanted.blur_sigma) {
+    w->baselines = wanted;
     return status;
   }
   start = now();
-  bd_round8((size_t)item->count * size, w->attacked, w->baseline);
-  seconds[BASELINE] += now() - start, start = now();
-  status = predict(w, item, w->baseline, w->reports, w->stored, w->predicted + ROUNDED * block, error);
-  seconds[VICTIM] += now() - start, start = now();
   for (size_t c = 0; status == BD_OK && c < (size_t)item->count * (size_t)info->channels; c++)
     status = bd_blur(info->height, info->width, w->parameters.blur_sigma, w->attacked + c * plane, w->baseline + c * plane, error);
-  seconds[BASELINE] += now() - start, start = now();
-  if (status == BD_OK)
-    status = predict(w, item, w->baseline, w->reports, w->stored, w->predicted + BLURRED * block, error);
-  seconds[VICTIM] += now() - start;
+  seconds[BASELINE] += now() - start;
+  if (status == BD_OK) status = predict(w, item, w->baseline, w->stored, BLURRED, seconds, error);
+  if (status == BD_OK) w->baselines = wanted;
   return status;
 }
 
 /* Records and images of one snapshot into the block. */
 static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_block_t *block, bd_error_t *error) {
+  const bd_plan_t *plan = w->plan;
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = image_size(info);
   const bd_image_report_t *reports = w->reports + snapshot * item->count;
   const double *purified = w->purified + (size_t)snapshot * (size_t)item->count * size;
-  bd_per_image_t *records = block_records(w->plan, info, item, block, snapshot);
-  float *stored = w->plan->store_images ? block_images(w->plan, info, item, block, snapshot) : w->stored;
-  int32_t *predicted = w->predicted;
-  const int stride = w->plan->block;
-  double start = now();
-  bd_status_t status = predict(w, item, purified, reports, stored, predicted + PURIFIED * stride, error);
-  block->seconds[VICTIM] += now() - start;
+  bd_per_image_t *records = block_records(plan, info, block, snapshot);
+  uint64_t *marks = block_marks(plan, info, block, snapshot);
+  float *stored = plan->store_images && !plan->all_write ? block_images(plan, info, block, snapshot) : w->stored;
+  const int32_t *predicted = w->predicted;
+  const int stride = plan->block;
+  bd_status_t status = predict(w, item, purified, stored, PURIFIED, block->seconds, error);
   for (int i = 0; i < item->count; i++) {
     bd_per_image_t r;
     memset(&r, 0, sizeof r); /* padding too: blocks are sent as bytes */
@@ -207,16 +223,34 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
     if (reports[i].status == BD_IMAGE_OK) {
       size_t offset = (size_t)i * size;
       bd_distance(size, stored + offset, w->attacked + offset, &r.l2_to_attacked, &r.linf_to_attacked);
-      if (w->plan->clean >= 0)
+      if (plan->clean >= 0)
         bd_distance(size, stored + offset, w->clean + offset, &r.l2_to_clean, &r.linf_to_clean);
     } else
       for (size_t j = 0; j < size; j++) stored[(size_t)i * size + j] = NAN;
-    /* An image may fail after the first snapshot, by which the baselines were predicted. */
     int32_t *fields[5] = {&r.predicted_attacked, &r.predicted_rounded, &r.predicted_blurred, &r.predicted_mean,
                           &r.predicted_purified};
-    for (int j = 0; j < 5; j++) *fields[j] = reports[i].status == BD_IMAGE_OK ? predicted[j * stride + i] : -1;
+    for (int j = 0; j < 5; j++) *fields[j] = w->victim && reports[i].status == BD_IMAGE_OK ? predicted[j * stride + i] : -1;
     records[i] = r;
+    marks[i] = bd_result_mark(block_input_marks(block)[i], &r, plan->store_images ? stored + (size_t)i * size : NULL, size);
   }
+  if (status != BD_OK || !w->result) return status;
+  double start = now();
+  status = bd_result_write_images(w->result, bd_job_first_run(plan->job, item->point) + snapshot, item->attack, item->first,
+                                  item->count, stored, error);
+  if (status == BD_OK) status = bd_result_flush(w->result, error);
+  block->seconds[WRITE] += now() - start;
+  return status;
+}
+
+static bd_status_t read_pixels(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
+  const bd_plan_t *plan = w->plan;
+  const bd_item_t *held = &w->read;
+  if (held->count == item->count && held->attack == item->attack && held->first == item->first) return BD_OK;
+  w->read.count = w->baselines.count = 0;
+  bd_status_t status = bd_images_read(w->images, plan->attacks[item->attack], item->first, item->count, w->attacked, error);
+  if (status == BD_OK && plan->clean >= 0)
+    status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);
+  if (status == BD_OK) w->read = *item;
   return status;
 }
 
@@ -225,25 +259,30 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
   const bd_plan_t *plan = w->plan;
   bd_status_t status = set_point(w, item->point, error);
   double start = now();
-  if (status == BD_OK)
-    status = bd_images_read(w->images, plan->attacks[item->attack], item->first, item->count, w->attacked, error);
-  if (status == BD_OK && plan->clean >= 0)
-    status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);
+  if (status == BD_OK) status = read_pixels(w, item, error);
   if (status != BD_OK) return status;
+  for (int i = 0; i < item->count; i++)
+    block_input_marks(block)[i] = input_mark(bd_images_info(w->images), w->attacked, plan->clean >= 0 ? w->clean : NULL, i);
   block->seconds[READ] = now() - start, start = now();
   bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll, context);
   block->seconds[SOLVE] = now() - start;
   status = baselines(w, item, block->seconds, error);
-  for (int s = 0; status == BD_OK && s < snapshots_of(plan, item->point); s++)
+  for (int s = 0; status == BD_OK && s < plan_snapshots(plan, item->point); s++)
     status = record(w, item, s, block, error);
   return status;
 }
 
-void worker_compute(bd_worker_t *w, int64_t index, bd_block_t *block, bd_poll_t *poll, void *context) {
+void worker_compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll, void *context) {
   bd_error_t error = {BD_OK, ""};
-  bd_item_t item = plan_item(w->plan, index);
   memset(block, 0, sizeof *block);
-  block->item = index;
-  block->status = compute(w, &item, block, poll, context, &error);
+  block->item = *item;
+  block->status = compute(w, item, block, poll, context, &error);
   strcpy(block->message, error.message);
+}
+
+void worker_expect(bd_worker_t *w, const bd_item_t *item) {
+  const bd_item_t *held = &w->read;
+  if (held->count == item->count && held->attack == item->attack && held->first == item->first) return;
+  bd_images_expect(w->images, w->plan->attacks[item->attack], item->first, item->count);
+  if (w->plan->clean >= 0) bd_images_expect(w->images, w->plan->clean, item->first, item->count);
 }

@@ -1,63 +1,61 @@
-/* One block of images through everything a rank does to it.  Knows no MPI. */
+/* One item of work through everything a rank does to it.  Knows no MPI. */
 #ifndef BD_BLOCK_H
 #define BD_BLOCK_H
 
+#include "plan.h"
+
 #include <barydef/images.h>
-#include <barydef/job.h>
+#include <barydef/result.h>
 #include <barydef/solver.h>
 #include <barydef/victim.h>
 
-/* What there is to do, the same on every rank. */
-typedef struct bd_plan {
-  const bd_job_t *job;
-  int64_t count;      /* images of each attack */
-  int attack_count;
-  const int *attacks; /* [attack_count] indices into the input's attacks */
-  int clean;          /* the input's index of the clean images, or -1 */
-  int block;          /* images of a block */
-  int store_images;
-  bd_instructions_t instructions; /* what solver.instructions = auto is: the best of all ranks */
-} bd_plan_t;
-
-/* Item i of the plan: a point of the sweep, an attack (number in the plan) and images
-   first .. first + count - 1. */
-typedef struct bd_item {
-  int point, attack, count;
-  int64_t first;
-} bd_item_t;
-
-int64_t plan_items(const bd_plan_t *plan);
-bd_item_t plan_item(const bd_plan_t *plan, int64_t index);
-
-/* The result of an item: for each snapshot of its point `count` records and, where the
-   plan stores images, `count` images; one piece of memory that can be sent. */
+/* The result of an item; one piece of memory that can be sent.  Contents: the marks of the
+   `count` images' pixels; then for each snapshot of the point `count` records, their marks
+   and, where rank 0 is to write them, `count` images. */
 typedef struct bd_block {
-  int64_t item;
-  int64_t status;      /* bd_status_t; not BD_OK: `message` says why and the rest is void */
+  bd_item_t item;
+  int64_t status;      /* bd_status_t; BD_STOPPED: not begun; else not BD_OK: `message` says why.  The rest is void then */
   char message[1024];
-  double seconds[4];   /* reading, solving, baselines, victim */
+  double seconds[5];   /* reading, solving, baselines, victim, writing */
   char contents[];
 } bd_block_t;
 
 /* Upper bound of the size of a block of this plan, in bytes. */
 size_t block_size(const bd_plan_t *plan, const bd_images_info_t *info);
 
-/* Size of the block for one item, and where its parts are. */
-size_t block_item_size(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item);
-bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item,
-                              bd_block_t *block, int snapshot);
-float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, const bd_item_t *item,
-                    bd_block_t *block, int snapshot);
+/* Size of a block, and where its parts are. */
+size_t block_used(const bd_plan_t *plan, const bd_images_info_t *info, const bd_block_t *block);
+uint64_t *block_input_marks(bd_block_t *block);
+bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
+uint64_t *block_marks(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
+float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
+
+/* The mark of the pixels of image i of [count]: of the attacked one and, where there is
+   one (NULL: not), of its clean image. */
+uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const double *clean, int64_t i);
+
+/* What the predictions of the baselines in hand were made from. */
+typedef struct bd_baselines {
+  int attack, count; /* count 0: none in hand */
+  int64_t first;
+  double blur_sigma;
+  bd_mass_t mass;
+  bd_interpolation_t interpolation;
+  bd_marginal_set_t marginals;
+} bd_baselines_t;
 
 /* Work space of a rank. */
 typedef struct bd_worker {
   const bd_plan_t *plan;
   bd_images_t *images;
   bd_victim_t *victim; /* NULL without */
+  bd_result_t *result; /* where this rank writes images itself; else NULL */
   int point;           /* of the solver; -1: none yet */
   bd_parameters_t parameters;
   bd_solver_t *solver;
   bd_image_report_t *reports;
+  bd_item_t read;           /* whose pixels are in hand; count 0: none */
+  bd_baselines_t baselines; /* whose predictions are in hand */
   double *attacked, *clean, *purified, *mean, *baseline;
   float *stored;
   int32_t *predicted; /* [5][block] */
@@ -71,7 +69,10 @@ void worker_free(bd_worker_t *worker);
 /* Bytes worker_create and the solvers of the plan's points take at most. */
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info);
 
-/* Compute item `index` into *block; a failure goes into its status and message. */
-void worker_compute(bd_worker_t *worker, int64_t index, bd_block_t *block, bd_poll_t *poll, void *context);
+/* Compute an item into *block; a failure goes into its status and message. */
+void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll, void *context);
+
+/* An item will come: its pixels are fetched from the disk meanwhile. */
+void worker_expect(bd_worker_t *worker, const bd_item_t *item);
 
 #endif

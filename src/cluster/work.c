@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { TAG_ITEM = 1, TAG_BLOCK = 2, TOKENS = 2 };
-static const int64_t no_item = -1;
+enum { TAG_ITEM = 1, TAG_BLOCK, TAG_ASK_TO_STOP, TAG_STOP, TOKENS = 2 };
 
 bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error) {
   int rank, size, failed, first;
@@ -23,152 +23,228 @@ bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error) 
   return common.status;
 }
 
+static int is_asked(const bd_work_t *work) { return work->options->stop && *work->options->stop; }
+
 /* ---- rank 0 -------------------------------------------------------------------- */
 
 typedef struct leader {
-  MPI_Comm communicator;
-  const bd_plan_t *plan;
+  const bd_work_t *work;
   const bd_images_info_t *info;
-  bd_result_t *result;
-  const bd_run_options_t *options;
-  bd_run_summary_t *summary;
-  int64_t next, items;
-  int tokens;          /* out with the other ranks */
+  schedule_t *schedule;
+  int size, tokens; /* tokens: out with the other ranks */
+  int stopping, told;
   bd_block_t *received;
+  double *busy; /* [size] seconds */
   bd_progress_t progress;
   double start;
   bd_status_t status;
   bd_error_t *error;
 } leader_t;
 
-/* The next item, or none once the work is done or something has failed. */
-static int64_t take_item(leader_t *leader) {
-  return leader->status == BD_OK && leader->next < leader->items ? leader->next++ : no_item;
-}
-
-static void give_item(leader_t *leader, int rank) {
-  int64_t item = take_item(leader);
-  MPI_Send(&item, 1, MPI_INT64_T, rank, TAG_ITEM, leader->communicator);
-  if (item == no_item) leader->tokens--;
+static void tell_to_stop(leader_t *leader) {
+  for (int rank = 1; !leader->told && rank < leader->size; rank++)
+    MPI_Send(NULL, 0, MPI_BYTE, rank, TAG_STOP, leader->work->communicator);
+  leader->told = 1;
 }
 
 /* Also between two blocks: a large one may take longer than the interval of the lines. */
-static void report(leader_t *leader) {
+static void look_around(leader_t *leader) {
+  const bd_run_options_t *options = leader->work->options;
   leader->progress.seconds = MPI_Wtime() - leader->start;
-  if (leader->options->progress) leader->options->progress(leader->options->context, &leader->progress);
+  if (options->progress) options->progress(options->context, &leader->progress);
+  if (is_asked(leader->work) || MPI_Wtime() >= leader->work->deadline) leader->stopping = 1;
+  if (leader->stopping || leader->status != BD_OK) tell_to_stop(leader);
 }
 
-static void write_block(leader_t *leader, bd_block_t *block) {
-  const bd_plan_t *plan = leader->plan;
-  bd_run_summary_t *summary = leader->summary;
-  bd_item_t item = plan_item(plan, block->item);
-  int first_run = bd_job_first_run(plan->job, item.point);
-  int snapshots = bd_job_first_run(plan->job, item.point + 1) - first_run;
-  if (leader->status != BD_OK) return;
+/* The next item for a rank; count 0 once the work is done, stopped, or something has failed. */
+static bd_item_t take_item(leader_t *leader, int rank) {
+  bd_item_t item = {0};
+  if (leader->status == BD_OK && !leader->stopping) schedule_take(leader->schedule, rank, &item);
+  return item;
+}
+
+static void give_item(leader_t *leader, int rank) {
+  bd_item_t item = take_item(leader, rank);
+  MPI_Send(&item, sizeof item, MPI_BYTE, rank, TAG_ITEM, leader->work->communicator);
+  if (item.count == 0) leader->tokens--;
+}
+
+static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
+  const bd_work_t *work = leader->work;
+  const bd_plan_t *plan = work->plan;
+  const bd_item_t *item = &block->item;
+  bd_status_t status = BD_OK;
+  for (int s = 0; status == BD_OK && s < plan_snapshots(plan, item->point); s++) {
+    const int run = bd_job_first_run(plan->job, item->point) + s;
+    if (plan->store_images && !plan->all_write)
+      status = bd_result_write_images(work->result, run, item->attack, item->first, item->count,
+                                      block_images(plan, leader->info, block, s), leader->error);
+    if (status == BD_OK)
+      status = bd_result_write_records(work->result, run, item->attack, item->first, item->count,
+                                       block_records(plan, leader->info, block, s), block_marks(plan, leader->info, block, s),
+                                       block_input_marks(block), leader->error);
+  }
+  return status == BD_OK ? bd_result_sync(work->result, 0, leader->error) : status;
+}
+
+static void take_block(leader_t *leader, int rank, bd_block_t *block) {
+  bd_run_summary_t *summary = leader->work->summary;
+  if (block->status == BD_STOPPED || leader->status != BD_OK) return;
   if (block->status != BD_OK)
     leader->status = bd_fail(leader->error, (bd_status_t)block->status, "%s", block->message);
-  double start = MPI_Wtime();
-  for (int s = 0; leader->status == BD_OK && s < snapshots; s++)
-    leader->status = bd_result_write(leader->result, first_run + s, item.attack, item.first, item.count,
-                                     block_images(plan, leader->info, &item, block, s),
-                                     block_records(plan, leader->info, &item, block, s), leader->error);
-  double end = MPI_Wtime();
-  summary->write_seconds += end - start;
+  double start = MPI_Wtime(), busy = 0;
+  if (leader->status == BD_OK) leader->status = write_contents(leader, block);
+  summary->write_seconds += MPI_Wtime() - start + block->seconds[4] / leader->size;
   summary->read_seconds += block->seconds[0];
   summary->solve_seconds += block->seconds[1];
   summary->baseline_seconds += block->seconds[2];
   summary->victim_seconds += block->seconds[3];
-  leader->progress.done += (int64_t)item.count * snapshots;
-  report(leader);
+  for (int i = 0; i < 5; i++) busy += block->seconds[i];
+  leader->busy[rank] += busy;
+  schedule_report(leader->schedule, rank, &block->item, busy);
+  if (leader->status == BD_OK)
+    leader->progress.done += (int64_t)block->item.count * plan_snapshots(leader->work->plan, block->item.point);
+  look_around(leader);
 }
 
-static void receive_block(leader_t *leader, MPI_Message *message, const MPI_Status *envelope) {
+static void receive(leader_t *leader, MPI_Message *message, const MPI_Status *envelope) {
   int bytes;
+  const int is_block = envelope->MPI_TAG == TAG_BLOCK;
   MPI_Get_count(envelope, MPI_BYTE, &bytes);
   MPI_Mrecv(leader->received, bytes, MPI_BYTE, message, MPI_STATUS_IGNORE);
+  if (!is_block) leader->stopping = 1;
+  if (leader->stopping) tell_to_stop(leader);
+  if (!is_block) return;
   /* The answer first: the other rank need not wait for the disk. */
   give_item(leader, envelope->MPI_SOURCE);
-  write_block(leader, leader->received);
+  take_block(leader, envelope->MPI_SOURCE, leader->received);
 }
 
 /* Serve those who wait; called between the iterations of rank 0's own solver. */
 static void serve(void *context) {
   leader_t *leader = context;
-  report(leader);
+  look_around(leader);
   for (int arrived = 1; leader->tokens > 0 && arrived;) {
     MPI_Message message;
     MPI_Status envelope;
-    MPI_Improbe(MPI_ANY_SOURCE, TAG_BLOCK, leader->communicator, &arrived, &message, &envelope);
-    if (arrived) receive_block(leader, &message, &envelope);
+    MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, leader->work->communicator, &arrived, &message, &envelope);
+    if (arrived) receive(leader, &message, &envelope);
   }
 }
 
-static void lead(leader_t *leader, bd_worker_t *worker, bd_block_t *own) {
-  int size;
-  MPI_Comm_size(leader->communicator, &size);
-  leader->tokens = (size - 1) * TOKENS;
+static void lead(leader_t *leader, bd_block_t *own) {
+  bd_worker_t *worker = leader->work->worker;
+  leader->tokens = (leader->size - 1) * TOKENS;
+  look_around(leader);
   for (int token = 0; token < TOKENS; token++)
-    for (int rank = 1; rank < size; rank++) give_item(leader, rank);
-  for (int64_t item; (item = take_item(leader)) != no_item;) {
-    worker_compute(worker, item, own, serve, leader);
-    write_block(leader, own);
+    for (int rank = 1; rank < leader->size; rank++) give_item(leader, rank);
+  for (bd_item_t item; (item = take_item(leader, 0)).count;) {
+    worker_compute(worker, &item, own, serve, leader);
+    take_block(leader, 0, own);
     serve(leader);
   }
+  /* Nothing left to compute here: wait without taking a core from the others. */
   while (leader->tokens > 0) {
-    MPI_Message message;
-    MPI_Status envelope;
-    MPI_Mprobe(MPI_ANY_SOURCE, TAG_BLOCK, leader->communicator, &message, &envelope);
-    receive_block(leader, &message, &envelope);
+    serve(leader);
+    if (leader->tokens > 0) nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
   }
+  tell_to_stop(leader);
+  /* After a failure too what is whole is kept. */
+  bd_status_t synced = bd_result_sync(leader->work->result, 1, leader->status == BD_OK ? leader->error : NULL);
+  if (leader->status == BD_OK) leader->status = synced;
+  if (leader->status == BD_OK && leader->stopping && leader->progress.done < leader->progress.total)
+    leader->status = bd_fail(leader->error, BD_STOPPED, "%s: stopped with %lld of %lld images done; --resume goes on", bd_result_path(leader->work->result),
+                             (long long)leader->progress.done, (long long)leader->progress.total);
 }
 
 /* ---- the other ranks ----------------------------------------------------------- */
 
-/* Lets Open MPI move the block being sent while the next one is computed. */
-static void push(void *context) {
-  int done;
-  MPI_Test(context, &done, MPI_STATUS_IGNORE);
+typedef struct follower {
+  const bd_work_t *work;
+  MPI_Request sending; /* the block before; Open MPI moves it when it is looked at */
+  MPI_Request stop, asking;
+  int stopping, asked;
+} follower_t;
+
+/* Called between the iterations of the solver too. */
+static void attend(void *context) {
+  follower_t *f = context;
+  int arrived;
+  MPI_Test(&f->sending, &arrived, MPI_STATUS_IGNORE);
+  if (f->stopping) return;
+  MPI_Test(&f->stop, &f->stopping, MPI_STATUS_IGNORE);
+  if (f->stopping || f->asked || !is_asked(f->work)) return;
+  f->asked = 1;
+  MPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_ASK_TO_STOP, f->work->communicator, &f->asking);
 }
 
-static void follow(MPI_Comm communicator, const bd_plan_t *plan, const bd_images_info_t *info, bd_worker_t *worker,
-                   bd_block_t *blocks[2]) {
-  MPI_Request sending = MPI_REQUEST_NULL;
-  for (int tokens = TOKENS, turn = 0; tokens > 0;) {
-    int64_t index;
-    MPI_Recv(&index, 1, MPI_INT64_T, 0, TAG_ITEM, communicator, MPI_STATUS_IGNORE);
-    if (index == no_item) {
-      tokens--;
-      continue;
-    }
-    bd_item_t item = plan_item(plan, index);
-    worker_compute(worker, index, blocks[turn], push, &sending);
-    MPI_Wait(&sending, MPI_STATUS_IGNORE);
-    MPI_Isend(blocks[turn], (int)block_item_size(plan, info, &item), MPI_BYTE, 0, TAG_BLOCK, communicator, &sending);
+static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block_t *blocks[2]) {
+  follower_t f = {.work = work, .sending = MPI_REQUEST_NULL, .asking = MPI_REQUEST_NULL};
+  bd_item_t next, item;
+  MPI_Request coming;
+  MPI_Irecv(NULL, 0, MPI_BYTE, 0, TAG_STOP, work->communicator, &f.stop);
+  MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
+  for (int tokens = TOKENS, turn = 0, arrived; tokens > 0;) {
+    MPI_Wait(&coming, MPI_STATUS_IGNORE);
+    item = next;
+    if (item.count == 0) tokens--;
+    if (tokens > 0) MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
+    if (item.count == 0) continue;
+    MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE);
+    if (arrived && next.count) worker_expect(work->worker, &next);
+    attend(&f);
+    bd_block_t *block = blocks[turn];
+    if (f.stopping || f.asked) *block = (bd_block_t){.item = item, .status = BD_STOPPED};
+    else worker_compute(work->worker, &item, block, attend, &f);
+    attend(&f);
+    MPI_Wait(&f.sending, MPI_STATUS_IGNORE);
+    MPI_Isend(block, (int)block_used(work->plan, info, block), MPI_BYTE, 0, TAG_BLOCK, work->communicator, &f.sending);
     turn = !turn;
   }
-  MPI_Wait(&sending, MPI_STATUS_IGNORE);
+  MPI_Waitall(2, (MPI_Request[]){f.sending, f.asking}, MPI_STATUSES_IGNORE);
+  if (!f.stopping) MPI_Wait(&f.stop, MPI_STATUS_IGNORE);
 }
 
-bd_status_t work_all(MPI_Comm communicator, const bd_plan_t *plan, bd_worker_t *worker, bd_result_t *result,
-                     const bd_run_options_t *options, bd_run_summary_t *summary, bd_error_t *error) {
-  const bd_images_info_t *info = bd_images_info(worker->images);
-  int rank;
-  MPI_Comm_rank(communicator, &rank);
+/* ---- the whole ----------------------------------------------------------------- */
+
+/* Rank 0's part; load[0..2] of the summary: the least, the mean and the most busy rank. */
+static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[2], bd_error_t *error) {
+  bd_run_summary_t *summary = work->summary;
+  leader_t leader = {.work = work, .info = bd_images_info(work->worker->images), .size = size, .received = blocks[1],
+                     .progress = {.done = work->done_before, .before = work->done_before, .damaged = work->damaged,
+                                  .is_resumed = work->is_resumed, .total = summary->images},
+                     .start = MPI_Wtime(), .error = error};
+  leader.schedule = schedule_create(work->plan, work->done, size);
+  leader.busy = calloc((size_t)size, sizeof *leader.busy);
+  if (!leader.schedule || !leader.busy) leader.status = bd_fail(error, BD_FAILED, "no memory for the list of the work");
+  lead(&leader, blocks[0]);
+  summary->seconds = MPI_Wtime() - leader.start;
+  summary->computed = leader.progress.done - leader.progress.before;
+  for (int rank = 0; leader.busy && rank < size; rank++) {
+    double load = leader.busy[rank] / (summary->seconds > 0 ? summary->seconds : 1);
+    if (rank == 0 || load < summary->load_least) summary->load_least = load, summary->idlest_rank = rank;
+    if (rank == 0 || load > summary->load_most) summary->load_most = load;
+    summary->load_mean += load / size;
+  }
+  schedule_free(leader.schedule);
+  free(leader.busy);
+  return leader.status;
+}
+
+bd_status_t work_all(const bd_work_t *work, bd_error_t *error) {
+  const bd_plan_t *plan = work->plan;
+  const bd_images_info_t *info = bd_images_info(work->worker->images);
+  int rank, size;
+  MPI_Comm_rank(work->communicator, &rank);
+  MPI_Comm_size(work->communicator, &size);
   bd_block_t *blocks[2] = {malloc(block_size(plan, info)), malloc(block_size(plan, info))};
   bd_status_t status = BD_OK;
   if (!blocks[0] || !blocks[1])
     status = bd_fail(error, BD_FAILED, "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
-  status = agree(communicator, status, error);
-  if (status == BD_OK && rank == 0) {
-    leader_t leader = {.communicator = communicator, .plan = plan, .info = info, .result = result, .options = options,
-                       .summary = summary, .items = plan_items(plan), .received = blocks[1],
-                       .progress = {.total = summary->images}, .start = MPI_Wtime(), .error = error};
-    lead(&leader, worker, blocks[0]);
-    status = leader.status;
-    summary->seconds = MPI_Wtime() - leader.start;
-  } else if (status == BD_OK)
-    follow(communicator, plan, info, worker, blocks);
+  status = agree(work->communicator, status, error);
+  if (status == BD_OK && rank == 0) status = lead_all(work, size, blocks, error);
+  else if (status == BD_OK) follow(work, info, blocks);
   free(blocks[0]);
   free(blocks[1]);
-  return agree(communicator, status, error);
+  return agree(work->communicator, status, error);
 }

@@ -37,6 +37,8 @@ static const bd_parameter_t table[] = {
     {"victim", "file", BD_KIND_PATH, "", 0, 0, NULL, "", "classifier (TorchScript, which is a program: use only what you trust); empty leaves accuracies out", AT(victim_file)},
     {"victim", "batch", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images the classifier is given at once", AT(victim_batch)},
     {"run", "block", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images a rank works on at once: bounds its memory, changes no number", AT(block)},
+    {"run", "max_minutes", BD_KIND_REAL, "0", 0, 1e6, NULL, "minutes", "stop after this time as a signal would, exit status 75, to be resumed; 0: never", AT(max_minutes)},
+    {"run", "writers", BD_KIND_CHOICE, "root", 0, 0, "root|all", "", "who writes purified images: rank 0, or each rank its own (hundreds of ranks on a parallel file system)", AT(all_write)},
     {"run", "progress", BD_KIND_REAL, "30", 0, 1e6, NULL, "seconds", "interval of progress lines where there is no terminal; 0 prints none", AT(progress)},
 };
 enum { PARAMETERS = sizeof table / sizeof *table };

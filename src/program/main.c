@@ -11,6 +11,8 @@ static const struct {
 } commands[] = {
     {"run", command_run, "JOB.ini   purify the images of a job (under mpirun, srun, or alone)"},
     {"inspect", command_inspect, "FILE.h5   show what is in an input or a result"},
+    {"check", command_check, "RESULT.h5  verify a result against its own checksums"},
+    {"merge", command_merge, "RESULT.h5 PART.h5...  join the results of the parts of a sweep"},
     {"params", command_params, "           list every parameter: default, allowed values, unit, meaning"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -26,7 +28,7 @@ static void usage(FILE *out) {
   for (int i = 0; i < COMMANDS; i++) fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
   fprintf(out, "  barydef --version          version, git revision, libraries\n\n"
                "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad usage,\n"
-               "job or input; 3 done, but some images failed.\n");
+               "job or input; 3 done, but some images failed; 75 stopped early (signal, time limit), to be resumed.\n");
 }
 
 static int version(void) {

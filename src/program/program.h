@@ -5,10 +5,13 @@
 
 #include <barydef/barydef.h>
 #include <barydef/run.h>
+#include <signal.h>
 #include <stdio.h>
 
 int command_run(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_merge(int argc, char **argv);
 int command_params(int argc, char **argv);
 
 /* Print "barydef: message" to stderr; returns the status of the error. */
@@ -17,9 +20,14 @@ int complain(const bd_error_t *error);
 /* The statistics of a result, a table for each run. */
 void print_statistics(FILE *out, const bd_result_summary_t *summary);
 
+/* From here on SIGTERM, SIGINT and SIGUSR1 ask to stop: *signals_stop() becomes the number
+   of the signal.  A second one ends the process at once with status 75. */
+void signals_catch(void);
+volatile const sig_atomic_t *signals_stop(void);
+
 /* Progress on stderr: a bar on a terminal, a line every `interval` seconds elsewhere. */
 typedef struct progress {
-  int is_terminal, shown;
+  int is_terminal, shown, announced;
   double interval, last;
 } progress_t;
 void progress_start(progress_t *progress, double interval);

@@ -30,13 +30,18 @@ static void duration(double seconds, char text[32]) {
 void progress_show(void *context, const bd_progress_t *state) {
   progress_t *progress = context;
   double interval = progress->is_terminal ? 0.1 : progress->interval;
+  if (state->is_resumed && !progress->announced) {
+    fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before, state->total);
+    fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n", state->damaged);
+  }
+  progress->announced = 1;
   int is_last = state->done == state->total;
   if (interval <= 0 || (state->seconds - progress->last < interval && !(is_last && progress->is_terminal))) return;
   progress->last = state->seconds;
   progress->shown = 1;
-  double fraction = (double)state->done / (double)state->total, rate = (double)state->done / (state->seconds + 1e-9);
+  double fraction = (double)state->done / (double)state->total, rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
   char remaining[32], bar[31] = "";
-  if (state->done > 0) duration((double)(state->total - state->done) / rate, remaining);
+  if (rate > 0) duration((double)(state->total - state->done) / rate, remaining);
   else snprintf(remaining, sizeof remaining, "?");
   for (int i = 0; i < 30; i++) bar[i] = i < 30 * fraction ? '#' : '.';
   if (progress->is_terminal)

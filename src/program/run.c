@@ -5,16 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_DRY_RUN };
+enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_RESUME, KEY_PART, KEY_DRY_RUN };
 
 typedef struct arguments {
   const char *job, *sets[SETS_MAX];
-  int set_count, overwrite, dry_run, quiet;
+  int set_count, overwrite, resume, part, parts, dry_run, quiet;
 } arguments_t;
 
 static const struct argp_option options[] = {
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "Override a value of the job file; a relative path is relative to the job file all the same", 0},
     {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace an output that exists", 0},
+    {"resume", KEY_RESUME, NULL, 0, "Go on with an output that exists, from whatever was stopped, killed or damaged; start where there is none", 0},
+    {"part", KEY_PART, "I/N", 0, "Only the I-th of N parts of the sweep, for a job array; \"barydef merge\" joins the results", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and show the runs, the work, memory and file size; write nothing", 0},
     {"quiet", 'q', NULL, 0, "Print errors only", 0},
     {0}};
@@ -30,6 +32,13 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       a->sets[a->set_count++] = value;
       return 0;
     case KEY_OVERWRITE: a->overwrite = 1; return 0;
+    case KEY_RESUME: a->resume = 1; return 0;
+    case KEY_PART: {
+      int used = 0;
+      if (sscanf(value, "%d/%d%n", &a->part, &a->parts, &used) == 2 && value[used] == 0 && a->part >= 1 && a->part <= a->parts) return 0;
+      argp_error(state, "--part %s: not of the form I/N with 1 <= I <= N", value);
+      return EINVAL;
+    }
     case KEY_DRY_RUN: a->dry_run = 1; return 0;
     case 'q': a->quiet = 1; return 0;
     case ARGP_KEY_ARG:
@@ -40,6 +49,10 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       a->job = value;
       return 0;
     case ARGP_KEY_END:
+      if (a->resume && a->overwrite) {
+        argp_error(state, "--resume keeps the output, --overwrite replaces it: one of them, please");
+        return EINVAL;
+      }
       if (a->job) return 0;
       argp_error(state, "no job file given");
       return EINVAL;
@@ -61,14 +74,15 @@ static void bytes(double value, char text[32]) {
   snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
 }
 
-static void print_plan(const bd_job_t *job, const bd_run_summary_t *s) {
+static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first) {
   char file[32], memory[32], label[512];
   bytes(s->file_bytes, file);
   bytes(s->rank_bytes, memory);
   printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs, s->runs == 1 ? "" : "s", s->attacks,
          s->attacks == 1 ? "" : "s", (long long)s->images_per_attack, (long long)s->blocks, s->ranks, s->ranks == 1 ? "" : "s");
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
-  for (int run = 0; run < s->runs && s->runs > 1; run++) {
+  if (s->done_before) printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);
+  for (int run = first; run < first + s->runs && s->runs > 1; run++) {
     bd_job_run_label(job, run, label, sizeof label);
     printf("  run %03d: %s\n", run, label);
   }
@@ -77,11 +91,18 @@ static void print_plan(const bd_job_t *job, const bd_run_summary_t *s) {
 static void print_summary(const bd_run_summary_t *s) {
   double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds;
   double share = total > 0 ? 100 / total : 0;
+  if (s->was_complete) {
+    printf("nothing left to do: all %lld images were done\n", (long long)s->images);
+    return;
+  }
   printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.0f %% solving, %.0f %% on the victim, "
          "%.1f %% on baselines, %.1f %% reading; writing took %.1f %% of the time\n",
-         (long long)s->images, s->seconds, (double)s->images / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
+         (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
          s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
+  if (s->ranks > 1)
+    printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%)\n", 100 * s->load_mean, s->idlest_rank,
+           100 * s->load_least, 100 * s->load_most);
 }
 
 static void print_victim_note(const bd_run_summary_t *s, const char *victim) {
@@ -128,14 +149,16 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     return status;
   }
   progress_start(&progress, parameters->progress);
-  bd_run_options_t run_options = {a->overwrite, a->dry_run, command_line, a->quiet ? NULL : progress_show, &progress};
+  const bd_run_options_t run_options = {.overwrite = a->overwrite, .resume = a->resume, .dry_run = a->dry_run, .part = a->part,
+                                        .parts = a->parts, .command_line = command_line,
+                                        .progress = a->quiet ? NULL : progress_show, .context = &progress, .stop = signals_stop()};
   bd_run_summary_t summary;
   status = bd_run(bd_world(), job, &run_options, &summary, &error);
   if (rank == 0) {
     progress_end(&progress);
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
-      if (!a->quiet && a->dry_run) print_plan(job, &summary);
+      if (!a->quiet && a->dry_run) print_plan(job, &summary, a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0);
       if (!a->quiet && !a->dry_run) {
         print_result(parameters->output_file);
         print_summary(&summary);
@@ -159,6 +182,7 @@ int command_run(int argc, char **argv) {
       argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     }
   char *line = join(argc, argv);
+  signals_catch();
   /* MPI first, so that a usage error is printed by one rank and ends all of them. */
   int rank = bd_world_start(&argc, &argv);
   argv[0] = name;

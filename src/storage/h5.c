@@ -20,10 +20,14 @@ static void keep_reason(void) {
 
 const char *h5_reason(void) {
   keep_reason();
+  /* Of the system's errors only what the system says. */
+  const char *number = strstr(reason, "errno = ");
+  if (number) return strerror(atoi(number + strlen("errno = ")));
   return *reason ? reason : "no reason given";
 }
 
 void h5_silence(void) {
+  H5dont_atexit(); /* its clean-up crashes after a file that could not be closed */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   *reason = 0;
 }
@@ -41,6 +45,17 @@ void h5_close(hid_t id) {
     case H5I_GENPROP_LST: H5Pclose(id); break;
     default: break;
   }
+}
+
+hid_t h5_open(const char *path, int writable) {
+  h5_silence();
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, 0, 1);
+#endif
+  hid_t file = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
+  h5_close(access);
+  return file;
 }
 
 int h5_has(hid_t location, const char *path) {
@@ -118,7 +133,6 @@ int h5_get_real(hid_t object, const char *name, double *value) {
 }
 
 static int put(hid_t object, const char *name, hid_t type, const void *value) {
-  if (H5Aexists(object, name) > 0) H5Adelete(object, name);
   hid_t space = H5Screate(H5S_SCALAR);
   hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   int done = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;
@@ -127,11 +141,16 @@ static int put(hid_t object, const char *name, hid_t type, const void *value) {
   return done;
 }
 
-int h5_put_text(hid_t object, const char *name, const char *text) {
+int h5_put_text(hid_t object, const char *name, const char *text, size_t room) {
+  size_t length = strlen(text) + 1;
+  if (room < length) room = length;
   hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, strlen(text) + 1);
+  char *value = calloc(room, 1);
+  H5Tset_size(type, room);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  int done = put(object, name, type, text);
+  if (value) memcpy(value, text, length);
+  int done = value && put(object, name, type, value);
+  free(value);
   h5_close(type);
   return done;
 }
@@ -142,6 +161,36 @@ int h5_put_integer(hid_t object, const char *name, int64_t value) {
 
 int h5_put_real(hid_t object, const char *name, double value) {
   return put(object, name, H5T_NATIVE_DOUBLE, &value);
+}
+
+static int set(hid_t object, const char *name, H5T_class_t wanted, hid_t memory, const void *value) {
+  hid_t type, attribute = open_scalar(object, name, wanted, &type);
+  if (attribute < 0) return 0;
+  int done = H5Awrite(attribute, memory, value) >= 0;
+  h5_close(type);
+  h5_close(attribute);
+  return done;
+}
+
+int h5_set_text(hid_t object, const char *name, const char *text) {
+  hid_t type, attribute = open_scalar(object, name, H5T_STRING, &type);
+  if (attribute < 0) return 0;
+  size_t room = H5Tget_size(type);
+  char *value = calloc(room, 1);
+  if (value) snprintf(value, room, "%s", text);
+  int done = value && !H5Tis_variable_str(type) && H5Awrite(attribute, type, value) >= 0;
+  free(value);
+  h5_close(type);
+  h5_close(attribute);
+  return done;
+}
+
+int h5_set_integer(hid_t object, const char *name, int64_t value) {
+  return set(object, name, H5T_INTEGER, H5T_NATIVE_INT64, &value);
+}
+
+int h5_set_real(hid_t object, const char *name, double value) {
+  return set(object, name, H5T_FLOAT, H5T_NATIVE_DOUBLE, &value);
 }
 
 /* ---- compound types ------------------------------------------------------------ */
@@ -165,7 +214,7 @@ static hid_t compound(size_t size, const field_t *fields, size_t count, int pack
   return type;
 }
 
-hid_t h5_per_image_type(int packed) {
+hid_t h5_per_image_type(void) {
 #define FIELD(name, type) {#name, offsetof(bd_per_image_t, name), type, 0}
   const field_t fields[] = {FIELD(label, H5T_NATIVE_INT64),
                             FIELD(status, H5T_NATIVE_INT8),
@@ -187,7 +236,7 @@ hid_t h5_per_image_type(int packed) {
                             FIELD(safe_tau, H5T_NATIVE_DOUBLE),
                             FIELD(bits, H5T_NATIVE_INT8)};
 #undef FIELD
-  return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields, packed);
+  return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields, 0);
 }
 
 hid_t h5_statistics_type(int packed) {

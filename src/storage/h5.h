@@ -22,13 +22,24 @@ int h5_get_text(hid_t object, const char *name, char *text, size_t size);
 int h5_get_integer(hid_t object, const char *name, int64_t *value);
 int h5_get_real(hid_t object, const char *name, double *value);
 
-/* Write an attribute, replacing one of the same name; 1 on success. */
-int h5_put_text(hid_t object, const char *name, const char *text);
+/* Open a file; without HDF5's own lock, which would let a reader stop a writer.  Negative on failure. */
+hid_t h5_open(const char *path, int writable);
+
+/* Create an attribute, a text with room for `room` bytes or, with 0, as long as it is; 1 on
+   success. */
+int h5_put_text(hid_t object, const char *name, const char *text, size_t room);
 int h5_put_integer(hid_t object, const char *name, int64_t value);
 int h5_put_real(hid_t object, const char *name, double value);
 
-/* The compound types of per_image and statistics; packed for the file. */
-hid_t h5_per_image_type(int packed);
+/* Replace the value of an attribute that exists, in its place; 1 on success.  A text that
+   is too long is cut. */
+int h5_set_text(hid_t object, const char *name, const char *text);
+int h5_set_integer(hid_t object, const char *name, int64_t value);
+int h5_set_real(hid_t object, const char *name, double value);
+
+/* The compound types of per_image, laid out as in memory, and of statistics; packed for
+   the file. */
+hid_t h5_per_image_type(void);
 hid_t h5_statistics_type(int packed);
 
 /* "1.10.8". */

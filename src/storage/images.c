@@ -2,6 +2,7 @@
 
 #include <barydef/images.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -278,6 +279,43 @@ bd_status_t bd_images_open(const char *path, bd_images_t **out, bd_error_t *erro
   compute_digest(images);
   *out = images;
   return BD_OK;
+}
+
+/* ---- fetching ahead ------------------------------------------------------------ */
+
+static void fetch(bd_images_t *images, haddr_t place, hsize_t size) {
+  int *descriptor;
+  if (place == HADDR_UNDEF || H5Fget_vfd_handle(images->file, H5P_DEFAULT, (void **)&descriptor) < 0) return;
+  posix_fadvise(*descriptor, (off_t)place, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
+/* The chunks that hold images first .. end - 1. */
+static void fetch_chunks(bd_images_t *images, hid_t dataset, const hsize_t *chunk, hsize_t first, hsize_t end) {
+  const bd_images_info_t *info = &images->info;
+  for (hsize_t n = first / chunk[0] * chunk[0]; n < end; n += chunk[0])
+    for (hsize_t c = 0; c < (hsize_t)info->channels; c += chunk[1])
+      for (hsize_t y = 0; y < (hsize_t)info->height; y += chunk[2])
+        for (hsize_t x = 0; x < (hsize_t)info->width; x += chunk[3]) {
+          unsigned mask;
+          haddr_t place = HADDR_UNDEF;
+          hsize_t size = 0;
+          if (H5Dget_chunk_info_by_coord(dataset, (hsize_t[]){n, c, y, x}, &mask, &place, &size) >= 0) fetch(images, place, size);
+        }
+}
+
+void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count) {
+  const bd_images_info_t *info = &images->info;
+  char path[BD_ATTACK_NAME + 32] = "/clean/images";
+  if (!info->has_clean || attack < info->attack_count - 1) snprintf(path, sizeof path, "/attacks/%s/images", images->attacks[attack].name);
+  hid_t dataset = H5Dopen2(images->file, path, H5P_DEFAULT), plan = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
+  hsize_t chunk[4], row = H5Tget_size(type) * (hsize_t)info->channels * (hsize_t)info->height * (hsize_t)info->width;
+  if (H5Pget_layout(plan) == H5D_CHUNKED && H5Pget_chunk(plan, 4, chunk) == 4)
+    fetch_chunks(images, dataset, chunk, (hsize_t)first, (hsize_t)(first + count));
+  else if (H5Pget_layout(plan) == H5D_CONTIGUOUS && H5Dget_offset(dataset) != HADDR_UNDEF)
+    fetch(images, H5Dget_offset(dataset) + row * (hsize_t)first, row * (hsize_t)count);
+  h5_close(type);
+  h5_close(plan);
+  h5_close(dataset);
 }
 
 /* ---- reading ------------------------------------------------------------------- */

@@ -1,310 +1,327 @@
-#include "h5.h"
-
-#include <barydef/result.h>
-#include <barydef/solver.h>
+#include "result.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-struct bd_result {
-  char *path;
-  hid_t file, record_type;
-  int run_count, attack_count, store_images;
-  int64_t count;
-  hsize_t image[3];     /* C, H, W */
-  bd_attack_t *attacks; /* for the statistics */
-  hid_t *images, *records; /* [run_count * attack_count] */
-};
+const bd_result_shape_t *bd_result_shape(const bd_result_t *result) { return &result->shape; }
+const int64_t *bd_result_places(const bd_result_t *result) { return result->places; }
+const char *bd_result_path(const bd_result_t *result) { return result->path; }
+const char *bd_result_attack(const bd_result_t *result, int attack) { return result->names[attack]; }
 
-static bd_status_t write_failed(const bd_result_t *result, bd_error_t *error) {
-  return bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", result->path, h5_reason());
+size_t bd_result_place_count(const bd_result_shape_t *shape) {
+  return 1 + (size_t)shape->attack_count + 3 * (size_t)shape->run_count * (size_t)shape->attack_count;
 }
 
-/* ---- creation ------------------------------------------------------------------ */
+/* ---- opening ------------------------------------------------------------------- */
 
-static int put_attribute(hid_t object, const bd_attribute_t *attribute) {
-  switch (attribute->kind) {
-    case BD_ATTRIBUTE_TEXT: return h5_put_text(object, attribute->name, attribute->text);
-    case BD_ATTRIBUTE_INTEGER: return h5_put_integer(object, attribute->name, attribute->integer);
-    case BD_ATTRIBUTE_REAL: return h5_put_real(object, attribute->name, attribute->real);
-  }
-  return 0;
+static hid_t open_run(const bd_result_t *result, int run, const char *attack) {
+  char path[BD_ATTACK_NAME + 32] = "/";
+  if (run >= 0) snprintf(path, sizeof path, "/runs/%03d%s%s", run, attack ? "/" : "", attack ? attack : "");
+  return h5_has(result->file, run >= 0 ? path : "/labels") ? H5Oopen(result->file, path, H5P_DEFAULT) : -1;
 }
 
-/* A contiguous dataset, its space taken at once: once all of them stand and the file has
-   been closed, blocks are raw data at known places and no metadata changes any more, so
-   that a killed writer leaves a file that opens. */
-static hid_t create_dataset(hid_t location, const char *name, hid_t type, int rank, const hsize_t *size,
-                            hid_t fill_type, const void *fill) {
-  hid_t space = H5Screate_simple(rank, size, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
-  H5Pset_layout(plan, H5D_CONTIGUOUS);
-  H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
-  if (fill) H5Pset_fill_value(plan, fill_type, fill);
-  H5Pset_fill_time(plan, fill ? H5D_FILL_TIME_ALLOC : H5D_FILL_TIME_NEVER);
-  hid_t dataset = H5Dcreate2(location, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
-  h5_close(plan);
-  h5_close(space);
-  return dataset;
-}
-
-/* "0 ok, 1 pending, ..." */
-static int put_names(hid_t dataset, const char *attribute, const char *name_of(int code)) {
-  char names[512] = "";
-  for (int code = 0; name_of(code); code++)
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
-  return h5_put_text(dataset, attribute, names);
-}
-
-static int create_records(hid_t group, int64_t count) {
-  const bd_per_image_t pending = {.label = -1, .status = BD_IMAGE_PENDING, .residual = NAN, .mass_defect = NAN,
-                                  .l2_to_attacked = NAN, .linf_to_attacked = NAN, .l2_to_clean = NAN,
-                                  .linf_to_clean = NAN, .predicted_attacked = -1, .predicted_rounded = -1,
-                                  .predicted_blurred = -1, .predicted_mean = -1, .predicted_purified = -1,
-                                  .objective = NAN, .safe_tau = NAN};
-  hid_t file_type = h5_per_image_type(1), memory_type = h5_per_image_type(0);
-  hid_t dataset = create_dataset(group, "per_image", file_type, 1, (hsize_t[]){(hsize_t)count}, memory_type, &pending);
-  int done = dataset >= 0 && put_names(dataset, "status_names", bd_image_status_name) &&
-             put_names(dataset, "convergence_names", bd_convergence_name);
-  h5_close(dataset);
-  h5_close(memory_type);
-  h5_close(file_type);
-  return done;
-}
-
-static int create_group(hid_t run, const bd_result_layout_t *layout, const bd_attack_t *attack) {
-  const hsize_t size[4] = {(hsize_t)layout->count, (hsize_t)layout->info->channels,
-                           (hsize_t)layout->info->height, (hsize_t)layout->info->width};
-  hid_t group = H5Gcreate2(run, attack->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  int done = group >= 0 && create_records(group, layout->count) && h5_put_text(group, "norm", attack->norm) &&
-             h5_put_real(group, "epsilon", attack->epsilon) && h5_put_text(group, "source", attack->source);
-  if (done && layout->store_images) {
-    hid_t images = create_dataset(group, "images", H5T_IEEE_F32LE, 4, size, -1, NULL);
-    done = images >= 0;
-    h5_close(images);
-  }
+int bd_result_text(const bd_result_t *result, int run, const char *name, char *text, size_t size) {
+  hid_t group = open_run(result, run, NULL);
+  int done = group >= 0 && h5_get_text(group, name, text, size);
   h5_close(group);
   return done;
 }
 
-static int create_runs(hid_t file, const bd_result_layout_t *layout) {
-  hid_t runs = H5Gcreate2(file, "runs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  int done = runs >= 0;
-  for (int r = 0; done && r < layout->run_count; r++) {
-    char name[16];
-    bd_attribute_t attributes[64];
-    int attribute_count = layout->run_attributes(layout->context, r, attributes);
-    snprintf(name, sizeof name, "%03d", r);
-    hid_t run = H5Gcreate2(runs, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    done = run >= 0;
-    for (int i = 0; done && i < attribute_count; i++) done = put_attribute(run, &attributes[i]);
-    for (int a = 0; done && a < layout->attack_count; a++) done = create_group(run, layout, &layout->attacks[a]);
-    h5_close(run);
+static bd_status_t damaged(const bd_result_t *result, const char *what, bd_error_t *error) {
+  return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: %s is not what it should be", result->path, what);
+}
+
+/* Place of a dataset that must be contiguous, of this type and shape, and inside the file;
+   0 where it is not. */
+static int64_t place_of(const bd_result_t *result, const char *path, hid_t type, int rank, const hsize_t *shape, int64_t file_size) {
+  if (!h5_has(result->file, path)) return 0;
+  hid_t dataset = H5Dopen2(result->file, path, H5P_DEFAULT);
+  hid_t space = H5Dget_space(dataset), stored = H5Dget_type(dataset), plan = H5Dget_create_plist(dataset);
+  hsize_t size[H5S_MAX_RANK] = {0};
+  int fits = dataset >= 0 && H5Sget_simple_extent_ndims(space) == rank && H5Tequal(stored, type) > 0 &&
+             H5Pget_layout(plan) == H5D_CONTIGUOUS && H5Pget_external_count(plan) == 0;
+  int64_t bytes = (int64_t)H5Tget_size(type);
+  if (fits) H5Sget_simple_extent_dims(space, size, NULL);
+  for (int i = 0; fits && i < rank; i++)
+    fits = size[i] == shape[i] && !__builtin_mul_overflow(bytes, (int64_t)size[i], &bytes);
+  haddr_t place = fits ? H5Dget_offset(dataset) : HADDR_UNDEF;
+  h5_close(plan);
+  h5_close(stored);
+  h5_close(space);
+  h5_close(dataset);
+  return place != HADDR_UNDEF && place <= (uint64_t)file_size && bytes <= file_size - (int64_t)place ? (int64_t)place : 0;
+}
+
+/* Count of images, runs, the first of them, and the names of the attacks. */
+static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
+  bd_result_shape_t *shape = &result->shape;
+  H5G_info_t runs;
+  char first[16] = "", *names = calloc(1, 1 << 20);
+  hid_t dataset = h5_has(result->file, "/labels") ? H5Dopen2(result->file, "/labels", H5P_DEFAULT) : -1;
+  hid_t space = H5Dget_space(dataset);
+  shape->count = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : 0;
+  h5_close(space);
+  h5_close(dataset);
+  if (!names || !h5_get_text(result->file, "attacks", names, 1 << 20)) shape->count = 0;
+  if (shape->count < 1 || !h5_has(result->file, "/runs") ||
+      H5Gget_info_by_name(result->file, "/runs", &runs, H5P_DEFAULT) < 0 || runs.nlinks < 1 || runs.nlinks > 1000 ||
+      H5Lget_name_by_idx(result->file, "/runs", H5_INDEX_NAME, H5_ITER_INC, 0, first, sizeof first, H5P_DEFAULT) < 0) {
+    free(names);
+    return damaged(result, "the structure of the file", error);
   }
-  h5_close(runs);
-  return done;
+  shape->run_count = (int)runs.nlinks;
+  shape->first_run = (int)strtol(first, NULL, 10);
+  for (const char *c = names; *c; c++) shape->attack_count += *c == '/';
+  shape->attack_count++;
+  result->names = calloc((size_t)shape->attack_count, sizeof *result->names);
+  char *rest = names;
+  for (int a = 0; result->names && a < shape->attack_count; a++) snprintf(result->names[a], sizeof *result->names, "%s", strsep(&rest, "/"));
+  free(names);
+  return result->names ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
 }
 
-static int create_contents(hid_t file, const bd_result_layout_t *layout) {
-  int done = h5_put_text(file, "schema", "barydef-result") && h5_put_integer(file, "schema_version", 1) &&
-             h5_put_integer(file, "complete", 0);
-  for (int i = 0; done && i < layout->attribute_count; i++) done = put_attribute(file, &layout->attributes[i]);
-  hid_t labels = create_dataset(file, "labels", H5T_STD_I64LE, 1, (hsize_t[]){(hsize_t)layout->count}, -1, NULL);
-  done = done && labels >= 0 &&
-         H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0;
-  h5_close(labels);
-  hid_t type = h5_statistics_type(1);
-  const hsize_t rows = (hsize_t)layout->run_count * (hsize_t)layout->attack_count;
-  char *zero = calloc(1, H5Tget_size(type));
-  hid_t statistics = zero ? create_dataset(file, "statistics", type, 1, &rows, type, zero) : -1;
-  free(zero);
-  done = done && statistics >= 0;
-  h5_close(statistics);
-  h5_close(type);
-  return done && create_runs(file, layout);
+/* Channels, height, width of the first group's images, where there are any. */
+static void read_image_shape(bd_result_t *result) {
+  bd_result_shape_t *shape = &result->shape;
+  char path[BD_ATTACK_NAME + 64];
+  hsize_t size[4] = {0};
+  snprintf(path, sizeof path, "/runs/%03d/%s/images", shape->first_run, result->names[0]);
+  if (!h5_has(result->file, path)) return;
+  hid_t images = H5Dopen2(result->file, path, H5P_DEFAULT), space = H5Dget_space(images);
+  if (H5Sget_simple_extent_ndims(space) == 4) H5Sget_simple_extent_dims(space, size, NULL);
+  shape->store_images = 1;
+  shape->channels = (int)size[1];
+  shape->height = (int)size[2];
+  shape->width = (int)size[3];
+  h5_close(space);
+  h5_close(images);
 }
 
-/* ---- opening a result for writing ---------------------------------------------- */
-
-/* Without a sieve buffer every block goes to the file when it is written. */
-static hid_t open_for_writing(const char *path) {
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_sieve_buf_size(access, 0);
-  hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-  h5_close(access);
-  return file;
-}
-
-static bd_status_t open_datasets(bd_result_t *result, const bd_result_layout_t *layout, bd_error_t *error) {
-  size_t groups = (size_t)layout->run_count * (size_t)layout->attack_count;
-  result->attacks = malloc((size_t)layout->attack_count * sizeof *result->attacks);
-  result->images = malloc(groups * sizeof *result->images);
-  result->records = malloc(groups * sizeof *result->records);
-  if (!result->attacks || !result->images || !result->records)
-    return bd_fail(error, BD_FAILED, "%s: no memory for %zu groups", result->path, groups);
-  for (size_t g = 0; g < groups; g++) result->images[g] = result->records[g] = -1;
-  memcpy(result->attacks, layout->attacks, (size_t)layout->attack_count * sizeof *result->attacks);
-  result->run_count = layout->run_count;
-  result->attack_count = layout->attack_count;
-  for (size_t g = 0; g < groups; g++) {
-    char path[BD_ATTACK_NAME + 64];
-    int run = (int)(g / (size_t)layout->attack_count), attack = (int)(g % (size_t)layout->attack_count);
-    snprintf(path, sizeof path, "/runs/%03d/%s/per_image", run, layout->attacks[attack].name);
-    result->records[g] = H5Dopen2(result->file, path, H5P_DEFAULT);
-    snprintf(path, sizeof path, "/runs/%03d/%s/images", run, layout->attacks[attack].name);
-    result->images[g] = layout->store_images ? H5Dopen2(result->file, path, H5P_DEFAULT) : -1;
-    if (result->records[g] < 0 || (layout->store_images && result->images[g] < 0))
-      return write_failed(result, error);
-  }
-  return BD_OK;
-}
-
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout,
-                             bd_result_t **out, bd_error_t *error) {
-  *out = NULL;
-  h5_silence();
-  if (!overwrite && access(path, F_OK) == 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
-  bd_result_t *result = calloc(1, sizeof *result);
-  char *temporary = malloc(strlen(path) + 40);
+static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_t *error) {
+  const bd_result_shape_t *shape = &result->shape;
+  const hsize_t count = (hsize_t)shape->count, runs = (hsize_t)shape->run_count * (hsize_t)shape->attack_count;
+  const hsize_t images[4] = {count, (hsize_t)shape->channels, (hsize_t)shape->height, (hsize_t)shape->width};
+  int64_t *place = result->places = calloc(bd_result_place_count(shape), sizeof *place);
+  if (!place) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  char path[BD_ATTACK_NAME + 64];
   bd_status_t status = BD_OK;
-  int created = 0;
-  if (result) result->path = strdup(path);
-  if (!result || !temporary || !result->path) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
-  if (status == BD_OK) {
-    /* A name nobody else has: what stands there is not ours to truncate. */
-    sprintf(temporary, "%s.%ld.creating", path, (long)getpid());
-    result->file = result->record_type = -1;
-    errno = 0;
-    hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
-    created = file >= 0;
-    if (file < 0) status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be created: %s", path, errno ? strerror(errno) : h5_reason());
-    else if (!create_contents(file, layout)) status = write_failed(result, error);
-    if (file >= 0 && H5Fclose(file) < 0 && status == BD_OK) status = write_failed(result, error);
+  hid_t record = h5_per_image_type(), row = h5_statistics_type(1);
+  if (!place_of(result, "/statistics", row, 1, &runs, file_size)) status = damaged(result, "/statistics", error);
+  if (!(*place++ = place_of(result, "/labels", H5T_NATIVE_INT64, 1, &count, file_size))) status = damaged(result, "/labels", error);
+  for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
+    snprintf(path, sizeof path, "/checksums/input/%s", result->names[a]);
+    if (!(*place++ = place_of(result, path, H5T_NATIVE_UINT64, 1, &count, file_size))) status = damaged(result, path, error);
   }
-  if (status == BD_OK && rename(temporary, path) != 0)
-    status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
-  if (status != BD_OK && created) unlink(temporary);
-  free(temporary);
-  if (status == BD_OK) {
-    result->count = layout->count;
-    result->store_images = layout->store_images;
-    result->image[0] = (hsize_t)layout->info->channels;
-    result->image[1] = (hsize_t)layout->info->height;
-    result->image[2] = (hsize_t)layout->info->width;
-    result->record_type = h5_per_image_type(0);
-    result->file = open_for_writing(path);
-    status = result->file < 0 ? write_failed(result, error) : open_datasets(result, layout, error);
+  for (int g = 0; status == BD_OK && g < shape->run_count * shape->attack_count; g++, place += 3) {
+    const int run = shape->first_run + g / shape->attack_count;
+    const char *attack = result->names[g % shape->attack_count];
+    place[IMAGES] = -1;
+    snprintf(path, sizeof path, "/runs/%03d/%s/images", run, attack);
+    if (shape->store_images && !(place[IMAGES] = place_of(result, path, H5T_NATIVE_FLOAT, 4, images, file_size))) break;
+    snprintf(path, sizeof path, "/runs/%03d/%s/per_image", run, attack);
+    if (!(place[RECORDS] = place_of(result, path, record, 1, &count, file_size))) break;
+    snprintf(path, sizeof path, "/checksums/%03d/%s", run, attack);
+    if (!(place[MARKS] = place_of(result, path, H5T_NATIVE_UINT64, 1, &count, file_size))) break;
   }
+  if (status == BD_OK && place != result->places + bd_result_place_count(shape)) status = damaged(result, path, error);
+  h5_close(row);
+  h5_close(record);
+  return status;
+}
+
+static bd_result_t *allocate(const char *path, bd_error_t *error) {
+  bd_result_t *result = calloc(1, sizeof *result);
+  if (result) {
+    result->file = result->descriptor = -1;
+    result->path = strdup(path);
+  }
+  if (result && result->path) return result;
+  bd_result_close(result);
+  bd_fail(error, BD_FAILED, "%s: no memory", path);
+  return NULL;
+}
+
+bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *error) {
+  char schema[64];
+  int64_t version = 0, complete = -1;
+  struct stat file;
+  *out = NULL;
+  bd_result_t *result = allocate(path, error);
+  if (!result) return BD_FAILED;
+  bd_status_t status = BD_OK;
+  result->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (result->descriptor < 0 || fstat(result->descriptor, &file) != 0)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (status == BD_OK && (result->file = h5_open(path, 0)) < 0)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
+  if (status == BD_OK && (!h5_get_text(result->file, "schema", schema, sizeof schema) || strcmp(schema, "barydef-result")))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: not a result of barydef", path);
+  if (status == BD_OK && (!h5_get_integer(result->file, "schema_version", &version) || version != 1))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: attribute schema_version of / is %" PRId64 ", this program writes 1", path, version);
+  if (status == BD_OK && (!h5_get_integer(result->file, "complete", &complete) || complete < 0 || complete > 1))
+    status = damaged(result, "attribute complete of /", error);
+  result->shape.complete = (int)complete;
+  if (status == BD_OK) status = read_structure(result, error);
+  if (status == BD_OK) read_image_shape(result);
+  if (status == BD_OK) status = find_places(result, file.st_size, error);
   if (status != BD_OK) {
-    bd_result_close(result, NULL);
+    bd_result_close(result);
     return status;
   }
   *out = result;
   return BD_OK;
 }
 
-bd_status_t bd_result_close(bd_result_t *result, bd_error_t *error) {
-  if (!result) return BD_OK;
+bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **out,
+                           bd_error_t *error) {
+  *out = NULL;
+  bd_result_t *result = allocate(path, error);
+  if (!result) return BD_FAILED;
+  size_t size = bd_result_place_count(shape) * sizeof *places;
   bd_status_t status = BD_OK;
-  for (int g = 0; g < result->run_count * result->attack_count; g++) {
-    h5_close(result->records[g]);
-    h5_close(result->images[g]);
+  result->shape = *shape;
+  result->places = malloc(size);
+  if (!result->places) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+  else memcpy(result->places, places, size);
+  if (status == BD_OK && (result->descriptor = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+    status = bd_fail(error, BD_FAILED, "%s: cannot be opened: %m", path);
+  if (status != BD_OK) {
+    bd_result_close(result);
+    return status;
   }
-  h5_close(result->record_type);
-  if (result->file >= 0 && H5Fclose(result->file) < 0) status = write_failed(result, error);
-  free(result->attacks);
-  free(result->images);
-  free(result->records);
+  *out = result;
+  return BD_OK;
+}
+
+void bd_result_close(bd_result_t *result) {
+  if (!result) return;
+  h5_close(result->file);
+  if (result->descriptor >= 0) close(result->descriptor);
+  free(result->waiting);
+  free(result->names);
+  free(result->places);
   free(result->path);
   free(result);
-  return status;
+}
+
+/* ---- bytes --------------------------------------------------------------------- */
+
+bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error) {
+  for (char *to = bytes; size > 0;) {
+    ssize_t got = pread(result->descriptor, to, size, place);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return bd_fail(error, BD_FAILED, "%s: cannot be read: %s", result->path, got ? strerror(errno) : "it ends too early");
+    to += got;
+    place += got;
+    size -= (size_t)got;
+  }
+  return BD_OK;
+}
+
+bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes, size_t size, bd_error_t *error) {
+  for (const char *from = bytes; size > 0;) {
+    ssize_t put = pwrite(result->descriptor, from, size, place);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return bd_fail(error, BD_FAILED, "%s: cannot be written: %s", result->path, strerror(put ? errno : EIO));
+    from += put;
+    place += put;
+    size -= (size_t)put;
+  }
+  return BD_OK;
 }
 
 /* ---- writing ------------------------------------------------------------------- */
 
-static int transfer(hid_t dataset, hid_t type, int rank, const hsize_t *start, const hsize_t *size,
-                    const void *from, void *to) {
-  hid_t memory = H5Screate_simple(rank, size, NULL), space = H5Dget_space(dataset);
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
-  herr_t done = from ? H5Dwrite(dataset, type, memory, space, H5P_DEFAULT, from)
-                     : H5Dread(dataset, type, memory, space, H5P_DEFAULT, to);
-  h5_close(space);
-  h5_close(memory);
-  return done >= 0;
-}
-
-bd_status_t bd_result_write(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
-                            const float *images, const bd_per_image_t *records, bd_error_t *error) {
-  int g = run * result->attack_count + attack;
-  const hsize_t start[4] = {(hsize_t)first};
-  const hsize_t size[4] = {(hsize_t)count, result->image[0], result->image[1], result->image[2]};
-  if ((result->store_images && !transfer(result->images[g], H5T_NATIVE_FLOAT, 4, start, size, images, NULL)) ||
-      !transfer(result->records[g], result->record_type, 1, start, size, records, NULL))
-    return write_failed(result, error);
+bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error) {
+  /* Not flock: HDF5's readers would respect it and fail. */
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  h5_close(result->file);
+  result->file = -1;
+  if (result->descriptor >= 0) close(result->descriptor);
+  result->descriptor = open(result->path, O_RDWR | O_CLOEXEC);
+  result->waiting = result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
+  if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  if (result->descriptor < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
+  if (alone && fcntl(result->descriptor, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
+    return bd_fail(error, BD_FAILED, "%s: another run is writing it", result->path);
   return BD_OK;
 }
 
-/* The row of one run and attack, from its records, a portion at a time. */
-static int summarise(bd_result_t *result, int g, double tau, int has_victim, bd_statistics_t *row, int64_t *by_status) {
-  enum { PORTION = 4096 };
-  bd_per_image_t *records = malloc(PORTION * sizeof *records);
-  bd_tally_t tally = {0};
-  int done = records != NULL;
-  for (int64_t first = 0; done && first < result->count; first += PORTION) {
-    hsize_t start = (hsize_t)first, size = PORTION;
-    if (first + PORTION > result->count) size = (hsize_t)(result->count - first);
-    done = transfer(result->records[g], result->record_type, 1, &start, &size, NULL, records);
-    if (done) bd_tally_add(&tally, tau, size, records);
-  }
-  free(records);
-  const bd_attack_t *attack = &result->attacks[g % result->attack_count];
-  row->run = g / result->attack_count;
-  memcpy(row->attack, attack->name, sizeof row->attack);
-  memcpy(row->norm, attack->norm, sizeof row->norm);
-  row->epsilon = attack->epsilon;
-  bd_tally_finish(&tally, has_victim, row);
-  for (int status = 0; status < BD_STATUSES_MAX; status++) by_status[status] += tally.by_status[status];
-  return done;
+uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels) {
+  uint64_t mark = XXH3_64bits_withSeed(record, sizeof *record, input_mark);
+  if (image) mark = XXH3_64bits_withSeed(image, pixels * sizeof *image, mark);
+  return mark ? mark : 1;
 }
 
-/* The rows of one run, and its count of fallbacks as an attribute. */
-static int finish_run(bd_result_t *result, int run, int has_victim, hid_t statistics, hid_t type, int64_t *by_status) {
-  char path[32], method[16] = "";
-  double tau = 0;
-  int64_t fallbacks = 0;
-  snprintf(path, sizeof path, "/runs/%03d", run);
-  hid_t group = H5Gopen2(result->file, path, H5P_DEFAULT);
-  /* Only forward-backward steps have the length tau. */
-  int done = group >= 0 && h5_get_text(group, "solver.method", method, sizeof method) && h5_get_real(group, "solver.tau", &tau);
-  if (strcmp(method, "fb")) tau = 0;
-  for (int a = 0; done && a < result->attack_count; a++) {
-    int g = run * result->attack_count + a;
-    const hsize_t start = (hsize_t)g, one = 1;
-    bd_statistics_t row = {0};
-    done = summarise(result, g, tau, has_victim, &row, by_status) && transfer(statistics, type, 1, &start, &one, &row, NULL);
-    fallbacks += row.fallbacks;
-  }
-  done = done && h5_put_integer(group, "fallbacks", fallbacks);
-  h5_close(group);
-  return done;
+void labels_checksum(int64_t count, const int64_t *labels, char text[17]) {
+  snprintf(text, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(labels, (size_t)count * sizeof *labels));
 }
 
-bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                             const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error) {
-  hid_t statistics = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
-  int done = statistics >= 0;
-  memset(by_status, 0, BD_STATUSES_MAX * sizeof *by_status);
-  for (int run = 0; done && run < result->run_count; run++)
-    done = finish_run(result, run, has_victim, statistics, type, by_status);
-  h5_close(type);
-  h5_close(statistics);
-  for (int i = 0; done && i < attribute_count; i++) done = put_attribute(result->file, &attributes[i]);
-  done = done && H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && h5_put_integer(result->file, "complete", 1) &&
-         H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0;
-  return done ? BD_OK : write_failed(result, error);
+bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                                   const float *images, bd_error_t *error) {
+  size_t size = image_values(&result->shape) * sizeof *images;
+  return write_at(result, group_place(result, run, attack, IMAGES) + first * (int64_t)size, images, (size_t)count * size, error);
+}
+
+bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                                    const bd_per_image_t *records, const uint64_t *marks, const uint64_t *input_marks,
+                                    bd_error_t *error) {
+  const int64_t mark_size = sizeof *marks;
+  bd_status_t status = write_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records, records,
+                                (size_t)count * sizeof *records, error);
+  if (status == BD_OK)
+    status = write_at(result, input_place(result, attack) + first * mark_size, input_marks, (size_t)(count * mark_size), error);
+  for (int64_t i = 0; status == BD_OK && i < count; i++) {
+    if (result->waiting_count == WAITING_MAX) status = bd_result_sync(result, 1, error);
+    result->waiting[result->waiting_count++] =
+        (waiting_t){group_place(result, run, attack, MARKS) + (first + i) * mark_size, marks[i]};
+  }
+  return status;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Marks beside each other in one write. */
+static bd_status_t write_marks(bd_result_t *result, bd_error_t *error) {
+  enum { TOGETHER = 512 };
+  uint64_t marks[TOGETHER];
+  for (int64_t i = 0, n; i < result->waiting_count; i += n) {
+    const waiting_t *first = &result->waiting[i];
+    for (n = 0; n < TOGETHER && i + n < result->waiting_count && first[n].place == first->place + n * 8; n++) marks[n] = first[n].mark;
+    bd_status_t status = write_at(result, first->place, marks, (size_t)n * sizeof *marks, error);
+    if (status != BD_OK) return status;
+  }
+  result->waiting_count = 0;
+  return BD_OK;
+}
+
+bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error) {
+  return fdatasync(result->descriptor) == 0 ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written: %m", result->path);
+}
+
+bd_status_t bd_result_sync(bd_result_t *result, int at_once, bd_error_t *error) {
+  double start = now();
+  if (result->waiting_count == 0 || (!at_once && start - result->synced < 100 * result->sync_seconds)) return BD_OK;
+  bd_status_t status = bd_result_flush(result, error);
+  if (status == BD_OK) status = write_marks(result, error);
+  result->synced = now();
+  result->sync_seconds = result->synced - start;
+  return status;
+}
+
+bd_status_t bd_result_write_labels(bd_result_t *result, const int64_t *labels, bd_error_t *error) {
+  return write_at(result, labels_place(result), labels, (size_t)result->shape.count * sizeof *labels, error);
 }

@@ -11,10 +11,9 @@ static bd_status_t open_h5(const char *path, hid_t *file, bd_error_t *error) {
   FILE *probe = fopen(path, "rb");
   if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
   fclose(probe);
-  h5_silence();
-  *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  *file = h5_open(path, 0);
   if (*file < 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged or open for writing (%s)", path, h5_reason());
+    return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   return BD_OK;
 }
 

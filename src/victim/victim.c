@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 struct bd_victim {
   char *path;
@@ -85,6 +86,21 @@ bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int coun
     done += portion;
   }
   return BD_OK;
+}
+
+bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error) {
+  char bytes[1 << 16];
+  FILE *file = fopen(path, "rb");
+  if (!file) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  XXH3_state_t *state = XXH3_createState();
+  XXH3_128bits_reset(state);
+  for (size_t size; (size = fread(bytes, 1, sizeof bytes, file)) > 0;) XXH3_128bits_update(state, bytes, size);
+  bd_status_t status = ferror(file) ? bd_fail(error, BD_BAD_INPUT, "%s: cannot be read: %m", path) : BD_OK;
+  XXH128_hash_t hash = XXH3_128bits_digest(state);
+  XXH3_freeState(state);
+  fclose(file);
+  snprintf(digest, 33, "%016llx%016llx", (unsigned long long)hash.high64, (unsigned long long)hash.low64);
+  return status;
 }
 
 void bd_victim_free(bd_victim_t *victim) {

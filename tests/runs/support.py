@@ -200,8 +200,8 @@ def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
 
 def contents(path, below=""):
     """Everything of a result that must not depend on clock or machine, bit by bit:
-    {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics and
-    /runs, or of those below one group, named relative to it; tables field by field."""
+    {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics,
+    /runs and /checksums, or of those below one group, named relative to it; tables field by field."""
     found = {}
 
     def add(name, item):

@@ -1,0 +1,37 @@
+/* What there is to do, the same on every rank. */
+#ifndef BD_PLAN_H
+#define BD_PLAN_H
+
+#include <barydef/job.h>
+#include <stdint.h>
+
+typedef struct bd_plan {
+  const bd_job_t *job;
+  int first_point, point_count; /* a part of the sweep, or all of it */
+  int64_t count;                /* images of each attack */
+  int attack_count;
+  const int *attacks; /* [attack_count] indices into the input's attacks */
+  int clean;          /* the input's index of the clean images, or -1 */
+  int block;          /* images of a block, at most */
+  int store_images;
+  int all_write;                  /* images are written by the rank that computed them */
+  bd_instructions_t instructions; /* what solver.instructions = auto is: the best of all ranks */
+} bd_plan_t;
+
+/* Images first .. first + count - 1 of an attack (number in the plan) at a point of the
+   sweep.  count = 0: nothing. */
+typedef struct bd_item {
+  int point, attack, count, unused; /* no padding: items are sent as bytes */
+  int64_t first;
+} bd_item_t;
+
+static inline int plan_snapshots(const bd_plan_t *plan, int point) {
+  return bd_job_first_run(plan->job, point + 1) - bd_job_first_run(plan->job, point);
+}
+static inline int plan_first_run(const bd_plan_t *plan) { return bd_job_first_run(plan->job, plan->first_point); }
+static inline int plan_runs(const bd_plan_t *plan) {
+  return bd_job_first_run(plan->job, plan->first_point + plan->point_count) - plan_first_run(plan);
+}
+static inline int64_t plan_blocks(const bd_plan_t *plan) { return (plan->count + plan->block - 1) / plan->block; }
+
+#endif

@@ -1,0 +1,210 @@
+#include "session.h"
+
+#include <barydef/version.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- is it this job's result? -------------------------------------------------- */
+
+static bd_status_t differs(const session_t *session, const char *what, const char *there, const char *here, bd_error_t *error) {
+  return bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %s is \"%.200s\" there, \"%.200s\" now", session->parameters.output_file,
+                 what, there, here);
+}
+
+static bd_status_t compare_text(const session_t *session, const char *attribute, const char *here, bd_error_t *error) {
+  char there[256] = "";
+  bd_result_text(session->result, -1, attribute, there, sizeof there);
+  return strcmp(there, here) ? differs(session, attribute, there, here, error) : BD_OK;
+}
+
+/* Every parameter of every point; not [run], which changes no number, nor paths, whose
+   contents are compared. */
+static bd_status_t compare_jobs(const session_t *session, const bd_job_t *there, bd_error_t *error) {
+  int count;
+  const bd_parameter_t *table = bd_parameter_table(&count);
+  if (bd_job_point_count(there) != bd_job_point_count(session->job)) {
+    char a[16], b[16];
+    snprintf(a, sizeof a, "%d", bd_job_point_count(there));
+    snprintf(b, sizeof b, "%d", bd_job_point_count(session->job));
+    return differs(session, "the number of points of [sweep]", a, b, error);
+  }
+  for (int point = 0; point < bd_job_point_count(there); point++)
+    for (int i = 0; i < count; i++) {
+      char name[160];
+      if (!strcmp(table[i].section, "run") || table[i].kind == BD_KIND_PATH) continue;
+      const char *a = bd_job_value(there, point, i), *b = bd_job_value(session->job, point, i);
+      snprintf(name, sizeof name, "%s.%s", table[i].section, table[i].key);
+      if (strcmp(a, b)) return differs(session, name, a, b, error);
+    }
+  return BD_OK;
+}
+
+static bd_status_t compare_job(const session_t *session, bd_error_t *error) {
+  enum { LARGEST = 1 << 20 };
+  char *text = malloc(LARGEST);
+  bd_job_t *there = NULL;
+  bd_error_t why;
+  bd_status_t status = BD_OK;
+  if (!text) return bd_fail(error, BD_FAILED, "no memory for the job");
+  if (!bd_result_text(session->result, -1, "job", text, LARGEST))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: there is no job in it", session->parameters.output_file);
+  else if (bd_job_parse(text, "its job", "", 0, NULL, &there, &why) != BD_OK)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %.900s", session->parameters.output_file, why.message);
+  if (status == BD_OK) status = compare_jobs(session, there, error);
+  bd_job_free(there);
+  free(text);
+  return status;
+}
+
+/* What the job says the file should look like; it can disagree only where the file was
+   made up or is another part. */
+static bd_status_t compare_shape(const session_t *session, bd_error_t *error) {
+  const bd_result_shape_t *shape = bd_result_shape(session->result);
+  const bd_images_info_t *info = bd_images_info(session->images);
+  const bd_plan_t *plan = &session->plan;
+  int same = shape->first_run == plan_first_run(plan) && shape->run_count == plan_runs(plan) &&
+             shape->attack_count == plan->attack_count && shape->count == plan->count && shape->store_images == plan->store_images;
+  if (shape->store_images)
+    same = same && shape->channels == info->channels && shape->height == info->height && shape->width == info->width;
+  for (int a = 0; same && a < plan->attack_count; a++)
+    same = !strcmp(bd_result_attack(session->result, a), info->attacks[session->attacks[a]].name);
+  return same ? BD_OK
+              : bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: its runs, attacks or images are not those of the job",
+                        session->parameters.output_file);
+}
+
+/* Bits depend on the instructions: those it was begun with, on every rank. */
+static bd_status_t keep_instructions(session_t *session, bd_error_t *error) {
+  bd_parameters_t *parameters = malloc(sizeof *parameters);
+  char there[32] = "";
+  bd_status_t status = parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for parameters");
+  const bd_plan_t *plan = &session->plan;
+  for (int point = plan->first_point; status == BD_OK && point < plan->first_point + plan->point_count; point++) {
+    int set = BD_INSTRUCTIONS_BASELINE;
+    bd_job_parameters(session->job, point, parameters);
+    if (parameters->solver.instructions != BD_INSTRUCTIONS_AUTO) continue;
+    bd_result_text(session->result, bd_job_first_run(session->job, point), "instructions_used", there, sizeof there);
+    while (bd_instructions_name(set) && strcmp(bd_instructions_name(set), there)) set++;
+    if (!bd_instructions_name(set) || set > (int)bd_instructions_best() || set > (int)session->plan.instructions)
+      status = differs(session, "instructions_used", there, bd_instructions_name((int)session->plan.instructions), error);
+    else session->plan.instructions = (bd_instructions_t)set;
+    break;
+  }
+  free(parameters);
+  return status;
+}
+
+bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
+  bd_status_t status = bd_result_open(session->parameters.output_file, &session->result, error);
+  if (status == BD_OK) status = compare_text(session, "program_version", bd_version(), error);
+  if (status == BD_OK) status = compare_job(session, error);
+  if (status == BD_OK) status = compare_text(session, "input_digest", bd_images_info(session->images)->digest, error);
+  if (status == BD_OK) status = compare_text(session, "victim_digest", session->victim_digest, error);
+  if (status == BD_OK) status = compare_text(session, "victim_library", session->victim ? bd_victim_library() : "none", error);
+  if (status == BD_OK) status = compare_shape(session, error);
+  return status == BD_OK ? keep_instructions(session, error) : status;
+}
+
+/* ---- what is done -------------------------------------------------------------- */
+
+/* A unit of checking: all points of a block of an attack. */
+typedef struct unit {
+  int attack, count;
+  int64_t first;
+} unit_t;
+
+static unit_t unit_of(const bd_plan_t *plan, int64_t index) {
+  int64_t first = index % plan_blocks(plan) * plan->block;
+  return (unit_t){(int)(index / plan_blocks(plan)), (int)(plan->count - first < plan->block ? plan->count - first : plan->block), first};
+}
+
+/* Input pixels of images that are done must be what they were made from. */
+static bd_status_t compare_pixels(const session_t *session, const unit_t *unit, const uint8_t *states, const uint64_t *input_marks,
+                                  bd_error_t *error) {
+  const bd_worker_t *w = &session->worker;
+  const bd_plan_t *plan = &session->plan;
+  int any = 0;
+  for (int i = 0; i < plan->point_count * unit->count; i++) any |= states[i] == BD_ROW_DONE;
+  if (!any) return BD_OK;
+  bd_status_t status = bd_images_read(w->images, plan->attacks[unit->attack], unit->first, unit->count, w->attacked, error);
+  if (status == BD_OK && plan->clean >= 0) status = bd_images_read(w->images, plan->clean, unit->first, unit->count, w->clean, error);
+  for (int i = 0; status == BD_OK && i < plan->point_count * unit->count; i++) {
+    const int image = i % unit->count;
+    if (states[i] != BD_ROW_DONE) continue;
+    if (input_mark(bd_images_info(w->images), w->attacked, plan->clean >= 0 ? w->clean : NULL, image) != input_marks[image])
+      return bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: the pixels of image %" PRId64 " of %s in %s are not those it was begun with",
+                     session->parameters.output_file, unit->first + image, bd_images_info(w->images)->attacks[plan->attacks[unit->attack]].name,
+                     session->parameters.input_file);
+  }
+  return status;
+}
+
+/* states[point][image] of a unit: the worst of the point's snapshots. */
+static bd_status_t verify_unit(const session_t *session, const unit_t *unit, uint8_t *states, bd_error_t *error) {
+  const bd_plan_t *plan = &session->plan;
+  const size_t count = (size_t)unit->count;
+  uint64_t *input_marks = malloc(count * sizeof *input_marks);
+  uint8_t *one = malloc(count);
+  bd_status_t status = input_marks && one ? BD_OK : bd_fail(error, BD_FAILED, "no memory to check the result");
+  for (int p = 0; status == BD_OK && p < plan->point_count; p++) {
+    uint8_t *all = states + (size_t)p * count;
+    const int first = bd_job_first_run(plan->job, plan->first_point + p);
+    memset(all, BD_ROW_DONE, count);
+    for (int s = 0; status == BD_OK && s < plan_snapshots(plan, plan->first_point + p); s++) {
+      status = bd_result_verify(session->result, first + s, unit->attack, unit->first, unit->count, one, input_marks, error);
+      for (size_t i = 0; status == BD_OK && i < count; i++)
+        if (one[i] == BD_ROW_DAMAGED || all[i] == BD_ROW_DONE) all[i] = one[i];
+    }
+  }
+  if (status == BD_OK) status = compare_pixels(session, unit, states, input_marks, error);
+  free(one);
+  free(input_marks);
+  return status;
+}
+
+static void keep(session_t *session, const unit_t *unit, const uint8_t *states) {
+  const bd_plan_t *plan = &session->plan;
+  for (int p = 0; p < plan->point_count; p++) {
+    uint8_t *done = session->done + ((int64_t)p * plan->attack_count + unit->attack) * plan->count + unit->first;
+    const int snapshots = plan_snapshots(plan, plan->first_point + p);
+    for (int i = 0; i < unit->count; i++) {
+      done[i] = states[p * unit->count + i] == BD_ROW_DONE;
+      session->done_count += done[i] * snapshots;
+      session->damaged_count += (states[p * unit->count + i] == BD_ROW_DAMAGED) * snapshots;
+    }
+  }
+}
+
+/* Units go round the ranks; rank 0 takes the findings in their order, so that nobody holds
+   more than one. */
+bd_status_t session_verify(session_t *session, bd_error_t *error) {
+  enum { TAG_STATES = 9 };
+  const bd_plan_t *plan = &session->plan;
+  const size_t largest = (size_t)plan->point_count * (size_t)plan->block;
+  uint8_t *states = malloc(largest);
+  bd_status_t status = states ? BD_OK : bd_fail(error, BD_FAILED, "no memory to check the result");
+  if (session->rank == 0)
+    session->done = calloc((size_t)plan->point_count * (size_t)plan->attack_count, (size_t)plan->count);
+  if (session->rank == 0 && !session->done) status = bd_fail(error, BD_FAILED, "no memory for the map of what is done");
+  status = agree(session->communicator, status, error);
+  if (status != BD_OK) {
+    free(states);
+    return status;
+  }
+  for (int64_t index = 0; index < plan->attack_count * plan_blocks(plan); index++) {
+    const unit_t unit = unit_of(plan, index);
+    const int owner = (int)(index % session->size), size = plan->point_count * unit.count;
+    if (owner == session->rank) {
+      memset(states, BD_ROW_MISSING, (size_t)size);
+      if (status == BD_OK) status = verify_unit(session, &unit, states, error);
+    }
+    if (owner == session->rank && owner != 0) MPI_Send(states, size, MPI_BYTE, 0, TAG_STATES, session->communicator);
+    if (session->rank == 0 && owner != 0) MPI_Recv(states, size, MPI_BYTE, owner, TAG_STATES, session->communicator, MPI_STATUS_IGNORE);
+    if (session->rank == 0) keep(session, &unit, states);
+  }
+  free(states);
+  return agree(session->communicator, status, error);
+}

@@ -1,0 +1,156 @@
+#include "schedule.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { GRAIN = 16 }; /* images: two registers of the widest instructions */
+
+typedef struct piece {
+  int point, attack, count, given;
+  int64_t first;
+  int64_t block; /* with the attack: which pixels */
+} piece_t;
+
+struct schedule {
+  piece_t *pieces;
+  int64_t count, capacity;
+  int64_t fresh; /* the first piece of the first block nobody has begun */
+  int64_t low;   /* all pieces before it are given away */
+  int64_t left;  /* images x snapshots */
+  double work;   /* left, in units of cost */
+  double *cost;  /* [points] of an image: marginals x iterations */
+  int *snapshots; /* [points] */
+  int first_point, ranks, known;
+  double known_speed; /* sum over the ranks whose speed is known */
+  struct worker {
+    int64_t at; /* its last piece, or -1 */
+    double work, seconds;
+  } *workers;
+};
+
+/* ---- the list ------------------------------------------------------------------ */
+
+static int add(schedule_t *s, int point, int attack, int64_t block, int64_t first, int64_t count) {
+  if (s->count == s->capacity) {
+    int64_t capacity = s->capacity ? 2 * s->capacity : 256;
+    void *grown = realloc(s->pieces, (size_t)capacity * sizeof *s->pieces);
+    if (!grown) return 0;
+    s->pieces = grown;
+    s->capacity = capacity;
+  }
+  s->pieces[s->count++] = (piece_t){point, attack, (int)count, 0, first, block};
+  s->left += count * s->snapshots[point - s->first_point];
+  s->work += (double)count * s->cost[point - s->first_point];
+  return 1;
+}
+
+/* The images of one block and point that are not done, as ranges. */
+static int add_block(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, int point, int attack, int64_t block) {
+  int64_t first = block * plan->block, end = first + plan->block < plan->count ? first + plan->block : plan->count;
+  if (!done) return add(s, point, attack, block, first, end - first);
+  done += ((int64_t)(point - plan->first_point) * plan->attack_count + attack) * plan->count;
+  for (int64_t i = first, start; i < end;) {
+    while (i < end && done[i]) i++;
+    for (start = i; i < end && !done[i];) i++;
+    if (i > start && !add(s, point, attack, block, start, i - start)) return 0;
+  }
+  return 1;
+}
+
+static int fill(schedule_t *s, const bd_plan_t *plan, const uint8_t *done) {
+  for (int attack = 0; attack < plan->attack_count; attack++)
+    for (int64_t block = 0; block < plan_blocks(plan); block++)
+      for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++)
+        if (!add_block(s, plan, done, point, attack, block)) return 0;
+  return 1;
+}
+
+schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int ranks) {
+  schedule_t *s = calloc(1, sizeof *s);
+  bd_parameters_t *parameters = malloc(sizeof *parameters);
+  if (s) {
+    s->first_point = plan->first_point;
+    s->ranks = ranks;
+    s->cost = calloc((size_t)plan->point_count, sizeof *s->cost);
+    s->snapshots = calloc((size_t)plan->point_count, sizeof *s->snapshots);
+    s->workers = calloc((size_t)ranks, sizeof *s->workers);
+  }
+  int ready = s && parameters && s->cost && s->snapshots && s->workers;
+  for (int i = 0; ready && i < plan->point_count; i++) {
+    bd_job_parameters(plan->job, plan->first_point + i, parameters);
+    const bd_iterations_t *iterations = &parameters->solver.iterations;
+    s->snapshots[i] = iterations->count;
+    s->cost[i] = parameters->solver.marginals.count * (1.0 + iterations->values[iterations->count - 1]);
+  }
+  for (int r = 0; ready && r < ranks; r++) s->workers[r].at = -1;
+  free(parameters);
+  if (ready && fill(s, plan, done)) return s;
+  schedule_free(s);
+  return NULL;
+}
+
+void schedule_free(schedule_t *s) {
+  if (!s) return;
+  free(s->pieces);
+  free(s->cost);
+  free(s->snapshots);
+  free(s->workers);
+  free(s);
+}
+
+/* ---- giving -------------------------------------------------------------------- */
+
+static int is_open(const schedule_t *s, int64_t i) { return s->pieces[i].given < s->pieces[i].count; }
+
+static int same_pixels(const piece_t *a, const piece_t *b) { return a->attack == b->attack && a->block == b->block; }
+
+/* The piece a rank goes on with, or -1. */
+static int64_t choose(schedule_t *s, int rank) {
+  int64_t at = s->workers[rank].at;
+  for (int64_t i = at; at >= 0 && i < s->count && same_pixels(&s->pieces[i], &s->pieces[at]); i++)
+    if (is_open(s, i)) return i;
+  if (s->fresh < s->count) {
+    at = s->fresh;
+    while (s->fresh < s->count && same_pixels(&s->pieces[s->fresh], &s->pieces[at])) s->fresh++;
+    return at;
+  }
+  while (s->low < s->count && !is_open(s, s->low)) s->low++;
+  return s->low < s->count ? s->low : -1;
+}
+
+/* A rank nobody knows yet is taken to be as fast as the known ones are on average. */
+static double share(const schedule_t *s, int rank) {
+  const struct worker *worker = &s->workers[rank];
+  if (s->known == 0 || s->known_speed <= 0) return 1.0 / s->ranks;
+  double mean = s->known_speed / s->known;
+  return (worker->seconds > 0 ? worker->work / worker->seconds : mean) / (s->known_speed + (s->ranks - s->known) * mean);
+}
+
+int schedule_take(schedule_t *s, int rank, bd_item_t *item) {
+  int64_t i = choose(s, rank);
+  if (i < 0) return 0;
+  piece_t *piece = &s->pieces[i];
+  const int point = piece->point - s->first_point;
+  double most = ceil(share(s, rank) * s->work / s->cost[point] / (3 * GRAIN)) * GRAIN;
+  int count = piece->count - piece->given;
+  if (count > most) count = most < GRAIN ? GRAIN : (int)most;
+  if (count > piece->count - piece->given) count = piece->count - piece->given;
+  *item = (bd_item_t){.point = piece->point, .attack = piece->attack, .count = count, .first = piece->first + piece->given};
+  piece->given += count;
+  s->workers[rank].at = i;
+  s->left -= (int64_t)count * s->snapshots[point];
+  s->work -= count * s->cost[point];
+  return 1;
+}
+
+void schedule_report(schedule_t *s, int rank, const bd_item_t *item, double seconds) {
+  struct worker *worker = &s->workers[rank];
+  if (seconds <= 0) return;
+  if (worker->seconds > 0) s->known_speed -= worker->work / worker->seconds;
+  else s->known++;
+  worker->work += item->count * s->cost[item->point - s->first_point];
+  worker->seconds += seconds;
+  s->known_speed += worker->work / worker->seconds;
+}
+
+int64_t schedule_left(const schedule_t *s) { return s->left; }

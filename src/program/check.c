@@ -1,0 +1,95 @@
+#include "program.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+  if (key == ARGP_KEY_ARG && state->arg_num == 0) {
+    *(const char **)state->input = value;
+    return 0;
+  }
+  if (key == ARGP_KEY_ARG || key == ARGP_KEY_NO_ARGS) {
+    argp_error(state, "one result, please");
+    return EINVAL;
+  }
+  return ARGP_ERR_UNKNOWN;
+}
+static const struct argp argp = {NULL, parse, "RESULT.h5",
+                                 "Verify a result: each image and record that is done against its checksum, the labels, and the "
+                                 "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
+                                 "named (--resume of the job computes it again); 2 not a result.",
+                                 NULL, NULL, NULL};
+
+typedef struct count {
+  int64_t done, missing, damaged;
+} count_t;
+
+static void name_damage(const bd_result_t *result, int run, int attack, int64_t first, int64_t end) {
+  printf("run %03d, %s: ", run, bd_result_attack(result, attack));
+  if (end - first == 1) printf("image %" PRId64 " is damaged\n", first);
+  else printf("images %" PRId64 " to %" PRId64 " are damaged\n", first, end - 1);
+}
+
+static bd_status_t check_group(bd_result_t *result, int run, int attack, count_t *count, bd_error_t *error) {
+  enum { PORTION = 256 };
+  uint8_t states[PORTION];
+  uint64_t input_marks[PORTION];
+  const int64_t images = bd_result_shape(result)->count;
+  int64_t damaged_from = -1;
+  for (int64_t first = 0; first < images; first += PORTION) {
+    int64_t n = images - first < PORTION ? images - first : PORTION;
+    bd_status_t status = bd_result_verify(result, run, attack, first, n, states, input_marks, error);
+    if (status != BD_OK) return status;
+    for (int64_t i = 0; i < n; i++) {
+      count->done += states[i] == BD_ROW_DONE;
+      count->missing += states[i] == BD_ROW_MISSING;
+      count->damaged += states[i] == BD_ROW_DAMAGED;
+      if (states[i] == BD_ROW_DAMAGED && damaged_from < 0) damaged_from = first + i;
+      if (states[i] != BD_ROW_DAMAGED && damaged_from >= 0) {
+        name_damage(result, run, attack, damaged_from, first + i);
+        damaged_from = -1;
+      }
+    }
+  }
+  if (damaged_from >= 0) name_damage(result, run, attack, damaged_from, images);
+  return BD_OK;
+}
+
+static bd_status_t check(const char *path, bd_error_t *error) {
+  bd_result_t *result;
+  count_t count = {0};
+  const char *wrong = NULL;
+  bd_status_t status = bd_result_open(path, &result, error);
+  if (status != BD_OK) return status;
+  const bd_result_shape_t *shape = bd_result_shape(result);
+  for (int run = shape->first_run; status == BD_OK && run < shape->first_run + shape->run_count; run++)
+    for (int a = 0; status == BD_OK && a < shape->attack_count; a++) status = check_group(result, run, a, &count, error);
+  if (status == BD_OK) status = bd_result_verify_tables(result, &wrong, error);
+  if (status == BD_OK) {
+    int64_t all = count.done + count.missing + count.damaged;
+    if (wrong) printf("%s is damaged\n", wrong);
+    if (count.damaged || wrong)
+      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%s; --resume of its job mends it", path,
+                       count.damaged, all, wrong ? ", and " : "", wrong ? wrong : "");
+    else if (shape->complete && count.missing)
+      status = bd_fail(error, BD_FAILED, "%s: damaged: it says it is complete, but %" PRId64 " of %" PRId64 " images are missing", path,
+                       count.missing, all);
+    else if (shape->complete) printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
+    else
+      printf("%s: NOT COMPLETE: %" PRId64 " of %" PRId64 " images are done, all their checksums are right\n", path, count.done, all);
+  }
+  bd_result_close(result);
+  return status;
+}
+
+int command_check(int argc, char **argv) {
+  static char name[] = "barydef check";
+  const char *path = NULL;
+  bd_error_t error;
+  argv[0] = name;
+  if (argp_parse(&argp, argc, argv, 0, NULL, &path)) return BD_BAD_INPUT;
+  bd_status_t status = check(path, &error);
+  fflush(stdout);
+  return status == BD_OK ? BD_OK : complain(&error);
+}

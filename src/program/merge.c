@@ -1,0 +1,49 @@
+#include "program.h"
+
+#include <argp.h>
+#include <errno.h>
+
+enum { PARTS_MAX = 1000, KEY_OVERWRITE = 1 };
+
+typedef struct arguments {
+  const char *result, *parts[PARTS_MAX];
+  int part_count, overwrite;
+} arguments_t;
+
+static const struct argp_option options[] = {{"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0}, {0}};
+
+static error_t parse(int key, char *value, struct argp_state *state) {
+  arguments_t *a = state->input;
+  switch (key) {
+    case KEY_OVERWRITE: a->overwrite = 1; return 0;
+    case ARGP_KEY_ARG:
+      if (a->part_count == PARTS_MAX) {
+        argp_error(state, "more than %d parts", PARTS_MAX);
+        return EINVAL;
+      }
+      if (state->arg_num == 0) a->result = value;
+      else a->parts[a->part_count++] = value;
+      return 0;
+    case ARGP_KEY_END:
+      if (a->part_count) return 0;
+      argp_error(state, "a result to create and its parts, please");
+      return EINVAL;
+    default: return ARGP_ERR_UNKNOWN;
+  }
+}
+static const struct argp argp = {options, parse, "RESULT.h5 PART.h5...",
+                                 "Join the results of \"barydef run --part I/N\" into the one a single run would have written. "
+                                 "Parts that are missing, damaged, not complete or of another job are refused.",
+                                 NULL, NULL, NULL};
+
+int command_merge(int argc, char **argv) {
+  static char name[] = "barydef merge";
+  arguments_t a = {0};
+  bd_error_t error;
+  argv[0] = name;
+  if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
+  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, &error);
+  if (status != BD_OK) return complain(&error);
+  printf("result: %s\n", a.result);
+  return BD_OK;
+}

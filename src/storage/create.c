@@ -1,0 +1,241 @@
+#include "h5.h"
+#include "result.h"
+
+#include <barydef/result.h>
+#include <barydef/solver.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- contents ------------------------------------------------------------------ */
+
+static int put_attribute(hid_t object, const bd_attribute_t *attribute) {
+  switch (attribute->kind) {
+    case BD_ATTRIBUTE_TEXT: return h5_put_text(object, attribute->name, attribute->text, attribute->room);
+    case BD_ATTRIBUTE_INTEGER: return h5_put_integer(object, attribute->name, attribute->integer);
+    case BD_ATTRIBUTE_REAL: return h5_put_real(object, attribute->name, attribute->real);
+  }
+  return 0;
+}
+
+/* Contiguous, its space taken at once: blocks are raw data at known places. */
+static hid_t create_dataset(hid_t location, const char *name, hid_t type, int rank, const hsize_t *size,
+                            hid_t fill_type, const void *fill) {
+  hid_t space = H5Screate_simple(rank, size, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_layout(plan, H5D_CONTIGUOUS);
+  H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
+  if (fill) H5Pset_fill_value(plan, fill_type, fill);
+  H5Pset_fill_time(plan, fill ? H5D_FILL_TIME_ALLOC : H5D_FILL_TIME_NEVER);
+  hid_t dataset = H5Dcreate2(location, name, type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+  h5_close(plan);
+  h5_close(space);
+  return dataset;
+}
+
+/* "0 ok, 1 pending, ..." */
+static int put_names(hid_t dataset, const char *attribute, const char *name_of(int code)) {
+  char names[512] = "";
+  for (int code = 0; name_of(code); code++)
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
+  return h5_put_text(dataset, attribute, names, 0);
+}
+
+static int create_records(hid_t group, int64_t count) {
+  static const bd_per_image_t pending = {.label = -1, .status = BD_IMAGE_PENDING, .residual = NAN, .mass_defect = NAN,
+                                         .l2_to_attacked = NAN, .linf_to_attacked = NAN, .l2_to_clean = NAN,
+                                         .linf_to_clean = NAN, .predicted_attacked = -1, .predicted_rounded = -1,
+                                         .predicted_blurred = -1, .predicted_mean = -1, .predicted_purified = -1,
+                                         .objective = NAN, .safe_tau = NAN};
+  hid_t type = h5_per_image_type();
+  hid_t dataset = create_dataset(group, "per_image", type, 1, (hsize_t[]){(hsize_t)count}, type, &pending);
+  int done = dataset >= 0 && put_names(dataset, "status_names", bd_image_status_name) &&
+             put_names(dataset, "convergence_names", bd_convergence_name);
+  h5_close(dataset);
+  h5_close(type);
+  return done;
+}
+
+static int create_marks(hid_t group, const char *name, int64_t count) {
+  const uint64_t zero = 0;
+  hid_t dataset = create_dataset(group, name, H5T_NATIVE_UINT64, 1, (hsize_t[]){(hsize_t)count}, H5T_NATIVE_UINT64, &zero);
+  h5_close(dataset);
+  return dataset >= 0;
+}
+
+static int create_group(hid_t run, const bd_result_layout_t *layout, const bd_attack_t *attack) {
+  const hsize_t size[4] = {(hsize_t)layout->count, (hsize_t)layout->info->channels,
+                           (hsize_t)layout->info->height, (hsize_t)layout->info->width};
+  hid_t group = H5Gcreate2(run, attack->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  int done = group >= 0 && create_records(group, layout->count) &&
+             h5_put_text(group, "norm", attack->norm, 0) && h5_put_real(group, "epsilon", attack->epsilon) &&
+             h5_put_text(group, "source", attack->source, 0);
+  if (done && layout->store_images) {
+    hid_t images = create_dataset(group, "images", H5T_NATIVE_FLOAT, 4, size, -1, NULL);
+    done = images >= 0;
+    h5_close(images);
+  }
+  h5_close(group);
+  return done;
+}
+
+static int create_runs(hid_t file, const bd_result_layout_t *layout) {
+  hid_t runs = H5Gcreate2(file, "runs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  int done = runs >= 0;
+  for (int r = layout->first_run; done && r < layout->first_run + layout->run_count; r++) {
+    char name[16];
+    bd_attribute_t attributes[64];
+    int attribute_count = layout->run_attributes(layout->context, r, attributes);
+    snprintf(name, sizeof name, "%03d", r);
+    hid_t run = H5Gcreate2(runs, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    done = run >= 0;
+    for (int i = 0; done && i < attribute_count; i++) done = put_attribute(run, &attributes[i]);
+    for (int a = 0; done && a < layout->attack_count; a++) done = create_group(run, layout, &layout->attacks[a]);
+    h5_close(run);
+  }
+  h5_close(runs);
+  return done;
+}
+
+/* /checksums/input and /checksums/<run>, for each attack.  Beside /runs, whose bits they are not. */
+static int create_checksums(hid_t file, const bd_result_layout_t *layout) {
+  hid_t checksums = H5Gcreate2(file, "checksums", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  int done = checksums >= 0;
+  for (int r = -1; done && r < layout->run_count; r++) {
+    char name[16] = "input";
+    if (r >= 0) snprintf(name, sizeof name, "%03d", layout->first_run + r);
+    hid_t group = H5Gcreate2(checksums, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    done = group >= 0;
+    for (int a = 0; done && a < layout->attack_count; a++) done = create_marks(group, layout->attacks[a].name, layout->count);
+    h5_close(group);
+  }
+  h5_close(checksums);
+  return done;
+}
+
+/* The attacks in their order; no name holds a slash. */
+static int put_attack_names(hid_t file, const bd_result_layout_t *layout) {
+  char *names = calloc((size_t)layout->attack_count, BD_ATTACK_NAME + 1);
+  for (int a = 0; names && a < layout->attack_count; a++) strcat(strcat(names, a ? "/" : ""), layout->attacks[a].name);
+  int done = names && h5_put_text(file, "attacks", names, 0);
+  free(names);
+  return done;
+}
+
+static int create_contents(hid_t file, const bd_result_layout_t *layout) {
+  char checksum[17];
+  labels_checksum(layout->count, layout->labels, checksum);
+  int done = h5_put_text(file, "schema", "barydef-result", 0) && h5_put_integer(file, "schema_version", 1) &&
+             h5_put_integer(file, "complete", 0) && put_attack_names(file, layout) &&
+             h5_put_text(file, "labels_checksum", checksum, 0);
+  for (int i = 0; done && i < layout->attribute_count; i++) done = put_attribute(file, &layout->attributes[i]);
+  hid_t labels = create_dataset(file, "labels", H5T_NATIVE_INT64, 1, (hsize_t[]){(hsize_t)layout->count}, -1, NULL);
+  done = done && labels >= 0 &&
+         H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0;
+  h5_close(labels);
+  hid_t type = h5_statistics_type(1);
+  const hsize_t rows = (hsize_t)layout->run_count * (hsize_t)layout->attack_count;
+  char *zero = calloc(1, H5Tget_size(type));
+  hid_t statistics = zero ? create_dataset(file, "statistics", type, 1, &rows, type, zero) : -1;
+  free(zero);
+  done = done && statistics >= 0;
+  h5_close(statistics);
+  h5_close(type);
+  return done && create_runs(file, layout) && create_checksums(file, layout);
+}
+
+/* ---- the file ------------------------------------------------------------------ */
+
+/* What a killed run left of the creation of this result; HDF5 holds a lock on what is still
+   being created. */
+static void remove_leftovers(const char *path) {
+  glob_t found;
+  char *pattern = malloc(2 * strlen(path) + 32), *end = pattern;
+  if (!pattern) return;
+  for (const char *c = path; *c; *end++ = *c++)
+    if (strchr("*?[]\\", *c)) *end++ = '\\';
+  strcpy(end, ".*.creating");
+  if (glob(pattern, 0, NULL, &found) == 0) {
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+      int file = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+      if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0) unlink(found.gl_pathv[i]);
+      if (file >= 0) close(file);
+    }
+    globfree(&found);
+  }
+  free(pattern);
+}
+
+static int is_cause_of_user(int number) { return number == ENOENT || number == ENOTDIR || number == EISDIR; }
+
+/* Space now rather than an error after hours; a file system that cannot promise any is
+   believed to have it. */
+static bd_status_t reserve(const char *temporary, const char *path, bd_error_t *error) {
+  struct stat status;
+  int file = open(temporary, O_RDWR | O_CLOEXEC);
+  if (file < 0 || fstat(file, &status) != 0) {
+    if (file >= 0) close(file);
+    return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
+  }
+  bd_status_t result = BD_OK;
+  if (fallocate(file, 0, 0, status.st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+    result = bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)status.st_size);
+  if (result == BD_OK && fsync(file) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
+  close(file);
+  return result;
+}
+
+/* The new name on the disk too. */
+static void sync_folder(const char *path) {
+  char *copy = strdup(path);
+  int folder = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (folder >= 0) {
+    fsync(folder);
+    close(folder);
+  }
+  free(copy);
+}
+
+bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error) {
+  h5_silence();
+  if (!overwrite && access(path, F_OK) == 0)
+    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --resume goes on with it, --overwrite replaces it", path);
+  remove_leftovers(path);
+  char *temporary = malloc(strlen(path) + 40);
+  if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);
+  /* A name nobody else has: what stands there is not ours to truncate. */
+  sprintf(temporary, "%s.%ld.creating", path, (long)getpid());
+  errno = 0;
+  hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
+  if (file < 0) {
+    int number = errno;
+    free(temporary);
+    return bd_fail(error, is_cause_of_user(number) ? BD_BAD_INPUT : BD_FAILED, "%s: cannot be created: %s", path,
+                   number ? strerror(number) : h5_reason());
+  }
+  bd_status_t status = fill(file, path, context, error);
+  if (H5Fclose(file) < 0 && status == BD_OK) status = bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
+  if (status == BD_OK) status = reserve(temporary, path, error);
+  if (status == BD_OK && rename(temporary, path) != 0)
+    status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
+  if (status != BD_OK) unlink(temporary);
+  else sync_folder(path);
+  free(temporary);
+  return status;
+}
+
+static bd_status_t fill_layout(hid_t file, const char *path, void *layout, bd_error_t *error) {
+  return create_contents(file, layout) ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
+}
+
+bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_error_t *error) {
+  return create_file(path, overwrite, fill_layout, (void *)(uintptr_t)layout, error);
+}

@@ -1,0 +1,180 @@
+#include "result.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct merge {
+  int count;
+  bd_result_t **parts; /* by first run */
+} merge_t;
+
+static bd_status_t open_parts(merge_t *merge, const char *const *paths, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  for (int i = 0; status == BD_OK && i < merge->count; i++) {
+    status = bd_result_open(paths[i], &merge->parts[i], error);
+    if (status == BD_OK && !merge->parts[i]->shape.complete)
+      status = bd_fail(error, BD_BAD_INPUT, "%s: not complete; --resume of its job goes on with it", paths[i]);
+    for (int j = i; status == BD_OK && j > 0 && merge->parts[j]->shape.first_run < merge->parts[j - 1]->shape.first_run; j--) {
+      bd_result_t *earlier = merge->parts[j];
+      merge->parts[j] = merge->parts[j - 1];
+      merge->parts[j - 1] = earlier;
+    }
+  }
+  return status;
+}
+
+/* ---- do they belong together? -------------------------------------------------- */
+
+/* The job, without what changes no number: [output] file and [run]. */
+static void strip(char *job) {
+  char *to = job;
+  int in_run = 0;
+  for (char *line = job, *end; *line; line = end) {
+    end = strchr(line, '\n') ? strchr(line, '\n') + 1 : line + strlen(line);
+    if (*line == '[') in_run = !strncmp(line, "[run]", 5) ? 1 : !strncmp(line, "[output]", 8) ? 2 : 0;
+    if (in_run == 1 || (in_run == 2 && !strncmp(line, "file =", 6))) continue;
+    memmove(to, line, (size_t)(end - line));
+    to += end - line;
+  }
+  *to = 0;
+}
+
+static bd_status_t compare(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
+  enum { LARGEST = 1 << 20 };
+  const char *names[] = {"job", "program_version", "input_digest", "labels_checksum", "victim_digest", "victim_library", "attacks"};
+  char *a = calloc(1, LARGEST), *b = calloc(1, LARGEST);
+  bd_status_t status = a && b ? BD_OK : bd_fail(error, BD_FAILED, "no memory to compare %s", other->path);
+  for (size_t i = 0; status == BD_OK && i < sizeof names / sizeof *names; i++) {
+    int there = bd_result_text(first, -1, names[i], a, LARGEST) && bd_result_text(other, -1, names[i], b, LARGEST);
+    if (there && i == 0) strip(a), strip(b);
+    if (!there || strcmp(a, b))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: attribute %s differs", other->path, first->path, names[i]);
+  }
+  free(a);
+  free(b);
+  return status;
+}
+
+/* Every image done and whole. */
+static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
+  enum { PORTION = 256 };
+  uint8_t states[PORTION];
+  uint64_t input_marks[PORTION];
+  const bd_result_shape_t *shape = &part->shape;
+  const char *wrong = NULL;
+  bd_status_t status = bd_result_verify_tables(part, &wrong, error);
+  for (int g = 0; status == BD_OK && !wrong && g < shape->run_count * shape->attack_count; g++)
+    for (int64_t first = 0, n; status == BD_OK && !wrong && first < shape->count; first += n) {
+      n = shape->count - first < PORTION ? shape->count - first : PORTION;
+      status = bd_result_verify(part, shape->first_run + g / shape->attack_count, g % shape->attack_count, first, n, states,
+                                input_marks, error);
+      for (int64_t i = 0; status == BD_OK && i < n; i++)
+        if (states[i] != BD_ROW_DONE) wrong = "an image";
+    }
+  if (status != BD_OK || !wrong) return status;
+  return bd_fail(error, BD_BAD_INPUT, "%s: damaged (%s; \"barydef check\" tells all); --resume of its job mends it", part->path, wrong);
+}
+
+/* Part i of n, as the attribute of the root says, and runs without a gap. */
+static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  int next = 0;
+  char expected[32], part[32] = "";
+  for (int i = 0; status == BD_OK && i < merge->count; i++) {
+    const bd_result_t *one = merge->parts[i];
+    snprintf(expected, sizeof expected, "%d/%d", i + 1, merge->count);
+    bd_result_text(one, -1, "part", part, sizeof part);
+    status = compare(merge->parts[0], one, error);
+    if (status == BD_OK && (strcmp(part, expected) || one->shape.first_run != next))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: is part %s of its sweep where part %s should come: each part once, please", one->path, part, expected);
+    next = one->shape.first_run + one->shape.run_count;
+    if (status == BD_OK && (one->shape.store_images != merge->parts[0]->shape.store_images || one->shape.count != merge->parts[0]->shape.count))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: other images than in %s", one->path, merge->parts[0]->path);
+  }
+  for (int i = 0; status == BD_OK && i < merge->count; i++) status = verify(merge->parts[i], error);
+  return status;
+}
+
+/* ---- joining ------------------------------------------------------------------- */
+
+/* Attributes of the first part's root; what is of the parts alone is told apart. */
+static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *info, void *to) {
+  (void)info;
+  hid_t from = H5Aopen(root, name, H5P_DEFAULT), type = H5Aget_type(from), space = H5Aget_space(from);
+  void *value = calloc(1, H5Tget_size(type));
+  hid_t copy = H5Acreate2(*(hid_t *)to, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+  int done = value && H5Aread(from, type, value) >= 0 && H5Awrite(copy, type, value) >= 0;
+  free(value);
+  h5_close(copy);
+  h5_close(space);
+  h5_close(type);
+  h5_close(from);
+  return done ? 0 : -1;
+}
+
+static int join_statistics(hid_t file, const merge_t *merge) {
+  hid_t type = h5_statistics_type(1);
+  const size_t size = H5Tget_size(type);
+  hsize_t rows = 0;
+  for (int i = 0; i < merge->count; i++) rows += (hsize_t)(merge->parts[i]->shape.run_count * merge->parts[i]->shape.attack_count);
+  char *all = malloc(rows * size), *to = all;
+  int done = all != NULL;
+  for (int i = 0; done && i < merge->count; i++) {
+    hid_t dataset = H5Dopen2(merge->parts[i]->file, "/statistics", H5P_DEFAULT);
+    done = H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0;
+    h5_close(dataset);
+    to += size * (size_t)(merge->parts[i]->shape.run_count * merge->parts[i]->shape.attack_count);
+  }
+  hid_t space = H5Screate_simple(1, &rows, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
+  hid_t dataset = H5Dcreate2(file, "statistics", type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+  done = done && dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0;
+  h5_close(dataset);
+  h5_close(plan);
+  h5_close(space);
+  h5_close(type);
+  free(all);
+  return done;
+}
+
+static int copy(hid_t from, hid_t to, const char *group, int run) {
+  char path[32];
+  snprintf(path, sizeof path, "%s/%03d", group, run);
+  return H5Ocopy(from, path, to, path, H5P_DEFAULT, H5P_DEFAULT) >= 0;
+}
+
+static int join_runs(hid_t file, const merge_t *merge) {
+  hid_t runs = H5Gcreate2(file, "runs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t checksums = H5Gcreate2(file, "checksums", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  int done = runs >= 0 && H5Ocopy(merge->parts[0]->file, "checksums/input", file, "checksums/input", H5P_DEFAULT, H5P_DEFAULT) >= 0;
+  for (int i = 0; done && i < merge->count; i++) {
+    const bd_result_shape_t *shape = &merge->parts[i]->shape;
+    for (int run = shape->first_run; done && run < shape->first_run + shape->run_count; run++)
+      done = copy(merge->parts[i]->file, file, "/runs", run) && copy(merge->parts[i]->file, file, "/checksums", run);
+  }
+  h5_close(checksums);
+  h5_close(runs);
+  return done;
+}
+
+static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {
+  const merge_t *merge = context;
+  hid_t first = merge->parts[0]->file;
+  int done = H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
+             H5Ocopy(first, "labels", file, "labels", H5P_DEFAULT, H5P_DEFAULT) >= 0 &&
+             join_statistics(file, merge) && join_runs(file, merge) && H5Adelete(file, "part") >= 0 && h5_put_text(file, "part", "1/1", 0);
+  return done ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
+}
+
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error) {
+  merge_t merge = {part_count, calloc((size_t)part_count, sizeof(bd_result_t *))};
+  if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", part_count);
+  bd_status_t status = open_parts(&merge, parts, error);
+  if (status == BD_OK) status = check_parts(&merge, error);
+  if (status == BD_OK) status = create_file(path, overwrite, join, &merge, error);
+  for (int i = 0; i < part_count; i++) bd_result_close(merge.parts[i]);
+  free(merge.parts);
+  return status;
+}

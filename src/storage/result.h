@@ -1,0 +1,55 @@
+/* What the files of src/storage/ that deal with results share. */
+#ifndef BD_STORAGE_RESULT_H
+#define BD_STORAGE_RESULT_H
+
+#include "h5.h"
+
+#include <barydef/result.h>
+
+/* Marks that wait for their data to reach the disk. */
+enum { WAITING_MAX = 4096 };
+typedef struct waiting {
+  int64_t place; /* of the mark, in the file */
+  uint64_t mark;
+} waiting_t;
+
+struct bd_result {
+  char *path;
+  hid_t file; /* from bd_result_open until it is written; else -1 */
+  int descriptor;
+  bd_result_shape_t shape;
+  char (*names)[BD_ATTACK_NAME]; /* of the attacks; NULL after bd_result_join */
+  int64_t *places;
+  int64_t waiting_count;
+  waiting_t *waiting;
+  double synced, sync_seconds; /* when the last sync ended, how long it took */
+};
+
+/* Places: labels; for each attack its input marks; for each group images (or -1), records
+   and marks. */
+static inline int64_t labels_place(const bd_result_t *r) { return r->places[0]; }
+static inline int64_t input_place(const bd_result_t *r, int attack) { return r->places[1 + attack]; }
+enum { IMAGES, RECORDS, MARKS };
+static inline int64_t group_place(const bd_result_t *r, int run, int attack, int what) {
+  return r->places[1 + r->shape.attack_count + 3 * ((run - r->shape.first_run) * r->shape.attack_count + attack) + what];
+}
+static inline size_t image_values(const bd_result_shape_t *shape) {
+  return (size_t)shape->channels * (size_t)shape->height * (size_t)shape->width;
+}
+
+/* All of `size` bytes at `place`, or a failure that names the file. */
+bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error);
+bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes, size_t size, bd_error_t *error);
+
+/* XXH3-64, hexadecimal. */
+void labels_checksum(int64_t count, const int64_t *labels, char text[17]);
+
+/* The row of a run and attack, from its records. */
+bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_victim, bd_statistics_t *row,
+                           int64_t *by_status, bd_error_t *error);
+
+/* Create a file under a temporary name, have it filled, reserve its space, and rename it. */
+typedef bd_status_t bd_fill_t(hid_t file, const char *path, void *context, bd_error_t *error);
+bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error);
+
+#endif

@@ -1,0 +1,88 @@
+#include "result.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, uint8_t *states,
+                             uint64_t *input_marks, bd_error_t *error) {
+  const bd_result_shape_t *shape = &result->shape;
+  const size_t n = (size_t)count, pixels = shape->store_images ? image_values(shape) : 0;
+  const int64_t mark_size = sizeof(uint64_t), image_size = (int64_t)(pixels * sizeof(float));
+  uint64_t *marks = malloc(n * sizeof *marks);
+  bd_per_image_t *records = malloc(n * sizeof *records);
+  float *image = malloc(pixels * sizeof *image + 1);
+  bd_status_t status = marks && records && image ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  if (status == BD_OK)
+    status = read_at(result, group_place(result, run, attack, MARKS) + first * mark_size, marks, n * sizeof *marks, error);
+  if (status == BD_OK)
+    status = read_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records, records,
+                     n * sizeof *records, error);
+  if (status == BD_OK)
+    status = read_at(result, input_place(result, attack) + first * mark_size, input_marks, n * sizeof *marks, error);
+  for (int64_t i = 0; status == BD_OK && i < count; i++) {
+    states[i] = marks[i] ? BD_ROW_DONE : BD_ROW_MISSING;
+    if (!marks[i]) continue;
+    if (pixels)
+      status = read_at(result, group_place(result, run, attack, IMAGES) + (first + i) * image_size, image, (size_t)image_size, error);
+    if (status == BD_OK && bd_result_mark(input_marks[i], &records[i], pixels ? image : NULL, pixels) != marks[i]) states[i] = BD_ROW_DAMAGED;
+  }
+  free(image);
+  free(records);
+  free(marks);
+  return status;
+}
+
+static bd_status_t verify_labels(bd_result_t *result, int *right, bd_error_t *error) {
+  char stored[17] = "", computed[17];
+  const size_t n = (size_t)result->shape.count;
+  int64_t *labels = malloc(n * sizeof *labels);
+  bd_status_t status = labels ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  if (status == BD_OK) status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
+  if (status == BD_OK) labels_checksum(result->shape.count, labels, computed);
+  *right = status == BD_OK && h5_get_text(result->file, "labels_checksum", stored, sizeof stored) && !strcmp(stored, computed);
+  free(labels);
+  return status;
+}
+
+/* The statistics, computed again. */
+static bd_status_t verify_statistics(bd_result_t *result, int *right, bd_error_t *error) {
+  const bd_result_shape_t *shape = &result->shape;
+  const size_t rows = (size_t)shape->run_count * (size_t)shape->attack_count;
+  int64_t by_status[BD_STATUSES_MAX] = {0};
+  char library[64] = "none";
+  h5_get_text(result->file, "victim_library", library, sizeof library);
+  bd_statistics_t computed;
+  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), packed = h5_statistics_type(1), type = h5_statistics_type(0);
+  const size_t size = H5Tget_size(packed);
+  char *bytes = malloc(rows * size), *again = malloc(sizeof computed), *background = calloc(1, sizeof computed);
+  bd_status_t status = bytes && again && background ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  if (status == BD_OK && H5Dread(dataset, packed, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
+    status = bd_fail(error, BD_FAILED, "%s: /statistics cannot be read (%s)", result->path, h5_reason());
+  *right = 1;
+  for (size_t g = 0; status == BD_OK && g < rows; g++) {
+    status = statistics_row(result, shape->first_run + (int)(g / (size_t)shape->attack_count), (int)(g % (size_t)shape->attack_count),
+                            strcmp(library, "none") != 0, &computed, by_status, error);
+    memcpy(again, &computed, sizeof computed);
+    H5Tconvert(type, packed, 1, again, background, H5P_DEFAULT);
+    *right &= memcmp(again, bytes + g * size, size) == 0;
+  }
+  free(background);
+  free(again);
+  free(bytes);
+  h5_close(type);
+  h5_close(packed);
+  h5_close(dataset);
+  return status;
+}
+
+bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error) {
+  int right = 1;
+  *wrong = NULL;
+  bd_status_t status = verify_labels(result, &right, error);
+  if (!right) *wrong = "/labels";
+  if (status == BD_OK && right && result->shape.complete) {
+    status = verify_statistics(result, &right, error);
+    if (!right) *wrong = "/statistics";
+  }
+  return status;
+}

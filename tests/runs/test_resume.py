@@ -1,0 +1,466 @@
+"""A run survives kills, signals, failing writes and damage, and --resume gives the bits of an
+uninterrupted one.
+
+    test_resume.py                      short, for the test suite
+    test_resume.py --rounds 200         the kill campaign, so many rounds, and (from 100) a fault at each write
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+import h5py
+import numpy as np
+
+from support import (ENVIRONMENT, MPIRUN, PROGRAM, RunTest, contents, folder_contents, job_text, launch, need_victim, purify,
+                     random_images, read, run_job, write_set, write_victim, BASE)
+
+FAULTS = os.path.abspath(os.environ.get("BARYDEF_FAULTS") or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so"))
+ROUNDS = 12
+
+
+def ranks_of(process):
+    """Process numbers of the ranks below an mpirun."""
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
+    return [int(number) for number in children.split()]
+
+
+class Interrupted(RunTest):
+    """A set, a job of some seconds' work in small blocks, and what it gives uninterrupted."""
+
+    JOB = {"run.block": 4, "solver.iterations": "3, 20", "sweep.solver.gamma": "0.05, 0.5", "victim.file": "victim.pt", "victim.batch": 8}
+    COUNT = 30
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        images, clean = random_images(cls.COUNT, 1, 12, 12), random_images(cls.COUNT, 1, 12, 12, seed=1)
+        images[4] = np.nan
+        write_set(os.path.join(cls.folder, "set.h5"), {"a": images, "b": images[::-1]}, clean=clean)
+        write_victim(os.path.join(cls.folder, "victim.pt"))
+        cls.whole = purify(cls.folder, cls.JOB, output="whole.h5", status=3)
+        cls.expected = contents(cls.whole)
+        cls.job = os.path.join(cls.folder, "job.ini")
+        with open(cls.job, "w") as file:
+            file.write(job_text({**BASE, **cls.JOB}))
+        cls.result = os.path.join(cls.folder, "result.h5")
+
+    def setUp(self):
+        for name in os.listdir(self.folder):
+            if name.startswith("result.h5"):
+                os.unlink(os.path.join(self.folder, name))
+
+    def resume(self, *options, ranks=0, status=3, **others):
+        finished = launch("run", self.job, "--resume", *options, ranks=ranks, **others)
+        self.assertEqual(finished.status, status, finished)
+        return finished
+
+    def check_whole(self):
+        self.assert_same(self.expected, contents(self.result))
+        checked = launch("check", self.result)
+        self.assertEqual((checked.status, checked.err), (0, ""), checked)
+        self.assertIn("complete, 360 images", checked.out)
+        self.assertEqual([name for name in os.listdir(self.folder) if "creating" in name], [])
+
+
+class Faults(Interrupted):
+    """At every so-manieth call that changes the result, in turn; with --rounds at each."""
+
+    JOB = {name: value for name, value in Interrupted.JOB.items() if not name.startswith("victim.")}
+
+    def at_each_call(self, fault, step, check):
+        calls = 0
+        for at in range(1, 10000, step if ROUNDS < 100 else 1):
+            self.setUp()
+            finished = launch("run", self.job, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5")
+            if finished.status == 3:
+                break
+            calls += 1
+            check(finished)
+            if os.path.exists(self.result):
+                checked = launch("check", self.result)
+                self.assertEqual(checked.status, 0, checked)
+            self.resume()
+            self.check_whole()
+        self.assertGreater(calls, 5)
+        return calls
+
+    def test_kill_at_each_write(self):
+        calls = self.at_each_call("kill", 11, lambda finished: self.assertEqual(finished.status, -signal.SIGKILL, finished))
+        print(f"killed before {calls} different writes: files lost 0, differing results 0")
+
+    def test_failing_writes(self):
+        for fault, text, step in ("ENOSPC", "No space left on device", 29), ("EIO", "Input/output error", 61), ("EDQUOT", "Disk quota exceeded", 61):
+            def check(finished):
+                self.assertEqual(finished.status, 1, finished)
+                self.assertEqual(len(finished.err_lines), 1, finished)
+                self.assertRegex(finished.err, r"^barydef: \S*result.h5: (cannot be (written|created)|no room)")
+                self.assertIn(text, finished.err)
+            self.at_each_call(fault, step, check)
+
+    def test_full_file_system(self):
+        folder = os.path.join(self.folder, "small")
+        os.makedirs(folder)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True).returncode:
+            self.skipTest("SKIPPED LOUDLY: no right to mount a small file system")
+        try:
+            finished = launch("run", self.job, f"--set=output.file={folder}/result.h5")
+            self.assertEqual(finished.status, 1, finished)
+            self.assertRegex(finished.err, r"result.h5: (no room for [\d.]+ MB: |cannot be written \()No space left on device")
+            self.assertEqual(os.listdir(folder), [])
+            subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+            finished = launch("run", self.job, f"--set=output.file={folder}/result.h5")
+            self.assertEqual(finished.status, 1, finished)
+            self.assertIn("Read-only file system", finished.err)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+    def test_unreadable_input(self):
+        """Deflated chunks of which one is overwritten: exit 1, and the blocks before it are kept."""
+        images = random_images(self.COUNT, 1, 12, 12)
+        folder = os.path.join(self.folder, "unreadable")
+        os.makedirs(folder)
+        path = write_set(os.path.join(folder, "set.h5"), {"a": images}, compression="gzip", chunks=(2, 1, 12, 12), fletcher32=True)
+        with h5py.File(path, "r") as file:
+            chunk = file["attacks/a/images"].id.get_chunk_info(9)
+        with open(path, "r+b") as file:
+            file.seek(chunk.byte_offset + 8)
+            whole = file.read(8)
+            file.seek(chunk.byte_offset + 8)
+            file.write(bytes(8))
+        for ranks in 0, 3:
+            finished = run_job(folder, {"run.block": 2}, *(["--resume"] if ranks else []), ranks=ranks)
+            self.assertEqual(finished.status, 1, finished)
+            self.assertRegex(finished.err, r"set.h5: images 18 to 19 of a cannot be read")
+        with open(path, "r+b") as file:
+            file.seek(chunk.byte_offset + 8)
+            file.write(whole)
+        finished = run_job(folder, {"run.block": 2}, "--resume", ranks=2)
+        self.assertEqual(finished.status, 0, finished)
+        self.assertRegex(finished.err, r"resuming: (1[2-9]|2\d) of 30 images are done")
+        fresh = purify(folder, {}, output="fresh.h5")
+        self.assert_same(contents(fresh), contents(os.path.join(folder, "result.h5")))
+
+
+class Kills(Interrupted):
+    JOB = {**Interrupted.JOB, "solver.iterations": "30, 8000", "run.progress": 0.001}
+
+    def start(self, *options, ranks):
+        command = ([MPIRUN, "-n", str(ranks)] if ranks else []) + [PROGRAM, "run", self.job, "--resume", *options]
+        # Shared memory and sockets of killed ranks stay in a folder of the test.
+        scratch = os.path.join(self.folder, "scratch")
+        os.makedirs(scratch, exist_ok=True)
+        environment = {**ENVIRONMENT, "TMPDIR": scratch, "OMPI_MCA_btl_vader_backing_directory": scratch,
+                       "OMPI_MCA_odls_base_sigkill_timeout": "2"}
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def test_campaign(self):
+        """Random victim, random moment, 1 to 4 ranks, until complete; then again."""
+        dice = random.Random(5)
+        rounds = recomputed = lost = differing = finished = kills = 0
+        in_flight = 0
+        while rounds < ROUNDS or not os.path.exists(self.result):
+            ranks = dice.choice([0, 1, 2, 3, 4])
+            process = self.start(ranks=ranks)
+            try:
+                process.wait(timeout=dice.uniform(0.2, 1.6))
+            except subprocess.TimeoutExpired:
+                targets = ranks_of(process) + [process.pid]
+                try:
+                    os.kill(dice.choice(targets), signal.SIGKILL)
+                    kills += 1
+                except ProcessLookupError:
+                    pass
+            err = process.communicate(timeout=60)[1]
+            self.wait_for_ranks()
+            rounds += 1
+            if process.returncode == 3:
+                finished += 1
+                differing += contents(self.result) != self.expected
+                os.unlink(self.result)
+                continue
+            self.assertIn(process.returncode, (-9, 1, 137), err)
+            if not os.path.exists(self.result):
+                continue
+            written = [int(done) for done in re.findall(r"(\d+)/360 images", err)]
+            checked = launch("check", self.result)
+            lost += checked.status != 0
+            marked = re.search(r"NOT COMPLETE: (\d+) of 360|(complete)", checked.out)
+            if marked and marked.group(1) and written:
+                recomputed += max(0, written[-1] - int(marked.group(1)))
+                in_flight += 2 * max(ranks, 1)
+        self.assertEqual(self.resume().status, 3) if os.path.exists(self.result) else None
+        print(f"kill campaign: {rounds} rounds, {kills} kills, {finished} times complete; images rank 0 had written that had to be computed "
+              f"again {recomputed} (blocks of 4 x 2 runs; in flight at most 2 a rank: {in_flight} blocks); files lost {lost}; differing results {differing}")
+        self.assertEqual((lost, differing), (0, 0))
+        self.assertGreater(kills, 0)
+
+    def wait_for_ranks(self):
+        """After a kill the other processes end by themselves."""
+        deadline = time.time() + 20
+        while subprocess.run(["pgrep", "-f", f"{PROGRAM} run {self.job}"], capture_output=True).stdout:
+            self.assertLess(time.time(), deadline, "ranks survive the kill of another")
+            time.sleep(0.05)
+
+    def stopped(self, process, status=75):
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, status, err[-2000:])
+        lines = re.findall(r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err)
+        self.assertEqual(len(lines), 1, err)
+        self.assertIn(f"NOT COMPLETE: {lines[0]} of 360", launch("check", self.result).out)
+        return int(lines[0])
+
+    def begun(self, ranks, *options):
+        """A run that has written some blocks."""
+        process = self.start(*options, ranks=ranks)
+        for line in process.stderr:
+            if re.search(r"[1-9]\d*/360 images", line):
+                return process
+        self.fail("the run ended too early")
+
+    def test_signals(self):
+        for number, ranks, whom in ((signal.SIGTERM, 0, "program"), (signal.SIGINT, 0, "program"), (signal.SIGUSR1, 2, "rank 0"),
+                                    (signal.SIGTERM, 3, "last rank"), (signal.SIGUSR1, 3, "mpirun")):
+            with self.subTest(signal=number, whom=whom):
+                self.setUp()
+                process = self.begun(ranks)
+                targets = {whom: process.pid} if whom in ("program", "mpirun") else {"rank 0": min(ranks_of(process)), "last rank": max(ranks_of(process))}
+                os.kill(targets[whom], number)
+                self.stopped(process)
+        self.resume(ranks=2)
+        self.check_whole()
+
+    def test_mpirun_told_to_end(self):
+        """On SIGTERM and SIGINT mpirun waits, tells its ranks, waits, kills, and ends with 1 whatever they say."""
+        for number in signal.SIGTERM, signal.SIGINT:
+            with self.subTest(signal=number):
+                self.setUp()
+                process = self.begun(2, "--set=solver.iterations=30, 80000", "--set=sweep.solver.gamma=0.5, 1",
+                                     "--set=run.progress=0.5")  # mpirun reads no lines while it waits
+                os.kill(process.pid, number)
+                self.stopped(process, 1)
+
+    def test_second_signal(self):
+        self.setUp()
+        # One block for all of the work: it does not end before the second signal.
+        process = self.start("--set=run.block=1000", "--set=solver.iterations=100000", ranks=0)
+        while not os.path.exists(self.result):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.4)
+        self.assertIsNone(process.poll())
+        start = time.time()
+        os.kill(process.pid, signal.SIGTERM)
+        self.assertEqual(process.wait(10), 75)
+        self.assertLess(time.time() - start, 1)
+        self.assertIn("NOT COMPLETE: 0 of 180", launch("check", self.result).out)
+        process.communicate()
+
+    def test_max_minutes(self):
+        rounds = 0
+        while True:
+            finished = launch("run", self.job, "--resume", "--set=run.max_minutes=0.015", ranks=2)
+            rounds += 1
+            if finished.status != 75:
+                break
+            self.assertRegex(finished.err, r"stopped with \d+ of 360 images done")
+            self.assertLess(rounds, 40)
+        self.assertEqual(finished.status, 3, finished)
+        self.assertGreater(rounds, 1)
+        self.check_whole()
+
+    def test_stopped_rank_and_slow_rank(self):
+        """SIGSTOP for some seconds of one rank; then a rank that runs a tenth of the time."""
+        process = self.begun(3)
+        victim = max(ranks_of(process))
+        os.kill(victim, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(victim, signal.SIGCONT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3)
+        self.check_whole()
+
+    def test_two_runs_at_once(self):
+        process = self.begun(0)
+        finished = launch("run", self.job, "--resume")
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("another run is writing it", finished.err)
+        process.send_signal(signal.SIGTERM)
+        self.stopped(process)
+
+
+class Damage(Interrupted):
+    def flip(self, place):
+        with open(self.result, "r+b") as file:
+            file.seek(place)
+            byte = file.read(1)[0]
+            file.seek(place)
+            file.write(bytes([byte ^ 16]))
+
+    def test_damage_is_named_and_mended(self):
+        shutil.copy(self.whole, self.result)
+        with h5py.File(self.result, "r") as file:
+            images, records, marks, inputs, labels, statistics = (file[name].id.get_offset() for name in (
+                "runs/001/b/images", "runs/002/clean/per_image", "checksums/003/a", "checksums/input/b", "labels", "statistics"))
+            size = file["runs/002/clean/per_image"].dtype.itemsize
+        for place, text in ((images + 5 * 576 + 9, "run 001, b: image 5 is damaged"), (records + 7 * size + 20, "run 002, clean: image 7 is damaged"),
+                            (marks + 8 * 11 + 3, "run 003, a: image 11 is damaged"), (inputs + 8 * 29, "run 000, b: image 29 is damaged"),
+                            (labels + 8, "/labels is damaged"), (statistics + 100, "/statistics is damaged")):
+            with self.subTest(text):
+                self.flip(place)
+                checked = launch("check", self.result)
+                self.assertEqual(checked.status, 1, checked)
+                self.assertIn(text, checked.out)
+                self.assertRegex(checked.err, r"result.h5: damaged: \d+ of 360 images")
+                self.resume(ranks=2)
+                self.check_whole()
+        self.flip(images)
+        self.flip(records + 1)
+        finished = self.resume()
+        # A point's two snapshots are computed together.
+        self.assertIn("resuming: 356 of 360 images are done; 4 damaged ones are computed again", finished.err)
+        self.check_whole()
+
+    def test_complete_and_whole_is_left_alone(self):
+        shutil.copy(self.whole, self.result)
+        before = folder_contents(self.folder)
+        finished = self.resume(ranks=2)
+        self.assertIn("nothing left to do", finished.out)
+        self.assertEqual(folder_contents(self.folder), before)
+
+    def test_destroyed_file(self):
+        for size in 0, 100, 2048, -1000:
+            shutil.copy(self.whole, self.result)
+            os.truncate(self.result, size if size >= 0 else os.path.getsize(self.result) + size)
+            for command in ("check", self.result), ("run", self.job, "--resume"):
+                finished = launch(*command)
+                self.assertEqual(finished.status, 2, finished)
+                self.assertRegex(finished.err, r"^barydef: \S*result.h5: ")
+                self.assertEqual(len(finished.err_lines), 1, finished)
+
+
+class Refusals(Interrupted):
+    """A resume of something else is refused, with the difference named, and nothing changes."""
+
+    def refused(self, text, *options, lines=1):
+        before = folder_contents(self.folder)
+        finished = launch("run", self.job, "--resume", *options, ranks=2)
+        self.assertEqual(finished.status, 2, finished)
+        self.assertEqual(len(finished.err_lines), lines, finished)
+        self.assertRegex(finished.err, text)
+        self.assertEqual(folder_contents(self.folder), before)
+
+    def setUp(self):
+        super().setUp()
+        finished = launch("run", self.job, "--set=run.max_minutes=0.000001")
+        self.assertEqual(finished.status, 75, finished)
+
+    def test_another_job(self):
+        for option, text in (("solver.theta=10", 'solver.theta is "1e5" there, "10" now'), ("solver.iterations=3, 21", "solver.iterations"),
+                             ("sweep.solver.gamma=0.05, 0.6", 'solver.gamma is "0.5" there, "0.6" now'),
+                             ("sweep.solver.gamma=0.05", 'the number of points of \\[sweep\\] is "2" there, "1" now'),
+                             ("input.attacks=a", "input.attacks"), ("input.limit=9", "input.limit"), ("output.images=no", "output.images"),
+                             ("victim.batch=9", "victim.batch"), ("victim.file=", "victim_digest")):
+            self.refused(text, f"--set={option}")
+        self.refused("its runs, attacks or images are not those of the job", "--part=1/2")
+
+    def test_what_may_differ(self):
+        self.resume("--set=run.block=7", "--set=run.progress=1", "--set=run.writers=all", ranks=3)
+        self.check_whole()
+
+    def test_another_input(self):
+        path = os.path.join(self.folder, "set.h5")
+        shutil.copy(path, path + ".kept")
+        finished = launch("run", self.job, "--resume", "--set=run.block=4", FAULT="kill", FAULT_AT="60", FAULT_FILE="result.h5", LD_PRELOAD=FAULTS)
+        self.assertEqual(finished.status, -9)
+        try:
+            with h5py.File(path, "r+") as file:
+                file["attacks/a/images"][1, 0, 3, 3] += 1e-3
+            self.refused("the pixels of image 1 of a in \\S*set.h5 are not those it was begun with")
+            shutil.copy(path + ".kept", path)
+            with h5py.File(path, "r+") as file:
+                file["labels"][1] += 1
+            self.refused("input_digest")
+        finally:
+            shutil.move(path + ".kept", path)
+        write_victim(os.path.join(self.folder, "victim.pt"), "    return x.flatten(1)[:, :10]\n")
+        self.refused("victim_digest")
+        write_victim(os.path.join(self.folder, "victim.pt"))
+
+    def test_another_program(self):
+        for name, value in ("program_version", "0.0.9"), ("schema_version", 2):
+            with h5py.File(self.result, "r+") as file:
+                kept = file.attrs[name]
+                file.attrs[name] = value
+            self.refused(name)
+            with h5py.File(self.result, "r+") as file:
+                file.attrs[name] = kept
+        with h5py.File(self.result, "r+") as file:
+            for run in file["runs"].values():
+                run.attrs["instructions_used"] = "sse9"
+        self.refused('instructions_used is "sse9" there')
+
+    def test_usage(self):
+        self.refused("--resume keeps the output, --overwrite replaces it", "--overwrite", lines=2)
+
+
+class Parts(Interrupted):
+    """A sweep in parts, merged, is what one run writes."""
+
+    JOB = {**Interrupted.JOB, "sweep.solver.gamma": "0.05, 0.5, 2"}
+
+    def part(self, number, of=2, name=None, **others):
+        path = os.path.join(self.folder, name or f"part{number}.h5")
+        finished = launch("run", self.job, f"--part={number}/{of}", f"--set=output.file={path}", "--overwrite", **others)
+        self.assertEqual(finished.status, 3, finished)
+        return path
+
+    def merge(self, *parts, options=()):
+        return launch("merge", self.result, *parts, *options)
+
+    def test_merge(self):
+        parts = [self.part(2, ranks=2), self.part(1)]
+        finished = self.merge(*parts)
+        self.assertEqual(finished.status, 0, finished)
+        self.assert_same(self.expected, contents(self.result))
+        checked = launch("check", self.result)
+        self.assertIn("complete, 540 images, all checksums are right", checked.out)
+        self.assertEqual(self.merge(*parts).status, 2)
+        self.assertEqual(self.merge(*parts, options=["--overwrite"]).status, 0)
+        self.assertIn("nothing left to do", self.resume().out)
+
+    def test_refusals(self):
+        one, two, other = self.part(1), self.part(2), self.part(2, of=3, name="other.h5")
+        theta = os.path.join(self.folder, "theta.h5")
+        finished = launch("run", self.job, "--part=2/2", f"--set=output.file={theta}", "--set=solver.theta=9")
+        self.assertEqual(finished.status, 3, finished)
+        half = os.path.join(self.folder, "half.h5")
+        launch("run", self.job, "--part=2/2", f"--set=output.file={half}", "--set=run.max_minutes=0.000001")
+        bent = os.path.join(self.folder, "bent.h5")
+        shutil.copy(two, bent)
+        with h5py.File(bent, "r+") as file:
+            file["runs/003/a/images"][3] = 0.5
+        for parts, text in (([one], "1/2"), ([one, one], "each part once"), ([one, other], "each part once"), ([one, theta], "attribute job differs"),
+                            ([one, half], "half.h5: not complete"), ([one, bent], "bent.h5: damaged"), ([one, self.job], "job.ini: not an HDF5 file")):
+            finished = self.merge(*parts)
+            self.assertEqual(finished.status, 2, finished)
+            self.assertIn(text, finished.err)
+            self.assertFalse(os.path.exists(self.result))
+
+
+if __name__ == "__main__":
+    if "--rounds" in sys.argv:
+        at = sys.argv.index("--rounds")
+        ROUNDS = int(sys.argv[at + 1])
+        sys.argv[at:] = ["Kills.test_campaign", "Faults.test_kill_at_each_write", "Faults.test_failing_writes"]
+    unittest.main()
