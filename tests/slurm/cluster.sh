@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# A real SLURM of two nodes on this machine, for the tests: munged, slurmctld and two slurmd, all of
+# them in one folder and listening on this host alone.
+#
+#   cluster.sh start FOLDER     prints what to put into the environment; exit 77 where it cannot run
+#   cluster.sh stop FOLDER
+#
+# Each slurmd has a host name of its own (Open MPI names its shared memory by it) and its own
+# TmpFS (PMIx keeps its sockets there).
+set -u
+folder=$2 nodes=2 cpus=4
+port=${SLURM_TEST_PORT:-18610}
+export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
+unset "${!SLURM_JOB@}" "${!SLURM_STEP@}"
+
+cannot() { echo "cluster.sh: $1" >&2; exit 77; }
+
+stop() {
+  scancel --user="$(id -un)" 2>/dev/null
+  local name pid
+  for name in slurmctld node1 node2 munged; do
+    pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
+    kill "$pid" 2>/dev/null
+  done
+  for _ in $(seq 50); do
+    pgrep -f "$folder/(slurm.conf|munge.socket)" >/dev/null || break
+    sleep 0.1
+  done
+  pkill -KILL -f "$folder/(slurm.conf|munge.socket)"
+  # Job steps carry the configuration in their environment only.
+  for pid in $(pgrep slurmstepd); do
+    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "SLURM_CONF=$SLURM_CONF" && kill -KILL "$pid"
+  done
+}
+
+daemon() { # name command...
+  setsid "${@:2}" </dev/null >>"$folder/$1.log" 2>&1 &
+  echo $! >"$folder/$1.pid"
+}
+
+start() {
+  local program i
+  for program in munged slurmctld slurmd srun sbatch; do
+    command -v "$program" >/dev/null || cannot "$program is not installed (Debian: slurm-wlm)"
+  done
+  unshare --mount --uts true 2>/dev/null || cannot "no right to give each node a host name (unshare)"
+  # Names are looked up only where there is an address beside 127.0.0.1.
+  ip -4 -o address 2>/dev/null | grep -v '127\.0\.0\.1/' | grep -q inet || ip address add 127.0.0.2/8 dev lo 2>/dev/null
+  mkdir -p "$folder"/{state,spool,tmp/n1,tmp/n2}
+  chmod 755 "$folder"
+  (umask 077; head -c 128 /dev/urandom >"$folder/munge.key")
+  daemon munged munged --foreground --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
+    --pid-file="$folder/munged.own" --seed-file="$folder/munge.seed" --log-file="$folder/munge.log"
+  : >"$folder/plugstack.conf"
+  echo PMIxCollFence=ring >"$folder/mpi.conf"
+  cat >"$SLURM_CONF" <<CONF
+ClusterName=test
+SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldPort=$port
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthInfo=socket=$folder/munge.socket
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool/%n
+SlurmctldPidFile=$folder/slurmctld.own
+SlurmdPidFile=$folder/slurmd.%n.own
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=pmix
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
+SlurmdParameters=config_overrides
+PropagateResourceLimits=NONE
+PlugStackConfig=$folder/plugstack.conf
+TmpFS=$folder/tmp/%n
+KillWait=10
+MinJobAge=3600
+NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus RealMemory=1000
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE
+CONF
+  ulimit -c 0
+  for _ in $(seq 50); do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
+  daemon slurmctld slurmctld -D -c -f "$SLURM_CONF"
+  printf '127.0.0.1 n%s\n' $(seq $nodes) | cat - /etc/hosts >"$folder/hosts"
+  for i in $(seq $nodes); do
+    daemon "node$i" unshare --mount --uts --propagation private bash -c \
+      "hostname n$i && mount --bind '$folder/hosts' /etc/hosts && exec slurmd -D -N n$i -f '$SLURM_CONF'"
+  done
+  for _ in $(seq 200); do
+    [ "$(timeout 5 sinfo -h -N -o %T 2>/dev/null | grep -c idle)" = $nodes ] && { echo "SLURM_CONF=$SLURM_CONF"; return; }
+    sleep 0.1
+  done
+  tail -n 20 "$folder"/*.log >&2
+  stop
+  echo "cluster.sh: the nodes did not come up" >&2
+  exit 1
+}
+
+"$1"

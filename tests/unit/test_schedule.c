@@ -1,0 +1,111 @@
+/* The schedule gives each image once, whatever is done already, keeps ranks on their blocks,
+   and lets ranks of different speed end together. */
+#include "../../src/cluster/schedule.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bd_job_t *job(const char *sweep) {
+  char text[512];
+  bd_job_t *found;
+  bd_error_t error;
+  snprintf(text, sizeof text, "[input]\nfile = a\n[output]\nfile = b\n[solver]\niterations = 5, 20\n%s", sweep);
+  cr_assert_eq(bd_job_parse(text, "job", "", 0, NULL, &found, &error), BD_OK, "%s", error.message);
+  return found;
+}
+
+static const int attacks[3] = {0, 1, 2};
+static bd_plan_t plan_of(const bd_job_t *job, int64_t count, int block) {
+  return (bd_plan_t){.job = job, .point_count = bd_job_point_count(job), .count = count, .attack_count = 3, .attacks = attacks, .block = block};
+}
+
+/* A pattern of what is done; 1 where image i of an attack at a point needs no work. */
+static uint8_t pattern(int kind, int64_t index) {
+  return kind == 1 ? (uint8_t)(index % 3 == 0) : kind == 2 ? (uint8_t)(index / 50 % 2) : 1;
+}
+
+Test(schedule, gives_each_image_once) {
+  bd_job_t *j = job("[sweep]\nsolver.gamma = 1, 2, 3\n");
+  for (int kind = 0; kind < 4; kind++)
+    for (int ranks = 1; ranks < 40; ranks = 3 * ranks + 1)
+      for (int block = 1; block <= 1000; block *= 10) {
+        bd_plan_t plan = plan_of(j, 201, block);
+        const int64_t all = 3 * 3 * plan.count;
+        uint8_t done[3 * 3 * 201], given[3 * 3 * 201] = {0};
+        int64_t wanted = 0;
+        for (int64_t i = 0; i < all; i++) done[i] = pattern(kind, i);
+        for (int64_t i = 0; i < all; i++) wanted += kind == 0 || !done[i];
+        schedule_t *s = schedule_create(&plan, kind ? done : NULL, ranks);
+        cr_assert_eq(schedule_left(s), 2 * wanted);
+        bd_item_t item;
+        for (int turn = 0; schedule_take(s, turn % ranks, &item); turn++) {
+          cr_assert(item.count > 0 && item.count <= block && item.first >= 0 && item.first + item.count <= plan.count);
+          for (int64_t i = item.first; i < item.first + item.count; i++)
+            given[(item.point * 3 + item.attack) * plan.count + i]++;
+          schedule_report(s, turn % ranks, &item, 0.01 * (1 + turn % ranks) * item.count);
+        }
+        for (int64_t i = 0; i < all; i++) cr_assert_eq(given[i], kind == 0 || !done[i]);
+        cr_assert_eq(schedule_left(s), 0);
+        schedule_free(s);
+      }
+  bd_job_free(j);
+}
+
+Test(schedule, keeps_a_rank_on_its_block) {
+  bd_job_t *j = job("[sweep]\nsolver.gamma = 1, 2, 3, 4, 5, 6, 7, 8\n");
+  bd_plan_t plan = plan_of(j, 6400, 64);
+  schedule_t *s = schedule_create(&plan, NULL, 4);
+  bd_item_t item, last[4];
+  int changes = 0, items = 0;
+  for (int rank = 0; schedule_take(s, rank, &item); rank = (rank + 1) % 4, items++) {
+    if (items >= 4) changes += item.first / 64 != last[rank].first / 64 || item.attack != last[rank].attack;
+    last[rank] = item;
+  }
+  /* 300 blocks, each with 8 points. */
+  cr_assert(changes < 330, "%d changes of the block in %d items", changes, items);
+  schedule_free(s);
+  bd_job_free(j);
+}
+
+/* Ranks of which one needs `slow` times as long: the time until all have ended, in units of
+   what it would be if work could be cut at will. */
+static double efficiency(int ranks, double slow, int64_t count) {
+  bd_job_t *j = job("");
+  bd_plan_t plan = plan_of(j, count, 64);
+  schedule_t *s = schedule_create(&plan, NULL, ranks);
+  double ends[64] = {0}, last = 0;
+  bd_item_t item[64][2];
+  int held[64];
+  for (int r = 0; r < ranks; r++)
+    for (held[r] = 0; held[r] < 2 && schedule_take(s, r, &item[r][held[r]]); held[r]++) {}
+  for (;;) {
+    int next = -1;
+    double end = INFINITY;
+    for (int r = 0; r < ranks; r++) {
+      double finishes = held[r] ? ends[r] + item[r][0].count * (r == 0 ? slow : 1) : INFINITY;
+      if (finishes < end) end = finishes, next = r;
+    }
+    if (next < 0) break;
+    schedule_report(s, next, &item[next][0], end - ends[next]);
+    ends[next] = last = end;
+    item[next][0] = item[next][1];
+    held[next]--;
+    if (schedule_take(s, next, &item[next][held[next]])) held[next]++;
+  }
+  schedule_free(s);
+  bd_job_free(j);
+  return last / (3 * (double)count / (ranks - 1 + 1 / slow));
+}
+
+Test(schedule, ranks_end_together) {
+  cr_expect_lt(efficiency(2, 1, 1000), 1.01);
+  cr_expect_lt(efficiency(8, 1, 10000), 1.01);
+  cr_expect_lt(efficiency(64, 1, 10000), 1.05);
+  /* One rank ten times slower: at most a few percent over what its share would cost. */
+  cr_expect_lt(efficiency(2, 10, 1000), 1.1, "%g", efficiency(2, 10, 1000));
+  cr_expect_lt(efficiency(8, 10, 10000), 1.02, "%g", efficiency(8, 10, 10000));
+  cr_expect_lt(efficiency(64, 10, 10000), 1.1, "%g", efficiency(64, 10, 10000));
+}
