@@ -55,6 +55,8 @@ typedef struct bd_run_summary {
   /* Share of the time that ranks were at work: the least, on idlest_rank, mean and most. */
   double load_least, load_mean, load_most;
   int idlest_rank;
+  int64_t messages;       /* rank 0 has sent and received, */
+  double message_seconds; /* and the time it spent on them, without writing */
   int was_complete; /* a resume found nothing to do */
 } bd_run_summary_t;
 

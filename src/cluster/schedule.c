@@ -3,7 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { GRAIN = 16 }; /* images: two registers of the widest instructions */
+enum {
+  GRAIN = 8,   /* images: a register of the widest instructions in float64 */
+  CAUTION = 10 /* how much slower than the others a rank may be that nobody knows yet */
+};
 
 typedef struct piece {
   int point, attack, count, given;
@@ -109,11 +112,7 @@ static int64_t choose(schedule_t *s, int rank) {
   int64_t at = s->workers[rank].at;
   for (int64_t i = at; at >= 0 && i < s->count && same_pixels(&s->pieces[i], &s->pieces[at]); i++)
     if (is_open(s, i)) return i;
-  if (s->fresh < s->count) {
-    at = s->fresh;
-    while (s->fresh < s->count && same_pixels(&s->pieces[s->fresh], &s->pieces[at])) s->fresh++;
-    return at;
-  }
+  if (s->fresh < s->count) return s->fresh;
   while (s->low < s->count && !is_open(s, s->low)) s->low++;
   return s->low < s->count ? s->low : -1;
 }
@@ -126,17 +125,28 @@ static double share(const schedule_t *s, int rank) {
   return (worker->seconds > 0 ? worker->work / worker->seconds : mean) / (s->known_speed + (s->ranks - s->known) * mean);
 }
 
-int schedule_take(schedule_t *s, int rank, bd_item_t *item) {
+/* A slow rank that would still be at it when the others have done all the rest. */
+static int is_late(const schedule_t *s, int rank, double cost) {
+  double its = share(s, rank);
+  return s->workers[rank].seconds > 0 && its < 0.5 / s->ranks && its * s->work < 2 * GRAIN * cost;
+}
+
+int schedule_take(schedule_t *s, int rank, int has_others, bd_item_t *item) {
   int64_t i = choose(s, rank);
-  if (i < 0) return 0;
+  if (i < 0 || (has_others && is_late(s, rank, s->cost[s->pieces[i].point - s->first_point]))) return 0;
   piece_t *piece = &s->pieces[i];
   const int point = piece->point - s->first_point;
-  double most = ceil(share(s, rank) * s->work / s->cost[point] / (3 * GRAIN)) * GRAIN;
+  const double caution = s->workers[rank].seconds > 0 ? 1 : CAUTION;
+  double most = floor(share(s, rank) * s->work / s->cost[point] / (3 * GRAIN * caution)) * GRAIN;
+  /* A slow rank may get a single grain; others two, which a victim's batches serve better. */
+  const int least = share(s, rank) < 0.5 / s->ranks ? GRAIN : 2 * GRAIN;
   int count = piece->count - piece->given;
-  if (count > most) count = most < GRAIN ? GRAIN : (int)most;
+  if (s->ranks > 1 && count > most) count = most < least ? least : (int)most;
   if (count > piece->count - piece->given) count = piece->count - piece->given;
   *item = (bd_item_t){.point = piece->point, .attack = piece->attack, .count = count, .first = piece->first + piece->given};
   piece->given += count;
+  if (i == s->fresh) /* its block is begun */
+    while (s->fresh < s->count && same_pixels(&s->pieces[s->fresh], piece)) s->fresh++;
   s->workers[rank].at = i;
   s->left -= (int64_t)count * s->snapshots[point];
   s->work -= count * s->cost[point];

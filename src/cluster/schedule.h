@@ -20,8 +20,9 @@ typedef struct schedule schedule_t;
 schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int ranks);
 void schedule_free(schedule_t *schedule);
 
-/* The next item for a rank; 0 where none is left. */
-int schedule_take(schedule_t *schedule, int rank, bd_item_t *item);
+/* The next item for a rank; 0 where none is left or, while it has others that go on, where it
+   is so slow that they will have done the rest sooner. */
+int schedule_take(schedule_t *schedule, int rank, int has_others, bd_item_t *item);
 
 /* A rank has spent `seconds` on an item: its speed. */
 void schedule_report(schedule_t *schedule, int rank, const bd_item_t *item, double seconds);

@@ -44,6 +44,7 @@ typedef struct leader {
 static void tell_to_stop(leader_t *leader) {
   for (int rank = 1; !leader->told && rank < leader->size; rank++)
     MPI_Send(NULL, 0, MPI_BYTE, rank, TAG_STOP, leader->work->communicator);
+  if (!leader->told) leader->work->summary->messages += leader->size - 1;
   leader->told = 1;
 }
 
@@ -59,13 +60,16 @@ static void look_around(leader_t *leader) {
 /* The next item for a rank; count 0 once the work is done, stopped, or something has failed. */
 static bd_item_t take_item(leader_t *leader, int rank) {
   bd_item_t item = {0};
-  if (leader->status == BD_OK && !leader->stopping) schedule_take(leader->schedule, rank, &item);
+  /* Rank 0 is there to the end, for what nobody else takes. */
+  const int has_others = rank > 0 || leader->tokens > 0;
+  if (leader->status == BD_OK && !leader->stopping) schedule_take(leader->schedule, rank, has_others, &item);
   return item;
 }
 
 static void give_item(leader_t *leader, int rank) {
   bd_item_t item = take_item(leader, rank);
   MPI_Send(&item, sizeof item, MPI_BYTE, rank, TAG_ITEM, leader->work->communicator);
+  leader->work->summary->messages++;
   if (item.count == 0) leader->tokens--;
 }
 
@@ -109,14 +113,18 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
 
 static void receive(leader_t *leader, MPI_Message *message, const MPI_Status *envelope) {
   int bytes;
+  const double start = MPI_Wtime();
+  bd_run_summary_t *summary = leader->work->summary;
   const int is_block = envelope->MPI_TAG == TAG_BLOCK;
   MPI_Get_count(envelope, MPI_BYTE, &bytes);
   MPI_Mrecv(leader->received, bytes, MPI_BYTE, message, MPI_STATUS_IGNORE);
+  summary->messages++;
   if (!is_block) leader->stopping = 1;
   if (leader->stopping) tell_to_stop(leader);
   if (!is_block) return;
   /* The answer first: the other rank need not wait for the disk. */
   give_item(leader, envelope->MPI_SOURCE);
+  summary->message_seconds += MPI_Wtime() - start;
   take_block(leader, envelope->MPI_SOURCE, leader->received);
 }
 
@@ -138,15 +146,14 @@ static void lead(leader_t *leader, bd_block_t *own) {
   look_around(leader);
   for (int token = 0; token < TOKENS; token++)
     for (int rank = 1; rank < leader->size; rank++) give_item(leader, rank);
-  for (bd_item_t item; (item = take_item(leader, 0)).count;) {
-    worker_compute(worker, &item, own, serve, leader);
-    take_block(leader, 0, own);
+  for (;;) {
+    bd_item_t item = take_item(leader, 0);
+    if (item.count) {
+      worker_compute(worker, &item, own, serve, leader);
+      take_block(leader, 0, own);
+    } else if (leader->tokens == 0) break;
+    else nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* leave the core to the others */
     serve(leader);
-  }
-  /* Nothing left to compute here: wait without taking a core from the others. */
-  while (leader->tokens > 0) {
-    serve(leader);
-    if (leader->tokens > 0) nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
   }
   tell_to_stop(leader);
   /* After a failure too what is whole is kept. */

@@ -101,8 +101,9 @@ static void print_summary(const bd_run_summary_t *s) {
          s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
   if (s->ranks > 1)
-    printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%)\n", 100 * s->load_mean, s->idlest_rank,
-           100 * s->load_least, 100 * s->load_most);
+    printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); rank 0 spent %.2f %% of it on %lld messages\n",
+           100 * s->load_mean, s->idlest_rank, 100 * s->load_least, 100 * s->load_most,
+           100 * s->message_seconds / fmax(s->seconds, 1e-9), (long long)s->messages);
 }
 
 static void print_victim_note(const bd_run_summary_t *s, const char *victim) {

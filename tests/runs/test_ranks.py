@@ -23,7 +23,8 @@ class Ranks(RunTest):
         expected = contents(first)
         for ranks, block in launches:
             with self.subTest(ranks=ranks, block=block):
-                other = purify(self.folder, {**job, "run.block": block}, "--overwrite", ranks=ranks, status=status)
+                writers = "all" if block == 3 else "root"
+                other = purify(self.folder, {**job, "run.block": block, "run.writers": writers}, "--overwrite", ranks=ranks, status=status)
                 with h5py.File(other, "r") as file:
                     self.assertEqual(file.attrs["ranks"], max(ranks, 1))
                     self.assertIn(f"\nblock = {block}\n", file.attrs["job"].decode())

@@ -1,0 +1,266 @@
+"""Measures how runs scale on this machine and writes docs/scaling.md and docs/scaling.png:
+
+    cmake --build build --target scaling          (a few minutes, on idle cores)
+
+BARYDEF_DATA names a folder with mnist.h5 and victims/mnist.pt; the demo set serves where it is not given."""
+
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "..", "analysis")]
+import h5py
+import numpy as np
+
+import scale
+from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, MPIRUN, PROGRAM, SOURCE, job_text, write_set
+
+SCALE = os.environ["BARYDEF_SCALE"]
+DATA = os.environ.get("BARYDEF_DATA")
+REPEATS = 5
+
+
+def command(folder, job, ranks, *wrapper):
+    path = os.path.join(folder, "job.ini")
+    with open(path, "w") as file:
+        file.write(job_text({"output.file": os.path.join(folder, "result.h5"), "run.progress": 0, **job}))
+    return [MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"]
+
+
+def figures(out):
+    """What a run says of itself."""
+    numbers = re.search(r"(\d+) images in ([\d.]+) s \((\d+) images/s\).*writing took ([\d.]+) %", out, re.S)
+    found = dict(zip(("images", "seconds", "rate", "write"), map(float, numbers.groups())))
+    found["seconds"] = found["images"] / found["rate"]  # more digits
+    ranks = re.search(r"at work ([\d.]+) %.*rank 0 spent ([\d.]+) % of it on (\d+) messages", out)
+    if ranks:
+        found.update(zip(("load", "message", "messages"), map(float, ranks.groups())))
+    return found
+
+
+def run(folder, job, ranks, *wrapper):
+    finished = subprocess.run(command(folder, job, ranks, *wrapper), env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"}, capture_output=True,
+                              text=True, timeout=1200)
+    if finished.returncode not in (0, 3):
+        raise RuntimeError(finished.stderr)
+    return figures(finished.stdout)
+
+
+def spread(values, digits=2):
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
+
+
+def two_over_one(folder, job):
+    """Images per second of 2 ranks over 1, pairs measured one after the other; and the runs of 2."""
+    ratios, twos = [], []
+    for _ in range(REPEATS):
+        one, two = run(folder, job, 1), run(folder, job, 2)
+        ratios.append(two["rate"] / one["rate"])
+        twos.append({**two, "one": one})
+    return ratios, twos
+
+
+def efficiency(folder, jobs):
+    rows = ["| set | images/s, 1 rank | 2 ranks over 1 | ranks at work, % | writing, % | messages, % |", "|---|---|---|---|---|---|"]
+    for name, job in jobs.items():
+        ratios, twos = two_over_one(folder, job)
+        rows.append(f"| {name} | {spread([t['one']['rate'] for t in twos], 0)} | {spread(ratios)} | "
+                    f"{spread([t['load'] for t in twos], 1)} | {spread([t['write'] for t in twos], 1)} | {spread([t['message'] for t in twos])} |")
+    return rows
+
+
+PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
+
+
+def memory(folder):
+    """Peak resident memory of each of 2 ranks, by the number of images of a generated set."""
+    rows, first = ["| images | rank 0, MiB | rank 1, MiB |", "|---|---|---|"], None
+    path = os.path.join(folder, "large.h5")
+    random = np.random.default_rng(0)
+    with h5py.File(path, "w") as file:
+        file.attrs.update(schema="attacked-images", schema_version=1, dataset="noise")
+        file["labels"] = np.zeros(100000, "i8")
+        images = file.create_dataset("attacks/a/images", (100000, 1, 28, 28), "f4")
+        for start in range(0, 100000, 1000):
+            images[start:start + 1000] = random.random((1000, 1, 28, 28), "f4")
+    for count in 1000, 10000, 100000:
+        job = {"input.file": path, "input.limit": count, "solver.iterations": 5}
+        finished = subprocess.run(command(folder, job, 2, sys.executable, "-c", PEAK), env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+        peaks = {int(rank): int(kib) / 1024 for rank, kib in re.findall(r"peak (\d) (\d+)", finished.stderr)}
+        first = first or peaks
+        rows.append(f"| {count} | {peaks[0]:.1f} (x {peaks[0] / first[0]:.3f}) | {peaks[1]:.1f} (x {peaks[1] / first[1]:.3f}) |")
+    return rows
+
+
+def slow_rank(folder, job):
+    """Rank 1 stopped nine tenths of the time; and once for three seconds."""
+    def start():
+        return subprocess.Popen(command(folder, job, 2), env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"}, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def rank_one(process):
+        while True:
+            found = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout.split()
+            if len(found) == 2:
+                return max(map(int, found))
+
+    def pulses(number, process):
+        while process.poll() is None:
+            try:
+                os.kill(number, signal.SIGSTOP)
+                time.sleep(0.018)
+                os.kill(number, signal.SIGCONT)
+                time.sleep(0.002)
+            except ProcessLookupError:
+                return
+
+    one, two = run(folder, job, 1), run(folder, job, 2)
+    process = start()
+    number = rank_one(process)
+    time.sleep(0.7)  # while it starts
+    thread = threading.Thread(target=pulses, args=(number, process))
+    thread.start()
+    slow = figures(process.communicate()[0])
+    thread.join()
+    process = start()
+    number = rank_one(process)
+    time.sleep(1.5)
+    os.kill(number, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(number, signal.SIGCONT)
+    stopped = figures(process.communicate()[0])
+    rate = {name: r["rate"] for name, r in (("one", one), ("two", two), ("slow", slow))}
+    return [f"- One of two ranks at a tenth of its speed (stopped 18 ms of every 20): {rate['slow']:.0f} images/s, {rate['slow'] / rate['two']:.2f} of two "
+            f"whole ranks ({rate['two']:.0f}); one rank alone makes {rate['one'] / rate['two']:.2f} of them, and a rank and a tenth would make "
+            f"{1.1 * rate['one'] / rate['two']:.2f}.",
+            f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of {two['seconds']:.1f}; its share of the loss is 1.5 s."]
+
+
+def costs(folder):
+    """Of this machine: seconds for a block's messages, for writing a block, and for a byte."""
+    path = write_set(os.path.join(folder, "costs.h5"), {"a": np.random.default_rng(0).random((4000, 1, 28, 28), "f4")})
+    job = {"input.file": path, "solver.iterations": 0, "marginals.set": "identity", "run.block": 1}
+    small = [run(folder, {**job, "output.images": "no"}, 2) for _ in range(3)]
+    message = statistics.median(r["message"] / 100 * r["seconds"] / (r["messages"] / 2) for r in small)
+    write = statistics.median(r["write"] / 100 * r["seconds"] / 4000 for r in small)
+    big = write_set(os.path.join(folder, "bytes.h5"), {"a": np.random.default_rng(0).random((800, 3, 224, 224), "f4")})
+    # Rank 0 writes all bytes, and receives those of its items that rank 1 computed.
+    large = [run(folder, {"input.file": big, "solver.iterations": 0, "marginals.set": "identity", "run.block": 16}, 2) for _ in range(3)]
+    byte = statistics.median(r["seconds"] / 100 * (r["write"] / 800 + r["message"] / (16 * (r["messages"] - 5) / 2)) for r in large) / 602112
+    os.unlink(big)
+    return {"message": message, "write": write, "byte": byte}
+
+
+def imagenet_compute(folder):
+    """Seconds for one image of 3 x 224 x 224, B6, L = 200."""
+    path = write_set(os.path.join(folder, "imagenet.h5"), {"a": np.random.default_rng(0).random((8, 3, 224, 224), "f4")})
+    done = run(folder, {"input.file": path, "solver.iterations": 50, "run.block": 8}, 1)
+    return done["seconds"] / done["images"] * 4
+
+
+def check_model(folder, cost):
+    """Measured runs beside simulated ones."""
+    path = write_set(os.path.join(folder, "check.h5"), {"a": np.random.default_rng(0).random((2000, 1, 28, 28), "f4")})
+    job = {"input.file": path, "solver.iterations": 200, "run.block": 16}
+    rows = ["| ranks | messages measured | simulated | seconds measured | simulated |", "|---|---|---|---|---|"]
+    shape = {"images": 2000, "attacks": 1, "runs": 1, "pixels": 784}
+    one = statistics.median(run(folder, job, 1)["seconds"] for _ in range(3))
+    cost = {**cost, "compute": one / 2000 - cost["write"] / 16 - cost["byte"] * 3136}
+    for ranks in 1, 2, 8, 16, 64:
+        done = run(folder, job, ranks)
+        simulated = scale.simulate(SCALE, ranks, 16, cost, shape)
+        rows.append(f"| {ranks} | {done.get('messages', 0):.0f} | {simulated.messages} | "
+                    + (f"{done['seconds']:.2f} | {simulated.seconds:.2f} |" if ranks <= 2 else "(cores shared) | |"))
+    return rows
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="barydef-scaling-")
+    demo = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM}
+    jobs = {"demo set (1,500 images)": demo}
+    if DATA:
+        jobs["MNIST (8,000 images)"] = {"input.file": os.path.join(DATA, "mnist.h5"), "victim.file": os.path.join(DATA, "victims", "mnist.pt")}
+    try:
+        lines = efficiency(folder, jobs)
+        print("\n".join(lines), flush=True)
+        slow = slow_rank(folder, list(jobs.values())[-1])
+        print("\n".join(slow), flush=True)
+        resident = memory(folder)
+        cost = costs(folder)
+        check = check_model(folder, cost)
+        compute = imagenet_compute(folder)
+        runs = scale.sweep(SCALE, {**cost, "compute": compute}, {"images": 50000, "attacks": 10, "runs": 24, "pixels": 150528}, [4, 16])
+        scale.plot(os.path.join(SOURCE, "docs", "scaling.png"), "ImageNet validation, 10 attacks, 24 runs", runs)
+    finally:
+        shutil.rmtree(folder)
+    by = {(r.block, r.all_write, r.ranks): r for r in runs}
+    saturated = {block: next((r for r in scale.RANKS if by[block, False, r].speedup < 0.9 * r), None) for block in (4, 16)}
+    table = ["| ranks | rank 0 writes: times as fast | its time, % | all write: times as fast | time of rank 0, % | hours |", "|---|---|---|---|---|---|"]
+    for r in [1, 4, 16, 64, 256, 512, 1024, 2048, 4096, 16384]:
+        root, every = by[16, False, r], by[16, True, r]
+        table.append(f"| {r} | {root.speedup:.1f} | {100 * root.served:.1f} | {every.speedup:.1f} | {100 * every.served:.1f} | {every.seconds / 3600:.2f} |")
+    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    text = f"""# How runs scale
+
+Written by `cmake --build build --target scaling` (tests/bench/scaling.py) on {time.strftime('%Y-%m-%d')}: {processor}, {os.cpu_count()} cores,
+{platform.system()} {platform.release()}. Medians of {REPEATS} runs, in brackets the least and the most; the machine is shared and noisy.
+
+## Two ranks over one
+
+B6, gamma 0.02, L = 200, victim included.
+
+""" + "\n".join(lines) + """
+
+## Slow ranks
+
+""" + "\n".join(slow) + """
+
+## Memory
+
+Peak resident memory of each rank; a generated set of 1 x 28 x 28 images, blocks of 64. It holds two blocks and a solver, whatever the size of the
+set (rank 0 a third block, the labels, and 40 bytes for each block that is to do).
+
+""" + "\n".join(resident) + f"""
+
+## A model for more ranks
+
+`analysis/scale.c` simulates the conversation of rank 0 with the others: the program's own schedule (src/cluster/schedule.c) and
+costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages of a block, {1e6 * cost['write']:.0f} us for writing one (records, and the sync now and then),
+{1e9 * cost['byte']:.2f} ns for each byte it receives and writes ({1e-6 / cost['byte']:.0f} MB/s; ranks of one host and its page cache: a network and a parallel file system have their own). Against measured runs (2,000 images, blocks of 16):
+
+""" + "\n".join(check) + f"""
+
+(Which rank gets which piece of the last blocks depends on their speeds, and with it the number of messages.)
+
+![Speed-up and load of rank 0, by ranks](scaling.png)
+
+ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L = 200; {compute:.2f} s for an image and run on one rank of this machine,
+{50000 * 240 * compute / 3.6e6:.1f} thousand core hours in all, and a result of {50000 * 240 * 602112 / 1e12:.1f} TB unless `output.images = no`. Blocks of 16:
+
+""" + "\n".join(table) + f"""
+
+- Rank 0 as the only writer loses a tenth from {saturated[16] or 'more than 16384'} ranks on (blocks of 4: {saturated[4] or 'more than 16384'}): it is the bytes, {1e-6 / cost['byte']:.0f} MB/s through one
+  rank. `run.writers = all` has each rank write the images it computed, at their places in the one file (the same bits); rank 0
+  writes the records alone. `output.images = no` does the same for sweeps whose images nobody needs.
+- Choose `run.block` so that a rank gets some tens of blocks: large ones cost memory and the last ones idle time, small ones messages.
+  The last blocks are split by themselves.
+- The model knows no network and no file system that slows down when all write: it says where rank 0 ends to be the limit, not
+  what a cluster's storage can take.
+"""
+    with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
+        file.write(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
