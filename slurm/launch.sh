@@ -7,8 +7,9 @@ source "$templates/settings.sh"
 
 # One thread a rank: barydef's parallelism is its ranks.
 export OMP_NUM_THREADS=1
-# After its TERM mpirun leaves ranks so many seconds to finish their blocks.
-export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-20}
+# mpirun that is told to end waits so many seconds, sends TERM to the ranks, waits again, and
+# kills them: twice this should be less than SLURM's KillWait (30 s unless configured).
+export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-5}
 # SLURM 22.05's default way of meeting over PMIx lets MPI_Init crash now and then.
 export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 

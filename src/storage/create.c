@@ -204,10 +204,20 @@ static void sync_folder(const char *path) {
   free(copy);
 }
 
+/* A writer holds a lock (bd_result_begin_writing). */
+static int is_being_written(const char *path) {
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  int file = open(path, O_RDWR | O_CLOEXEC);
+  int found = file >= 0 && fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+  if (file >= 0) close(file);
+  return found;
+}
+
 bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error) {
   h5_silence();
   if (!overwrite && access(path, F_OK) == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --resume goes on with it, --overwrite replaces it", path);
+  if (is_being_written(path)) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
   remove_leftovers(path);
   char *temporary = malloc(strlen(path) + 40);
   if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);

@@ -90,6 +90,10 @@ static int flush(bd_result_t *result) {
 
 static bd_status_t open_writable(bd_result_t *result, bd_error_t *error) {
   h5_close(result->file);
+  result->file = -1;
+  /* HDF5 opens by name. */
+  bd_status_t status = check_in_place(result, error);
+  if (status != BD_OK) return status;
   result->file = h5_open(result->path, 1);
   return result->file >= 0 ? BD_OK : write_failed(result, error);
 }

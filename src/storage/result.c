@@ -312,10 +312,18 @@ bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error) {
   return fdatasync(result->descriptor) == 0 ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written: %m", result->path);
 }
 
+bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error) {
+  struct stat ours, there;
+  if (fstat(result->descriptor, &ours) == 0 && stat(result->path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+    return BD_OK;
+  return bd_fail(error, BD_FAILED, "%s: was removed or replaced while it was written", result->path);
+}
+
 bd_status_t bd_result_sync(bd_result_t *result, int at_once, bd_error_t *error) {
   double start = now();
   if (result->waiting_count == 0 || (!at_once && start - result->synced < 100 * result->sync_seconds)) return BD_OK;
-  bd_status_t status = bd_result_flush(result, error);
+  bd_status_t status = check_in_place(result, error);
+  if (status == BD_OK) status = bd_result_flush(result, error);
   if (status == BD_OK) status = write_marks(result, error);
   result->synced = now();
   result->sync_seconds = result->synced - start;

@@ -41,6 +41,9 @@ static inline size_t image_values(const bd_result_shape_t *shape) {
 bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error);
 bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes, size_t size, bd_error_t *error);
 
+/* Is what stands under the path still the file the blocks go to? */
+bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error);
+
 /* XXH3-64, hexadecimal. */
 void labels_checksum(int64_t count, const int64_t *labels, char text[17]);
 

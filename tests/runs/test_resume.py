@@ -295,8 +295,27 @@ class Kills(Interrupted):
         finished = launch("run", self.job, "--resume")
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("another run is writing it", finished.err)
+        finished = launch("run", self.job, "--overwrite")
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("another run is writing it", finished.err)
         process.send_signal(signal.SIGTERM)
         self.stopped(process)
+
+    def test_reader_beside_a_run(self):
+        """Somebody looks at the file, with HDF5's lock, when the run ends."""
+        process = self.begun(2)
+        with h5py.File(self.result, "r") as file:
+            self.assertEqual(file.attrs["complete"], 0)
+            process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3)
+        self.check_whole()
+
+    def test_result_removed_meanwhile(self):
+        process = self.begun(0)
+        os.unlink(self.result)
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 1, err[-500:])
+        self.assertIn("was removed or replaced while it was written", err)
 
 
 class Damage(Interrupted):
