@@ -1,0 +1,116 @@
+"""Before and after barydef: attacked sets, conversion, reports.
+
+    /usr/bin/python3 analysis attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--epsilon 0.1] [--limit 1000]
+    /usr/bin/python3 analysis convert SET.npz SET.h5        (or .npy files, one an attack; or back: SET.h5 SET.npz)
+    /usr/bin/python3 analysis report RESULT.h5 [FOLDER]
+"""
+
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+
+def progress(what, done, total):
+    if sys.stderr.isatty():
+        print(f"\r{what}: [{'#' * (30 * done // total):30s}] {done}/{total}", end="\n" if done == total else "", file=sys.stderr)
+    elif done == total:
+        print(f"{what}: {done} images", file=sys.stderr)
+
+
+def attack(arguments):
+    import numpy as np
+    import torch
+
+    import attacks
+    import convert
+    import datasets
+    name, images, labels = datasets.read(arguments.data)
+    images, labels = images[:arguments.limit or None], labels[:arguments.limit or None]
+    clean = (images / 255 if images.dtype == np.uint8 else images).astype("f4")
+    torch.set_num_threads(arguments.threads)
+    model = torch.jit.load(arguments.victim, map_location="cpu").eval()
+    names = arguments.attacks.split(",") if arguments.attacks else list(attacks.OWN if not arguments.attacks else attacks.PRESETS)
+    found = {}
+
+    def accuracy(stack):
+        with torch.no_grad():
+            seen = np.concatenate([model(torch.as_tensor(stack[i:i + 256])).argmax(1).numpy() for i in range(0, len(stack), 256)])
+        return 100 * np.mean(seen == labels)
+
+    print(f"{name}: {len(labels)} images, accuracy {accuracy(clean):.1f} %", file=sys.stderr)
+    for one in names:
+        norm, epsilon = attacks.epsilon_of(one, clean.shape[1])
+        epsilon = epsilon if arguments.epsilon is None else arguments.epsilon
+        stacks, source = [], ""
+        for start in range(0, len(labels), arguments.batch):
+            x, y = torch.as_tensor(clean[start:start + arguments.batch]), torch.as_tensor(labels[start:start + arguments.batch])
+            attacked, source = attacks.run(one, model, x, y, epsilon, norm, arguments.seed + start)
+            stacks.append(attacked.detach().numpy().astype("f4"))
+            progress(one, min(start + arguments.batch, len(labels)), len(labels))
+        found[one] = (np.concatenate(stacks), norm, epsilon, source)
+        print(f"{one}, {norm} {epsilon:.4g}: accuracy {accuracy(found[one][0]):.1f} % ({source})", file=sys.stderr)
+    convert.write_set(arguments.output, labels, clean, found, name)
+    return arguments.output
+
+
+def convert_files(arguments):
+    import convert
+    *paths, output = arguments.files
+    if not paths:
+        raise convert.Unsuitable("a file to read and one to write, please")
+    if output.endswith(".h5"):
+        convert.to_set(paths, output, arguments.labels, arguments.dataset, arguments.norm, arguments.epsilon)
+    elif output.endswith(".npz") and len(paths) == 1:
+        convert.to_arrays(paths[0], output)
+    else:
+        raise convert.Unsuitable(f"{output}: files are written as .h5 or (from one .h5) as .npz")
+    return output
+
+
+def report(arguments):
+    import report as pages
+    return pages.make(arguments.result, arguments.folder, arguments.input, arguments.victim, arguments.layer, arguments.images)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="analysis", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    sub = commands.add_parser("attack", help="attack the test images of a data set")
+    sub.add_argument("data", help="folder of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 as torchvision keeps it, or an .npz with images and labels")
+    sub.add_argument("victim", help="TorchScript classifier (a program: use only what you trust)")
+    sub.add_argument("output")
+    sub.add_argument("--attacks", help="names with commas between: fgsm, linf_pgd, l2_pgd, linf_deepfool, l2_deepfool; with Foolbox l2_carlini_wagner; with "
+                                       "AutoAttack autoattack (default: those that need neither)")
+    sub.add_argument("--epsilon", type=float, help="of all of them (default: the paper's, 0.1 and l2 1 on grey images, 8/255 and l2 0.5 on colour ones)")
+    sub.add_argument("--limit", type=int, default=0, help="only the first images")
+    sub.add_argument("--batch", type=int, default=100)
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--threads", type=int, default=1)
+    sub.set_defaults(call=attack)
+    sub = commands.add_parser("convert", help="NumPy's files into barydef's format, and back")
+    sub.add_argument("files", nargs="+", metavar="FILE", help="what to read, and last what to write")
+    sub.add_argument("--labels", help=".npy of the labels, where the others hold none")
+    sub.add_argument("--dataset", default="")
+    sub.add_argument("--norm", default="unknown")
+    sub.add_argument("--epsilon", type=float, default=float("nan"))
+    sub.set_defaults(call=convert_files)
+    sub = commands.add_parser("report", help="tables and figures of a result")
+    sub.add_argument("result")
+    sub.add_argument("folder", nargs="?", help="default: RESULT-report")
+    sub.add_argument("--input", help="the file of attacked images, where it is not where the result says")
+    sub.add_argument("--victim", help="TorchScript for Grad-CAM, where it is not where the result says")
+    sub.add_argument("--layer", type=int, default=-1, help="which convolution Grad-CAM looks at; -1: the last")
+    sub.add_argument("--images", type=int, default=8, help="images of a gallery")
+    sub.set_defaults(call=report)
+    arguments = parser.parse_args()
+    import convert
+    try:
+        print(arguments.call(arguments))
+    except (convert.Unsuitable, OSError, ValueError) as problem:
+        parser.exit(2, f"analysis: {problem}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Attacks on a TorchScript victim.
+
+Foolbox and AutoAttack do the work where they are installed, with the settings of the paper's tables where it gives them; without
+them FGSM (Goodfellow et al., ICLR 2015), PGD (Madry et al., ICLR 2018) and DeepFool (Moosavi-Dezfooli et al., CVPR 2016) of our
+own.  All take images in [0,1] and stay there."""
+
+import numpy as np
+import torch
+
+
+def norms(x, norm):
+    """Of each image of [n,C,H,W], shaped to multiply it."""
+    flat = x.flatten(1)
+    length = flat.abs().amax(1) if norm == "linf" else flat.norm(dim=1)
+    return length.view(-1, 1, 1, 1)
+
+
+def project(x, start, norm, epsilon):
+    """Into the ball about `start`, and into [0,1]."""
+    difference = x - start
+    if norm == "linf":
+        difference = difference.clamp(-epsilon, epsilon)
+    else:
+        difference = difference * (epsilon / norms(difference, norm).clamp_min(1e-12)).clamp_max(1)
+    return (start + difference).clamp(0, 1)
+
+
+def slope(model, x, labels):
+    """Gradient of the summed cross entropy."""
+    x = x.detach().requires_grad_()
+    loss = torch.nn.functional.cross_entropy(model(x), labels, reduction="sum")
+    return torch.autograd.grad(loss, x)[0]
+
+
+def direction(gradient, norm):
+    return gradient.sign() if norm == "linf" else gradient / norms(gradient, norm).clamp_min(1e-12)
+
+
+def fgsm(model, x, labels, epsilon, norm="linf"):
+    """One step."""
+    return project(x + epsilon * direction(slope(model, x, labels), norm), x, norm, epsilon)
+
+
+def pgd(model, x, labels, epsilon, norm="linf", steps=40, step=None, generator=None):
+    """Steps of `step` (2.5 epsilon / steps where not given) from a random start in the ball; of each image the first that is
+    misclassified, else the last."""
+    step = step or 2.5 * epsilon / steps
+    noise = torch.rand(x.shape, generator=generator) * 2 - 1 if norm == "linf" else torch.randn(x.shape, generator=generator)
+    if norm != "linf":
+        noise = noise / norms(noise, norm) * torch.rand(len(x), 1, 1, 1, generator=generator)
+    found = project(x + epsilon * noise, x, norm, epsilon)
+    for _ in range(steps):
+        with torch.no_grad():
+            going = (model(found).argmax(1) == labels).view(-1, 1, 1, 1)
+        if not going.any():
+            break
+        moved = project(found + step * direction(slope(model, found, labels), norm), x, norm, epsilon)
+        found = torch.where(going, moved, found)
+    return found.detach()
+
+
+def deepfool(model, x, labels, epsilon=None, norm="linf", steps=50, overshoot=0.02):
+    """To the nearest linearised decision boundary, until an image is misclassified; then into the ball of epsilon, if one is
+    given."""
+    found = x.clone()
+    for _ in range(steps):
+        point = found.detach().requires_grad_()
+        logits = model(point)
+        going = logits.argmax(1) == labels
+        if not going.any():
+            break
+        slopes = [torch.autograd.grad(logits[:, c].sum(), point, retain_graph=True)[0] for c in range(logits.shape[1])]
+        slopes = torch.stack(slopes, 1)  # [n, classes, C, H, W]
+        at = torch.arange(len(x))
+        w = slopes - slopes[at, labels][:, None]
+        gap = (logits - logits[at, labels][:, None]).abs().detach()
+        flat = w.flatten(2)
+        size = flat.abs().sum(2) if norm == "linf" else flat.norm(dim=2)  # the dual norm
+        distance = gap / size.clamp_min(1e-12)
+        distance[at, labels] = torch.inf
+        nearest = distance.argmin(1)
+        way = w[at, nearest]
+        length = (distance[at, nearest] + 1e-6).view(-1, 1, 1, 1)
+        push = length * (way.sign() if norm == "linf" else way / norms(way, "l2").clamp_min(1e-12))
+        moved = (x + (1 + overshoot) * (found + push - x)).clamp(0, 1)
+        found = torch.where(going.view(-1, 1, 1, 1), moved, found).detach()
+    return project(found, x, norm, epsilon) if epsilon is not None else found
+
+
+# ---- presets: the paper's attacks, with its epsilons where it gives them ------------------
+
+# {attack: (norm, {data set: epsilon})}
+PRESETS = {"l2_pgd": ("l2", {"small": 1.0, "colour": 0.5}), "l2_carlini_wagner": ("l2", {"small": 1.0, "colour": 0.5}),
+           "linf_pgd": ("linf", {"small": 0.1, "colour": 8 / 255}), "fgsm": ("linf", {"small": 0.1, "colour": 8 / 255}),
+           "linf_deepfool": ("linf", {"small": 0.1, "colour": 8 / 255}), "autoattack": ("linf", {"small": 0.1, "colour": 8 / 255})}
+OWN = {"fgsm": fgsm, "linf_pgd": pgd, "l2_pgd": pgd, "linf_deepfool": deepfool, "l2_deepfool": deepfool}
+
+
+def epsilon_of(attack, channels):
+    norm, epsilons = PRESETS.get(attack, ("l2" if attack.startswith("l2") else "linf", PRESETS["linf_pgd"][1] if not attack.startswith("l2") else PRESETS["l2_pgd"][1]))
+    return norm, epsilons["small" if channels == 1 else "colour"]
+
+
+def run(name, model, x, labels, epsilon, norm, seed):
+    """One batch by the best that is installed; (images, source)."""
+    if name == "autoattack":
+        from autoattack import AutoAttack
+        attack = AutoAttack(model, norm={"linf": "Linf", "l2": "L2"}[norm], eps=epsilon, version="standard", device="cpu", verbose=False, seed=seed)
+        return attack.run_standard_evaluation(x, labels, bs=len(x)), "AutoAttack standard"
+    try:
+        import foolbox
+    except ImportError:
+        if name not in OWN:
+            raise SystemExit(f"{name} needs Foolbox, which is not installed; without it there are {', '.join(OWN)}")
+        options = {"generator": torch.Generator().manual_seed(seed)} if OWN[name] is pgd else {}
+        return OWN[name](model, x, labels, epsilon, norm, **options), f"barydef's own {OWN[name].__name__}({norm})"
+    kinds = {"fgsm": foolbox.attacks.FGSM, "linf_pgd": foolbox.attacks.LinfPGD, "l2_pgd": foolbox.attacks.L2PGD, "linf_deepfool": foolbox.attacks.LinfDeepFoolAttack,
+             "l2_deepfool": foolbox.attacks.L2DeepFoolAttack, "l2_carlini_wagner": foolbox.attacks.L2CarliniWagnerAttack}
+    attack = kinds[name]()
+    _, clipped, _ = attack(foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, labels, epsilons=epsilon)
+    return clipped, f"foolbox {foolbox.__version__} {type(attack).__name__}"

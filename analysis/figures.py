@@ -1,0 +1,198 @@
+"""The figures of a report.  Each function draws one and returns it, or None where the result has not what it takes."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+import result as results
+from result import BASELINES, CLEAN, plain
+
+COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#555555", "#ee8866", "#44bb99", "#9970ab"]
+GOOD, BAD = "#206020", "#b02020"
+
+
+def show(ax, image, **options):
+    """An image [C,H,W], grey or RGB."""
+    shown = image.transpose(1, 2, 0).squeeze()
+    if shown.ndim == 3 and shown.shape[2] != 3:
+        shown = shown.mean(2)
+    options = options or {"cmap": "gray", "vmin": 0, "vmax": 1}
+    ax.imshow(shown.mean(2) if shown.ndim == 3 and "norm" in options else np.clip(shown, 0, 1) if "norm" not in options else shown, **options)
+    ax.set_xticks([])
+    ax.set_yticks([])
+
+
+def choose(result, run, attack, count):
+    """Images to show: first those the purifier recovers, then others it breaks, then the rest; none that failed."""
+    records = result.per_image(run, attack)
+    ok = records["status"] == 0
+    before, after = (records[f"predicted_{name}"] == records["label"] for name in ("attacked", "purified"))
+    order = np.argsort(np.where(~before & after, 0, np.where(before & ~after, 1, 2)), kind="stable")
+    return [int(i) for i in order if ok[i]][:count]
+
+
+def gallery(result, run, attack, count=8):
+    """The paper's Figure 2: clean, attacked, mean of the marginals, barycenter, and what was taken away."""
+    rows = choose(result, run, attack, count)
+    purified, attacked = result.images(run, attack, rows), result.attacked(attack, rows)
+    if purified is None or attacked is None or not rows:
+        return None
+    motions, interpolation = (results.text(result.attribute(run, f"marginals.{name}")) for name in ("set", "interpolation"))
+    means = np.stack([results.mean_of_marginals(image, motions, interpolation) for image in attacked])
+    clean = result.attacked(CLEAN, rows)
+    records = result.per_image(run, attack)[rows]
+    difference = matplotlib.colors.Normalize(-np.abs(purified - attacked).max(), np.abs(purified - attacked).max())
+    columns = [("clean", clean, None)] if clean is not None else []
+    columns += [("attacked", attacked, "attacked"), ("mean of marginals", means, "mean"), ("barycenter", purified, "purified"),
+                ("barycenter\n- attacked", purified - attacked, None)]
+    figure, axes = plt.subplots(len(columns), len(rows), figsize=(1.15 * len(rows) + 1.2, 1.25 * len(columns)), squeeze=False, layout="constrained")
+    for line, (name, images, field) in zip(axes, columns):
+        for ax, image, record in zip(line, images, records):
+            show(ax, image, **({"cmap": "RdBu", "norm": difference} if name.startswith("barycenter\n") else {}))
+            if field and result.has_victim:
+                seen = record[f"predicted_{field}"]
+                ax.set_title(f"seen as {seen}", fontsize=8, pad=2, color=GOOD if seen == record["label"] else BAD)
+        line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+    return figure
+
+
+def sensitivity(result, attack, image=None):
+    """The paper's Figure 1: one image over two swept parameters (the first two numeric ones of gamma, theta, tau, L ...)."""
+    numeric = [name for name in result.swept if all(is_number(value) for value in result.values(name))]
+    if not numeric or result.images(result.runs[0], attack, [0]) is None:
+        return None
+    down, across = (numeric + [None])[0], (numeric + [None, None])[1]
+    image = choose(result, result.best(), attack, 1)[0] if image is None else image
+    rows, columns = result.values(down), result.values(across) if across else [""]
+    if not across:
+        down, across, rows, columns = None, down, [""], rows
+    others = [name for name in result.swept if name not in (down, across)]
+    fixed = {name: plain(result.attribute(result.best(), name)) for name in others}
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=(1.1 * len(columns) + 1.2, 1.2 * len(rows) + 0.6), squeeze=False, layout="constrained")
+    for ax in axes.flat:
+        ax.axis("off")
+    for run in result.runs:
+        values = {name: plain(result.attribute(run, name)) for name in result.swept}
+        if any(values[name] != value for name, value in fixed.items()):
+            continue
+        ax = axes[rows.index(values[down]) if down else 0, columns.index(values[across])]
+        ax.axis("on")
+        show(ax, result.images(run, attack, [image])[0])
+        record = result.per_image(run, attack)[image]
+        if result.has_victim:
+            ax.set_title(f"seen as {record['predicted_purified']}", fontsize=7, pad=2, color=GOOD if record["predicted_purified"] == record["label"] else BAD)
+    for ax, value in zip(axes[-1], columns):
+        ax.set_xlabel(f"{across.split('.')[1]} {value}", fontsize=8)
+    for ax, value in zip(axes[:, 0], rows):
+        ax.set_ylabel(f"{down.split('.')[1]} {value}" if down else "", fontsize=8)
+    figure.suptitle(f"image {image} of {attack}" + "".join(f", {name.split('.')[1]} {value}" for name, value in fixed.items()), fontsize=9)
+    return figure
+
+
+def is_number(value):
+    try:
+        return np.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def along(result, name):
+    """Accuracy of each attack against a swept parameter: the best over the other swept ones, and as dots every run."""
+    values = result.values(name)
+    numeric = all(is_number(value) for value in values)
+    at = [float(value) for value in values] if numeric else list(range(len(values)))
+    figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+    for attack, colour in zip(result.attacks, COLOURS * 9):
+        best = [-1.0] * len(values)
+        for run in result.runs:
+            place, accuracy = values.index(plain(result.attribute(run, name))), 100 * result.accuracy(run, attack)
+            best[place] = max(best[place], accuracy)
+            ax.plot(at[place], accuracy, ".", color=colour, alpha=0.35, markersize=5)
+        ax.plot(at, best, "-" if attack != CLEAN else "--", color=colour, label=attack)
+    if numeric and min(at) > 0 and max(at) / min(at) > 20:
+        ax.set_xscale("log")
+    if not numeric:
+        ax.set_xticks(at, values, rotation=15, ha="right", fontsize=8)
+    ax.set(xlabel=name, ylabel="accuracy on barycenters, %", ylim=(-2, 102))
+    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def heat_map(result, down, across):
+    """Mean accuracy over the attacks, for two swept parameters: the best over the others."""
+    rows, columns = result.values(down), result.values(across)
+    grid = np.full((len(rows), len(columns)), np.nan)
+    for run in result.runs:
+        place = rows.index(plain(result.attribute(run, down))), columns.index(plain(result.attribute(run, across)))
+        grid[place] = np.nanmax([grid[place], 100 * result.robust_accuracy(run)])
+    figure, ax = plt.subplots(figsize=(1.5 + 0.75 * len(columns), 1.3 + 0.45 * len(rows)), layout="constrained")
+    picture = ax.imshow(grid, cmap="viridis", aspect="auto")
+    ax.set_xticks(range(len(columns)), columns, rotation=20, ha="right", fontsize=8)
+    ax.set_yticks(range(len(rows)), rows, fontsize=8)
+    ax.set(xlabel=across, ylabel=down)
+    for (y, x), value in np.ndenumerate(grid):
+        if np.isfinite(value):
+            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7, color="white" if picture.norm(value) < 0.6 else "black")
+    figure.colorbar(picture, label="mean accuracy over the attacks, %")
+    return figure
+
+
+def front(result):
+    """Clean against robust accuracy: every run, those no other run beats in both, and the baselines."""
+    if CLEAN not in result.attacks or not result.robust:
+        return None
+    points = np.array([(100 * result.accuracy(run, CLEAN), 100 * result.robust_accuracy(run)) for run in result.runs])
+    best = np.array([not np.any((points >= point).all(1) & (points > point).any(1)) for point in points])
+    figure, ax = plt.subplots(figsize=(6.5, 4.6), layout="constrained")
+    ax.plot(*points[~best].T, "o", color="#999999", markersize=4, label="runs")
+    order = np.argsort(points[best][:, 0])
+    ax.plot(*points[best][order].T, "o-", color=COLOURS[0], markersize=5, label="runs no other run beats in both")
+    drawn = set()
+    for (name, label), marker, colour in zip(BASELINES[:-1], "sDv^", COLOURS[1:]):
+        for run in result.runs:
+            point = (round(100 * result.accuracy(run, CLEAN, name), 3), round(100 * result.robust_accuracy(run, name), 3))
+            ax.plot(*point, marker, color=colour, markersize=7, label=label if name not in drawn else None)
+            drawn.add(name)
+    for point, run in zip(points, result.runs):
+        if run == result.best():
+            ax.annotate(result.label(run) or f"run {run}", point, textcoords="offset points", xytext=(-6, 8), fontsize=7, ha="right")
+    ax.set(xlabel="accuracy on clean images, %", ylabel="mean accuracy over the attacks, %")
+    ax.legend(fontsize=8, frameon=False)
+    return figure
+
+
+def per_class(result, run):
+    """Accuracy by class and attack, attacked and purified."""
+    classes = np.unique(result.labels)
+    grids = []
+    for field in "attacked", "purified":
+        columns = [result.per_image(run, attack) for attack in result.attacks]
+        grids.append(np.array([[100 * np.mean(records[f"predicted_{field}"][result.labels == number] == number) for records in columns] for number in classes]))
+    if len(classes) > 40:
+        return None
+    figure, axes = plt.subplots(1, 2, figsize=(2.4 + 1.1 * len(result.attacks), 1.6 + 0.24 * len(classes)), sharey=True, layout="constrained")
+    for ax, grid, title in zip(axes, grids, ("attacked", "barycenter")):
+        picture = ax.imshow(grid, vmin=0, vmax=100, cmap="viridis", aspect="auto")
+        ax.set_xticks(range(len(result.attacks)), result.attacks, rotation=30, ha="right", fontsize=8)
+        ax.set_yticks(range(len(classes)), classes, fontsize=8)
+        ax.set_title(title, fontsize=10)
+        for (y, x), value in np.ndenumerate(grid):
+            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=6, color="white" if value < 60 else "black")
+    axes[0].set_ylabel("class")
+    figure.colorbar(picture, ax=axes, label="accuracy, %")
+    return figure
+
+
+def heat(result, run, attack, maps, rows):
+    """The paper's Figure 3: Grad-CAM of clean, attacked and barycenter.  maps: [(name, images, maps, classes)]."""
+    figure, axes = plt.subplots(len(maps), len(rows), figsize=(1.2 * len(rows) + 1.2, 1.35 * len(maps)), squeeze=False, layout="constrained")
+    labels = result.labels[rows]
+    for line, (name, images, heats, classes) in zip(axes, maps):
+        for ax, image, one, seen, label in zip(line, images, heats, classes, labels):
+            show(ax, image)
+            ax.imshow(one, cmap="jet", alpha=0.45, vmin=0, vmax=1)
+            ax.set_title(f"seen as {seen}", fontsize=8, pad=2, color=GOOD if seen == label else BAD)
+        line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
+    return figure

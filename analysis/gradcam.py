@@ -1,0 +1,65 @@
+"""Grad-CAM (Selvaraju et al., ICCV 2017) for a TorchScript classifier: where in the image the last convolution finds what speaks
+for the class.
+
+TorchScript runs no hooks of Python, so the output of the convolution is made a second output of the victim's graph."""
+
+import numpy as np
+import torch
+
+
+class Unsuitable(Exception):
+    """The victim has no convolution that could be looked at."""
+
+
+def convolutions(graph):
+    """Nodes of the graph that convolve, in order, also inside branches."""
+    found = []
+    for node in graph.nodes():
+        if node.kind() in ("aten::conv2d", "aten::_convolution", "aten::convolution", "aten::conv2d_relu"):
+            found.append(node)
+        for block in node.blocks():
+            found += [None] * len(convolutions(block))  # inside a branch: cannot be an output of the whole
+    return [node for node in found if node is not None]
+
+
+class Victim:
+    """`layer`: the number of the convolution, from 0; -1 is the last."""
+
+    def __init__(self, path, layer=-1):
+        module = torch.jit.load(path, map_location="cpu").eval()
+        try:
+            module = torch.jit.freeze(module)
+        except RuntimeError:
+            pass  # frozen already
+        graph = module.forward.graph.copy()
+        torch._C._jit_pass_inline(graph)
+        graph, parameters = torch._C._jit_pass_lower_graph(graph, module._c)
+        nodes = convolutions(graph)
+        if not nodes:
+            raise Unsuitable(f"{path}: no convolution in it")
+        try:
+            node = nodes[layer]
+        except IndexError:
+            raise Unsuitable(f"{path}: convolution {layer} was asked for; it has {len(nodes)}") from None
+        graph.registerOutput(node.output())
+        graph.makeMultiOutputIntoTuple()
+        self.function = torch._C._create_function_from_graph("forward", graph)
+        self.parameters = [p.detach() if isinstance(p, torch.Tensor) else p for p in parameters]
+        self.module = module
+
+    def maps(self, images):
+        """Heat [n,H,W] in [0,1] for the class the victim sees in each image [n,C,H,W]; and that class."""
+        x = torch.as_tensor(np.asarray(images), dtype=torch.float32).requires_grad_()
+        logits, features = self.function(x, *self.parameters)
+        classes = logits.argmax(1)
+        slopes, = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), features)
+        heat = torch.relu((slopes.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True))
+        heat = torch.nn.functional.interpolate(heat, x.shape[2:], mode="bilinear", align_corners=False)[:, 0].detach()
+        heat = heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)
+        return heat.numpy(), classes.numpy()
+
+
+def similarity(a, b):
+    """Cosine between two heat maps [n,H,W]: 1 where they point at the same pixels."""
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    return (a * b).sum(1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)

@@ -1,0 +1,153 @@
+"""A result of barydef as Python sees it."""
+
+import os
+import re
+
+import h5py
+import numpy as np
+
+BASELINES = (("attack", "attacked"), ("rounded", "8 bits"), ("blurred", "blurred"), ("mean", "mean of marginals"), ("barycenter", "barycenter"))
+CLEAN = "clean"
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def plain(value):
+    """A number or text of an attribute, as short as it reads."""
+    if isinstance(value, (bytes, str)):
+        return text(value)
+    return f"{value:g}"
+
+
+class Result:
+    """An open result; `inputs` is the file of attacked images it was made from, or None."""
+
+    def __init__(self, path, inputs=None):
+        self.path = path
+        self.file = h5py.File(path, "r")
+        if text(self.file.attrs.get("schema", "")) != "barydef-result":
+            raise ValueError(f"{path}: not a result of barydef")
+        if not self.file.attrs["complete"]:
+            raise ValueError(f"{path}: not complete; barydef run --resume goes on with it")
+        self.rows = self.file["statistics"][:]
+        self.runs = sorted(self.file["runs"])
+        self.attacks = text(self.file.attrs["attacks"]).split("/")
+        self.robust = [attack for attack in self.attacks if attack != CLEAN]
+        self.dataset = text(self.file.attrs["dataset"])
+        self.labels = self.file["labels"][:]
+        self.has_victim = text(self.file.attrs["victim_library"]) != "none"
+        self.inputs = self._open_inputs(inputs)
+        self.swept = self._swept()
+
+    def _open_inputs(self, given):
+        stored = text(self.file.attrs["input_file"])
+        beside = os.path.join(os.path.dirname(os.path.abspath(self.path)), os.path.basename(stored))
+        for path in [given] if given else [stored, beside]:
+            if os.path.exists(path):
+                return h5py.File(path, "r")
+        if given:
+            raise FileNotFoundError(f"{given}: no such file")
+        return None
+
+    def attribute(self, run, name):
+        return self.file[f"runs/{run}"].attrs[name]
+
+    def _swept(self):
+        """The parameters in which runs differ."""
+        names = [name for name in self.file[f"runs/{self.runs[0]}"].attrs if "." in name]
+        return [name for name in names if len({plain(self.attribute(run, name)) for run in self.runs}) > 1]
+
+    def values(self, name):
+        """Of a swept parameter, in the order of the runs."""
+        found = []
+        for run in self.runs:
+            if plain(self.attribute(run, name)) not in found:
+                found.append(plain(self.attribute(run, name)))
+        try:
+            return sorted(found, key=float)
+        except ValueError:
+            return found
+
+    def label(self, run, names=None):
+        names = self.swept if names is None else names
+        return ", ".join(f"{name.split('.')[1]} {plain(self.attribute(run, name))}" for name in names)
+
+    def row(self, run, attack):
+        chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == attack.encode())
+        return self.rows[chosen][0]
+
+    def accuracy(self, run, attack, name="barycenter"):
+        return self.row(run, attack)[f"{name}_accuracy"]
+
+    def robust_accuracy(self, run, name="barycenter"):
+        """Mean over the attacks."""
+        return np.mean([self.accuracy(run, attack, name) for attack in self.robust]) if self.robust else np.nan
+
+    def best(self):
+        """The run of the highest mean accuracy over the attacks among those that cost at most two points of clean accuracy; of
+        all, where none does."""
+        if not self.has_victim:
+            return self.runs[0]
+        candidates = self.runs
+        if CLEAN in self.attacks:
+            cheap = [run for run in self.runs if self.accuracy(run, CLEAN) >= self.accuracy(run, CLEAN, "attack") - 0.02]
+            candidates = cheap or self.runs
+        return max(candidates, key=lambda run: self.robust_accuracy(run) if self.robust else self.accuracy(run, CLEAN))
+
+    def images(self, run, attack, rows):
+        """Purified images, or None where they are not stored."""
+        group = self.file[f"runs/{run}/{attack}"]
+        return np.stack([group["images"][i] for i in rows]).astype(float) if "images" in group else None
+
+    def per_image(self, run, attack):
+        return self.file[f"runs/{run}/{attack}/per_image"][:]
+
+    def attacked(self, attack, rows):
+        return read_images(self.inputs, attack, rows) if self.inputs else None
+
+
+def read_images(file, attack, rows):
+    """float64 [rows,C,H,W] in [0,1] of a file of attacked images, or None."""
+    name = "clean/images" if attack == CLEAN else f"attacks/{attack}/images"
+    if name not in file:
+        return None
+    images = np.stack([file[name][i] for i in rows])
+    return images / 255 if images.dtype == np.uint8 else images.astype(float)
+
+
+# ---- marginals, for pictures: the same motions as src/transport/marginal.c, sampled by scipy ----
+
+SETS = {"B4": "identity + rotate 2 + rotate -2 + translate 3 0", "B6": "identity + rotate 2 + rotate -2 + rotate 3 + rotate -3 + translate 3 0"}
+
+
+def marginals(image, motions, interpolation="bilinear"):
+    """[N,C,H,W] moved copies of an image [C,H,W]; zero outside."""
+    from scipy.ndimage import map_coordinates
+    height, width = image.shape[1:]
+    y, x = np.meshgrid(np.arange(height, dtype=float), np.arange(width, dtype=float), indexing="ij")
+    cy, cx = (height - 1) / 2, (width - 1) / 2
+    moved = []
+    for term in re.split(r"\s*\+\s+", SETS.get(motions, motions).strip()):
+        kind, *numbers = term.split()
+        if kind == "rotate":
+            c, s = np.cos(np.radians(float(numbers[0]))), np.sin(np.radians(float(numbers[0])))
+            at = cy + s * (x - cx) + c * (y - cy), cx + c * (x - cx) - s * (y - cy)
+        elif kind == "translate":
+            at = y - float(numbers[1]), x - float(numbers[0])
+        else:
+            at = y, x
+        if interpolation == "nearest":
+            at = tuple(np.floor(part + 0.5) for part in at)
+        padded = np.pad(image, ((0, 0), (1, 1), (1, 1)))  # so that the border fades to zero as in the product
+        moved.append(np.stack([map_coordinates(channel, [part + 1 for part in at], order=1, mode="constant", cval=0) for channel in padded]))
+    return np.stack(moved)
+
+
+def mean_of_marginals(image, motions, interpolation="bilinear"):
+    """On the mass of the image, clipped to [0,1]."""
+    moved = marginals(image, motions, interpolation)
+    mass = image.sum((1, 2))
+    scaled = moved / np.maximum(moved.sum((2, 3), keepdims=True), 1e-300) * mass[None, :, None, None]
+    return np.clip(scaled.mean(0), 0, 1)

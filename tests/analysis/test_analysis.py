@@ -1,0 +1,336 @@
+"""The package in analysis/: attacks, conversion, tables, figures and the page in a browser."""
+
+import csv
+import os
+import pickle
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import unittest
+
+SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "tests", "reference"), os.path.join(SOURCE, "analysis")]
+from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, random_images, write_set
+
+import h5py
+import numpy as np
+import torch
+
+import attacks
+import convert
+import datasets
+import figures
+import gradcam
+import paper
+import reference
+import report
+import result as results
+import tables
+
+torch.set_num_threads(1)
+
+
+def analysis(*arguments, status=0, **others):
+    done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), *map(str, arguments)], capture_output=True, text=True, timeout=300, **others)
+    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+class Attacks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = torch.jit.load(DEMO_VICTIM).eval()
+        with h5py.File(DEMO_SET) as file:
+            cls.x, cls.y = torch.as_tensor(file["clean/images"][:100]), torch.as_tensor(file["labels"][:100].astype("i8"))
+
+    def accuracy(self, x):
+        with torch.no_grad():
+            return float((self.model(x).argmax(1) == self.y).float().mean())
+
+    def test_inside_the_ball_and_accuracy_falls(self):
+        clean = self.accuracy(self.x)
+        for attack, norm, epsilon, most in ((attacks.fgsm, "linf", 0.1, 0.75), (attacks.pgd, "linf", 0.1, 0.4), (attacks.pgd, "l2", 1.2, 0.6),
+                                            (attacks.deepfool, "linf", 0.12, 0.5), (attacks.deepfool, "l2", 1.2, 0.8)):
+            with self.subTest(attack=attack.__name__, norm=norm):
+                found = attack(self.model, self.x, self.y, epsilon, norm)
+                self.assertTrue(0 <= found.min() and found.max() <= 1)
+                self.assertLessEqual(float(attacks.norms(found - self.x, norm).max()), epsilon * (1 + 1e-5))
+                self.assertLess(self.accuracy(found), min(most, clean))
+                self.assertGreater(float(attacks.norms(found - self.x, norm).max()), 0.1 * epsilon)
+
+    def test_stronger_with_epsilon(self):
+        falling = [self.accuracy(attacks.pgd(self.model, self.x, self.y, epsilon)) for epsilon in (0.02, 0.1, 0.2)]
+        self.assertEqual(falling, sorted(falling, reverse=True))
+        self.assertLess(falling[-1], 0.1)
+
+    def test_deepfool_finds_small_perturbations(self):
+        """Without a ball it fools all, with less than FGSM's fixed step for most; in l2 less than in linf's direction."""
+        for norm in "linf", "l2":
+            found = attacks.deepfool(self.model, self.x, self.y, None, norm)
+            self.assertLess(self.accuracy(found), 0.05)
+            self.assertLess(float(attacks.norms(found - self.x, norm).median()), {"linf": 0.15, "l2": 2.0}[norm])
+
+    def test_seeded(self):
+        one, two, other = (attacks.pgd(self.model, self.x, self.y, 0.1, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+        self.assertTrue(torch.equal(one, two))
+        self.assertFalse(torch.equal(one, other))
+
+
+class Command(RunTest):
+    def test_attack_convert_and_back(self):
+        need_victim()
+        with h5py.File(DEMO_SET) as file:
+            np.savez(os.path.join(self.folder, "digits.npz"), images=file["clean/images"][:60], labels=file["labels"][:60])
+        made = os.path.join(self.folder, "made.h5")
+        done = analysis("attack", os.path.join(self.folder, "digits.npz"), DEMO_VICTIM, made, "--attacks", "fgsm,linf_pgd", "--epsilon", 0.1)
+        falls = [float(number) for number in re.findall(r"accuracy ([\d.]+) %", done.stderr)]
+        self.assertEqual(len(falls), 3)
+        self.assertTrue(falls[0] > falls[1] > falls[2], falls)
+        # What was made can be purified.
+        path = purify(self.folder, {"input.file": made, "victim.file": DEMO_VICTIM})
+        row = results.Result(path).row("000", "linf_pgd")
+        self.assertAlmostEqual(100 * row["attack_accuracy"], falls[2], 1)
+        # There and back, bit by bit.
+        there, back = os.path.join(self.folder, "there.npz"), os.path.join(self.folder, "back.h5")
+        analysis("convert", made, there)
+        analysis("convert", there, back)
+        with h5py.File(made) as a, h5py.File(back) as b:
+            for name in "labels", "clean/images", "attacks/fgsm/images", "attacks/linf_pgd/images":
+                self.assertEqual(a[name][:].tobytes(), b[name][:].tobytes(), name)
+                self.assertEqual(a[name].dtype, b[name].dtype)
+            self.assertEqual(dict(a["attacks/fgsm"].attrs), dict(b["attacks/fgsm"].attrs))
+            self.assertEqual(dict(a.attrs), dict(b.attrs))
+        analysis("convert", path, there)
+        with np.load(there) as arrays, h5py.File(path) as file:
+            self.assertEqual(arrays["fgsm"].tobytes(), file["runs/000/fgsm/images"][:].tobytes())
+
+    def test_npy_files_and_channels_last(self):
+        images = random_images(7, 3, 9, 11).astype("f4")
+        np.save(os.path.join(self.folder, "pgd.npy"), images.transpose(0, 2, 3, 1))
+        np.save(os.path.join(self.folder, "y.npy"), np.arange(7))
+        analysis("convert", os.path.join(self.folder, "pgd.npy"), os.path.join(self.folder, "set.h5"), "--labels", os.path.join(self.folder, "y.npy"),
+                 "--norm", "linf", "--epsilon", 0.03)
+        with h5py.File(os.path.join(self.folder, "set.h5")) as file:
+            np.testing.assert_array_equal(file["attacks/pgd/images"][:], images)
+            self.assertEqual((file["attacks/pgd"].attrs["norm"], file["attacks/pgd"].attrs["epsilon"]), ("linf", 0.03))
+        self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
+
+    def test_what_is_refused(self):
+        for name, arrays, text in (("range", {"a": 255 * random_images(4), "labels": np.arange(4)}, "floats must be in"),
+                                   ("count", {"a": random_images(4), "labels": np.arange(5)}, "4 images, but 5 labels"),
+                                   ("labels", {"a": random_images(4)}, "no array named labels"),
+                                   ("shape", {"a": np.zeros((4, 5)), "labels": np.arange(4)}, "images of shape")):
+            path = os.path.join(self.folder, f"{name}.npz")
+            np.savez(path, **arrays)
+            done = analysis("convert", path, os.path.join(self.folder, "bad.h5"), status=2)
+            self.assertIn(text, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "bad.h5")))
+
+
+class Datasets(RunTest):
+    def test_mnist_and_cifar_folders(self):
+        images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array([3, 4], np.uint8)
+        folder = os.path.join(self.folder, "MNIST", "raw")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "t10k-images-idx3-ubyte"), "wb") as file:
+            file.write(struct.pack(">HBB3I", 0, 8, 3, 2, 28, 28) + images.tobytes())
+        with open(os.path.join(folder, "t10k-labels-idx1-ubyte"), "wb") as file:
+            file.write(struct.pack(">HBBI", 0, 8, 1, 2) + labels.tobytes())
+        name, read, numbers = datasets.read(os.path.join(self.folder, "MNIST"))
+        self.assertEqual(name, "mnist")
+        np.testing.assert_array_equal(read[:, 0], images)
+        np.testing.assert_array_equal(numbers, labels)
+        for name, file_name, key in ("cifar10", "test_batch", b"labels"), ("cifar100", "test", b"fine_labels"):
+            folder = os.path.join(self.folder, name)
+            os.makedirs(folder)
+            data = np.arange(3 * 3072, dtype=np.uint8).reshape(3, 3072)
+            with open(os.path.join(folder, file_name), "wb") as file:
+                pickle.dump({b"data": data, key: [1, 2, 3]}, file, protocol=2)
+            found, read, numbers = datasets.read(folder)
+            self.assertEqual((found, read.shape, list(numbers)), (name, (3, 3, 32, 32), [1, 2, 3]))
+            np.testing.assert_array_equal(read.reshape(3, -1), data)
+
+    def test_a_pickle_runs_nothing(self):
+        class Bomb:
+            def __reduce__(self):
+                return os.system, ("touch " + self.mark,)
+        folder = os.path.join(self.folder, "bomb")
+        os.makedirs(folder)
+        bomb = Bomb()
+        Bomb.mark = os.path.join(self.folder, "exploded")
+        with open(os.path.join(folder, "test_batch"), "wb") as file:
+            pickle.dump({b"data": bomb}, file, protocol=2)
+        self.assertRaisesRegex(convert.Unsuitable, "not a CIFAR batch", datasets.read, folder)
+        self.assertFalse(os.path.exists(Bomb.mark))
+
+
+class Report(RunTest):
+    JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 120, "solver.tau": 0.2, "solver.iterations": "10, 50",
+           "sweep.solver.gamma": "0.05, 0.5, 2", "sweep.solver.theta": "1e5, 10"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        cls.path = purify(cls.folder, cls.JOB)
+        cls.page = analysis("report", cls.path, cwd=cls.folder).stdout.strip()
+        cls.result = results.Result(cls.path)
+
+    def test_tables(self):
+        folder = os.path.dirname(self.page)
+        run = self.result.best()
+        with open(os.path.join(folder, f"accuracy-{run}.csv")) as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([row["attack"] for row in rows], self.result.attacks)
+        for row in rows:
+            stored = self.result.row(run, row["attack"])
+            self.assertEqual(row["barycenter"], f"{100 * stored['barycenter_accuracy']:.1f}")
+            self.assertEqual(row["mean of marginals"], f"{100 * stored['mean_accuracy']:.1f}")
+        with open(os.path.join(folder, "runs.csv")) as file:
+            runs = list(csv.DictReader(file))
+        self.assertEqual(len(runs), 12)
+        self.assertEqual([run["gamma"] for run in runs[:5]], ["0.05"] * 4 + ["0.5"])
+        for row in runs:
+            means = [float(row[attack]) for attack in self.result.robust]
+            self.assertAlmostEqual(float(row["mean of attacks"]), np.mean(means), delta=0.11)
+        with open(os.path.join(folder, f"accuracy-{run}.tex")) as file:
+            latex = file.read()
+        self.assertIn(r"linf\_pgd &", latex)
+        self.assertEqual(latex.count(r"\\"), 1 + len(self.result.attacks))
+        with open(os.path.join(folder, "per-class.csv")) as file:
+            classes = list(csv.DictReader(file))
+        weights = [int(row["images"]) for row in classes]
+        for attack in self.result.attacks:
+            overall = np.average([float(row[attack]) for row in classes], weights=weights)
+            self.assertAlmostEqual(overall, 100 * self.result.accuracy(run, attack), delta=0.06)
+
+    def test_best_run_costs_little(self):
+        best = self.result.best()
+        self.assertGreaterEqual(self.result.accuracy(best, "clean"), self.result.accuracy(best, "clean", "attack") - 0.02)
+        for run in self.result.runs:
+            if self.result.accuracy(run, "clean") >= self.result.accuracy(run, "clean", "attack") - 0.02:
+                self.assertLessEqual(self.result.robust_accuracy(run), self.result.robust_accuracy(best))
+
+    def test_files(self):
+        names = os.listdir(os.path.dirname(self.page))
+        for name in ["front", "along-solver-gamma", "along-solver-theta", "along-solver-iterations", "map-solver-gamma-solver-theta", "sensitivity",
+                     "per-class", "grad-cam"]:
+            for kind in "png", "svg":
+                self.assertIn(f"{name}.{kind}", names)
+        self.assertEqual(sum(name.startswith("gallery-") and name.endswith(".png") for name in names), 3)
+        with open(self.page) as file:
+            page = file.read()
+        self.assertNotRegex(page, r"""(src|href)=['"]?(https?:)?//""", "the page needs the network")
+        for link in re.findall(r"href='([^']+)'", page):
+            self.assertIn(link, names)
+
+    def test_in_a_browser(self):
+        browser = shutil.which("chromium") or shutil.which("google-chrome")
+        if not browser:
+            self.skipTest("SKIPPED LOUDLY: no chromium")
+        with open(self.page) as file:
+            page = file.read()
+        counted = os.path.join(os.path.dirname(self.page), "counted.html")
+        with open(counted, "w") as file:
+            file.write(page.replace("</body>", "<script>addEventListener('load', () => { const i = [...document.images]; document.title = "
+                                               "`${i.length} images ${i.filter(x => x.naturalWidth > 0).length} loaded ${document.documentElement.scrollWidth} wide`; })</script></body>"))
+        for width in 1200, 420:
+            shot = os.path.join(self.folder, f"shot{width}.png")
+            common = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={width},4000", "--enable-logging=stderr",
+                      f"--user-data-dir={self.folder}/browser"]
+            done = subprocess.run([*common, "--virtual-time-budget=5000", "--dump-dom", f"file://{counted}"], capture_output=True, text=True, timeout=120)
+            found = re.search(r"<title>(\d+) images (\d+) loaded (\d+) wide</title>", done.stdout)
+            self.assertTrue(found, done.stdout[:300] + done.stderr[-500:])
+            self.assertGreater(int(found.group(1)), 8)
+            self.assertEqual(found.group(1), found.group(2), "images that did not load")
+            self.assertLessEqual(int(found.group(3)), max(width, 500), "the page is wider than its window")
+            self.assertNotIn("CONSOLE", done.stderr)
+            subprocess.run([*common, f"--screenshot={shot}", f"file://{self.page}"], capture_output=True, timeout=120)
+            picture = figures.plt.imread(shot)[..., :3]
+            self.assertGreater(np.mean(picture < 0.5), 0.005, "a blank page")
+            self.assertGreater(picture[:1500].std(), 0.05)
+
+    def test_without_victim_images_or_sweep(self):
+        for name, job in {"victim": {"victim.file": "", "sweep.solver.gamma": "0.5"}, "images": {"output.images": "no"}, "one": {"solver.iterations": 5}}.items():
+            values = {key: value for key, value in self.JOB.items() if name != "one" or not key.startswith("sweep")}
+            page = analysis("report", purify(self.folder, {**values, **job}, output=f"{name}.h5"), os.path.join(self.folder, name)).stdout.strip()
+            self.assertGreater(os.path.getsize(page), 2000)
+        done = analysis("report", DEMO_SET, status=2)
+        self.assertIn("not a result of barydef", done.stderr)
+
+    def test_marginals_are_those_of_the_product(self):
+        image = random_images(1, 3, 9, 12)[0]
+        for motions in "B6", "identity + rotate 12.5 + translate 1.25 -2.5":
+            for interpolation in "bilinear", "nearest":
+                found = results.marginals(image, motions, interpolation)
+                for c in range(3):
+                    wanted = reference.marginals(image[c], reference.operators(motions), interpolation)
+                    np.testing.assert_allclose(found[:, c], wanted.astype(float), atol=1e-12)
+
+    def test_mean_of_marginals_is_what_was_predicted(self):
+        """The victim sees in it the class that the result holds."""
+        model = torch.jit.load(DEMO_VICTIM).eval()
+        rows = list(range(40))
+        images = self.result.attacked("fgsm", rows)
+        means = np.stack([results.mean_of_marginals(image, "B6") for image in images])
+        with torch.no_grad():
+            seen = model(torch.as_tensor(means, dtype=torch.float32)).argmax(1).numpy()
+        np.testing.assert_array_equal(seen, self.result.per_image("000", "fgsm")["predicted_mean"][rows])
+
+    def test_paper_figures(self):
+        self.assertEqual(paper.figures("MNIST")["autoattack"], (9.1, 28.1))
+        self.assertEqual(paper.figures("Fashion-MNIST")["l2_carlini_wagner"], ("", 80.4))
+        self.assertEqual(paper.figures("digits"), {})
+
+    def test_pandas_and_xarray(self):
+        """As the README shows."""
+        try:
+            import pandas
+            import xarray
+        except ImportError as problem:
+            self.skipTest(f"SKIPPED LOUDLY: {problem}")
+        with h5py.File(self.path) as file:
+            frame = pandas.DataFrame.from_records(file["statistics"][:])
+            table = frame[frame.run == 0].set_index("attack")["barycenter_accuracy"]
+            self.assertEqual(table[b"clean"], self.result.accuracy("000", "clean"))
+            array = xarray.DataArray(file["runs/000/clean/images"], dims=("image", "channel", "y", "x"))
+            self.assertEqual(array.shape, (120, 1, 28, 28))
+
+
+class GradCam(unittest.TestCase):
+    def test_gradient_by_hand(self):
+        """A convolution whose map is known: heat is relu of the class's weighted channels."""
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.conv = torch.nn.Conv2d(1, 2, 3, padding=1)
+                self.out = torch.nn.Linear(2, 3)
+
+            def forward(self, x):
+                return self.out(torch.relu(self.conv(x)).mean((2, 3)))
+        torch.manual_seed(0)
+        net = Net().eval()
+        path = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"gradcam-{os.getpid()}.pt")
+        torch.jit.script(net).save(path)
+        try:
+            victim = gradcam.Victim(path)
+            x = torch.rand(4, 1, 8, 8)
+            heat, classes = victim.maps(x.numpy())
+            with torch.no_grad():
+                features, logits = net.conv(x), net(x)
+                slope = net.out.weight[logits.argmax(1)][:, :, None, None] * (features > 0) / 64
+                wanted = torch.relu((slope.mean((2, 3), keepdim=True) * features).sum(1))
+                wanted = wanted / wanted.amax((1, 2), keepdim=True).clamp_min(1e-12)
+            np.testing.assert_array_equal(classes, logits.argmax(1).numpy())
+            np.testing.assert_allclose(heat, wanted.numpy(), atol=1e-5)
+            self.assertRaises(gradcam.Unsuitable, gradcam.Victim, path, 5)
+        finally:
+            os.unlink(path)
+        np.testing.assert_allclose(gradcam.similarity(heat, heat), heat.any((1, 2)), atol=1e-6)  # 0 where nothing speaks for the class
+
+
+if __name__ == "__main__":
+    unittest.main()
