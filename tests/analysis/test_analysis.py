@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import attacks
+import best
 import convert
 import datasets
 import figures
@@ -213,6 +214,25 @@ class Report(RunTest):
         for run in self.result.runs:
             if self.result.accuracy(run, "clean") >= self.result.accuracy(run, "clean", "attack") - 0.02:
                 self.assertLessEqual(self.result.robust_accuracy(run), self.result.robust_accuracy(best))
+
+    def test_chosen_on_one_half(self):
+        """Halves have the same classes; the choice knows nothing of the second one."""
+        labels = np.tile(np.arange(10), 7)  # classes in turn
+        second = best.is_second(labels)
+        self.assertEqual([list(labels[second]).count(number) for number in range(10)], [3] * 10)
+        run, cheap = best.choose(self.result, "purified", 2)
+        first, _ = best.halves(self.result, run, "clean", "purified")
+        before, _ = best.halves(self.result, run, "clean", "attacked")
+        self.assertEqual(cheap, first >= before - 0.02)
+        weights = [np.sum(~best.is_second(self.result.labels)), np.sum(best.is_second(self.result.labels))]
+        self.assertAlmostEqual(np.average(best.halves(self.result, run, "fgsm", "purified"), weights=weights), self.result.accuracy(run, "fgsm"), 12)
+        mean = [np.mean([best.halves(self.result, one, attack, "purified")[0] for attack in self.result.robust]) for one in self.result.runs
+                if not cheap or best.halves(self.result, one, "clean", "purified")[0] >= before - 0.02]
+        if cheap:
+            self.assertAlmostEqual(max(mean), np.mean([best.halves(self.result, run, attack, "purified")[0] for attack in self.result.robust]))
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), self.path], capture_output=True, text=True)
+        self.assertIn(f"run {run}: ", done.stdout)
+        self.assertIn("| clean |", done.stdout)
 
     def test_files(self):
         names = os.listdir(os.path.dirname(self.page))
