@@ -59,7 +59,7 @@ static bd_status_t choose_points(session_t *session, bd_error_t *error) {
   session->plan.point_count = (int)points;
   if (!parts) return BD_OK;
   if (parts > points)
-    return bd_fail(error, BD_BAD_INPUT, "--part %d/%d: the sweep has only %d points", (int)part, (int)parts, (int)points);
+    return bd_fail(error, BD_BAD_INPUT, "--part %d/%d: the sweep has only %d point%s", (int)part, (int)parts, (int)points, points == 1 ? "" : "s");
   session->plan.first_point = (int)((part - 1) * points / parts);
   session->plan.point_count = (int)(part * points / parts) - session->plan.first_point;
   return BD_OK;
