@@ -8,7 +8,7 @@
 #
 # Each is followed by a report that waits for it.  Prints the numbers of the jobs; cancelling
 # the first cancels what waits for it.
-set -eu
+set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/settings.sh"
 usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -27,9 +27,10 @@ after() { submit --dependency="afterok:$1" --kill-on-invalid-dep=yes "${@:2}"; }
 case $kind in
   run | sweep) last=$(submit "$@" "$here/$kind.sbatch" "$job" --set "output.file=$result"); echo "$kind: job $last" ;;
   array)
-    first=$(submit --array="1-$parts" "$@" "$here/array.sbatch" "$job" "$result")
+    first=$(submit --array="1-$parts" "$@" "$here/array.sbatch" "$job" "$result" "$parts")
     last=$(after "$first" "$here/merge.sbatch" "$result" "$parts")
     echo "array: job $first, merged by job $last" ;;
   *) usage ;;
 esac
-echo "report: job $(after "$last" "$here/report.sbatch" "$result")"
+report=$(after "$last" "$here/report.sbatch" "$result")
+echo "report: job $report"

@@ -112,8 +112,9 @@ bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, in
                                     const bd_per_image_t *records, const uint64_t *marks, const uint64_t *input_marks,
                                     bd_error_t *error);
 
-/* Data to the disk, then the marks.  Unless `now`, only where the last syncs took less than
-   a hundredth of the time. */
+/* Data to the disk, then the marks, and with `now` these too.  Without, only where the last sync
+   took less than a hundredth of the time since, or two seconds have passed.  After a failure nothing is
+   marked any more. */
 bd_status_t bd_result_sync(bd_result_t *result, int now, bd_error_t *error);
 
 /* Write the labels anew (they may be damaged). */

@@ -57,6 +57,7 @@ static bd_status_t choose_attacks(session_t *session, bd_error_t *error) {
 static bd_status_t choose_points(session_t *session, bd_error_t *error) {
   const int64_t part = session->options.part, parts = session->options.parts, points = bd_job_point_count(session->job);
   session->plan.point_count = (int)points;
+  snprintf(session->part, sizeof session->part, "%d/%d", parts ? (int)part : 1, parts ? (int)parts : 1);
   if (!parts) return BD_OK;
   if (parts > points)
     return bd_fail(error, BD_BAD_INPUT, "--part %d/%d: the sweep has only %d point%s", (int)part, (int)parts, (int)points, points == 1 ? "" : "s");

@@ -104,14 +104,13 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
   const bd_images_info_t *info = bd_images_info(session->images);
   const bd_plan_t *plan = &session->plan;
   const bd_run_options_t *options = &session->options;
-  char started[32], part[32];
+  char started[32];
   date(started);
-  snprintf(part, sizeof part, "%d/%d", options->parts ? options->part : 1, options->parts ? options->parts : 1);
   bd_attribute_t root[] = {text_attribute("program_version", bd_version()),
                            text_attribute("git_revision", bd_revision()),
                            text_attribute("command_line", options->command_line ? options->command_line : ""),
                            text_attribute("job", bd_job_text(session->job)),
-                           text_attribute("part", part),
+                           text_attribute("part", session->part),
                            text_attribute("dataset", info->dataset),
                            text_attribute("input_file", session->parameters.input_file),
                            text_attribute("input_digest", info->digest),

@@ -104,6 +104,7 @@ bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
   if (status == BD_OK) status = compare_text(session, "input_digest", bd_images_info(session->images)->digest, error);
   if (status == BD_OK) status = compare_text(session, "victim_digest", session->victim_digest, error);
   if (status == BD_OK) status = compare_text(session, "victim_library", session->victim ? bd_victim_library() : "none", error);
+  if (status == BD_OK) status = compare_text(session, "part", session->part, error);
   if (status == BD_OK) status = compare_shape(session, error);
   return status == BD_OK ? keep_instructions(session, error) : status;
 }

@@ -13,7 +13,7 @@ typedef struct session {
   bd_parameters_t parameters; /* of the first point: input, output, victim, run */
   bd_images_t *images;
   bd_victim_t *victim;
-  char victim_digest[33];
+  char victim_digest[33], part[32];
   bd_plan_t plan;
   int *attacks;
   bd_worker_t worker;

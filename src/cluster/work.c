@@ -53,6 +53,7 @@ static void look_around(leader_t *leader) {
   const bd_run_options_t *options = leader->work->options;
   leader->progress.seconds = MPI_Wtime() - leader->start;
   if (options->progress) options->progress(options->context, &leader->progress);
+  if (leader->status == BD_OK) leader->status = bd_result_sync(leader->work->result, 0, leader->error);
   if (is_asked(leader->work) || MPI_Wtime() >= leader->work->deadline) leader->stopping = 1;
   if (leader->stopping || leader->status != BD_OK) tell_to_stop(leader);
 }
@@ -88,7 +89,7 @@ static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
                                        block_records(plan, leader->info, block, s), block_marks(plan, leader->info, block, s),
                                        block_input_marks(block), leader->error);
   }
-  return status == BD_OK ? bd_result_sync(work->result, 0, leader->error) : status;
+  return status;
 }
 
 static void take_block(leader_t *leader, int rank, bd_block_t *block) {
@@ -132,7 +133,7 @@ static void receive(leader_t *leader, MPI_Message *message, const MPI_Status *en
 static void serve(void *context) {
   leader_t *leader = context;
   look_around(leader);
-  for (int arrived = 1; leader->tokens > 0 && arrived;) {
+  for (int arrived = 1; arrived;) {
     MPI_Message message;
     MPI_Status envelope;
     MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, leader->work->communicator, &arrived, &message, &envelope);
@@ -185,6 +186,12 @@ static void attend(void *context) {
   MPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_ASK_TO_STOP, f->work->communicator, &f->asking);
 }
 
+/* Without work, and without taking a core from those who have some. */
+static void rest(follower_t *f) {
+  attend(f);
+  nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
 static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block_t *blocks[2]) {
   follower_t f = {.work = work, .sending = MPI_REQUEST_NULL, .asking = MPI_REQUEST_NULL};
   bd_item_t next, item;
@@ -192,7 +199,7 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
   MPI_Irecv(NULL, 0, MPI_BYTE, 0, TAG_STOP, work->communicator, &f.stop);
   MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
   for (int tokens = TOKENS, turn = 0, arrived; tokens > 0;) {
-    MPI_Wait(&coming, MPI_STATUS_IGNORE);
+    for (MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE); !arrived; MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE)) rest(&f);
     item = next;
     if (item.count == 0) tokens--;
     if (tokens > 0) MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
@@ -208,8 +215,9 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
     MPI_Isend(block, (int)block_used(work->plan, info, block), MPI_BYTE, 0, TAG_BLOCK, work->communicator, &f.sending);
     turn = !turn;
   }
-  MPI_Waitall(2, (MPI_Request[]){f.sending, f.asking}, MPI_STATUSES_IGNORE);
-  if (!f.stopping) MPI_Wait(&f.stop, MPI_STATUS_IGNORE);
+  MPI_Wait(&f.sending, MPI_STATUS_IGNORE);
+  while (!f.stopping) rest(&f); /* a signal may still come: the others are at work */
+  MPI_Wait(&f.asking, MPI_STATUS_IGNORE);
 }
 
 /* ---- the whole ----------------------------------------------------------------- */

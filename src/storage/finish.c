@@ -83,6 +83,19 @@ static int set_attribute(hid_t file, const bd_attribute_t *attribute) {
   return 0;
 }
 
+/* A resume has written the labels anew; what they are checked against may have been damaged too. */
+static bd_status_t write_labels_checksum(bd_result_t *result, bd_error_t *error) {
+  char checksum[17];
+  const size_t n = (size_t)result->shape.count;
+  int64_t *labels = malloc(n * sizeof *labels);
+  bd_status_t status = labels ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  if (status == BD_OK) status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
+  if (status == BD_OK) labels_checksum(result->shape.count, labels, checksum);
+  free(labels);
+  if (status == BD_OK && !h5_set_text(result->file, "labels_checksum", checksum)) status = write_failed(result, error);
+  return status;
+}
+
 /* Out of HDF5, and out of the kernel's memory. */
 static int flush(bd_result_t *result) {
   return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && fdatasync(result->descriptor) == 0;
@@ -114,6 +127,8 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
   if (status == BD_OK) status = open_writable(result, error);
   if (status == BD_OK) status = write_statistics(result, has_victim, by_status, error);
   int done = status == BD_OK;
+  if (done) status = write_labels_checksum(result, error);
+  done = status == BD_OK;
   for (int i = 0; done && i < attribute_count; i++) done = set_attribute(result->file, &attributes[i]);
   done = done && flush(result) && h5_set_integer(result->file, "complete", 1) && flush(result);
   if (status == BD_OK && !done) status = write_failed(result, error);

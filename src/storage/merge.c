@@ -41,6 +41,41 @@ static void strip(char *job) {
   *to = 0;
 }
 
+/* The pixels the parts were made from. */
+static bd_status_t compare_pixels(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
+  const size_t n = (size_t)first->shape.count;
+  uint64_t *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);
+  bd_status_t status = a && b ? BD_OK : bd_fail(error, BD_FAILED, "no memory to compare %s", other->path);
+  for (int attack = 0; status == BD_OK && attack < first->shape.attack_count; attack++) {
+    status = read_at(first, input_place(first, attack), a, n * sizeof *a, error);
+    if (status == BD_OK) status = read_at(other, input_place(other, attack), b, n * sizeof *b, error);
+    for (size_t i = 0; status == BD_OK && i < n; i++)
+      if (a[i] != b[i])
+        status = bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: made from other pixels (image %zu of %s)", other->path,
+                         first->path, i, first->names[attack]);
+  }
+  free(a);
+  free(b);
+  return status;
+}
+
+/* All runs that left the choice of instructions open must have met the same. */
+static bd_status_t compare_instructions(const merge_t *merge, bd_error_t *error) {
+  char wanted[32] = "", used[32], asked[32] = "";
+  for (int i = 0; i < merge->count; i++) {
+    const bd_result_t *part = merge->parts[i];
+    for (int run = part->shape.first_run; run < part->shape.first_run + part->shape.run_count; run++) {
+      bd_result_text(part, run, "solver.instructions", asked, sizeof asked);
+      if (strcmp(asked, "auto") || !bd_result_text(part, run, "instructions_used", used, sizeof used)) continue;
+      if (!*wanted) memcpy(wanted, used, sizeof wanted);
+      if (strcmp(wanted, used))
+        return bd_fail(error, BD_BAD_INPUT, "%s: computed with %s, others with %s: solver.instructions = %s would have kept them alike", part->path,
+                       used, wanted, strcmp(used, "avx512") ? used : wanted);
+    }
+  }
+  return BD_OK;
+}
+
 static bd_status_t compare(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
   enum { LARGEST = 1 << 20 };
   const char *names[] = {"job", "program_version", "input_digest", "labels_checksum", "victim_digest", "victim_library", "attacks"};
@@ -92,7 +127,9 @@ static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
     next = one->shape.first_run + one->shape.run_count;
     if (status == BD_OK && (one->shape.store_images != merge->parts[0]->shape.store_images || one->shape.count != merge->parts[0]->shape.count))
       status = bd_fail(error, BD_BAD_INPUT, "%s: other images than in %s", one->path, merge->parts[0]->path);
+    if (status == BD_OK) status = compare_pixels(merge->parts[0], one, error);
   }
+  if (status == BD_OK) status = compare_instructions(merge, error);
   for (int i = 0; status == BD_OK && i < merge->count; i++) status = verify(merge->parts[i], error);
   return status;
 }

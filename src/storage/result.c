@@ -282,6 +282,7 @@ bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, in
     status = write_at(result, input_place(result, attack) + first * mark_size, input_marks, (size_t)(count * mark_size), error);
   for (int64_t i = 0; status == BD_OK && i < count; i++) {
     if (result->waiting_count == WAITING_MAX) status = bd_result_sync(result, 1, error);
+    if (status != BD_OK) break;
     result->waiting[result->waiting_count++] =
         (waiting_t){group_place(result, run, attack, MARKS) + (first + i) * mark_size, marks[i]};
   }
@@ -293,6 +294,9 @@ static double now(void) {
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
+
+/* Seconds of finished work that a kill can cost, at most, on a disk that is slow to sync. */
+static const double SYNC_INTERVAL_MAX = 2;
 
 /* Marks beside each other in one write. */
 static bd_status_t write_marks(bd_result_t *result, bd_error_t *error) {
@@ -309,7 +313,11 @@ static bd_status_t write_marks(bd_result_t *result, bd_error_t *error) {
 }
 
 bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error) {
-  return fdatasync(result->descriptor) == 0 ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written: %m", result->path);
+  if (!result->is_broken && fdatasync(result->descriptor) == 0) return BD_OK;
+  if (!result->is_broken) bd_fail(error, BD_FAILED, "%s: cannot be written: %m", result->path);
+  else bd_fail(error, BD_FAILED, "%s: cannot be written: an earlier write failed", result->path);
+  result->is_broken = 1;
+  return BD_FAILED;
 }
 
 bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error) {
@@ -321,10 +329,13 @@ bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error) {
 
 bd_status_t bd_result_sync(bd_result_t *result, int at_once, bd_error_t *error) {
   double start = now();
-  if (result->waiting_count == 0 || (!at_once && start - result->synced < 100 * result->sync_seconds)) return BD_OK;
+  const double interval = 100 * result->sync_seconds < SYNC_INTERVAL_MAX ? 100 * result->sync_seconds : SYNC_INTERVAL_MAX;
+  if (result->waiting_count == 0 || (!at_once && start - result->synced < interval)) return BD_OK;
   bd_status_t status = check_in_place(result, error);
   if (status == BD_OK) status = bd_result_flush(result, error);
   if (status == BD_OK) status = write_marks(result, error);
+  if (status == BD_OK && at_once) status = bd_result_flush(result, error);
+  if (status != BD_OK) result->waiting_count = 0;
   result->synced = now();
   result->sync_seconds = result->synced - start;
   return status;

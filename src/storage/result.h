@@ -23,6 +23,7 @@ struct bd_result {
   int64_t waiting_count;
   waiting_t *waiting;
   double synced, sync_seconds; /* when the last sync ended, how long it took */
+  int is_broken; /* a flush failed: the system tells only once, and nothing may be marked any more */
 };
 
 /* Places: labels; for each attack its input marks; for each group images (or -1), records

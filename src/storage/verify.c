@@ -22,9 +22,10 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
   for (int64_t i = 0; status == BD_OK && i < count; i++) {
     states[i] = marks[i] ? BD_ROW_DONE : BD_ROW_MISSING;
     if (!marks[i]) continue;
-    if (pixels)
-      status = read_at(result, group_place(result, run, attack, IMAGES) + (first + i) * image_size, image, (size_t)image_size, error);
-    if (status == BD_OK && bd_result_mark(input_marks[i], &records[i], pixels ? image : NULL, pixels) != marks[i]) states[i] = BD_ROW_DAMAGED;
+    /* What cannot be read is damaged. */
+    const int64_t place = group_place(result, run, attack, IMAGES) + (first + i) * image_size;
+    if (pixels && read_at(result, place, image, (size_t)image_size, NULL) != BD_OK) states[i] = BD_ROW_DAMAGED;
+    else if (bd_result_mark(input_marks[i], &records[i], pixels ? image : NULL, pixels) != marks[i]) states[i] = BD_ROW_DAMAGED;
   }
   free(image);
   free(records);

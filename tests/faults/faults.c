@@ -3,7 +3,7 @@
    FAULT_FILE  only calls on files whose path contains this
    FAULT_AT    the number of the call, from 1
    FAULT       kill (SIGKILL before the call), or the name of an error: ENOSPC, EIO, EDQUOT;
-               from that call on all fail */
+               from that call on all fail, or with FAULT_ONCE set that call alone */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +22,7 @@ static int is_watched(const char *path) {
 static int fault(const char *path) {
   static long calls;
   const char *kind = getenv("FAULT"), *at = getenv("FAULT_AT");
-  if (!kind || !at || !is_watched(path) || ++calls < atol(at)) return 0;
+  if (!kind || !at || !is_watched(path) || ++calls < atol(at) || (getenv("FAULT_ONCE") && calls > atol(at))) return 0;
   if (!strcmp(kind, "kill")) kill(getpid(), SIGKILL);
   return !strcmp(kind, "ENOSPC") ? ENOSPC : !strcmp(kind, "EDQUOT") ? EDQUOT : EIO;
 }

@@ -76,11 +76,11 @@ class Faults(Interrupted):
 
     JOB = {name: value for name, value in Interrupted.JOB.items() if not name.startswith("victim.")}
 
-    def at_each_call(self, fault, step, check):
+    def at_each_call(self, fault, step, check, **others):
         calls = 0
         for at in range(1, 10000, step if ROUNDS < 100 else 1):
             self.setUp()
-            finished = launch("run", self.job, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5")
+            finished = launch("run", self.job, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5", **others)
             if finished.status == 3:
                 break
             calls += 1
@@ -98,13 +98,20 @@ class Faults(Interrupted):
         print(f"killed before {calls} different writes: files lost 0, differing results 0")
 
     def test_failing_writes(self):
-        for fault, text, step in ("ENOSPC", "No space left on device", 29), ("EIO", "Input/output error", 61), ("EDQUOT", "Disk quota exceeded", 61):
+        for fault, text, step in ("ENOSPC", "No space left on device", 29), ("EDQUOT", "Disk quota exceeded", 61):
             def check(finished):
                 self.assertEqual(finished.status, 1, finished)
                 self.assertEqual(len(finished.err_lines), 1, finished)
                 self.assertRegex(finished.err, r"^barydef: \S*result.h5: (cannot be (written|created)|no room)")
                 self.assertIn(text, finished.err)
             self.at_each_call(fault, step, check)
+
+    def test_failing_once(self):
+        """The system tells of a failed write once: nothing may be marked after it."""
+        def check(finished):
+            self.assertEqual(finished.status, 1, finished)
+            self.assertIn("Input/output error", finished.err)
+        self.at_each_call("EIO", 31, check, FAULT_ONCE="1")
 
     def test_full_file_system(self):
         folder = os.path.join(self.folder, "small")
@@ -391,7 +398,7 @@ class Refusals(Interrupted):
                              ("input.attacks=a", "input.attacks"), ("input.limit=9", "input.limit"), ("output.images=no", "output.images"),
                              ("victim.batch=9", "victim.batch"), ("victim.file=", "victim_digest")):
             self.refused(text, f"--set={option}")
-        self.refused("its runs, attacks or images are not those of the job", "--part=1/2")
+        self.refused('part is "1/1" there, "1/2" now', "--part=1/2")
 
     def test_what_may_differ(self):
         self.resume("--set=run.block=7", "--set=run.progress=1", "--set=run.writers=all", ranks=3)
@@ -469,7 +476,18 @@ class Parts(Interrupted):
         shutil.copy(two, bent)
         with h5py.File(bent, "r+") as file:
             file["runs/003/a/images"][3] = 0.5
-        for parts, text in (([one], "1/2"), ([one, one], "each part once"), ([one, other], "each part once"), ([one, theta], "attribute job differs"),
+        pixels, set_path = os.path.join(self.folder, "pixels.h5"), os.path.join(self.folder, "set.h5")
+        with h5py.File(set_path, "r+") as file:
+            file["attacks/b/images"][3, 0, 2, 2] *= 0.5
+        self.part(2, name="pixels.h5")
+        with h5py.File(set_path, "r+") as file:
+            file["attacks/b/images"][3, 0, 2, 2] *= 2
+        other_set = os.path.join(self.folder, "instructions.h5")
+        shutil.copy(two, other_set)
+        with h5py.File(other_set, "r+") as file:
+            for run in file["runs"].values():
+                run.attrs["instructions_used"] = "sse9"
+        for parts, text in (([one], "1/2"), ([one, pixels], "pixels.h5: no part of the same sweep as"), ([one, other_set], "instructions.h5: computed with sse9"), ([one, one], "each part once"), ([one, other], "each part once"), ([one, theta], "attribute job differs"),
                             ([one, half], "half.h5: not complete"), ([one, bent], "bent.h5: damaged"), ([one, self.job], "job.ini: not an HDF5 file")):
             finished = self.merge(*parts)
             self.assertEqual(finished.status, 2, finished)
