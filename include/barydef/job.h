@@ -30,7 +30,7 @@ typedef struct bd_parameters {
   int victim_batch;
   int block;
   double max_minutes;
-  int all_write;
+  int all_write, trusts;
   double progress;
 } bd_parameters_t;
 

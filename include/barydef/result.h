@@ -134,10 +134,11 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
 enum { BD_ROW_MISSING, BD_ROW_DONE, BD_ROW_DAMAGED };
 
 /* states[i], of `count`: is image first + i of a run and attack done, and what its mark
-   says?  input_marks[i]: the mark of the pixels it was made from.
+   says?  input_marks[i]: the mark of the pixels it was made from.  `trusting` believes the
+   marks and reads nothing that they cover.
    Errors: BD_FAILED where the file cannot be read. */
-bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, uint8_t *states,
-                             uint64_t *input_marks, bd_error_t *error);
+bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, int trusting,
+                             uint8_t *states, uint64_t *input_marks, bd_error_t *error);
 
 /* Do labels and, in a complete result, /statistics say what they should?  *wrong becomes
    NULL or the name of what is damaged.  Errors: BD_FAILED. */

@@ -19,6 +19,7 @@ extern "C" {
 /* Progress, on rank 0 only, whenever a block has been written and between the iterations
    of rank 0's own solver: often. */
 typedef struct bd_progress {
+  int is_checking;         /* before anything is computed: `done` counts what a resume has looked at */
   int64_t done, total;     /* images of all runs and attacks */
   int64_t before, damaged; /* done by earlier sessions; rows whose checksum was wrong, which are computed again */
   int is_resumed;          /* a result that was there is continued */
@@ -39,6 +40,8 @@ typedef struct bd_run_options {
   volatile const sig_atomic_t *stop;
 } bd_run_options_t;
 
+enum { BD_LOADS_MAX = 64 };
+
 /* What was (or, in a dry run, would be) done; filled on rank 0. */
 typedef struct bd_run_summary {
   int ranks, runs, attacks;
@@ -55,6 +58,7 @@ typedef struct bd_run_summary {
   /* Share of the time that ranks were at work: the least, on idlest_rank, mean and most. */
   double load_least, load_mean, load_most;
   int idlest_rank;
+  float load[BD_LOADS_MAX]; /* of each of the first ranks */
   int64_t messages;       /* rank 0 has sent and received, */
   double message_seconds; /* and the time it spent on them, without writing */
   int was_complete; /* a resume found nothing to do */

@@ -155,7 +155,8 @@ static bd_status_t verify_unit(const session_t *session, const unit_t *unit, uin
     const int first = bd_job_first_run(plan->job, plan->first_point + p);
     memset(all, BD_ROW_DONE, count);
     for (int s = 0; status == BD_OK && s < plan_snapshots(plan, plan->first_point + p); s++) {
-      status = bd_result_verify(session->result, first + s, unit->attack, unit->first, unit->count, one, input_marks, error);
+      status = bd_result_verify(session->result, first + s, unit->attack, unit->first, unit->count, session->parameters.trusts,
+                                one, input_marks, error);
       for (size_t i = 0; status == BD_OK && i < count; i++)
         if (one[i] == BD_ROW_DAMAGED || all[i] == BD_ROW_DONE) all[i] = one[i];
     }
@@ -179,9 +180,22 @@ static void keep(session_t *session, const unit_t *unit, const uint8_t *states) 
   }
 }
 
-/* Units go round the ranks; rank 0 takes the findings in their order, so that nobody holds
-   more than one. */
-bd_status_t session_verify(session_t *session, bd_error_t *error) {
+/* After each round of units: has any rank been asked to stop, or is the time over? */
+static int is_to_stop(const session_t *session, double deadline) {
+  int stop = session->options.stop && *session->options.stop;
+  stop |= session->rank == 0 && MPI_Wtime() >= deadline;
+  MPI_Allreduce(MPI_IN_PLACE, &stop, 1, MPI_INT, MPI_MAX, session->communicator);
+  return stop;
+}
+
+static void show(const session_t *session, double start, int64_t done, int64_t all) {
+  const bd_run_options_t *options = &session->options;
+  const bd_progress_t progress = {.is_checking = 1, .is_resumed = 1, .done = done, .total = all, .seconds = MPI_Wtime() - start};
+  if (session->rank == 0 && options->progress) options->progress(options->context, &progress);
+}
+
+/* One unit for each rank at a time; rank 0 takes the findings. */
+bd_status_t session_verify(session_t *session, double deadline, bd_error_t *error) {
   enum { TAG_STATES = 9 };
   const bd_plan_t *plan = &session->plan;
   const size_t largest = (size_t)plan->point_count * (size_t)plan->block;
@@ -195,7 +209,9 @@ bd_status_t session_verify(session_t *session, bd_error_t *error) {
     free(states);
     return status;
   }
-  for (int64_t index = 0; index < plan->attack_count * plan_blocks(plan); index++) {
+  const int64_t units = plan->attack_count * plan_blocks(plan);
+  const double start = MPI_Wtime();
+  for (int64_t index = 0; index < units; index++) {
     const unit_t unit = unit_of(plan, index);
     const int owner = (int)(index % session->size), size = plan->point_count * unit.count;
     if (owner == session->rank) {
@@ -205,6 +221,12 @@ bd_status_t session_verify(session_t *session, bd_error_t *error) {
     if (owner == session->rank && owner != 0) MPI_Send(states, size, MPI_BYTE, 0, TAG_STATES, session->communicator);
     if (session->rank == 0 && owner != 0) MPI_Recv(states, size, MPI_BYTE, owner, TAG_STATES, session->communicator, MPI_STATUS_IGNORE);
     if (session->rank == 0) keep(session, &unit, states);
+    if ((index + 1) % session->size || index + 1 == units) continue;
+    show(session, start, (unit.first + unit.count + unit.attack * plan->count) * plan_runs(plan), plan->attack_count * plan->count * plan_runs(plan));
+    if (!is_to_stop(session, deadline)) continue;
+    if (status == BD_OK)
+      status = bd_fail(error, BD_STOPPED, "%s: stopped while what is done was checked; --resume goes on (run.verify = marks does without)", session->parameters.output_file);
+    break;
   }
   free(states);
   return agree(session->communicator, status, error);

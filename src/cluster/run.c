@@ -80,7 +80,7 @@ static bd_status_t share_result(session_t *session, bd_error_t *error) {
 }
 
 /* Create the result, or open the one that is there and find out what of it is done. */
-static bd_status_t open_output(session_t *session, const char *hosts, bd_error_t *error) {
+static bd_status_t open_output(session_t *session, double deadline, const char *hosts, bd_error_t *error) {
   const bd_run_options_t *options = &session->options;
   int state[2] = {options->resume && access(session->parameters.output_file, F_OK) == 0, 0};
   bd_status_t status = BD_OK;
@@ -94,7 +94,7 @@ static bd_status_t open_output(session_t *session, const char *hosts, bd_error_t
   MPI_Bcast(&state[1], 1, MPI_INT, 0, session->communicator);
   session->plan.instructions = (bd_instructions_t)state[1];
   if (status == BD_OK && (session->is_resumed || session->plan.all_write)) status = share_result(session, error);
-  return status == BD_OK && session->is_resumed ? session_verify(session, error) : status;
+  return status == BD_OK && session->is_resumed ? session_verify(session, deadline, error) : status;
 }
 
 /* Is a complete result whole?  Then it is left alone. */
@@ -125,14 +125,13 @@ static bd_status_t begin_writing(session_t *session, bd_error_t *error) {
   return status;
 }
 
-static bd_status_t compute(session_t *session, double start, const char *hosts, bd_run_summary_t *summary, bd_error_t *error) {
+static bd_status_t compute(session_t *session, double deadline, const char *hosts, bd_run_summary_t *summary, bd_error_t *error) {
   MPI_Comm all = session->communicator;
-  const double minutes = session->parameters.max_minutes;
   bd_status_t status = agree(all, begin_writing(session, error), error);
   const bd_work_t work = {.communicator = all, .plan = &session->plan, .worker = &session->worker, .options = &session->options,
                           .done = session->done, .done_before = session->done_count, .damaged = session->damaged_count,
                           .is_resumed = session->is_resumed, .result = session->result, .summary = summary,
-                          .deadline = minutes > 0 ? start + 60 * minutes : INFINITY};
+                          .deadline = deadline};
   if (status == BD_OK) status = work_all(&work, error);
   if (status == BD_OK && session->rank == 0) status = session_finish_output(session, hosts, summary, error);
   return agree(all, status, error);
@@ -162,12 +161,13 @@ bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_opti
   if (status == BD_OK) {
     summarise(session, summary);
     char *hosts = session_hosts(session);
-    status = open_output(session, hosts, error);
+    const double minutes = session->parameters.max_minutes, deadline = minutes > 0 ? start + 60 * minutes : INFINITY;
+    status = open_output(session, deadline, hosts, error);
     summary->done_before = session->done_count;
     if (status == BD_OK && session->rank == 0 && session->is_resumed) status = look_at_complete(session, summary, error);
     status = agree(communicator, status, error);
     MPI_Bcast(&summary->was_complete, 1, MPI_INT, 0, communicator);
-    if (status == BD_OK && !session->options.dry_run && !summary->was_complete) status = compute(session, start, hosts, summary, error);
+    if (status == BD_OK && !session->options.dry_run && !summary->was_complete) status = compute(session, deadline, hosts, summary, error);
     free(hosts);
   }
   release(session);

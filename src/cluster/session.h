@@ -37,8 +37,9 @@ bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_
 char *session_hosts(const session_t *session);
 
 /* resume.c: open a result that is there and refuse it where it is not this job's (rank 0, not
-   collective); every rank checks its part of the rows against their marks. */
+   collective); every rank checks its part of the rows against their marks
+   (BD_STOPPED where asked to stop meanwhile). */
 bd_status_t session_open_existing(session_t *session, bd_error_t *error);
-bd_status_t session_verify(session_t *session, bd_error_t *error);
+bd_status_t session_verify(session_t *session, double deadline, bd_error_t *error);
 
 #endif

@@ -222,7 +222,7 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-/* Rank 0's part; load[0..2] of the summary: the least, the mean and the most busy rank. */
+/* Rank 0's part. */
 static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[2], bd_error_t *error) {
   bd_run_summary_t *summary = work->summary;
   leader_t leader = {.work = work, .info = bd_images_info(work->worker->images), .size = size, .received = blocks[1],
@@ -237,6 +237,7 @@ static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[
   summary->computed = leader.progress.done - leader.progress.before;
   for (int rank = 0; leader.busy && rank < size; rank++) {
     double load = leader.busy[rank] / (summary->seconds > 0 ? summary->seconds : 1);
+    if (rank < BD_LOADS_MAX) summary->load[rank] = (float)load;
     if (rank == 0 || load < summary->load_least) summary->load_least = load, summary->idlest_rank = rank;
     if (rank == 0 || load > summary->load_most) summary->load_most = load;
     summary->load_mean += load / size;

@@ -6,8 +6,10 @@
    slowly the others wait.  Rank 0 computes as well and looks at its post between two
    iterations of its solver, so that nobody waits for it.
 
-   Memory: two blocks on a rank, one more on rank 0 for what it receives, and there for each
-   other rank up to TOKENS messages of the size that MPI sends eagerly (some kilobytes).
+   Memory: two blocks on a rank, which on rank 0 are its own and the one it receives, and there
+   for each other rank up to TOKENS messages of the size that MPI sends eagerly (some kilobytes);
+   on rank 0 the schedule too, a byte for each image and point where a run is resumed, and on
+   every rank the labels.
 
    A rank that is asked to stop tells rank 0, and rank 0 tells all; each finishes the item it is
    computing and gives back the one in hand. */

@@ -27,10 +27,24 @@ static void duration(double seconds, char text[32]) {
   else snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
 }
 
+/* Only where it takes long enough to wonder. */
+static void show_checking(progress_t *progress, const bd_progress_t *state, double interval) {
+  if (interval <= 0 || state->seconds - progress->last < interval) return;
+  progress->last = state->seconds;
+  fprintf(stderr, progress->is_terminal ? "\rchecking what is done: %" PRId64 "/%" PRId64 " images   " : "barydef: checking what is done: %" PRId64 "/%" PRId64 " images\n",
+          state->done, state->total);
+}
+
 void progress_show(void *context, const bd_progress_t *state) {
   progress_t *progress = context;
   double interval = progress->is_terminal ? 0.1 : progress->interval;
+  if (state->is_checking) {
+    show_checking(progress, state, interval);
+    return;
+  }
   if (state->is_resumed && !progress->announced) {
+    progress->last = 0; /* another clock */
+    fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
     fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before, state->total);
     fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n", state->damaged);
   }

@@ -88,6 +88,14 @@ static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first
   }
 }
 
+static void print_loads(const bd_run_summary_t *s) {
+  printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); rank 0 spent %.2f %% of it on %lld messages\n",
+         100 * s->load_mean, s->idlest_rank, 100 * s->load_least, 100 * s->load_most,
+         100 * s->message_seconds / fmax(s->seconds, 1e-9), (long long)s->messages);
+  for (int rank = 0; rank < s->ranks && s->ranks <= BD_LOADS_MAX; rank++)
+    printf("%s%d: %.1f %%%s", rank % 8 ? "  " : "  rank ", rank, 100 * (double)s->load[rank], rank % 8 == 7 || rank == s->ranks - 1 ? "\n" : "");
+}
+
 static void print_summary(const bd_run_summary_t *s) {
   double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds;
   double share = total > 0 ? 100 / total : 0;
@@ -100,10 +108,7 @@ static void print_summary(const bd_run_summary_t *s) {
          (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
          s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
-  if (s->ranks > 1)
-    printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); rank 0 spent %.2f %% of it on %lld messages\n",
-           100 * s->load_mean, s->idlest_rank, 100 * s->load_least, 100 * s->load_most,
-           100 * s->message_seconds / fmax(s->seconds, 1e-9), (long long)s->messages);
+  if (s->ranks > 1) print_loads(s);
 }
 
 static void print_victim_note(const bd_run_summary_t *s, const char *victim) {

@@ -216,7 +216,7 @@ static int is_being_written(const char *path) {
 bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error) {
   h5_silence();
   if (!overwrite && access(path, F_OK) == 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --resume goes on with it, --overwrite replaces it", path);
+    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
   if (is_being_written(path)) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
   remove_leftovers(path);
   char *temporary = malloc(strlen(path) + 40);

@@ -27,14 +27,14 @@ static bd_status_t open_parts(merge_t *merge, const char *const *paths, bd_error
 
 /* ---- do they belong together? -------------------------------------------------- */
 
-/* The job, without what changes no number: [output] file and [run]. */
+/* The job, without what changes no number: [run] and paths, whose contents are compared. */
 static void strip(char *job) {
   char *to = job;
   int in_run = 0;
   for (char *line = job, *end; *line; line = end) {
     end = strchr(line, '\n') ? strchr(line, '\n') + 1 : line + strlen(line);
-    if (*line == '[') in_run = !strncmp(line, "[run]", 5) ? 1 : !strncmp(line, "[output]", 8) ? 2 : 0;
-    if (in_run == 1 || (in_run == 2 && !strncmp(line, "file =", 6))) continue;
+    if (*line == '[') in_run = !strncmp(line, "[run]", 5);
+    if (in_run || !strncmp(line, "file =", 6)) continue;
     memmove(to, line, (size_t)(end - line));
     to += end - line;
   }
@@ -103,7 +103,7 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
   for (int g = 0; status == BD_OK && !wrong && g < shape->run_count * shape->attack_count; g++)
     for (int64_t first = 0, n; status == BD_OK && !wrong && first < shape->count; first += n) {
       n = shape->count - first < PORTION ? shape->count - first : PORTION;
-      status = bd_result_verify(part, shape->first_run + g / shape->attack_count, g % shape->attack_count, first, n, states,
+      status = bd_result_verify(part, shape->first_run + g / shape->attack_count, g % shape->attack_count, first, n, 0, states,
                                 input_marks, error);
       for (int64_t i = 0; status == BD_OK && i < n; i++)
         if (states[i] != BD_ROW_DONE) wrong = "an image";

@@ -1,6 +1,7 @@
 /* Preloaded into a run: fails or kills it at one call that changes a file.
 
    FAULT_FILE  only calls on files whose path contains this
+   FAULT_RANK  only in this rank of an mpirun
    FAULT_AT    the number of the call, from 1
    FAULT       kill (SIGKILL before the call), or the name of an error: ENOSPC, EIO, EDQUOT;
                from that call on all fail, or with FAULT_ONCE set that call alone */
@@ -14,7 +15,8 @@
 #include <unistd.h>
 
 static int is_watched(const char *path) {
-  const char *file = getenv("FAULT_FILE");
+  const char *file = getenv("FAULT_FILE"), *only = getenv("FAULT_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+  if (only && (!rank || strcmp(only, rank))) return 0;
   return file && path && strstr(path, file);
 }
 

@@ -1,84 +1,35 @@
-"""A run survives kills, signals, failing writes and damage, and --resume gives the bits of an
-uninterrupted one.
+"""A run survives failing writes and damage, and --resume gives the bits of an uninterrupted one;
+kills and signals: test_kills.py.
 
     test_resume.py                      short, for the test suite
-    test_resume.py --rounds 200         the kill campaign, so many rounds, and (from 100) a fault at each write
+    test_resume.py --every              a fault at each write, not at some
 """
 
 import os
-import random
-import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import time
 import unittest
 
 import h5py
 import numpy as np
 
-from support import (ENVIRONMENT, MPIRUN, PROGRAM, RunTest, contents, folder_contents, job_text, launch, need_victim, purify,
-                     random_images, read, run_job, write_set, write_victim, BASE)
+from interrupted import Interrupted
+from support import PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
 
 FAULTS = os.path.abspath(os.environ.get("BARYDEF_FAULTS") or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so"))
-ROUNDS = 12
-
-
-def ranks_of(process):
-    """Process numbers of the ranks below an mpirun."""
-    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
-    return [int(number) for number in children.split()]
-
-
-class Interrupted(RunTest):
-    """A set, a job of some seconds' work in small blocks, and what it gives uninterrupted."""
-
-    JOB = {"run.block": 4, "solver.iterations": "3, 20", "sweep.solver.gamma": "0.05, 0.5", "victim.file": "victim.pt", "victim.batch": 8}
-    COUNT = 30
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        need_victim()
-        images, clean = random_images(cls.COUNT, 1, 12, 12), random_images(cls.COUNT, 1, 12, 12, seed=1)
-        images[4] = np.nan
-        write_set(os.path.join(cls.folder, "set.h5"), {"a": images, "b": images[::-1]}, clean=clean)
-        write_victim(os.path.join(cls.folder, "victim.pt"))
-        cls.whole = purify(cls.folder, cls.JOB, output="whole.h5", status=3)
-        cls.expected = contents(cls.whole)
-        cls.job = os.path.join(cls.folder, "job.ini")
-        with open(cls.job, "w") as file:
-            file.write(job_text({**BASE, **cls.JOB}))
-        cls.result = os.path.join(cls.folder, "result.h5")
-
-    def setUp(self):
-        for name in os.listdir(self.folder):
-            if name.startswith("result.h5"):
-                os.unlink(os.path.join(self.folder, name))
-
-    def resume(self, *options, ranks=0, status=3, **others):
-        finished = launch("run", self.job, "--resume", *options, ranks=ranks, **others)
-        self.assertEqual(finished.status, status, finished)
-        return finished
-
-    def check_whole(self):
-        self.assert_same(self.expected, contents(self.result))
-        checked = launch("check", self.result)
-        self.assertEqual((checked.status, checked.err), (0, ""), checked)
-        self.assertIn("complete, 360 images", checked.out)
-        self.assertEqual([name for name in os.listdir(self.folder) if "creating" in name], [])
+EVERY = False
 
 
 class Faults(Interrupted):
-    """At every so-manieth call that changes the result, in turn; with --rounds at each."""
+    """At every so-manieth call that changes the result, in turn; with --every at each."""
 
     JOB = {name: value for name, value in Interrupted.JOB.items() if not name.startswith("victim.")}
 
     def at_each_call(self, fault, step, check, **others):
         calls = 0
-        for at in range(1, 10000, step if ROUNDS < 100 else 1):
+        for at in range(1, 10000, 1 if EVERY else step):
             self.setUp()
             finished = launch("run", self.job, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5", **others)
             if finished.status == 3:
@@ -157,174 +108,6 @@ class Faults(Interrupted):
         self.assert_same(contents(fresh), contents(os.path.join(folder, "result.h5")))
 
 
-class Kills(Interrupted):
-    JOB = {**Interrupted.JOB, "solver.iterations": "30, 8000", "run.progress": 0.001}
-
-    def start(self, *options, ranks):
-        command = ([MPIRUN, "-n", str(ranks)] if ranks else []) + [PROGRAM, "run", self.job, "--resume", *options]
-        # Shared memory and sockets of killed ranks stay in a folder of the test.
-        scratch = os.path.join(self.folder, "scratch")
-        os.makedirs(scratch, exist_ok=True)
-        environment = {**ENVIRONMENT, "TMPDIR": scratch, "OMPI_MCA_btl_vader_backing_directory": scratch,
-                       "OMPI_MCA_odls_base_sigkill_timeout": "2"}
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, text=True)
-
-    def test_campaign(self):
-        """Random victim, random moment, 1 to 4 ranks, until complete; then again."""
-        dice = random.Random(5)
-        rounds = recomputed = lost = differing = finished = kills = 0
-        in_flight = 0
-        while rounds < ROUNDS or not os.path.exists(self.result):
-            ranks = dice.choice([0, 1, 2, 3, 4])
-            process = self.start(ranks=ranks)
-            try:
-                process.wait(timeout=dice.uniform(0.2, 1.6))
-            except subprocess.TimeoutExpired:
-                targets = ranks_of(process) + [process.pid]
-                try:
-                    os.kill(dice.choice(targets), signal.SIGKILL)
-                    kills += 1
-                except ProcessLookupError:
-                    pass
-            err = process.communicate(timeout=60)[1]
-            self.wait_for_ranks()
-            rounds += 1
-            if process.returncode == 3:
-                finished += 1
-                differing += contents(self.result) != self.expected
-                os.unlink(self.result)
-                continue
-            self.assertIn(process.returncode, (-9, 1, 137), err)
-            if not os.path.exists(self.result):
-                continue
-            written = [int(done) for done in re.findall(r"(\d+)/360 images", err)]
-            checked = launch("check", self.result)
-            lost += checked.status != 0
-            marked = re.search(r"NOT COMPLETE: (\d+) of 360|(complete)", checked.out)
-            if marked and marked.group(1) and written:
-                recomputed += max(0, written[-1] - int(marked.group(1)))
-                in_flight += 2 * max(ranks, 1)
-        self.assertEqual(self.resume().status, 3) if os.path.exists(self.result) else None
-        print(f"kill campaign: {rounds} rounds, {kills} kills, {finished} times complete; images rank 0 had written that had to be computed "
-              f"again {recomputed} (blocks of 4 x 2 runs; in flight at most 2 a rank: {in_flight} blocks); files lost {lost}; differing results {differing}")
-        self.assertEqual((lost, differing), (0, 0))
-        self.assertGreater(kills, 0)
-
-    def wait_for_ranks(self):
-        """After a kill the other processes end by themselves."""
-        deadline = time.time() + 20
-        while subprocess.run(["pgrep", "-f", f"{PROGRAM} run {self.job}"], capture_output=True).stdout:
-            self.assertLess(time.time(), deadline, "ranks survive the kill of another")
-            time.sleep(0.05)
-
-    def stopped(self, process, status=75):
-        err = process.communicate(timeout=60)[1]
-        self.assertEqual(process.returncode, status, err[-2000:])
-        lines = re.findall(r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err)
-        self.assertEqual(len(lines), 1, err)
-        self.assertIn(f"NOT COMPLETE: {lines[0]} of 360", launch("check", self.result).out)
-        return int(lines[0])
-
-    def begun(self, ranks, *options):
-        """A run that has written some blocks."""
-        process = self.start(*options, ranks=ranks)
-        for line in process.stderr:
-            if re.search(r"[1-9]\d*/360 images", line):
-                return process
-        self.fail("the run ended too early")
-
-    def test_signals(self):
-        for number, ranks, whom in ((signal.SIGTERM, 0, "program"), (signal.SIGINT, 0, "program"), (signal.SIGUSR1, 2, "rank 0"),
-                                    (signal.SIGTERM, 3, "last rank"), (signal.SIGUSR1, 3, "mpirun")):
-            with self.subTest(signal=number, whom=whom):
-                self.setUp()
-                process = self.begun(ranks)
-                targets = {whom: process.pid} if whom in ("program", "mpirun") else {"rank 0": min(ranks_of(process)), "last rank": max(ranks_of(process))}
-                os.kill(targets[whom], number)
-                self.stopped(process)
-        self.resume(ranks=2)
-        self.check_whole()
-
-    def test_mpirun_told_to_end(self):
-        """On SIGTERM and SIGINT mpirun waits, tells its ranks, waits, kills, and ends with 1 whatever they say."""
-        for number in signal.SIGTERM, signal.SIGINT:
-            with self.subTest(signal=number):
-                self.setUp()
-                process = self.begun(2, "--set=solver.iterations=30, 80000", "--set=sweep.solver.gamma=0.5, 1",
-                                     "--set=run.progress=0.5")  # mpirun reads no lines while it waits
-                os.kill(process.pid, number)
-                self.stopped(process, 1)
-
-    def test_second_signal(self):
-        self.setUp()
-        # One block for all of the work: it does not end before the second signal.
-        process = self.start("--set=run.block=1000", "--set=solver.iterations=100000", ranks=0)
-        while not os.path.exists(self.result):
-            time.sleep(0.02)
-        time.sleep(0.3)
-        os.kill(process.pid, signal.SIGTERM)
-        time.sleep(0.4)
-        self.assertIsNone(process.poll())
-        start = time.time()
-        os.kill(process.pid, signal.SIGTERM)
-        self.assertEqual(process.wait(10), 75)
-        self.assertLess(time.time() - start, 1)
-        self.assertIn("NOT COMPLETE: 0 of 180", launch("check", self.result).out)
-        process.communicate()
-
-    def test_max_minutes(self):
-        rounds = 0
-        while True:
-            finished = launch("run", self.job, "--resume", "--set=run.max_minutes=0.015", ranks=2)
-            rounds += 1
-            if finished.status != 75:
-                break
-            self.assertRegex(finished.err, r"stopped with \d+ of 360 images done")
-            self.assertLess(rounds, 40)
-        self.assertEqual(finished.status, 3, finished)
-        self.assertGreater(rounds, 1)
-        self.check_whole()
-
-    def test_stopped_rank_and_slow_rank(self):
-        """SIGSTOP for some seconds of one rank; then a rank that runs a tenth of the time."""
-        process = self.begun(3)
-        victim = max(ranks_of(process))
-        os.kill(victim, signal.SIGSTOP)
-        time.sleep(2)
-        os.kill(victim, signal.SIGCONT)
-        process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 3)
-        self.check_whole()
-
-    def test_two_runs_at_once(self):
-        process = self.begun(0)
-        finished = launch("run", self.job, "--resume")
-        self.assertEqual(finished.status, 1, finished)
-        self.assertIn("another run is writing it", finished.err)
-        finished = launch("run", self.job, "--overwrite")
-        self.assertEqual(finished.status, 1, finished)
-        self.assertIn("another run is writing it", finished.err)
-        process.send_signal(signal.SIGTERM)
-        self.stopped(process)
-
-    def test_reader_beside_a_run(self):
-        """Somebody looks at the file, with HDF5's lock, when the run ends."""
-        process = self.begun(2)
-        with h5py.File(self.result, "r") as file:
-            self.assertEqual(file.attrs["complete"], 0)
-            process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 3)
-        self.check_whole()
-
-    def test_result_removed_meanwhile(self):
-        process = self.begun(0)
-        os.unlink(self.result)
-        err = process.communicate(timeout=60)[1]
-        self.assertEqual(process.returncode, 1, err[-500:])
-        self.assertIn("was removed or replaced while it was written", err)
-
-
 class Damage(Interrupted):
     def flip(self, place):
         with open(self.result, "r+b") as file:
@@ -356,6 +139,35 @@ class Damage(Interrupted):
         # A point's two snapshots are computed together.
         self.assertIn("resuming: 356 of 360 images are done; 4 damaged ones are computed again", finished.err)
         self.check_whole()
+
+    def test_checking(self):
+        """It tells how far it is, and can be stopped; run.verify = marks believes what is marked."""
+        shutil.copy(self.whole, self.result)
+        with h5py.File(self.result, "r+") as file:
+            image = file["runs/001/b/images"].id.get_offset() + 9
+            file["checksums/000/a"][7] = 0
+        self.flip(image)
+        finished = self.resume("--set=run.progress=1e-9", "--set=run.max_minutes=1e-6", status=75)
+        self.assertRegex(finished.err, r"checking what is done: \d+/360 images\n")
+        self.assertIn("result.h5: stopped while what is done was checked; --resume goes on", finished.err)
+        finished = self.resume("--set=run.verify=marks", ranks=2)
+        self.assertIn("resuming: 358 of 360 images are done\n", finished.err)
+        self.assertIn("run 001, b: image 0 is damaged", launch("check", self.result).out)
+        self.resume()
+        self.check_whole()
+
+    def test_fault_on_another_rank(self):
+        """With run.writers = all the rank that cannot write is not rank 0."""
+        for fault in "ENOSPC", "kill":
+            self.setUp()
+            finished = launch("run", self.job, "--set=run.writers=all", ranks=3, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT="3", FAULT_FILE="result.h5",
+                              FAULT_RANK="2")
+            self.assertNotIn(finished.status, (0, 3), finished)
+            if fault == "ENOSPC":
+                self.assertEqual(finished.status, 1, finished)
+                self.assertRegex(finished.err, "barydef: \\S*result.h5: cannot be written: No space left on device")
+            self.resume(ranks=2)
+            self.check_whole()
 
     def test_complete_and_whole_is_left_alone(self):
         shutil.copy(self.whole, self.result)
@@ -496,8 +308,7 @@ class Parts(Interrupted):
 
 
 if __name__ == "__main__":
-    if "--rounds" in sys.argv:
-        at = sys.argv.index("--rounds")
-        ROUNDS = int(sys.argv[at + 1])
-        sys.argv[at:] = ["Kills.test_campaign", "Faults.test_kill_at_each_write", "Faults.test_failing_writes"]
+    if "--every" in sys.argv:
+        EVERY = True
+        sys.argv[1:] = ["Faults.test_kill_at_each_write", "Faults.test_failing_writes"]
     unittest.main()

@@ -1,0 +1,46 @@
+"""A run of some seconds in small blocks, to be interrupted and resumed."""
+
+import os
+
+import numpy as np
+
+from support import BASE, RunTest, contents, job_text, launch, need_victim, purify, random_images, write_set, write_victim
+
+
+class Interrupted(RunTest):
+    """A set, a job of some seconds' work in small blocks, and what it gives uninterrupted."""
+
+    JOB = {"run.block": 4, "solver.iterations": "3, 20", "sweep.solver.gamma": "0.05, 0.5", "victim.file": "victim.pt", "victim.batch": 8}
+    COUNT = 30
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        images, clean = random_images(cls.COUNT, 1, 12, 12), random_images(cls.COUNT, 1, 12, 12, seed=1)
+        images[4] = np.nan
+        write_set(os.path.join(cls.folder, "set.h5"), {"a": images, "b": images[::-1]}, clean=clean)
+        write_victim(os.path.join(cls.folder, "victim.pt"))
+        cls.whole = purify(cls.folder, cls.JOB, output="whole.h5", status=3)
+        cls.expected = contents(cls.whole)
+        cls.job = os.path.join(cls.folder, "job.ini")
+        with open(cls.job, "w") as file:
+            file.write(job_text({**BASE, **cls.JOB}))
+        cls.result = os.path.join(cls.folder, "result.h5")
+
+    def setUp(self):
+        for name in os.listdir(self.folder):
+            if name.startswith("result.h5"):
+                os.unlink(os.path.join(self.folder, name))
+
+    def resume(self, *options, ranks=0, status=3, **others):
+        finished = launch("run", self.job, "--resume", *options, ranks=ranks, **others)
+        self.assertEqual(finished.status, status, finished)
+        return finished
+
+    def check_whole(self):
+        self.assert_same(self.expected, contents(self.result))
+        checked = launch("check", self.result)
+        self.assertEqual((checked.status, checked.err), (0, ""), checked)
+        self.assertIn("complete, 360 images", checked.out)
+        self.assertEqual([name for name in os.listdir(self.folder) if "creating" in name], [])

@@ -1,0 +1,230 @@
+"""Kills, signals and slow ranks at any moment: --resume gives the bits of an uninterrupted run.
+
+    test_kills.py                      short, for the test suite
+    test_kills.py --rounds 200         the kill campaign, so many rounds
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+import h5py
+
+from interrupted import Interrupted
+from support import ENVIRONMENT, MPIRUN, PROGRAM, contents, launch
+
+ROUNDS = 12
+
+
+def ranks_of(process):
+    """Process numbers of the ranks below an mpirun."""
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
+    return [int(number) for number in children.split()]
+
+
+class Kills(Interrupted):
+    JOB = {**Interrupted.JOB, "solver.iterations": "30, 8000", "run.progress": 0.001}
+
+    def start(self, *options, ranks, stdout=subprocess.DEVNULL):
+        command = ([MPIRUN, "-n", str(ranks)] if ranks else []) + [PROGRAM, "run", self.job, "--resume", *options]
+        # Shared memory and sockets of killed ranks stay in a folder of the test.
+        scratch = os.path.join(self.folder, "scratch")
+        os.makedirs(scratch, exist_ok=True)
+        environment = {**ENVIRONMENT, "TMPDIR": scratch, "OMPI_MCA_btl_vader_backing_directory": scratch,
+                       "OMPI_MCA_odls_base_sigkill_timeout": "2"}
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout,
+                                stderr=subprocess.PIPE, text=True)
+
+    def test_campaign(self):
+        """Random victim (a rank, mpirun, all of them), random moment, 1 to 4 ranks, until complete; then again."""
+        dice = random.Random(5)
+        rounds = recomputed = lost = differing = finished = kills = 0
+        in_flight = 0
+        while rounds < ROUNDS or not os.path.exists(self.result):
+            ranks = dice.choice([0, 1, 2, 3, 4])
+            process = self.start(ranks=ranks)
+            try:
+                process.wait(timeout=dice.uniform(0.2, 1.6))
+            except subprocess.TimeoutExpired:
+                targets = ranks_of(process) + [process.pid]
+                kills += 1
+                for target in targets if dice.random() < 0.2 else [dice.choice(targets)]:
+                    try:
+                        os.kill(target, signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+            err = process.communicate(timeout=60)[1]
+            self.wait_for_ranks()
+            rounds += 1
+            if process.returncode == 3:
+                finished += 1
+                differing += contents(self.result) != self.expected
+                os.unlink(self.result)
+                continue
+            self.assertIn(process.returncode, (-9, 1, 137), err)
+            if not os.path.exists(self.result):
+                continue
+            written = [int(done) for done in re.findall(r"(\d+)/360 images", err)]
+            checked = launch("check", self.result)
+            lost += checked.status != 0
+            marked = re.search(r"NOT COMPLETE: (\d+) of 360|(complete)", checked.out)
+            if marked and marked.group(1) and written:
+                recomputed += max(0, written[-1] - int(marked.group(1)))
+                in_flight += 2 * max(ranks, 1)
+        self.assertEqual(self.resume().status, 3) if os.path.exists(self.result) else None
+        print(f"kill campaign: {rounds} rounds, {kills} kills, {finished} times complete; images rank 0 had written that had to be computed "
+              f"again {recomputed} (blocks of 4 x 2 runs; in flight at most 2 a rank: {in_flight} blocks); files lost {lost}; differing results {differing}")
+        self.assertEqual((lost, differing), (0, 0))
+        self.assertGreater(kills, 0)
+        # A mark follows fdatasync, at most two seconds later: far less than everything is done again.
+        self.assertLess(recomputed, 60 * kills)
+
+    def wait_for_ranks(self):
+        """After a kill the other processes end by themselves."""
+        deadline = time.time() + 20
+        while subprocess.run(["pgrep", "-f", f"{PROGRAM} run {self.job}"], capture_output=True).stdout:
+            self.assertLess(time.time(), deadline, "ranks survive the kill of another")
+            time.sleep(0.05)
+
+    def stopped(self, process, status=75):
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, status, err[-2000:])
+        lines = re.findall(r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err)
+        self.assertEqual(len(lines), 1, err)
+        self.assertIn(f"NOT COMPLETE: {lines[0]} of 360", launch("check", self.result).out)
+        return int(lines[0])
+
+    def begun(self, ranks, *options):
+        """A run that has written some blocks."""
+        process = self.start(*options, ranks=ranks)
+        for line in process.stderr:
+            if re.search(r"[1-9]\d*/360 images", line):
+                return process
+        self.fail("the run ended too early")
+
+    def test_signals(self):
+        for number, ranks, whom in ((signal.SIGTERM, 0, "program"), (signal.SIGINT, 0, "program"), (signal.SIGUSR1, 2, "rank 0"),
+                                    (signal.SIGTERM, 3, "last rank"), (signal.SIGUSR1, 3, "mpirun")):
+            with self.subTest(signal=number, whom=whom):
+                self.setUp()
+                process = self.begun(ranks)
+                targets = {whom: process.pid} if whom in ("program", "mpirun") else {"rank 0": min(ranks_of(process)), "last rank": max(ranks_of(process))}
+                os.kill(targets[whom], number)
+                self.stopped(process)
+        self.resume(ranks=2)
+        self.check_whole()
+
+    def test_mpirun_told_to_end(self):
+        """On SIGTERM and SIGINT mpirun waits, tells its ranks, waits, kills, and ends with 1 whatever they say."""
+        for number in signal.SIGTERM, signal.SIGINT:
+            with self.subTest(signal=number):
+                self.setUp()
+                process = self.begun(2, "--set=solver.iterations=30, 80000", "--set=sweep.solver.gamma=0.5, 1",
+                                     "--set=run.progress=0.5")  # mpirun reads no lines while it waits
+                os.kill(process.pid, number)
+                self.stopped(process, 1)
+
+    def test_second_signal(self):
+        self.setUp()
+        # One block for all of the work: it does not end before the second signal.
+        process = self.start("--set=run.block=1000", "--set=solver.iterations=100000", ranks=0)
+        while not os.path.exists(self.result):
+            time.sleep(0.02)
+        time.sleep(0.3)
+        os.kill(process.pid, signal.SIGTERM)
+        time.sleep(0.4)
+        self.assertIsNone(process.poll())
+        start = time.time()
+        os.kill(process.pid, signal.SIGTERM)
+        self.assertEqual(process.wait(10), 75)
+        self.assertLess(time.time() - start, 1)
+        self.assertIn("NOT COMPLETE: 0 of 180", launch("check", self.result).out)
+        process.communicate()
+
+    def test_max_minutes(self):
+        rounds = 0
+        while True:
+            # A second; more where that does not do for the start.
+            finished = launch("run", self.job, "--resume", f"--set=run.max_minutes={0.015 * 1.2**rounds}", ranks=2)
+            rounds += 1
+            if finished.status != 75:
+                break
+            self.assertRegex(finished.err, r"stopped (with \d+ of 360 images done|while what is done was checked)")
+            self.assertLess(rounds, 40)
+        self.assertEqual(finished.status, 3, finished)
+        self.assertGreater(rounds, 1)
+        self.check_whole()
+
+    def test_slow_rank(self):
+        """A rank that runs a tenth of the time: two are not slower than the other alone would be (1.1 of it is the ideal)."""
+        def rate(slowed):
+            self.setUp()
+            process = self.start("--set=solver.iterations=30, 20000", "--set=run.progress=0.2", ranks=2 if slowed else 1, stdout=subprocess.PIPE)
+            while slowed and len(ranks_of(process)) < 2:
+                time.sleep(0.01)
+            victim = max(ranks_of(process)) if slowed else 0
+            for line in process.stderr:
+                if " images (" in line:
+                    break
+            while slowed and process.poll() is None:
+                for number, seconds in (signal.SIGSTOP, 0.018), (signal.SIGCONT, 0.002):
+                    try:
+                        os.kill(victim, number)
+                    except ProcessLookupError:
+                        break
+                    time.sleep(seconds)
+            return float(re.search(r"\((\d+) images/s\)", process.communicate(timeout=60)[0]).group(1))
+        alone, slowed = zip(*((rate(False), rate(True)) for _ in range(3)))
+        print(f"one rank alone {alone} images/s; with another at a tenth of its speed {slowed}")
+        self.assertGreater(max(slowed), 0.8 * max(alone))
+
+    def test_stopped_rank(self):
+        """SIGSTOP for some seconds of one rank."""
+        process = self.begun(3)
+        victim = max(ranks_of(process))
+        os.kill(victim, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(victim, signal.SIGCONT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3)
+        self.check_whole()
+
+    def test_two_runs_at_once(self):
+        process = self.begun(0)
+        finished = launch("run", self.job, "--resume")
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("another run is writing it", finished.err)
+        finished = launch("run", self.job, "--overwrite")
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("another run is writing it", finished.err)
+        process.send_signal(signal.SIGTERM)
+        self.stopped(process)
+
+    def test_reader_beside_a_run(self):
+        """Somebody looks at the file, with HDF5's lock, when the run ends."""
+        process = self.begun(2)
+        with h5py.File(self.result, "r") as file:
+            self.assertEqual(file.attrs["complete"], 0)
+            process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 3)
+        self.check_whole()
+
+    def test_result_removed_meanwhile(self):
+        process = self.begun(0)
+        os.unlink(self.result)
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 1, err[-500:])
+        self.assertIn("was removed or replaced while it was written", err)
+
+
+if __name__ == "__main__":
+    if "--rounds" in sys.argv:
+        at = sys.argv.index("--rounds")
+        ROUNDS = int(sys.argv[at + 1])
+        sys.argv[at:] = ["Kills.test_campaign"]
+    unittest.main()
