@@ -6,13 +6,19 @@
    0..255; /attacks/<name> has the attributes norm, epsilon and source.  Row i of every
    group is test image i.
 
-   No call is collective: every rank opens the file for itself.  An object is used by one
-   thread at a time. */
+   The file may be made to harm (docs/security.md): a child process parses it, and what it found is
+   checked here and then read without HDF5.  Allowed are hard links; datasets of float32, float64
+   and uint8 that are contiguous or in chunks, through deflate, shuffle and fletcher32, each once
+   at most; everything stored in the file itself.
+
+   No call is collective: one rank opens the file and hands its survey to the others, which join.
+   An object is used by one thread at a time. */
 #ifndef BARYDEF_IMAGES_H
 #define BARYDEF_IMAGES_H
 
 #include <barydef/error.h>
 #include <barydef/statistics.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -36,15 +42,26 @@ typedef struct bd_images_info {
   const bd_attack_t *attacks; /* by name */
   int has_clean;
   int64_t label_min, label_max;
-  double chunk_bytes; /* of the largest chunk, inflated: kept whole while an attack is read */
+  double bytes; /* of memory that reading takes: labels, the list of the chunks, and some of them inflated */
   char digest[33]; /* XXH3-128, hexadecimal, of labels, shapes, types and attributes */
 } bd_images_info_t;
 
 typedef struct bd_images bd_images_t;
 
-/* Open and check everything but the pixels.  The caller closes *images.
+/* For bd_images_open, where nobody asks for another bound: the default of run.max_memory. */
+#define BD_IMAGES_MEMORY (INT64_C(2048) << 20)
+
+/* Open and check everything but the pixels, in at most most_bytes of memory.  Forks: not to be
+   called while other threads of the process hold locks that HDF5 needs.  The caller closes *images.
    Errors: BD_BAD_INPUT, naming the file and the object in it. */
-bd_status_t bd_images_open(const char *path, bd_images_t **images, bd_error_t *error);
+bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **images, bd_error_t *error);
+
+/* What another process of the same program needs to join: *size bytes, of the images' own. */
+const void *bd_images_survey(const bd_images_t *images, size_t *size);
+
+/* Open a file that another process has opened and checked.
+   Errors: BD_BAD_INPUT where it is not the same file. */
+bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **images, bd_error_t *error);
 void bd_images_close(bd_images_t *images); /* NULL is allowed */
 
 /* Valid until the images are closed. */
@@ -56,7 +73,8 @@ int bd_images_find(const bd_images_t *images, const char *name);
 
 /* Images first .. first + count - 1 of an attack as float64 [count][C][H][W] in [0,1]
    (uint8 divided by 255) into the caller's array.
-   Errors: BD_FAILED where the file cannot be read, naming file, attack and images. */
+   Errors: BD_FAILED where the file cannot be read or has been changed since it was opened,
+   naming file, attack and images. */
 bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count,
                            double *pixels, bd_error_t *error);
 

@@ -30,7 +30,7 @@ typedef struct bd_parameters {
   int victim_batch;
   int block;
   double max_minutes;
-  int all_write, trusts;
+  int all_write, trusts, max_memory;
   double progress;
 } bd_parameters_t;
 

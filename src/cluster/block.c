@@ -108,7 +108,7 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
   free(p);
   /* Two blocks under way, the images in float64, the solver, and the chunks kept of the
      attack being read and of the clean images. */
-  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + 2 * info->chunk_bytes;
+  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + info->bytes;
 }
 
 /* ---- one item ------------------------------------------------------------------ */

@@ -66,8 +66,31 @@ static bd_status_t choose_points(session_t *session, bd_error_t *error) {
   return BD_OK;
 }
 
+/* Rank 0 lets the file be parsed, once and in a child process; the others get what was found, and check that
+   they see the same file. */
+static bd_status_t open_images(session_t *session, bd_error_t *error) {
+  enum { PORTION = 1 << 30 };
+  const char *path = session->parameters.input_file;
+  bd_status_t status = BD_OK;
+  size_t size = 0;
+  char *survey = NULL;
+  if (session->rank == 0) status = bd_images_open(path, (int64_t)session->parameters.max_memory << 20, &session->images, error);
+  status = agree(session->communicator, status, error);
+  if (status != BD_OK) return status;
+  if (session->rank == 0) survey = (char *)(uintptr_t)bd_images_survey(session->images, &size);
+  MPI_Bcast(&size, sizeof size, MPI_BYTE, 0, session->communicator);
+  if (session->rank != 0 && !(survey = malloc(size))) MPI_Abort(session->communicator, BD_FAILED); /* nobody could be told */
+  for (size_t at = 0; at < size; at += PORTION)
+    MPI_Bcast(survey + at, size - at < PORTION ? (int)(size - at) : PORTION, MPI_BYTE, 0, session->communicator);
+  if (session->rank != 0) {
+    status = bd_images_join(path, survey, size, &session->images, error);
+    free(survey);
+  }
+  return agree(session->communicator, status, error);
+}
+
 bd_status_t session_open_input(session_t *session, bd_error_t *error) {
-  bd_status_t status = bd_images_open(session->parameters.input_file, &session->images, error);
+  bd_status_t status = open_images(session, error);
   if (status == BD_OK) status = choose_attacks(session, error);
   if (status != BD_OK) return status;
   const bd_images_info_t *info = bd_images_info(session->images);
@@ -84,16 +107,6 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
     return bd_fail(error, BD_BAD_INPUT, "run.block = %d makes blocks of more than 2 GiB; a smaller one is needed",
                    session->parameters.block);
   return BD_OK;
-}
-
-/* All ranks must see the file that rank 0 sees. */
-bd_status_t session_compare_input(session_t *session, bd_error_t *error) {
-  char digest[sizeof((bd_images_info_t *)0)->digest];
-  const bd_images_info_t *info = bd_images_info(session->images);
-  memcpy(digest, info->digest, sizeof digest);
-  MPI_Bcast(digest, sizeof digest, MPI_BYTE, 0, session->communicator);
-  if (memcmp(digest, info->digest, sizeof digest) == 0) return BD_OK;
-  return bd_fail(error, BD_BAD_INPUT, "%s: rank %d sees another file than rank 0", session->parameters.input_file, session->rank);
 }
 
 /* One instruction set for all ranks, so that bits do not depend on which rank an image meets. */

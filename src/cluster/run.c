@@ -55,7 +55,6 @@ static bd_status_t prepare(session_t *session, const bd_job_t *job, bd_error_t *
   bd_status_t status = agree(all, share_job(session, job, error), error);
   if (status == BD_OK) status = agree(all, session_open_input(session, error), error);
   if (status == BD_OK) status = agree(all, session_check_output(session, session->rank == 0 ? bd_job_name(job) : "", error), error);
-  if (status == BD_OK) status = agree(all, session_compare_input(session, error), error);
   if (status == BD_OK) status = agree(all, session_agree_on_instructions(session, error), error);
   if (status == BD_OK) status = agree(all, session_load_victim(session, error), error);
   if (status == BD_OK)

@@ -24,9 +24,8 @@ typedef struct session {
   int is_resumed;
 } session_t;
 
-/* input.c: each checks on this rank only; the caller agrees. */
+/* input.c: each may fail on some ranks only; the caller agrees. */
 bd_status_t session_open_input(session_t *session, bd_error_t *error);
-bd_status_t session_compare_input(session_t *session, bd_error_t *error);
 bd_status_t session_agree_on_instructions(session_t *session, bd_error_t *error);
 bd_status_t session_load_victim(session_t *session, bd_error_t *error);
 

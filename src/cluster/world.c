@@ -3,10 +3,13 @@
 #include <barydef/run.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int bd_world_start(int *argc, char ***argv) {
   int rank;
+  /* The child processes that read files (src/storage/isolate.h) make no use of MPI. */
+  setenv("OMPI_MCA_mpi_warn_on_fork", "0", 0);
   MPI_Init(argc, argv);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   return rank;

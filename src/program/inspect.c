@@ -16,7 +16,7 @@ static const struct argp argp = {NULL, parse, "FILE.h5", "Show what is in a file
 
 static int inspect_images(const char *path, bd_error_t *error) {
   bd_images_t *images;
-  bd_status_t status = bd_images_open(path, &images, error);
+  bd_status_t status = bd_images_open(path, BD_IMAGES_MEMORY, &images, error);
   if (status != BD_OK) return status;
   const bd_images_info_t *info = bd_images_info(images);
   printf("%s: attacked images of \"%s\"\n%" PRId64 " images of %d x %d x %d (channels, height, width), labels %" PRId64

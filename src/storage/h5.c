@@ -27,7 +27,8 @@ const char *h5_reason(void) {
 }
 
 void h5_silence(void) {
-  H5dont_atexit(); /* its clean-up crashes after a file that could not be closed */
+  H5dont_atexit(); /* first of all calls; the library's clean-up crashes after a file that could not be closed */
+  H5PLset_loading_state(0); /* a file may not name a filter to be loaded */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   *reason = 0;
 }

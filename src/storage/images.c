@@ -1,245 +1,96 @@
-#include "h5.h"
+#include "chunk.h"
+#include "isolate.h"
 
-#include <barydef/images.h>
-
+#include <byteswap.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
+
+/* Images chunk[0] * index ... of a group, as they are stored, without filters. */
+typedef struct slab {
+  int attack;
+  int64_t index; /* -1: none */
+  unsigned char *bytes;
+  size_t room;
+} slab_t;
 
 struct bd_images {
   char *path;
-  hid_t file;
+  int descriptor;
+  struct stat opened;
   bd_images_info_t info;
-  bd_attack_t *attacks;
-  hid_t dataset[2]; /* open for reading: of open_attack, of the clean images */
-  int open_attack;
-  int64_t *labels;
+  survey_t *survey;
+  size_t survey_size;
+  slab_t slabs[2]; /* of the attack read last; of the clean images, which are read beside any attack */
+  unsigned char *stored, *plain, *space; /* of one chunk */
+  size_t stored_room, chunk_room;
 };
 
 const bd_images_info_t *bd_images_info(const bd_images_t *images) { return &images->info; }
-const int64_t *bd_images_labels(const bd_images_t *images) { return images->labels; }
+const int64_t *bd_images_labels(const bd_images_t *images) { return survey_labels(images->survey); }
 
 int bd_images_find(const bd_images_t *images, const char *name) {
   for (int a = 0; a < images->info.attack_count; a++)
-    if (!strcmp(images->attacks[a].name, name)) return a;
+    if (!strcmp(images->info.attacks[a].name, name)) return a;
   return -1;
 }
 
 void bd_images_close(bd_images_t *images) {
   if (!images) return;
-  h5_close(images->dataset[0]);
-  h5_close(images->dataset[1]);
-  h5_close(images->file);
-  free(images->attacks);
-  free(images->labels);
+  if (images->descriptor >= 0) close(images->descriptor);
+  free(images->slabs[0].bytes);
+  free(images->slabs[1].bytes);
+  free(images->stored);
+  free(images->plain);
+  free(images->space);
+  free(images->survey);
   free(images->path);
   free(images);
 }
 
 /* ---- opening ------------------------------------------------------------------- */
 
-static bd_status_t open_file(bd_images_t *images, bd_error_t *error) {
-  FILE *probe = fopen(images->path, "rb");
-  if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", images->path);
-  fclose(probe);
-  h5_silence();
-  images->file = H5Fopen(images->path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (images->file < 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", images->path, h5_reason());
-  char schema[64];
-  int64_t version;
-  if (!h5_get_text(images->file, "schema", schema, sizeof schema) || strcmp(schema, "attacked-images"))
-    return bd_fail(error, BD_BAD_INPUT, "%s: not a file of attacked images: attribute schema of / is not \"attacked-images\"",
-                   images->path);
-  if (!h5_get_integer(images->file, "schema_version", &version) || version != 1)
-    return bd_fail(error, BD_BAD_INPUT, "%s: attribute schema_version of / is not 1", images->path);
-  if (!h5_get_text(images->file, "dataset", images->info.dataset, sizeof images->info.dataset))
-    images->info.dataset[0] = 0;
-  return BD_OK;
-}
-
-static bd_status_t read_labels(bd_images_t *images, bd_error_t *error) {
-  if (!h5_has(images->file, "/labels"))
-    return bd_fail(error, BD_BAD_INPUT, "%s: no dataset /labels", images->path);
-  hid_t dataset = H5Dopen2(images->file, "/labels", H5P_DEFAULT);
-  hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-  hsize_t count = 0;
-  bd_status_t status = BD_OK;
-  if (dataset < 0 || H5Tget_class(type) != H5T_INTEGER || H5Sget_simple_extent_ndims(space) != 1)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: /labels is not a one-dimensional dataset of integers", images->path);
-  else {
-    H5Sget_simple_extent_dims(space, &count, NULL);
-    images->info.count = (int64_t)count;
-    images->labels = calloc(count + 1, sizeof *images->labels);
-    if (count == 0)
-      status = bd_fail(error, BD_BAD_INPUT, "%s: /labels is empty", images->path);
-    else if (!images->labels)
-      status = bd_fail(error, BD_FAILED, "%s: no memory for %" PRIu64 " labels", images->path, (uint64_t)count);
-    else if (H5Dread(dataset, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, images->labels) < 0)
-      status = bd_fail(error, BD_BAD_INPUT, "%s: /labels cannot be read (%s)", images->path, h5_reason());
-  }
-  h5_close(space);
-  h5_close(type);
-  h5_close(dataset);
-  if (status != BD_OK) return status;
-  images->info.label_min = images->info.label_max = images->labels[0];
-  for (int64_t i = 1; i < images->info.count; i++) {
-    if (images->labels[i] < images->info.label_min) images->info.label_min = images->labels[i];
-    if (images->labels[i] > images->info.label_max) images->info.label_max = images->labels[i];
+static bd_status_t read_at(const bd_images_t *images, uint64_t place, void *bytes, size_t size) {
+  for (char *to = bytes; size > 0;) {
+    ssize_t got = pread(images->descriptor, to, size, (off_t)place);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) errno = ENODATA;
+    if (got <= 0) return BD_FAILED;
+    to += got;
+    place += (uint64_t)got;
+    size -= (size_t)got;
   }
   return BD_OK;
 }
 
-static const char *type_name(hid_t type) {
-  if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 4) return "float32";
-  if (H5Tget_class(type) == H5T_FLOAT && H5Tget_size(type) == 8) return "float64";
-  if (H5Tget_class(type) == H5T_INTEGER && H5Tget_size(type) == 1 && H5Tget_sign(type) == H5T_SGN_NONE)
-    return "uint8";
-  return NULL;
+/* Enough to tell two files apart that are not made to deceive: the pixels are compared block by block. */
+static uint64_t digest_ends(const bd_images_t *images) {
+  enum { END = 65536 };
+  const uint64_t size = (uint64_t)images->opened.st_size, length = size < END ? size : END;
+  uint64_t digest = size;
+  unsigned char *bytes = malloc(END);
+  for (int end = 0; bytes && end < 2; end++)
+    if (read_at(images, end ? size - length : 0, bytes, length) == BD_OK) digest = XXH3_64bits_withSeed(bytes, length, digest);
+  free(bytes);
+  return digest;
 }
 
-/* Name of a filter of the dataset this reader does not have, or NULL. */
-static const char *unknown_filter(hid_t dataset, char name[64]) {
-  hid_t plan = H5Dget_create_plist(dataset);
-  int found = 0;
-  for (int i = 0; i < H5Pget_nfilters(plan) && !found; i++) {
-    unsigned flags, config;
-    size_t values = 0;
-    H5Z_filter_t filter = H5Pget_filter2(plan, (unsigned)i, &flags, &values, NULL, 64, name, &config);
-    found = filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32;
-    if (found && !*name) snprintf(name, 64, "filter %d", (int)filter);
-  }
-  h5_close(plan);
-  return found ? name : NULL;
-}
-
-static double chunk_bytes(hid_t dataset) {
-  hid_t plan = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
-  hsize_t chunk[H5S_MAX_RANK];
-  double bytes = 0;
-  if (H5Pget_layout(plan) == H5D_CHUNKED) {
-    int rank = H5Pget_chunk(plan, H5S_MAX_RANK, chunk);
-    bytes = (double)H5Tget_size(type);
-    for (int i = 0; i < rank; i++) bytes *= (double)chunk[i];
-  }
-  h5_close(type);
-  h5_close(plan);
-  return bytes;
-}
-
-/* The dataset of an attack.  One attack and the clean images are kept open, each with a
-   cache for one chunk, so that no block inflates the chunk of the block before again, and
-   memory does not grow with the number of attacks. */
-static hid_t dataset_of(bd_images_t *images, int attack) {
-  const int slot = images->info.has_clean && attack == images->info.attack_count - 1; /* 1: clean */
-  if (images->dataset[slot] >= 0 && (slot || images->open_attack == attack)) return images->dataset[slot];
-  char path[BD_ATTACK_NAME + 32] = "/clean/images";
-  if (!slot) snprintf(path, sizeof path, "/attacks/%s/images", images->attacks[attack].name);
-  h5_close(images->dataset[slot]);
-  hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-  H5Pset_chunk_cache(access, 101, (size_t)fmax(images->info.chunk_bytes, 1 << 20), 1);
-  images->dataset[slot] = H5Dopen2(images->file, path, access);
-  h5_close(access);
-  if (!slot) images->open_attack = attack;
-  return images->dataset[slot];
-}
-
-/* Check the dataset of one group against the labels and the groups before it. */
-static bd_status_t check_dataset(bd_images_t *images, const char *path, hid_t dataset, bd_attack_t *attack, bd_error_t *error) {
-  bd_images_info_t *info = &images->info;
-  hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
-  hsize_t size[4] = {0};
-  int rank = H5Sget_simple_extent_ndims(space);
-  const char *name = dataset < 0 ? NULL : type_name(type);
-  if (rank == 4) H5Sget_simple_extent_dims(space, size, NULL);
-  h5_close(type);
-  h5_close(space);
-  if (!name)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s is not a dataset of float32, float64 or uint8", images->path, path);
-  if (rank != 4 || !size[1] || !size[2] || !size[3] || size[1] > 4096 || size[2] > 32768 || size[3] > 32768)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s is not of shape [images][channels][height][width]", images->path, path);
-  if ((int64_t)size[0] != info->count)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s has %" PRIu64 " images, /labels has %" PRId64, images->path,
-                   path, (uint64_t)size[0], info->count);
-  char filter[64] = "";
-  if (unknown_filter(dataset, filter))
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s is compressed by \"%s\"; deflate, shuffle and fletcher32 can be read", images->path,
-                   path, filter);
-  info->chunk_bytes = fmax(info->chunk_bytes, chunk_bytes(dataset));
-  snprintf(attack->type, sizeof attack->type, "%s", name);
-  if (info->channels == 0) {
-    info->channels = (int)size[1];
-    info->height = (int)size[2];
-    info->width = (int)size[3];
-  }
-  if ((int)size[1] != info->channels || (int)size[2] != info->height || (int)size[3] != info->width)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s has images of %d x %d x %d, other groups of %d x %d x %d",
-                   images->path, path, (int)size[1], (int)size[2], (int)size[3], info->channels,
-                   info->height, info->width);
+static bd_status_t open_file(const char *path, bd_images_t **out, bd_error_t *error) {
+  bd_images_t *images = *out = calloc(1, sizeof *images);
+  if (!images || !(images->path = strdup(path))) return bd_fail(error, BD_FAILED, "%s: no memory", path);
+  images->slabs[0].index = images->slabs[1].index = -1;
+  /* Not to wait for the other end of what is no file. */
+  images->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (images->descriptor < 0 || fstat(images->descriptor, &images->opened) != 0)
+    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (!S_ISREG(images->opened.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
   return BD_OK;
-}
-
-static bd_status_t open_images(bd_images_t *images, const char *path, bd_attack_t *attack, bd_error_t *error) {
-  if (!h5_has(images->file, path)) return bd_fail(error, BD_BAD_INPUT, "%s: no dataset %s", images->path, path);
-  hid_t dataset = H5Dopen2(images->file, path, H5P_DEFAULT);
-  bd_status_t status = check_dataset(images, path, dataset, attack, error);
-  h5_close(dataset);
-  return status;
-}
-
-static bd_status_t open_attack(bd_images_t *images, const char *name, int index, bd_error_t *error) {
-  bd_attack_t *attack = &images->attacks[index];
-  char path[BD_ATTACK_NAME + 32];
-  if (strlen(name) >= BD_ATTACK_NAME)
-    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%.80s\" is longer than %d bytes", images->path,
-                   name, BD_ATTACK_NAME - 1);
-  if (!strcmp(name, "clean"))
-    return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"clean\"", images->path);
-  snprintf(attack->name, sizeof attack->name, "%s", name);
-  snprintf(path, sizeof path, "/attacks/%s", name);
-  hid_t group = H5Oopen(images->file, path, H5P_DEFAULT);
-  attack->epsilon = NAN;
-  if (group >= 0) {
-    h5_get_text(group, "norm", attack->norm, sizeof attack->norm);
-    h5_get_text(group, "source", attack->source, sizeof attack->source);
-    h5_get_real(group, "epsilon", &attack->epsilon);
-  }
-  h5_close(group);
-  snprintf(path, sizeof path, "/attacks/%s/images", name);
-  return open_images(images, path, attack, error);
-}
-
-static bd_status_t open_groups(bd_images_t *images, bd_error_t *error) {
-  H5G_info_t group;
-  int attacks = 0, has_clean = h5_has(images->file, "/clean/images");
-  if (h5_has(images->file, "/attacks")) {
-    if (H5Gget_info_by_name(images->file, "/attacks", &group, H5P_DEFAULT) < 0 || group.nlinks > 10000)
-      return bd_fail(error, BD_BAD_INPUT, "%s: /attacks is not a group of at most 10000 attacks", images->path);
-    attacks = (int)group.nlinks;
-  }
-  if (attacks + has_clean == 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: neither a group below /attacks nor /clean/images", images->path);
-  images->attacks = calloc((size_t)attacks + 1, sizeof *images->attacks);
-  if (!images->attacks) return bd_fail(error, BD_FAILED, "%s: no memory", images->path);
-  images->info.attacks = images->attacks;
-  images->info.attack_count = attacks + has_clean;
-  images->info.has_clean = has_clean;
-  for (int a = 0; a < attacks; a++) {
-    char name[256] = "";
-    H5Lget_name_by_idx(images->file, "/attacks", H5_INDEX_NAME, H5_ITER_INC, (hsize_t)a, name, sizeof name, H5P_DEFAULT);
-    bd_status_t status = open_attack(images, name, a, error);
-    if (status != BD_OK) return status;
-  }
-  if (!has_clean) return BD_OK;
-  bd_attack_t *clean = &images->attacks[attacks];
-  snprintf(clean->name, sizeof clean->name, "clean");
-  snprintf(clean->norm, sizeof clean->norm, "none");
-  return open_images(images, "/clean/images", clean, error);
 }
 
 static void compute_digest(bd_images_t *images) {
@@ -251,91 +102,217 @@ static void compute_digest(bd_images_t *images) {
                         info->channels, info->height, info->width);
   XXH3_128bits_update(state, line, (size_t)length);
   for (int a = 0; a < info->attack_count; a++) {
-    const bd_attack_t *attack = &images->attacks[a];
+    const bd_attack_t *attack = &info->attacks[a];
     length = snprintf(line, sizeof line, "%s %s %s %a %s\n", attack->name, attack->type, attack->norm,
                       attack->epsilon, attack->source);
     XXH3_128bits_update(state, line, (size_t)length);
   }
-  XXH3_128bits_update(state, images->labels, (size_t)info->count * sizeof *images->labels);
+  XXH3_128bits_update(state, bd_images_labels(images), (size_t)info->count * sizeof(int64_t));
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
   snprintf(info->digest, sizeof info->digest, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
 }
 
-bd_status_t bd_images_open(const char *path, bd_images_t **out, bd_error_t *error) {
-  *out = NULL;
-  bd_images_t *images = calloc(1, sizeof *images);
-  if (!images) return bd_fail(error, BD_FAILED, "%s: no memory", path);
-  images->file = images->dataset[0] = images->dataset[1] = -1;
-  images->path = strdup(path);
-  bd_status_t status = images->path ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", path);
-  if (status == BD_OK) status = open_file(images, error);
-  if (status == BD_OK) status = read_labels(images, error);
-  if (status == BD_OK) status = open_groups(images, error);
-  if (status != BD_OK) {
-    bd_images_close(images);
-    return status;
+/* Of a survey that has been checked. */
+static void describe(bd_images_t *images) {
+  static const char *const types[] = {[ELEMENT_FLOAT32] = "float32", [ELEMENT_FLOAT64] = "float64", [ELEMENT_UINT8] = "uint8"};
+  const survey_t *survey = images->survey;
+  const place_t *places = survey_places(survey);
+  const int64_t *labels = survey_labels(survey);
+  bd_images_info_t *info = &images->info;
+  *info = (bd_images_info_t){.count = survey->count, .channels = (int)places->shape[1], .height = (int)places->shape[2],
+                             .width = (int)places->shape[3], .attack_count = survey->attack_count, .attacks = survey_attacks(survey),
+                             .has_clean = survey->has_clean, .label_min = labels[0], .label_max = labels[0]};
+  memcpy(info->dataset, survey->dataset, sizeof info->dataset);
+  double chunk = 0, slab = 0;
+  for (int a = 0; a < survey->attack_count; a++) {
+    snprintf(survey_attacks(survey)[a].type, sizeof survey_attacks(survey)->type, "%s", types[places[a].element]);
+    if (places[a].chunk[0] == 0) continue;
+    chunk = fmax(chunk, (double)chunk_bytes(&places[a]));
+    slab = fmax(slab, (double)(places[a].chunk[0] * info->channels * info->height * info->width) * (double)element_size(places[a].element));
+  }
+  info->bytes = (double)images->survey_size + 2 * slab + 3 * chunk;
+  for (int64_t i = 1; i < info->count; i++) {
+    if (labels[i] < info->label_min) info->label_min = labels[i];
+    if (labels[i] > info->label_max) info->label_max = labels[i];
   }
   compute_digest(images);
+}
+
+bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **out, bd_error_t *error) {
+  bd_images_t *images;
+  bd_status_t status = open_file(path, &images, error);
+  void *bytes = NULL;
+  survey_request_t request = {.path = path, .most_bytes = most_bytes};
+  if (status == BD_OK) {
+    request.descriptor = images->descriptor;
+    request.file_size = images->opened.st_size;
+    status = isolate(survey_take, &request, path, request.file_size, most_bytes, &bytes, &images->survey_size, error);
+    images->survey = bytes;
+  }
+  if (status == BD_OK) status = survey_check(&request, images->survey, images->survey_size, error);
+  if (status == BD_OK) {
+    images->survey->file_size = request.file_size;
+    images->survey->ends_digest = digest_ends(images);
+    describe(images);
+  } else {
+    bd_images_close(images);
+    images = NULL;
+  }
   *out = images;
-  return BD_OK;
+  return status;
 }
 
-/* ---- fetching ahead ------------------------------------------------------------ */
-
-static void fetch(bd_images_t *images, haddr_t place, hsize_t size) {
-  int *descriptor;
-  if (place == HADDR_UNDEF || H5Fget_vfd_handle(images->file, H5P_DEFAULT, (void **)&descriptor) < 0) return;
-  posix_fadvise(*descriptor, (off_t)place, (off_t)size, POSIX_FADV_WILLNEED);
+const void *bd_images_survey(const bd_images_t *images, size_t *size) {
+  *size = images->survey_size;
+  return images->survey;
 }
 
-/* The chunks that hold images first .. end - 1. */
-static void fetch_chunks(bd_images_t *images, hid_t dataset, const hsize_t *chunk, hsize_t first, hsize_t end) {
-  const bd_images_info_t *info = &images->info;
-  for (hsize_t n = first / chunk[0] * chunk[0]; n < end; n += chunk[0])
-    for (hsize_t c = 0; c < (hsize_t)info->channels; c += chunk[1])
-      for (hsize_t y = 0; y < (hsize_t)info->height; y += chunk[2])
-        for (hsize_t x = 0; x < (hsize_t)info->width; x += chunk[3]) {
-          unsigned mask;
-          haddr_t place = HADDR_UNDEF;
-          hsize_t size = 0;
-          if (H5Dget_chunk_info_by_coord(dataset, (hsize_t[]){n, c, y, x}, &mask, &place, &size) >= 0) fetch(images, place, size);
-        }
-}
-
-void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count) {
-  const bd_images_info_t *info = &images->info;
-  char path[BD_ATTACK_NAME + 32] = "/clean/images";
-  if (!info->has_clean || attack < info->attack_count - 1) snprintf(path, sizeof path, "/attacks/%s/images", images->attacks[attack].name);
-  hid_t dataset = H5Dopen2(images->file, path, H5P_DEFAULT), plan = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
-  hsize_t chunk[4], row = H5Tget_size(type) * (hsize_t)info->channels * (hsize_t)info->height * (hsize_t)info->width;
-  if (H5Pget_layout(plan) == H5D_CHUNKED && H5Pget_chunk(plan, 4, chunk) == 4)
-    fetch_chunks(images, dataset, chunk, (hsize_t)first, (hsize_t)(first + count));
-  else if (H5Pget_layout(plan) == H5D_CONTIGUOUS && H5Dget_offset(dataset) != HADDR_UNDEF)
-    fetch(images, H5Dget_offset(dataset) + row * (hsize_t)first, row * (hsize_t)count);
-  h5_close(type);
-  h5_close(plan);
-  h5_close(dataset);
+bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **out, bd_error_t *error) {
+  bd_images_t *images;
+  bd_status_t status = open_file(path, &images, error);
+  if (status == BD_OK && !(images->survey = malloc(size))) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+  if (status == BD_OK) {
+    memcpy(images->survey, survey, images->survey_size = size);
+    if (images->survey->file_size != images->opened.st_size || images->survey->ends_digest != digest_ends(images))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
+  }
+  if (status == BD_OK) describe(images);
+  else {
+    bd_images_close(images);
+    images = NULL;
+  }
+  *out = images;
+  return status;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
 
-bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels,
-                           bd_error_t *error) {
-  const bd_images_info_t *info = &images->info;
-  hsize_t start[4] = {(hsize_t)first, 0, 0, 0};
-  hsize_t size[4] = {(hsize_t)count, (hsize_t)info->channels, (hsize_t)info->height, (hsize_t)info->width};
-  hid_t dataset = dataset_of(images, attack), memory = H5Screate_simple(4, size, NULL), space = H5Dget_space(dataset);
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, size, NULL);
-  herr_t read = H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, pixels);
-  h5_close(space);
-  h5_close(memory);
-  if (read < 0)
-    return bd_fail(error, BD_FAILED, "%s: images %" PRId64 " to %" PRId64 " of %s cannot be read (%s)",
-                   images->path, first, first + count - 1, images->attacks[attack].name, h5_reason());
-  if (!strcmp(images->attacks[attack].type, "uint8")) {
-    size_t n = (size_t)count * size[1] * size[2] * size[3];
-    for (size_t i = 0; i < n; i++) pixels[i] /= 255;
+static bd_status_t unreadable(const bd_images_t *images, int attack, int64_t first, int64_t count, const char *why, bd_error_t *error) {
+  return bd_fail(error, BD_FAILED, "%s: images %" PRId64 " to %" PRId64 " of %s cannot be read (%s)", images->path, first,
+                 first + count - 1, images->info.attacks[attack].name, why);
+}
+
+static void convert(const place_t *place, const unsigned char *from, int64_t count, double *to) {
+  if (place->element == ELEMENT_UINT8)
+    for (int64_t i = 0; i < count; i++) to[i] = (double)from[i] / 255;
+  else if (place->element == ELEMENT_FLOAT32)
+    for (int64_t i = 0; i < count; i++) {
+      uint32_t bits;
+      float value;
+      memcpy(&bits, from + i * 4, 4);
+      if (place->is_swapped) bits = bswap_32(bits);
+      memcpy(&value, &bits, 4);
+      to[i] = (double)value;
+    }
+  else
+    for (int64_t i = 0; i < count; i++) {
+      uint64_t bits;
+      memcpy(&bits, from + i * 8, 8);
+      if (place->is_swapped) bits = bswap_64(bits);
+      memcpy(&to[i], &bits, 8);
+    }
+}
+
+static bd_status_t read_contiguous(const bd_images_t *images, const place_t *place, int64_t first, int64_t count, double *pixels) {
+  enum { PORTION = 8192 };
+  unsigned char bytes[PORTION * 8];
+  const int64_t image = place->shape[1] * place->shape[2] * place->shape[3], element = (int64_t)element_size(place->element);
+  for (int64_t at = first * image, end = (first + count) * image, n; at < end; at += n, pixels += n) {
+    n = end - at < PORTION ? end - at : PORTION;
+    if (read_at(images, place->address + (uint64_t)(at * element), bytes, (size_t)(n * element)) != BD_OK) return BD_FAILED;
+    convert(place, bytes, n, pixels);
   }
   return BD_OK;
+}
+
+static int make_room(unsigned char **bytes, size_t *room, size_t wanted) {
+  if (*room >= wanted) return 1;
+  free(*bytes);
+  *bytes = malloc(wanted);
+  *room = *bytes ? wanted : 0;
+  return *bytes != NULL;
+}
+
+/* What of a chunk lies inside the shape, to its place in the slab. */
+static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned char *plain, unsigned char *slab) {
+  const int64_t element = (int64_t)element_size(p->element), *c = p->chunk, *shape = p->shape;
+  int64_t inside[4];
+  for (int d = 0; d < 4; d++) inside[d] = shape[d] - at[d] < c[d] ? shape[d] - at[d] : c[d];
+  for (int64_t n = 0; n < inside[0]; n++)
+    for (int64_t k = 0; k < inside[1]; k++)
+      for (int64_t y = 0; y < inside[2]; y++)
+        memcpy(slab + (((n * shape[1] + at[1] + k) * shape[2] + at[2] + y) * shape[3] + at[3]) * element,
+               plain + ((n * c[1] + k) * c[2] + y) * c[3] * element, (size_t)(inside[3] * element));
+}
+
+/* NULL, or why not. */
+static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int64_t index) {
+  const place_t *p = &survey_places(images->survey)[attack];
+  const int64_t image = p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
+  const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)}, each = grid[1] * grid[2] * grid[3];
+  slab->index = -1;
+  if (images->chunk_room < chunk_room(p)) {
+    size_t room = 0;
+    free(images->space);
+    images->space = malloc(chunk_room(p));
+    if (!images->space || !make_room(&images->plain, &room, chunk_room(p))) return "no memory for a chunk";
+    images->chunk_room = room;
+  }
+  if (!make_room(&slab->bytes, &slab->room, (size_t)(p->chunk[0] * image))) return "no memory for its chunks";
+  for (int64_t i = 0; i < each; i++) {
+    const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + index * each + i];
+    const int64_t at[4] = {index * p->chunk[0], i / (grid[2] * grid[3]) * p->chunk[1], i / grid[3] % grid[2] * p->chunk[2], i % grid[3] * p->chunk[3]};
+    if (!make_room(&images->stored, &images->stored_room, chunk->size)) return "no memory for a chunk";
+    if (read_at(images, chunk->address, images->stored, chunk->size) != BD_OK) return strerror(errno);
+    const char *wrong = chunk_decode(p, chunk, images->stored, images->space, images->plain);
+    if (wrong) return wrong;
+    copy_chunk(p, at, images->plain, slab->bytes);
+  }
+  slab->attack = attack;
+  slab->index = index;
+  return NULL;
+}
+
+static const char *read_chunks(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels) {
+  const place_t *p = &survey_places(images->survey)[attack];
+  const int64_t image = p->shape[1] * p->shape[2] * p->shape[3];
+  slab_t *slab = &images->slabs[images->info.has_clean && attack == images->info.attack_count - 1];
+  for (int64_t at = first, n; at < first + count; at += n) {
+    const int64_t index = at / p->chunk[0], within = at % p->chunk[0];
+    n = p->chunk[0] - within < first + count - at ? p->chunk[0] - within : first + count - at;
+    if (slab->index != index || slab->attack != attack) {
+      const char *wrong = load_slab(images, attack, slab, index);
+      if (wrong) return wrong;
+    }
+    convert(p, slab->bytes + within * image * (int64_t)element_size(p->element), n * image, pixels + (at - first) * image);
+  }
+  return NULL;
+}
+
+bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels, bd_error_t *error) {
+  const place_t *place = &survey_places(images->survey)[attack];
+  const char *wrong = NULL;
+  struct stat now;
+  if (place->chunk[0]) wrong = read_chunks(images, attack, first, count, pixels);
+  else if (read_contiguous(images, place, first, count, pixels) != BD_OK) wrong = strerror(errno);
+  if (wrong) return unreadable(images, attack, first, count, wrong, error);
+  if (fstat(images->descriptor, &now) == 0 && now.st_size == images->opened.st_size && now.st_mtim.tv_sec == images->opened.st_mtim.tv_sec &&
+      now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec)
+    return BD_OK;
+  return unreadable(images, attack, first, count, "the file was changed meanwhile", error);
+}
+
+void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count) {
+  const place_t *p = &survey_places(images->survey)[attack];
+  if (p->chunk[0] == 0) {
+    const int64_t image = p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
+    posix_fadvise(images->descriptor, (off_t)p->address + first * image, count * image, POSIX_FADV_WILLNEED);
+    return;
+  }
+  const int64_t each = chunks_along(p, 1) * chunks_along(p, 2) * chunks_along(p, 3);
+  for (int64_t i = first / p->chunk[0] * each; i < ((first + count - 1) / p->chunk[0] + 1) * each; i++) {
+    const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + i];
+    posix_fadvise(images->descriptor, (off_t)chunk->address, chunk->size, POSIX_FADV_WILLNEED);
+  }
 }

@@ -1,3 +1,4 @@
+#include "isolate.h"
 #include "result.h"
 
 #include <errno.h>
@@ -65,6 +66,7 @@ static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
   bd_result_shape_t *shape = &result->shape;
   H5G_info_t runs;
   char first[16] = "", *names = calloc(1, 1 << 20);
+  enum { ATTACKS_MAX = 1001 };
   hid_t dataset = h5_has(result->file, "/labels") ? H5Dopen2(result->file, "/labels", H5P_DEFAULT) : -1;
   hid_t space = H5Dget_space(dataset);
   shape->count = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : 0;
@@ -80,7 +82,10 @@ static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
   shape->run_count = (int)runs.nlinks;
   shape->first_run = (int)strtol(first, NULL, 10);
   for (const char *c = names; *c; c++) shape->attack_count += *c == '/';
-  shape->attack_count++;
+  if (++shape->attack_count > ATTACKS_MAX) {
+    free(names);
+    return damaged(result, "the list of attacks", error);
+  }
   result->names = calloc((size_t)shape->attack_count, sizeof *result->names);
   char *rest = names;
   for (int a = 0; result->names && a < shape->attack_count; a++) snprintf(result->names[a], sizeof *result->names, "%s", strsep(&rest, "/"));
@@ -149,7 +154,7 @@ static bd_result_t *allocate(const char *path, bd_error_t *error) {
   return NULL;
 }
 
-bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *error) {
+static bd_status_t open_here(const char *path, bd_result_t **out, bd_error_t *error) {
   char schema[64];
   int64_t version = 0, complete = -1;
   struct stat file;
@@ -157,9 +162,10 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   bd_status_t status = BD_OK;
-  result->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  result->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (result->descriptor < 0 || fstat(result->descriptor, &file) != 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (status == BD_OK && !S_ISREG(file.st_mode)) status = bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
   if (status == BD_OK && (result->file = h5_open(path, 0)) < 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   if (status == BD_OK && (!h5_get_text(result->file, "schema", schema, sizeof schema) || strcmp(schema, "barydef-result")))
@@ -178,6 +184,45 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   }
   *out = result;
   return BD_OK;
+}
+
+/* A result may be made up as well as an input: HDF5 does in a child first all that it will be asked to do here. */
+static bd_status_t rehearse(void *path, FILE *out, bd_error_t *error) {
+  enum { TEXT = 1 << 20 };
+  (void)out;
+  static const char *const names[] = {"job", "program_version", "input_digest", "victim_digest", "victim_library", "part", "labels_checksum", "attacks"};
+  bd_result_t *result;
+  bd_status_t status = open_here(path, &result, error);
+  if (status != BD_OK) return status;
+  isolate_close_doors();
+  const size_t rows = (size_t)result->shape.run_count * (size_t)result->shape.attack_count;
+  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(1);
+  void *statistics = malloc(rows * H5Tget_size(type));
+  if (!statistics || H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, statistics) < 0)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: /statistics cannot be read (%s)", result->path, h5_reason());
+  free(statistics);
+  h5_close(type);
+  h5_close(dataset);
+  char *text = malloc(TEXT);
+  for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) bd_result_text(result, -1, names[i], text, TEXT);
+  for (int run = result->shape.first_run; text && run < result->shape.first_run + result->shape.run_count; run++)
+    bd_result_text(result, run, "instructions_used", text, TEXT);
+  free(text);
+  bd_result_close(result);
+  return status;
+}
+
+bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *error) {
+  enum { MEMORY = 1 << 29 };
+  struct stat file;
+  void *nothing;
+  size_t size;
+  *out = NULL;
+  if (stat(path, &file) != 0 || access(path, R_OK) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (!S_ISREG(file.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
+  bd_status_t status = isolate(rehearse, (void *)(uintptr_t)path, path, file.st_size, MEMORY, &nothing, &size, error);
+  free(nothing);
+  return status == BD_OK ? open_here(path, out, error) : status;
 }
 
 bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **out,

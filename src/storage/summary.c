@@ -1,4 +1,5 @@
 #include "h5.h"
+#include "isolate.h"
 
 #include <barydef/result.h>
 
@@ -6,27 +7,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MEMORY = 1 << 29, ATTRIBUTES_MAX = 1000, ROWS_MAX = 1 << 20, JOB_MAX = 1 << 17 };
+
+/* All in a child process (isolate.h), which hands over what it has read. */
+static bd_status_t in_child(isolated_t *work, const char *path, void **bytes, size_t *size, bd_error_t *error) {
+  struct stat file;
+  *bytes = NULL;
+  if (stat(path, &file) != 0 || access(path, R_OK) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (!S_ISREG(file.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
+  return isolate(work, (void *)(uintptr_t)path, path, file.st_size, MEMORY, bytes, size, error);
+}
 
 static bd_status_t open_h5(const char *path, hid_t *file, bd_error_t *error) {
-  FILE *probe = fopen(path, "rb");
-  if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
-  fclose(probe);
   *file = h5_open(path, 0);
-  if (*file < 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
-  return BD_OK;
+  isolate_close_doors();
+  return *file >= 0 ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
+}
+
+static bd_status_t read_kind(void *path, FILE *out, bd_error_t *error) {
+  hid_t file;
+  char schema[64];
+  bd_status_t status = open_h5(path, &file, error);
+  if (status == BD_OK && h5_get_text(file, "schema", schema, sizeof schema)) fprintf(out, "%s", schema);
+  h5_close(file);
+  return status;
 }
 
 bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error) {
-  hid_t file;
-  bd_status_t status = open_h5(path, &file, error);
-  if (status != BD_OK) return status;
-  char schema[64];
+  void *schema;
+  size_t size;
+  bd_status_t status = in_child(read_kind, path, &schema, &size, error);
   *kind = 0;
-  if (h5_get_text(file, "schema", schema, sizeof schema))
-    *kind = !strcmp(schema, "attacked-images") ? 1 : !strcmp(schema, "barydef-result") ? 2 : 0;
-  h5_close(file);
-  return BD_OK;
+  if (status == BD_OK && size == strlen("attacked-images") && !memcmp(schema, "attacked-images", size)) *kind = 1;
+  if (status == BD_OK && size == strlen("barydef-result") && !memcmp(schema, "barydef-result", size)) *kind = 2;
+  free(schema);
+  return status;
 }
 
 /* ---- root attributes as text --------------------------------------------------- */
@@ -34,26 +52,26 @@ bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error) {
 static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info, void *context) {
   (void)info;
   bd_result_summary_t *summary = context;
-  char text[sizeof summary->attributes->value];
+  char text[sizeof summary->attributes->value], safe[sizeof summary->attributes->value];
   int64_t integer;
   double real;
-  if (!strcmp(name, "job")) return 0;
+  if (!strcmp(name, "job") || summary->attribute_count == ATTRIBUTES_MAX) return 0;
   if (h5_get_integer(root, name, &integer)) snprintf(text, sizeof text, "%" PRId64, integer);
   else if (h5_get_real(root, name, &real)) snprintf(text, sizeof text, "%g", real);
   else if (!h5_get_text(root, name, text, sizeof text)) return 0;
   void *grown = realloc(summary->attributes, ((size_t)summary->attribute_count + 1) * sizeof *summary->attributes);
   if (!grown) return -1;
   summary->attributes = grown;
-  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%s", name);
-  memcpy(summary->attributes[summary->attribute_count].value, text, sizeof text);
+  memset(&summary->attributes[summary->attribute_count], 0, sizeof *summary->attributes);
+  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", printable(name, safe));
+  printable(text, summary->attributes[summary->attribute_count].value);
   summary->attribute_count++;
   return 0;
 }
 
 static int read_job(hid_t file, bd_result_summary_t *summary) {
-  const size_t size = 1 << 17;
-  summary->job = malloc(size);
-  return summary->job && h5_get_text(file, "job", summary->job, size);
+  summary->job = calloc(1, JOB_MAX);
+  return summary->job && h5_get_text(file, "job", summary->job, JOB_MAX);
 }
 
 static int read_rows(hid_t file, bd_result_summary_t *summary) {
@@ -63,9 +81,16 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   hid_t type = h5_statistics_type(0);
   summary->row_count = H5Sget_simple_extent_npoints(space);
   summary->count = H5Sget_simple_extent_npoints(label_space);
-  int done = summary->row_count > 0 && summary->row_count < 1 << 24;
+  int done = summary->row_count > 0 && summary->row_count <= ROWS_MAX && summary->count >= 0;
   if (done) summary->rows = calloc((size_t)summary->row_count, sizeof *summary->rows);
   done = done && summary->rows && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, summary->rows) >= 0;
+  for (int64_t i = 0; done && i < summary->row_count; i++) {
+    bd_statistics_t *row = &summary->rows[i];
+    char safe[256];
+    row->attack[sizeof row->attack - 1] = row->norm[sizeof row->norm - 1] = 0;
+    memcpy(row->attack, printable(row->attack, safe), strlen(row->attack));
+    memcpy(row->norm, printable(row->norm, safe), strlen(row->norm));
+  }
   h5_close(type);
   h5_close(label_space);
   h5_close(labels);
@@ -74,8 +99,7 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   return done;
 }
 
-bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
-  *summary = (bd_result_summary_t){0};
+static bd_status_t read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
   hid_t file;
   bd_status_t status = open_h5(path, &file, error);
   if (status != BD_OK) return status;
@@ -89,12 +113,62 @@ bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summar
            H5Aiterate2(file, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, summary) < 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: a damaged result (%s)", path, h5_reason());
   H5G_info_t runs;
-  if (status == BD_OK && H5Gget_info_by_name(file, "/runs", &runs, H5P_DEFAULT) >= 0 && runs.nlinks > 0) {
+  if (status == BD_OK && (H5Gget_info_by_name(file, "/runs", &runs, H5P_DEFAULT) < 0 || runs.nlinks < 1 ||
+                          (hsize_t)summary->row_count % runs.nlinks != 0))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: /statistics has not a row for each run and attack", path);
+  if (status == BD_OK) {
     summary->run_count = (int)runs.nlinks;
     summary->attack_count = (int)(summary->row_count / summary->run_count);
   }
-  summary->complete = (int)complete;
+  summary->complete = complete == 1;
   h5_close(file);
+  return status;
+}
+
+/* One after the other: the summary, its rows, attributes and job. */
+static bd_status_t hand_over(void *path, FILE *out, bd_error_t *error) {
+  bd_result_summary_t summary = {0};
+  bd_status_t status = read_summary(path, &summary, error);
+  if (status == BD_OK) {
+    fwrite(&summary, sizeof summary, 1, out);
+    fwrite(summary.rows, sizeof *summary.rows, (size_t)summary.row_count, out);
+    fwrite(summary.attributes, sizeof *summary.attributes, (size_t)summary.attribute_count, out);
+    fwrite(summary.job, 1, JOB_MAX, out);
+  }
+  bd_result_summary_free(&summary);
+  return status;
+}
+
+/* A copy of the next part of what was handed over. */
+static void *part(const char **from, size_t size) {
+  void *copy = malloc(size + 1);
+  if (copy) memcpy(copy, *from, size);
+  *from += size;
+  return copy;
+}
+
+bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
+  void *bytes;
+  size_t size;
+  *summary = (bd_result_summary_t){0};
+  bd_status_t status = in_child(hand_over, path, &bytes, &size, error);
+  if (status != BD_OK) return status;
+  bd_result_summary_t there = {0};
+  if (size >= sizeof there) memcpy(&there, bytes, sizeof there);
+  const size_t rows = (size_t)there.row_count * sizeof *there.rows, attributes = (size_t)there.attribute_count * sizeof *there.attributes;
+  if (there.row_count < 1 || there.row_count > ROWS_MAX || there.attribute_count < 0 || there.attribute_count > ATTRIBUTES_MAX ||
+      there.run_count < 1 || (int64_t)there.run_count * there.attack_count != there.row_count || size != sizeof there + rows + attributes + JOB_MAX)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: HDF5 reads nonsense from it: damaged, or made to harm", path);
+  const char *from = (const char *)bytes + sizeof there;
+  if (status == BD_OK) {
+    *summary = there;
+    summary->rows = part(&from, rows);
+    summary->attributes = part(&from, attributes);
+    summary->job = part(&from, JOB_MAX);
+    if (!summary->rows || !summary->attributes || !summary->job) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+    else summary->job[JOB_MAX - 1] = 0;
+  }
+  free(bytes);
   if (status != BD_OK) bd_result_summary_free(summary);
   return status;
 }

@@ -1,0 +1,84 @@
+#include "chunk.h"
+
+#include <string.h>
+#include <zlib.h>
+
+size_t chunk_room(const place_t *place) { return (size_t)chunk_bytes(place) + 4; }
+
+/* J. Fletcher, "An arithmetic checksum for serial transmissions", 1982, over big-endian words of 16
+   bits modulo 65535; an odd last byte counts as a high one. */
+static uint32_t fletcher32(const unsigned char *bytes, size_t size) {
+  uint32_t a = 0, b = 0;
+  for (size_t i = 0; i < size; i += 2) {
+    a += (uint32_t)bytes[i] << 8 | (i + 1 < size ? bytes[i + 1] : 0);
+    a = (a & 0xffff) + (a >> 16);
+    b += a;
+    b = (b & 0xffff) + (b >> 16);
+  }
+  return (b & 0xffff) << 16 | (a & 0xffff);
+}
+
+static const char *check_sum(const unsigned char *bytes, size_t *size) {
+  if (*size < 4) return "is shorter than its checksum";
+  const unsigned char *end = bytes + (*size -= 4);
+  const uint32_t told = (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
+  return told == fletcher32(bytes, *size) ? NULL : "has another checksum (fletcher32) than is stored";
+}
+
+static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to, size_t room, size_t *got) {
+  z_stream stream = {.next_in = (unsigned char *)from, .avail_in = (uInt)size, .next_out = to};
+  if (size > UINT32_MAX || inflateInit(&stream) != Z_OK) return "cannot be inflated";
+  int state = Z_OK;
+  /* zlib counts in 32 bits. */
+  for (size_t left = room; state == Z_OK && left > 0;) {
+    const uInt portion = left > (1u << 30) ? 1u << 30 : (uInt)left;
+    stream.avail_out = portion;
+    state = inflate(&stream, Z_NO_FLUSH);
+    left -= portion - stream.avail_out;
+    if (stream.avail_out) break;
+  }
+  *got = (size_t)(stream.next_out - to);
+  /* An exact fit may leave the end mark unread. */
+  if (state == Z_OK && *got == room) {
+    unsigned char more;
+    stream.next_out = &more;
+    stream.avail_out = 1;
+    state = inflate(&stream, Z_NO_FLUSH);
+    if (stream.avail_out == 0) state = Z_DATA_ERROR;
+  }
+  inflateEnd(&stream);
+  return state == Z_STREAM_END ? NULL : "cannot be inflated to the size declared";
+}
+
+/* Byte k of all elements lies together. */
+static void unshuffle(const unsigned char *from, size_t size, size_t element, unsigned char *to) {
+  const size_t count = size / element;
+  for (size_t k = 0; k < element; k++)
+    for (size_t i = 0; i < count; i++) to[i * element + k] = from[k * count + i];
+  memcpy(to + count * element, from + count * element, size - count * element);
+}
+
+const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned char *stored, unsigned char *room, unsigned char *plain) {
+  const size_t wanted = (size_t)chunk_bytes(place);
+  unsigned char *from = stored, *to = room;
+  size_t size = chunk->size;
+  const char *wrong = NULL;
+  for (int i = place->filter_count - 1; i >= 0 && !wrong; i--) {
+    if (chunk->skipped >> i & 1) continue;
+    if (place->filters[i] == FILTER_FLETCHER32) {
+      wrong = check_sum(from, &size);
+      continue;
+    }
+    size_t got = size;
+    if (place->filters[i] == FILTER_DEFLATE) wrong = inflate_into(from, size, to, chunk_room(place), &got);
+    else if (size > chunk_room(place)) wrong = "is longer than declared";
+    else unshuffle(from, size, element_size(place->element), to);
+    /* The two buffers take turns; `stored` is no longer needed once it has been read. */
+    size = got;
+    from = to;
+    to = from == room ? plain : room;
+  }
+  if (!wrong && size != wanted) wrong = "has another size than declared";
+  if (!wrong && from != plain) memcpy(plain, from, wanted);
+  return wrong;
+}

@@ -1,0 +1,135 @@
+#include "isolate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Coverage counters of a build that has them would be lost by _exit. */
+extern void __gcov_dump(void) __attribute__((weak));
+
+enum { SECONDS_AT_LEAST = 4, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
+
+static void allow_files(int allowed) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = allowed ? files.rlim_max : 0;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+void isolate_close_doors(void) { allow_files(0); }
+
+const char *printable(const char *text, char safe[256]) {
+  size_t n = 0;
+  for (; *text && n < 255; text++) safe[n++] = (unsigned char)*text < ' ' || *text == 127 ? '?' : *text;
+  safe[n] = 0;
+  return safe;
+}
+
+/* ---- the child ----------------------------------------------------------------- */
+
+static void limit(int what, uint64_t value) {
+  const struct rlimit both = {(rlim_t)value, (rlim_t)value};
+  setrlimit(what, &both);
+}
+
+static void set_limits(int64_t file_size, int64_t most_bytes) {
+  /* Handlers of MPI would print a trace where the child crashes: its parent tells of it. */
+  const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
+  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], SIG_DFL);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, (uint64_t)(SECONDS_AT_LEAST + file_size / BYTES_A_SECOND));
+#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of addresses */
+  unsigned long pages = 0;
+  FILE *used = fopen("/proc/self/statm", "r");
+  if (used && fscanf(used, "%lu", &pages) == 1) limit(RLIMIT_AS, (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) + (uint64_t)most_bytes);
+  if (used) fclose(used);
+#else
+  (void)most_bytes;
+#endif
+  /* What the C library says of a corrupt heap is for nobody. */
+  int nowhere = open("/dev/null", O_WRONLY);
+  if (nowhere >= 0) dup2(nowhere, 2);
+}
+
+static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t file_size, int64_t most_bytes) {
+  bd_error_t error = {BD_OK, ""};
+  set_limits(file_size, most_bytes);
+  FILE *out = fdopen(pipe, "w");
+  if (!out) _exit(127);
+  bd_status_t status = work(context, out, &error);
+  error.status = status;
+  /* The error comes last: findings that it calls good are whole. */
+  fwrite(&error, sizeof error, 1, out);
+  int failed = fclose(out);
+  if (__gcov_dump) allow_files(1), __gcov_dump();
+  _exit(failed ? 127 : 0);
+}
+
+/* ---- the parent ---------------------------------------------------------------- */
+
+/* All that comes out of the pipe, up to `most` bytes; 0 where it is more, or memory is short. */
+static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
+  size_t room = 0;
+  for (;;) {
+    if (*size == room) {
+      char *larger = room < most ? realloc(*bytes, room = room ? 2 * room : 65536) : NULL;
+      if (!larger) return 0;
+      *bytes = larger;
+    }
+    ssize_t got = read(pipe, *bytes + *size, room - *size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0;
+    *size += (size_t)got;
+  }
+}
+
+static bd_status_t judge(const char *path, int whole, int ended, const char *bytes, size_t *size, bd_error_t *error) {
+  bd_error_t said;
+  if (!whole) return bd_fail(error, BD_BAD_INPUT, "%s: there is more in it to be listed than run.max_memory allows", path);
+  if (WIFSIGNALED(ended) && (WTERMSIG(ended) == SIGXCPU || WTERMSIG(ended) == SIGKILL))
+    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
+  if (WIFSIGNALED(ended))
+    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 crashes on it (%s): damaged, or made to harm", path, strsignal(WTERMSIG(ended)));
+  if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0 || *size < sizeof said)
+    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 fails on it: damaged, or made to harm", path);
+  *size -= sizeof said;
+  memcpy(&said, bytes + *size, sizeof said);
+  said.message[sizeof said.message - 1] = 0;
+  if (said.status == BD_OK) return BD_OK;
+  return bd_fail(error, said.status == BD_FAILED ? BD_FAILED : BD_BAD_INPUT, "%s", said.message);
+}
+
+bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
+                    void **bytes, size_t *size, bd_error_t *error) {
+  int ends[2], ended = 0;
+  char *got = NULL;
+  *bytes = NULL;
+  *size = 0;
+  if (pipe(ends) != 0) return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
+  fflush(NULL);
+  pid_t process = fork();
+  if (process == 0) {
+    close(ends[0]);
+    child(work, context, ends[1], file_size, most_bytes);
+  }
+  close(ends[1]);
+  if (process < 0) {
+    close(ends[0]);
+    return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
+  }
+  int whole = read_all(ends[0], (size_t)most_bytes + ROOM, &got, size);
+  close(ends[0]);
+  if (!whole) kill(process, SIGKILL);
+  while (waitpid(process, &ended, 0) < 0 && errno == EINTR) {}
+  bd_status_t status = judge(path, whole, ended, got, size, error);
+  if (status == BD_OK) *bytes = got;
+  else free(got);
+  return status;
+}

@@ -1,0 +1,33 @@
+/* Reading what others made: HDF5's own maintainers say that the library is not safe on files
+   made to harm.  What parses such a file therefore runs in a child process, which may crash, loop
+   or ask for all memory without harm to the run, and hands over plain bytes. */
+#ifndef BD_ISOLATE_H
+#define BD_ISOLATE_H
+
+#include <barydef/error.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What the child does: read, put the findings into `out`, return a status. */
+typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
+
+/* Run `work` in a child with
+     - at most most_bytes of memory beyond what the process has, and of output;
+     - processor time for a file of file_size bytes: 4 s, and 1 s for each 4 MB;
+     - no right to open anything once isolate_close_doors has been called.
+   Its status, error and findings become this call's; *bytes (the caller frees it) are [*size].
+   Errors besides those of `work`: BD_BAD_INPUT, naming `path`, where the child crashed or met a
+   limit; BD_FAILED where there can be no child.  Not collective. */
+bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
+                    void **bytes, size_t *size, bd_error_t *error);
+
+/* In the child, once its files are open: no file can be opened from here on, whatever a file
+   may say of others. */
+void isolate_close_doors(void);
+
+/* A name or text out of a file, for a message: without control characters, which could tell a
+   terminal what to do, and cut.  Returns `safe`. */
+const char *printable(const char *text, char safe[256]);
+
+#endif
