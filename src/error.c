@@ -1,3 +1,5 @@
+#include "text.h"
+
 #include <barydef/error.h>
 
 #include <stdarg.h>
@@ -11,8 +13,10 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
     /* Names from files and command lines must not break the line or drive a terminal. */
+    text_clean(error->message);
+    const int is_text = text_is_clean(error->message);
     for (char *c = error->message; *c; c++)
-      if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+      if (*c == '\t' || (!is_text && (unsigned char)*c > 0x7f)) *c = '?';
   }
   return status;
 }

@@ -28,6 +28,7 @@ typedef struct bd_parameters {
   double blur_sigma;
   char victim_file[BD_TEXT_MAX];
   int victim_batch;
+  double victim_seconds;
   int block;
   double max_minutes;
   int all_write, trusts, max_memory;

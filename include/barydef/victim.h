@@ -1,7 +1,10 @@
 /* barydef/victim.h - the classifier under attack.
 
    A victim is a TorchScript module that takes float32 [n,C,H,W] in [0,1] and gives logits
-   [n,classes].  A TorchScript file is a program: load only what you trust.  The module
+   [n,classes].  A TorchScript file is a program, which runs with the rights of the process:
+   load only what you trust.  It has one thread, full batches of a fixed size, and a time limit:
+   a victim that does not answer within it ends the process by SIGALRM, for which a program
+   installs a handler that says so (bd_victim_watched).  The module
    that holds libtorch is loaded at the first call; where it was not built or not
    installed, bd_victim_load says so.  No call is collective. */
 #ifndef BARYDEF_VICTIM_H
@@ -23,9 +26,9 @@ const char *bd_victim_library(void);
 const char *bd_victim_problem(void);
 
 /* Load and try once on zeros of [batch][channels][height][width].  *classes is what it
-   gives.  The caller frees *victim.  Errors: BD_BAD_INPUT, naming the file: it does not
+   gives.  max_seconds: for loading, and for each batch; 0: none.  The caller frees *victim.  Errors: BD_BAD_INPUT, naming the file: it does not
    load, throws, or gives another shape than [batch][classes]. */
-bd_status_t bd_victim_load(const char *path, int batch, int channels, int height, int width,
+bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels, int height, int width,
                            bd_victim_t **victim, int *classes, bd_error_t *error);
 
 /* Class of each of `count` images [count][C][H][W].  first_index is the number of the
@@ -34,6 +37,9 @@ bd_status_t bd_victim_load(const char *path, int batch, int channels, int height
    the set is cut into blocks.  Errors: BD_FAILED where the victim throws or gives NaN. */
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error);
+
+/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no victim is at work. */
+const char *bd_victim_watched(void);
 
 /* XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */
 bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error);

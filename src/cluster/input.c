@@ -129,6 +129,8 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(session->images);
   int classes;
   if (!*p->victim_file) return BD_OK;
+  /* Where all hang, rank 0 says it. */
+  const double limit = p->victim_seconds > 0 && session->rank > 0 ? p->victim_seconds + 2 : p->victim_seconds;
   /* Built without libtorch the run goes on, and says that accuracies are missing. */
   char ours[64] = "none", first[64];
   if (bd_victim_library()) snprintf(ours, sizeof ours, "%s", bd_victim_library());
@@ -139,7 +141,7 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   if (strcmp(ours, first))
     return bd_fail(error, BD_FAILED, "rank %d has libtorch %s, rank 0 %s: accuracies would depend on the rank", session->rank, ours, first);
   if (!bd_victim_library()) return BD_OK;
-  bd_status_t status = bd_victim_load(p->victim_file, p->victim_batch, info->channels, info->height, info->width,
+  bd_status_t status = bd_victim_load(p->victim_file, p->victim_batch, limit, info->channels, info->height, info->width,
                                       &session->victim, &classes, error);
   if (status == BD_OK && session->rank == 0) status = bd_victim_digest(p->victim_file, session->victim_digest, error);
   if (status == BD_OK && (info->label_min < 0 || info->label_max >= classes))

@@ -1,4 +1,5 @@
 #include "ini.h"
+#include "../text.h"
 
 #include <ctype.h>
 #include <ini.h>
@@ -43,6 +44,11 @@ static int next_line(reading_t *r) {
   r->rest += length + (r->rest[length] == '\n');
   if (!r->line || length > LONGEST_LINE) {
     r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a line of more than %d bytes", r->name, r->number, LONGEST_LINE);
+    return 0;
+  }
+  if (length > 0 && r->line[length - 1] == '\r') r->line[length - 1] = 0;
+  if (!text_is_clean(r->line)) {
+    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a control character, or not UTF-8", r->name, r->number);
     return 0;
   }
   for (char *c = r->line; *c; c++)

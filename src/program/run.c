@@ -168,6 +168,8 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
       if (!a->quiet && !a->dry_run) {
         print_result(parameters->output_file);
         print_summary(&summary);
+        if (summary.has_victim && !summary.was_complete)
+          printf("victim: %s, a program that ran with your rights (libtorch %s)\n", parameters->victim_file, summary.victim_library);
         printf("result: %s\n", parameters->output_file);
       }
     }

@@ -1,5 +1,6 @@
 #include "program.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,11 +21,24 @@ static void handle(int number) {
     _exit(BD_STOPPED);
 }
 
+/* The victim's time is over: nothing of it can be unwound.  What is done is in the result. */
+static void handle_alarm(int number) {
+  (void)number;
+  const char *why = bd_victim_watched();
+  char line[600] = "barydef: ";
+  strncat(line, why ? why : "alarm clock", sizeof line - 12);
+  strcat(line, "\n");
+  if (write(2, line, strlen(line)) < 0) {}
+  _exit(BD_FAILED);
+}
+
 void signals_catch(void) {
+  const struct sigaction alarm = {.sa_handler = handle_alarm};
   const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
   struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
   for (int i = 0; i < 3; i++) sigaddset(&action.sa_mask, numbers[i]);
   for (int i = 0; i < 3; i++) sigaction(numbers[i], &action, NULL);
+  sigaction(SIGALRM, &alarm, NULL);
 }
 
 volatile const sig_atomic_t *signals_stop(void) { return &caught; }

@@ -24,13 +24,6 @@ static void allow_files(int allowed) {
 
 void isolate_close_doors(void) { allow_files(0); }
 
-const char *printable(const char *text, char safe[256]) {
-  size_t n = 0;
-  for (; *text && n < 255; text++) safe[n++] = (unsigned char)*text < ' ' || *text == 127 ? '?' : *text;
-  safe[n] = 0;
-  return safe;
-}
-
 /* ---- the child ----------------------------------------------------------------- */
 
 static void limit(int what, uint64_t value) {

@@ -26,8 +26,4 @@ bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t f
    may say of others. */
 void isolate_close_doors(void);
 
-/* A name or text out of a file, for a message: without control characters, which could tell a
-   terminal what to do, and cut.  Returns `safe`. */
-const char *printable(const char *text, char safe[256]);
-
 #endif

@@ -136,10 +136,15 @@ static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
 
 /* ---- joining ------------------------------------------------------------------- */
 
-/* Attributes of the first part's root; what is of the parts alone is told apart. */
+/* Attributes of the first part's root, as this program writes them: single numbers and texts. */
 static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *info, void *to) {
-  (void)info;
   hid_t from = H5Aopen(root, name, H5P_DEFAULT), type = H5Aget_type(from), space = H5Aget_space(from);
+  if (H5Sget_simple_extent_npoints(space) != 1 || H5Tis_variable_str(type) || H5Tget_size(type) != info->data_size) {
+    h5_close(space);
+    h5_close(type);
+    h5_close(from);
+    return 0;
+  }
   void *value = calloc(1, H5Tget_size(type));
   hid_t copy = H5Acreate2(*(hid_t *)to, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   int done = value && H5Aread(from, type, value) >= 0 && H5Awrite(copy, type, value) >= 0;

@@ -94,12 +94,12 @@ static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
 }
 
 /* Channels, height, width of the first group's images, where there are any. */
-static void read_image_shape(bd_result_t *result) {
+static bd_status_t read_image_shape(bd_result_t *result, bd_error_t *error) {
   bd_result_shape_t *shape = &result->shape;
   char path[BD_ATTACK_NAME + 64];
   hsize_t size[4] = {0};
   snprintf(path, sizeof path, "/runs/%03d/%s/images", shape->first_run, result->names[0]);
-  if (!h5_has(result->file, path)) return;
+  if (!h5_has(result->file, path)) return H5Lexists(result->file, path, H5P_DEFAULT) > 0 ? damaged(result, path, error) : BD_OK;
   hid_t images = H5Dopen2(result->file, path, H5P_DEFAULT), space = H5Dget_space(images);
   if (H5Sget_simple_extent_ndims(space) == 4) H5Sget_simple_extent_dims(space, size, NULL);
   shape->store_images = 1;
@@ -108,6 +108,7 @@ static void read_image_shape(bd_result_t *result) {
   shape->width = (int)size[3];
   h5_close(space);
   h5_close(images);
+  return BD_OK;
 }
 
 static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_t *error) {
@@ -176,7 +177,7 @@ static bd_status_t open_here(const char *path, bd_result_t **out, bd_error_t *er
     status = damaged(result, "attribute complete of /", error);
   result->shape.complete = (int)complete;
   if (status == BD_OK) status = read_structure(result, error);
-  if (status == BD_OK) read_image_shape(result);
+  if (status == BD_OK) status = read_image_shape(result, error);
   if (status == BD_OK) status = find_places(result, file.st_size, error);
   if (status != BD_OK) {
     bd_result_close(result);

@@ -1,5 +1,6 @@
 #include "h5.h"
 #include "isolate.h"
+#include "../text.h"
 
 #include <barydef/result.h>
 
@@ -52,7 +53,7 @@ bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error) {
 static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info, void *context) {
   (void)info;
   bd_result_summary_t *summary = context;
-  char text[sizeof summary->attributes->value], safe[sizeof summary->attributes->value];
+  char text[sizeof summary->attributes->value] = "";
   int64_t integer;
   double real;
   if (!strcmp(name, "job") || summary->attribute_count == ATTRIBUTES_MAX) return 0;
@@ -63,15 +64,23 @@ static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info
   if (!grown) return -1;
   summary->attributes = grown;
   memset(&summary->attributes[summary->attribute_count], 0, sizeof *summary->attributes);
-  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", printable(name, safe));
-  printable(text, summary->attributes[summary->attribute_count].value);
+  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", name);
+  text_clean(summary->attributes[summary->attribute_count].name);
+  text_clean(text);
+  memcpy(summary->attributes[summary->attribute_count].value, text, sizeof text);
   summary->attribute_count++;
   return 0;
 }
 
 static int read_job(hid_t file, bd_result_summary_t *summary) {
   summary->job = calloc(1, JOB_MAX);
-  return summary->job && h5_get_text(file, "job", summary->job, JOB_MAX);
+  if (!summary->job || !h5_get_text(file, "job", summary->job, JOB_MAX)) return 0;
+  for (char *line = summary->job, *end; line; line = end) { /* line by line */
+    if ((end = strchr(line, '\n'))) *end = 0;
+    text_clean(line);
+    if (end) *end++ = '\n';
+  }
+  return 1;
 }
 
 static int read_rows(hid_t file, bd_result_summary_t *summary) {
@@ -86,10 +95,9 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   done = done && summary->rows && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, summary->rows) >= 0;
   for (int64_t i = 0; done && i < summary->row_count; i++) {
     bd_statistics_t *row = &summary->rows[i];
-    char safe[256];
     row->attack[sizeof row->attack - 1] = row->norm[sizeof row->norm - 1] = 0;
-    memcpy(row->attack, printable(row->attack, safe), strlen(row->attack));
-    memcpy(row->norm, printable(row->norm, safe), strlen(row->norm));
+    text_clean(row->attack);
+    text_clean(row->norm);
   }
   h5_close(type);
   h5_close(label_space);

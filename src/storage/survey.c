@@ -2,6 +2,7 @@
 
 #include "h5.h"
 #include "isolate.h"
+#include "../text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -20,8 +21,7 @@ typedef struct taking {
 } taking_t;
 
 static bd_status_t refuse(const taking_t *t, const char *object, const char *why, bd_error_t *error) {
-  char safe[256];
-  return bd_fail(error, BD_BAD_INPUT, "%s: %s %s", t->request->path, printable(object, safe), why);
+  return bd_fail(error, BD_BAD_INPUT, "%s: %s %s", t->request->path, object, why);
 }
 
 /* ---- the policy: what a file may hold ------------------------------------------ */
@@ -81,23 +81,6 @@ static bd_status_t open_dataset(const taking_t *t, const char *path, hid_t *data
   return status;
 }
 
-/* Text for tables, pages and terminals: UTF-8 without control characters. */
-static void clean(char *text) {
-  for (unsigned char *c = (unsigned char *)text; *c; c++)
-    if (*c < ' ' || *c == 127) *c = '?';
-}
-
-static int is_clean_name(const char *name) {
-  const unsigned char *c = (const unsigned char *)name;
-  while (*c) {
-    int more = *c < 0x80 ? 0 : *c >= 0xc2 && *c < 0xe0 ? 1 : *c >= 0xe0 && *c < 0xf0 ? 2 : *c >= 0xf0 && *c < 0xf5 ? 3 : -1;
-    if (more < 0 || *c < ' ' || *c == 127) return 0;
-    for (c++; more > 0; more--, c++)
-      if ((*c & 0xc0) != 0x80) return 0;
-  }
-  return *name != 0;
-}
-
 /* ---- what there is ------------------------------------------------------------- */
 
 static bd_status_t open_file(taking_t *t, bd_error_t *error) {
@@ -122,7 +105,7 @@ static bd_status_t open_file(taking_t *t, bd_error_t *error) {
   if (!h5_get_integer(t->file, "schema_version", &version) || version != 1)
     return bd_fail(error, BD_BAD_INPUT, "%s: attribute schema_version of / is not 1", path);
   h5_get_text(t->file, "dataset", t->head.dataset, sizeof t->head.dataset);
-  clean(t->head.dataset);
+  text_clean(t->head.dataset);
   return BD_OK;
 }
 
@@ -202,12 +185,12 @@ static bd_status_t read_place(taking_t *t, const char *path, place_t *place, bd_
 
 static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error_t *error) {
   bd_attack_t *attack = &t->attacks[index];
-  char path[BD_ATTACK_NAME + 32], safe[256];
+  char path[BD_ATTACK_NAME + 32];
   if (strlen(name) >= BD_ATTACK_NAME)
-    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%.80s\" is longer than %d bytes", t->request->path, printable(name, safe),
+    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%.80s\" is longer than %d bytes", t->request->path, name,
                    BD_ATTACK_NAME - 1);
-  if (!is_clean_name(name))
-    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", t->request->path, printable(name, safe));
+  if (!*name || !text_is_clean(name))
+    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", t->request->path, name);
   if (!strcmp(name, "clean")) return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"clean\"", t->request->path);
   snprintf(attack->name, sizeof attack->name, "%s", name);
   snprintf(path, sizeof path, "/attacks/%s/images", name);
@@ -222,8 +205,8 @@ static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error
     h5_get_real(group, "epsilon", &attack->epsilon);
   }
   h5_close(group);
-  clean(attack->norm);
-  clean(attack->source);
+  text_clean(attack->norm);
+  text_clean(attack->source);
   strcat(path, "/images");
   return read_place(t, path, &t->places[index], error);
 }

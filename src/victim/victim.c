@@ -3,15 +3,19 @@
 #include <barydef/victim.h>
 
 #include <dlfcn.h>
+#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <xxhash.h>
 
 struct bd_victim {
   char *path;
   void *module;
   int batch, channels, height, width;
+  double max_seconds;
   float *images;    /* one batch */
   int32_t *classes; /* [batch] */
 };
@@ -36,7 +40,50 @@ const char *bd_victim_problem(void) { return plugin() || !*problem ? NULL : prob
 
 const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL; }
 
-bd_status_t bd_victim_load(const char *path, int batch, int channels, int height, int width,
+/* ---- the time limit ------------------------------------------------------------ */
+
+/* Read by a signal handler. */
+static char watched[500];
+static volatile sig_atomic_t is_watched;
+
+const char *bd_victim_watched(void) { return is_watched ? watched : NULL; }
+
+static void set_timer(double seconds) {
+  const struct itimerval timer = {.it_value = {(time_t)seconds, (suseconds_t)(1e6 * fmod(seconds, 1))}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void watch(const char *path, double seconds) {
+  if (seconds <= 0) return;
+  snprintf(watched, sizeof watched, "%.400s: no answer within %g s (run.victim_seconds)", path, seconds);
+  is_watched = 1;
+  set_timer(seconds);
+}
+
+static void unwatch(double seconds) {
+  if (seconds <= 0) return;
+  set_timer(0);
+  is_watched = 0;
+}
+
+static int classify(const bd_victim_t *victim, int *class_count, char *why, size_t size) {
+  watch(victim->path, victim->max_seconds);
+  int failed = plugin()->classify(victim->module, victim->images, victim->batch, victim->channels, victim->height, victim->width,
+                                  victim->classes, class_count, why, size);
+  unwatch(victim->max_seconds);
+  return failed;
+}
+
+static int load(bd_victim_t *victim, char *why, size_t size) {
+  watch(victim->path, victim->max_seconds);
+  int failed = plugin()->load(victim->path, &victim->module, why, size);
+  unwatch(victim->max_seconds);
+  return failed;
+}
+
+/* ---- loading and asking -------------------------------------------------------- */
+
+bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels, int height, int width,
                            bd_victim_t **out, int *classes, bd_error_t *error) {
   *out = NULL;
   if (!plugin())
@@ -49,16 +96,16 @@ bd_status_t bd_victim_load(const char *path, int batch, int channels, int height
   char why[600];
   bd_status_t status = BD_OK;
   if (victim) {
-    *victim = (bd_victim_t){.path = strdup(path), .batch = batch, .channels = channels, .height = height, .width = width};
+    *victim = (bd_victim_t){.path = strdup(path), .batch = batch, .channels = channels, .height = height, .width = width,
+                            .max_seconds = max_seconds};
     victim->images = calloc((size_t)batch * pixels, sizeof *victim->images);
     victim->classes = calloc((size_t)batch, sizeof *victim->classes);
   }
   if (!victim || !victim->path || !victim->images || !victim->classes)
     status = bd_fail(error, BD_FAILED, "%s: no memory for a batch of %d images", path, batch);
-  else if (plugin()->load(path, &victim->module, why, sizeof why))
+  else if (load(victim, why, sizeof why))
     status = bd_fail(error, BD_BAD_INPUT, "%s: does not load as TorchScript: %s", path, why);
-  else if (plugin()->classify(victim->module, victim->images, batch, channels, height, width, victim->classes,
-                              classes, why, sizeof why))
+  else if (classify(victim, classes, why, sizeof why))
     status = bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", path, channels, height,
                      width, why);
   if (status != BD_OK) {
@@ -78,8 +125,7 @@ bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int coun
     if (portion > count - done) portion = count - done;
     memset(victim->images, 0, (size_t)victim->batch * pixels * sizeof *images);
     memcpy(victim->images + (size_t)row * pixels, images + (size_t)done * pixels, (size_t)portion * pixels * sizeof *images);
-    if (plugin()->classify(victim->module, victim->images, victim->batch, victim->channels, victim->height,
-                           victim->width, victim->classes, &class_count, why, sizeof why))
+    if (classify(victim, &class_count, why, sizeof why))
       return bd_fail(error, BD_FAILED, "%s: fails on images from number %lld on: %s", victim->path,
                      (long long)first_index + done, why);
     memcpy(classes + done, victim->classes + row, (size_t)portion * sizeof *classes);

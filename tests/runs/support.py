@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 from collections import namedtuple
 
@@ -190,8 +191,7 @@ def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
     """TorchScript whose forward(self, x) has this body."""
     import torch
     module = type("Victim", (torch.jit.ScriptModule,), {})()
-    lines = [line.strip() for line in body.strip().split("\n")]
-    module.define(f"def forward({arguments}):\n" + "".join(f"    {line}\n" for line in lines))
+    module.define(f"def forward({arguments}):\n" + textwrap.indent(textwrap.dedent(body.strip("\n")), "    ") + "\n")
     module.save(path)
     return path
 

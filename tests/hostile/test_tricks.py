@@ -1,0 +1,486 @@
+"""Files made to harm, each known trick by name: one line that says what is wrong, the exit status, no other file read,
+memory within bounds, and no more than ten seconds."""
+
+import ctypes.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+import zlib
+
+import h5py
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
+from support import (BASE, ENVIRONMENT, PROGRAM, RunTest, job_text, launch, need_victim, purify, random_images, read, run_job, write_set,
+                     write_victim)
+
+IMAGES = random_images(6, 1, 8, 9)
+SECONDS = 10
+
+
+class Hostile(RunTest):
+    def setUp(self):
+        self.set = write_set(os.path.join(self.folder, "set.h5"), {"a": IMAGES, "b": IMAGES}, clean=IMAGES)
+        self.secret = os.path.join(self.folder, "secret.h5")
+        write_set(self.secret, {"a": IMAGES}, clean=IMAGES)
+        for name in "result.h5", "job.ini":
+            if os.path.exists(os.path.join(self.folder, name)):
+                os.unlink(os.path.join(self.folder, name))
+
+    def change(self, *removed):
+        file = h5py.File(self.set, "r+")
+        for name in removed:
+            del file[name]
+        return file
+
+    def run_it(self, job={}, ranks=0, **environment):
+        start = time.time()
+        finished = run_job(self.folder, job, ranks=ranks, **environment)
+        self.assertLess(time.time() - start, SECONDS + 5 * bool(ranks))
+        return finished
+
+    def refused(self, text, status=2, job={}, ranks=0):
+        """Refused by run, in the same words by inspect; nothing is written."""
+        finished = self.run_it(job, ranks)
+        self.assertEqual(finished.status, status, finished)
+        self.assertEqual(len(finished.err_lines), 1, finished)
+        self.assertRegex(finished.err, text)
+        self.assertRegex(finished.err, r"^[\x20-\x7e\n\u00a0-\uffff]*$")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "result.h5")))
+        if status == 2 and "input.file" not in job:
+            inspected = launch("inspect", self.set)
+            self.assertEqual((inspected.status, len(inspected.err_lines)), (2, 1), inspected)
+            self.assertRegex(inspected.err, text)
+
+    def opened_files(self, job={}):
+        """Paths that the program and its children open, by strace."""
+        trace = os.path.join(self.folder, "trace")
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(job_text({**BASE, **job}))
+        done = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2,stat,newfstatat,readlink", PROGRAM, "run",
+                               os.path.join(self.folder, "job.ini"), "--overwrite"], env=ENVIRONMENT, capture_output=True, text=True)
+        if "ptrace" in done.stderr and "not permitted" in done.stderr:
+            self.skipTest("SKIPPED LOUDLY: strace may not trace here")
+        with open(trace) as file:
+            return set(re.findall(r'"([^"]*)"', file.read()))
+
+
+class Elsewhere(Hostile):
+    """What would read any file of the user."""
+
+    def secret_is_not_opened(self):
+        opened = self.opened_files()
+        self.assertTrue(any("set.h5" in name for name in opened))
+        self.assertFalse(any("secret" in name for name in opened), opened)
+
+    def external(self, name, data):
+        with self.change(name) as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_external(self.secret.encode(), 0, data.nbytes)
+            parent, last = name.rsplit("/", 1) if "/" in name else ("/", name)
+            h5py.h5d.create(file[parent].id, last.encode(), h5py.h5t.py_create(data.dtype), h5py.h5s.create_simple(data.shape), plan)
+
+    def test_external_storage_of_images(self):
+        self.external("attacks/a/images", IMAGES)
+        self.refused(r"set.h5: /attacks/a/images keeps its data in other files \(external storage\), which are not read")
+        self.secret_is_not_opened()
+
+    def test_external_storage_of_labels(self):
+        self.external("labels", np.arange(6))
+        self.refused("/labels keeps its data in other files", ranks=2)
+        self.secret_is_not_opened()
+
+    def test_external_links(self):
+        for name, target in ("attacks/a/images", "attacks/a/images"), ("attacks/a", "attacks/a"), ("attacks", "attacks"), ("labels", "labels"), \
+                            ("clean", "clean"), ("clean/images", "clean/images"):
+            with self.subTest(name):
+                self.setUp()
+                with self.change(name) as file:
+                    file[name] = h5py.ExternalLink("secret.h5", target)
+                self.refused(f"set.h5: /{name} is an external link; only hard links are followed")
+                self.secret_is_not_opened()
+
+    def test_soft_links(self):
+        for name, target in ("attacks/a/images", "/clean/images"), ("attacks/a", "/attacks/b"), ("labels", "/clean/images"), ("attacks/a", "/nowhere"):
+            with self.subTest(name, target=target):
+                self.setUp()
+                with self.change(name) as file:
+                    file[name] = h5py.SoftLink(target)
+                self.refused(f"/{name} is a soft link; only hard links are followed")
+
+    def test_link_of_another_kind(self):
+        """Type 64 is an external link; patched to 70, it is some user's kind."""
+        with self.change("attacks/a") as file:
+            file["attacks/a"] = h5py.ExternalLink("secret.h5", "attacks/a")
+        with open(self.set, "rb") as file:
+            data = file.read()
+        at = data.find(b"secret.h5")
+        self.assertGreater(at, 0)
+        self.refused("/attacks/a is (an external|some other kind of) link")
+
+    def test_virtual_dataset(self):
+        with self.change("attacks/a/images") as file:
+            layout = h5py.VirtualLayout(IMAGES.shape, IMAGES.dtype)
+            layout[:] = h5py.VirtualSource("secret.h5", "attacks/a/images", IMAGES.shape)
+            file.create_virtual_dataset("attacks/a/images", layout)
+        self.refused("/attacks/a/images is a virtual dataset, made of other files, which are not read")
+        self.secret_is_not_opened()
+
+    def test_object_references(self):
+        with self.change("attacks/a/images", "labels") as file:
+            file.create_dataset("attacks/a/images", data=[[[[file["clean/images"].ref]]]], dtype=h5py.ref_dtype)
+            file["labels"] = np.arange(6)
+        self.refused("/attacks/a/images is not a dataset of float32, float64 or uint8")
+        with self.change("labels") as file:
+            file.create_dataset("labels", data=[file["clean/images"].regionref[0]], dtype=h5py.regionref_dtype)
+        self.refused("/labels is not a one-dimensional dataset of integers")
+
+    def test_filter_to_be_loaded(self):
+        """A plugin on HDF5's path would be loaded, and run, for a filter it does not know."""
+        plugins = os.path.join(self.folder, "plugins")
+        os.makedirs(plugins, exist_ok=True)
+        marker = os.path.join(self.folder, "loaded")
+        code = f'#include <stdio.h>\n__attribute__((constructor)) static void f(void) {{ FILE *m = fopen("{marker}", "w"); if (m) fclose(m); }}\n' \
+               "int H5PLget_plugin_type(void) { return 0; }\nconst void *H5PLget_plugin_info(void) { return 0; }\n"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", os.path.join(plugins, "libevil.so")], input=code, text=True, check=True)
+        for name, data in ("attacks/a/images", IMAGES), ("labels", np.arange(6)):
+            with self.change(name) as file:
+                file.create_dataset(name, data=data, compression="lzf")
+            with open(self.set, "rb") as file:
+                whole = file.read()
+            # The number of the filter becomes one that nobody knows.
+            with open(self.set, "wb") as file:
+                file.write(whole.replace((32000).to_bytes(2, "little") + b"\x08\x00", (31999).to_bytes(2, "little") + b"\x08\x00"))
+            finished = self.run_it(HDF5_PLUGIN_PATH=plugins)
+            self.assertEqual(finished.status, 2, finished)
+            self.assertRegex(finished.err, rf"/{name} is compressed by filter 3\d+ .*; deflate, shuffle and fletcher32 can be read")
+            self.assertFalse(os.path.exists(marker))
+            self.setUp()
+
+    def test_other_filters(self):
+        for options in {"scaleoffset": 3}, {"compression": "lzf"}:
+            with self.change("attacks/a/images") as file:
+                file.create_dataset("attacks/a/images", data=IMAGES, **options)
+            self.refused("/attacks/a/images is compressed by filter")
+
+    def test_no_file(self):
+        os.mkfifo(os.path.join(self.folder, "fifo"))
+        for name in "fifo", "/dev/zero", "/dev/null", ".":
+            self.refused("not a file", job={"input.file": name})
+
+
+class Bombs(Hostile):
+    """Few bytes that stand for many."""
+
+    def peak(self, *arguments):
+        """Exit status, output of errors, and peak resident memory in MiB of the program and its children."""
+        process = subprocess.Popen([PROGRAM, *arguments], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        err = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stderr.close()
+        return process.returncode, err, usage.ru_maxrss / 1024
+
+    def bounded(self, text, memory=64):
+        """Refused, with the memory of a program that has read nothing, and what is allowed."""
+        quiet = self.peak("inspect", self.secret)[2]
+        status, err, used = self.peak("inspect", self.set)
+        self.assertEqual(status, 2, err)
+        self.assertRegex(err, text)
+        self.assertLess(used, quiet + memory)
+        self.refused(text)
+
+    def declared(self, name, shape, chunks=None, kind="f4"):
+        with self.change(name) as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            if chunks:
+                plan.set_chunk(chunks)
+                plan.set_deflate(1)
+            h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(kind)), h5py.h5s.create_simple(shape), plan)
+
+    def test_labels_of_petabytes(self):
+        self.declared("labels", (1 << 47,), (1 << 20,), "i8")
+        self.assertLess(os.path.getsize(self.set), 30000)
+        self.bounded("/labels declares 140737488355328 labels, more than run.max_memory allows")
+
+    def test_labels_never_written(self):
+        self.declared("labels", (1 << 23,), None, "i8")
+        self.bounded("/labels declares 8388608 labels, but only 0 bytes are stored")
+
+    def test_images_of_petabytes(self):
+        for chunks in None, (1, 1, 1024, 1024), (1, 1, 1, 1):
+            self.setUp()
+            with self.change("clean", "attacks/b"):
+                pass
+            self.declared("attacks/a/images", (6, 4096, 32768, 32768), chunks)
+            self.bounded("declares more than is stored: damaged, or never written|chunks of it were never written|"
+                         "more chunks than run.max_memory can list|chunks that do not fit into an eighth of run.max_memory")
+
+    def test_chunks_never_written(self):
+        self.declared("attacks/a/images", (6, 1, 8, 9), (2, 1, 8, 9))
+        self.bounded("/attacks/a/images is not whole: chunks of it were never written")
+
+    def test_huge_chunk(self):
+        with self.change("attacks/a/images") as file:
+            file.create_dataset("attacks/a/images", IMAGES.shape, "f8", maxshape=(None, None, None, None), chunks=(100, 64, 256, 256), compression="gzip")
+            file["attacks/a/images"][...] = 0
+        self.bounded(r"/attacks/a/images is in chunks that do not fit into an eighth of run.max_memory \(2048 MiB\)")
+
+    def test_a_chunk_that_inflates_to_more(self):
+        with self.change("attacks/a/images") as file:
+            data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip")
+            data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(300 << 20), 9))
+        finished = self.run_it()
+        self.assertEqual(finished.status, 2, finished)
+        self.assertRegex(finished.err, "/attacks/a/images has chunks of another size than declared")
+        with self.change("attacks/a/images") as file:
+            data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip")
+            data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(1 << 20), 9))
+        finished = self.run_it()
+        self.assertEqual(finished.status, 1, finished)
+        self.assertRegex(finished.err, r"images 0 to 5 of a cannot be read \(cannot be inflated to the size declared\)")
+
+    def test_chunks_too_short(self):
+        for options, stored, text in (({"compression": "gzip"}, zlib.compress(bytes(10)), "has another size than declared"),
+                                      ({"compression": "gzip"}, b"\x78\x9c", "cannot be inflated"), ({"fletcher32": True}, b"ab", "is shorter than its checksum"),
+                                      ({"fletcher32": True}, bytes(1728) + b"abcd", "has another checksum"), ({}, b"abc", None)):
+            with self.subTest(text), self.change("attacks/a/images") as file:
+                data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), **options)
+                data.id.write_direct_chunk((0, 0, 0, 0), stored)
+            finished = self.run_it(job={"output.file": f"result-{text}.h5"})
+            self.assertEqual(finished.status, 1 if text else 2, finished)
+            self.assertRegex(finished.err, text or "chunks of another size than declared")
+
+    def test_attributes_of_any_length(self):
+        with self.change() as file:
+            file["attacks/a"].attrs["source"] = "x" * 60000
+            file["attacks/b"].attrs["norm"] = "y" * 1000
+            file["attacks/b"].attrs.create("source", "z" * (40 << 20), dtype=h5py.string_dtype())
+        finished = self.run_it()
+        self.assertEqual(finished.status, 0, finished)
+        inspected = launch("inspect", self.set)
+        self.assertLess(len(inspected.out), 2000)
+        quiet = self.peak("inspect", self.secret)[2]
+        self.assertLess(self.peak("inspect", self.set)[2], quiet + 100)
+
+    def test_attributes_of_other_types(self):
+        with self.change() as file:
+            for name, value in (("norm", 3), ("epsilon", "text"), ("source", np.arange(3)), ("more", h5py.Empty("f4"))):
+                file["attacks/a"].attrs[name] = value
+            file.attrs["dataset"] = np.zeros(2, [("a", "i4"), ("b", "f8")])
+        self.assertEqual(self.run_it().status, 0)
+
+    def test_thousands_of_attributes_and_groups(self):
+        with self.change() as file:
+            for number in range(3000):
+                file["attacks/a"].attrs[f"attribute {number}"] = number
+                file.create_group(f"other/{number}")
+        self.assertEqual(self.run_it().status, 0)
+        self.setUp()
+        with self.change() as file:
+            for number in range(1000):
+                file.create_group(f"attacks/{number}")
+        self.refused("/attacks is not a group of at most 1000 attacks")
+
+    def test_cyclic_groups(self):
+        with self.change() as file:
+            file["attacks/a/attacks"] = file["attacks"]
+            file["attacks/a/root"] = file["/"]
+        self.assertEqual(self.run_it().status, 0)
+        self.setUp()
+        with self.change() as file:
+            file["attacks/loop"] = file["attacks"]
+        self.refused("set.h5: /attacks/loop/images is missing")
+
+    def test_user_block(self):
+        os.unlink(self.set)
+        with h5py.File(self.set, "w", userblock_size=512) as file, h5py.File(self.secret) as other:
+            file.attrs.update(other.attrs)
+            for name in "labels", "attacks", "clean":
+                other.copy(name, file)
+        self.refused("set.h5: has a user block, which is not supported")
+
+
+class Names(Hostile):
+    """What would drive a terminal."""
+
+    def test_names_of_attacks(self):
+        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "delete\x7f":
+            with self.subTest(name):
+                self.setUp()
+                with self.change() as file:
+                    file.move("attacks/a", f"attacks/{name}")
+                self.refused(r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters or is no UTF-8")
+
+    def test_names_that_are_no_text(self):
+        with self.change() as file:
+            file.id.links.move(b"attacks/a", file.id, b"attacks/\xff\xfe")
+        finished = self.run_it()
+        self.assertEqual(finished.status, 2, finished)
+        self.assertIn("has control characters or is no UTF-8", finished.err)
+
+    def test_names_in_other_scripts(self):
+        with self.change() as file:
+            file.move("attacks/a", "attacks/штурм")
+        self.assertEqual(self.run_it().status, 0)
+
+    def test_texts(self):
+        with self.change() as file:
+            file.attrs["dataset"] = "\x1b[31mred"
+            file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = "\x1b]0;title\x07", "l\x1b2"
+        path = purify(self.folder, {})
+        for shown in self.run_it(job={"output.file": "again.h5"}), launch("inspect", self.set), launch("inspect", path):
+            self.assertEqual(shown.status, 0, shown)
+            self.assertNotIn("\x1b", shown.out + shown.err)
+        self.assertIn("?[31mred", launch("inspect", self.set).out)
+
+    def test_result_made_up(self):
+        path = purify(self.folder, {})
+        with h5py.File(path, "r+") as file:
+            file.attrs["hosts"] = "\x1b[2J"
+            file.attrs["\x1b[3J"] = "x"
+            file.attrs["job"] = file.attrs["job"].decode() + "\n\x1b[4J\n"
+            rows = file["statistics"][...]
+            rows["norm"] = b"\x1b" * rows["norm"].dtype.itemsize
+            file["statistics"][...] = rows
+        shown = launch("inspect", path)
+        self.assertEqual(shown.status, 0, shown)
+        self.assertNotIn("\x1b", shown.out + shown.err)
+
+
+class Results(Hostile):
+    """A result to be resumed, checked or merged may be made up as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.result = purify(self.folder, {}, "--overwrite")
+        self.job = os.path.join(self.folder, "job.ini")
+
+    def refused_result(self, text, commands=("check", "resume", "merge")):
+        for command in commands:
+            arguments = {"check": ("check", self.result), "resume": ("run", self.job, "--resume"), "merge": ("merge", os.path.join(self.folder, "m.h5"), self.result)}
+            finished = launch(*arguments[command])
+            self.assertEqual(finished.status, 2, finished)
+            self.assertEqual(len(finished.err_lines), 1, finished)
+            self.assertRegex(finished.err, text)
+
+    def test_links_and_layouts(self):
+        other = os.path.join(self.folder, "other.h5")
+        shutil.copy(self.result, other)
+        for name in "runs/000/a/images", "runs/000/a/per_image", "checksums/000/a", "labels", "statistics":
+            for link in h5py.ExternalLink("other.h5", name), h5py.SoftLink("/nowhere"):
+                with self.subTest(name, link=link):
+                    shutil.copy(other, self.result)
+                    with h5py.File(self.result, "r+") as file:
+                        del file[name]
+                        file[name] = link
+                    self.refused_result("a damaged result", ("check", "resume"))
+
+    def test_virtual_and_chunked(self):
+        for kind in "virtual", "chunked":
+            with h5py.File(self.result, "r+") as file:
+                images = file["runs/000/a/images"][...]
+                del file["runs/000/a/images"]
+                if kind == "chunked":
+                    file.create_dataset("runs/000/a/images", data=images, chunks=True)
+                else:
+                    layout = h5py.VirtualLayout(images.shape, images.dtype)
+                    layout[:] = h5py.VirtualSource("other.h5", "runs/000/a/images", images.shape)
+                    file.create_virtual_dataset("runs/000/a/images", layout)
+            self.refused_result("a damaged result: /runs/000/a/images")
+            purify(self.folder, {}, "--overwrite")
+
+    def test_counts_made_up(self):
+        with h5py.File(self.result, "r+") as file:
+            file.attrs["attacks"] = "/" * 500000
+        self.refused_result("a damaged result: the list of attacks")
+        purify(self.folder, {}, "--overwrite")
+        with h5py.File(self.result, "r+") as file:
+            del file["statistics"]
+            file.create_dataset("statistics", (1 << 40,), "f8", chunks=(1024,))
+        self.refused_result("a damaged result")
+        self.assertEqual(launch("inspect", self.result).status, 2)
+
+    def test_attributes_that_are_arrays(self):
+        """merge copies attributes: of any size."""
+        with h5py.File(self.result, "r+") as file:
+            file.attrs["extra"] = np.arange(4000)
+            file.attrs.create("text", ["a" * 100] * 50, dtype=h5py.string_dtype())
+        finished = launch("merge", os.path.join(self.folder, "m.h5"), self.result)
+        self.assertEqual(finished.status, 0, finished)
+
+    def test_job_made_up(self):
+        for text in "x" * 900000, "[solver]\ngamma = 1e999\n", "[solver]\n" + "gamma = 1\n" * 1000, "\x1b[2J":
+            with h5py.File(self.result, "r+") as file:
+                del file.attrs["job"]
+                file.attrs.create("job", text, dtype=h5py.string_dtype())
+            finished = launch("run", self.job, "--resume")
+            self.assertEqual(finished.status, 2, finished)
+            self.assertEqual(len(finished.err_lines), 1, finished)
+            self.assertNotIn("\x1b", finished.err)
+
+    def test_no_file(self):
+        os.unlink(self.result)
+        os.mkfifo(self.result)
+        for arguments in ("check", self.result), ("inspect", self.result):
+            self.assertIn("not a file", launch(*arguments).err)
+        self.assertEqual(launch("run", self.job, "--resume").status, 2)
+        os.unlink(self.result)
+
+
+class Jobs(Hostile):
+    def test_encoding_and_length(self):
+        good = job_text(BASE)
+        for name, data, text in (("control", good + "; \x1b[2J\n", r"control.ini:\d+: a control character, or not UTF-8"),
+                                 ("latin", good.encode() + b"; caf\xe9\n", r"latin.ini:\d+: a control character, or not UTF-8"),
+                                 ("long", good + ";" + "x" * 70000, r"long.ini:\d+: a line of more than 65536 bytes"),
+                                 ("large", good + "; x\n" * 300000, "large.ini: more than a mebibyte is no job file")):
+            path = os.path.join(self.folder, f"{name}.ini")
+            with open(path, "wb") as file:
+                file.write(data if isinstance(data, bytes) else data.encode())
+            finished = launch("run", path)
+            self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+            self.assertRegex(finished.err, text)
+        windows = os.path.join(self.folder, "windows.ini")
+        with open(windows, "w", newline="\r\n") as file:
+            file.write(good)
+        self.assertEqual(launch("run", windows).status, 0)
+
+    def test_devices(self):
+        finished = launch("run", "/dev/zero")
+        self.assertEqual(finished.status, 2, finished)
+
+
+class Victims(Hostile):
+    def test_a_victim_that_hangs(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)")
+        for ranks in 0, 2:
+            finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5}, ranks=ranks)
+            self.assertEqual(finished.status, 1, finished)
+            lines = [line for line in finished.err_lines if line.startswith("barydef: ")]
+            self.assertEqual(len(lines), 1, finished)
+            self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
+
+    def test_a_victim_that_hangs_later(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)")
+        finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5})
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("no answer within 1.5 s", finished.err)
+        self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
+
+    def test_a_victim_is_said_to_be_a_program(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        finished = self.run_it({"victim.file": "victim.pt"})
+        self.assertRegex(finished.out, r"victim: \S*victim.pt, a program that ran with your rights")
+        self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
+
+
+if __name__ == "__main__":
+    unittest.main()
