@@ -23,15 +23,17 @@ def attack(arguments):
     import numpy as np
     import torch
 
-    import attacks
     import convert
     import datasets
+    import presets
     name, images, labels = datasets.read(arguments.data)
     images, labels = images[:arguments.limit or None], labels[:arguments.limit or None]
     clean = (images / 255 if images.dtype == np.uint8 else images).astype("f4")
+    preset = arguments.preset or presets.preset_of(name, clean.shape[1])
+    chosen = arguments.attacks.split(",") if arguments.attacks else presets.runnable()
+    settings = {one: presets.setting(one, preset, arguments.epsilon) for one in chosen}
     torch.set_num_threads(arguments.threads)
     model = torch.jit.load(arguments.victim, map_location="cpu").eval()
-    names = arguments.attacks.split(",") if arguments.attacks else list(attacks.OWN if not arguments.attacks else attacks.PRESETS)
     found = {}
 
     def accuracy(stack):
@@ -39,14 +41,13 @@ def attack(arguments):
             seen = np.concatenate([model(torch.as_tensor(stack[i:i + 256])).argmax(1).numpy() for i in range(0, len(stack), 256)])
         return 100 * np.mean(seen == labels)
 
-    print(f"{name}: {len(labels)} images, accuracy {accuracy(clean):.1f} %", file=sys.stderr)
-    for one in names:
-        norm, epsilon = attacks.epsilon_of(one, clean.shape[1])
-        epsilon = epsilon if arguments.epsilon is None else arguments.epsilon
+    print(f"{name}: {len(labels)} images, accuracy {accuracy(clean):.1f} %; settings of {preset}", file=sys.stderr)
+    for one, (norm, epsilon, options) in settings.items():
         stacks, source = [], ""
         for start in range(0, len(labels), arguments.batch):
             x, y = torch.as_tensor(clean[start:start + arguments.batch]), torch.as_tensor(labels[start:start + arguments.batch])
-            attacked, source = attacks.run(one, model, x, y, epsilon, norm, arguments.seed + start)
+            attacked, made = presets.run(one, model, x, y, norm, epsilon, options, arguments.seed + start)
+            source = source or made
             stacks.append(attacked.detach().numpy().astype("f4"))
             progress(one, min(start + arguments.batch, len(labels)), len(labels))
         found[one] = (np.concatenate(stacks), norm, epsilon, source)
@@ -75,15 +76,18 @@ def report(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="analysis", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    import presets
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="analysis", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    sub = commands.add_parser("attack", help="attack the test images of a data set")
+    sub = commands.add_parser("attack", help="attack the test images of a data set", description=presets.__doc__, formatter_class=raw)
     sub.add_argument("data", help="folder of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 as torchvision keeps it, or an .npz with images and labels")
     sub.add_argument("victim", help="TorchScript classifier (a program: use only what you trust)")
     sub.add_argument("output")
-    sub.add_argument("--attacks", help="names with commas between: fgsm, linf_pgd, l2_pgd, linf_deepfool, l2_deepfool; with Foolbox l2_carlini_wagner; with "
-                                       "AutoAttack autoattack (default: those that need neither)")
-    sub.add_argument("--epsilon", type=float, help="of all of them (default: the paper's, 0.1 and l2 1 on grey images, 8/255 and l2 0.5 on colour ones)")
+    sub.add_argument("--attacks", help=f"with commas between: {', '.join(presets.ATTACKS)} (default: the first six, as far as what runs them is "
+                                       "installed: Foolbox, AutoAttack, or FGSM, PGD and DeepFool of our own)")
+    sub.add_argument("--preset", choices=presets.DATASETS, help="whose settings (default: the data set's own)")
+    sub.add_argument("--epsilon", type=float, help="of all of them, instead of the preset's")
     sub.add_argument("--limit", type=int, default=0, help="only the first images")
     sub.add_argument("--batch", type=int, default=100)
     sub.add_argument("--seed", type=int, default=0)

@@ -1,10 +1,6 @@
-"""Attacks on a TorchScript victim.
+"""Attacks of our own on a classifier in PyTorch, for where Foolbox is not installed: FGSM (Goodfellow et al., ICLR 2015), PGD
+(Madry et al., ICLR 2018) and DeepFool (Moosavi-Dezfooli et al., CVPR 2016).  All take images in [0,1] and stay there."""
 
-Foolbox and AutoAttack do the work where they are installed, with the settings of the paper's tables where it gives them; without
-them FGSM (Goodfellow et al., ICLR 2015), PGD (Madry et al., ICLR 2018) and DeepFool (Moosavi-Dezfooli et al., CVPR 2016) of our
-own.  All take images in [0,1] and stay there."""
-
-import numpy as np
 import torch
 
 
@@ -85,37 +81,3 @@ def deepfool(model, x, labels, epsilon=None, norm="linf", steps=50, overshoot=0.
         moved = (x + (1 + overshoot) * (found + push - x)).clamp(0, 1)
         found = torch.where(going.view(-1, 1, 1, 1), moved, found).detach()
     return project(found, x, norm, epsilon) if epsilon is not None else found
-
-
-# ---- presets: the paper's attacks, with its epsilons where it gives them ------------------
-
-# {attack: (norm, {data set: epsilon})}
-PRESETS = {"l2_pgd": ("l2", {"small": 1.0, "colour": 0.5}), "l2_carlini_wagner": ("l2", {"small": 1.0, "colour": 0.5}),
-           "linf_pgd": ("linf", {"small": 0.1, "colour": 8 / 255}), "fgsm": ("linf", {"small": 0.1, "colour": 8 / 255}),
-           "linf_deepfool": ("linf", {"small": 0.1, "colour": 8 / 255}), "autoattack": ("linf", {"small": 0.1, "colour": 8 / 255})}
-OWN = {"fgsm": fgsm, "linf_pgd": pgd, "l2_pgd": pgd, "linf_deepfool": deepfool, "l2_deepfool": deepfool}
-
-
-def epsilon_of(attack, channels):
-    norm, epsilons = PRESETS.get(attack, ("l2" if attack.startswith("l2") else "linf", PRESETS["linf_pgd"][1] if not attack.startswith("l2") else PRESETS["l2_pgd"][1]))
-    return norm, epsilons["small" if channels == 1 else "colour"]
-
-
-def run(name, model, x, labels, epsilon, norm, seed):
-    """One batch by the best that is installed; (images, source)."""
-    if name == "autoattack":
-        from autoattack import AutoAttack
-        attack = AutoAttack(model, norm={"linf": "Linf", "l2": "L2"}[norm], eps=epsilon, version="standard", device="cpu", verbose=False, seed=seed)
-        return attack.run_standard_evaluation(x, labels, bs=len(x)), "AutoAttack standard"
-    try:
-        import foolbox
-    except ImportError:
-        if name not in OWN:
-            raise SystemExit(f"{name} needs Foolbox, which is not installed; without it there are {', '.join(OWN)}")
-        options = {"generator": torch.Generator().manual_seed(seed)} if OWN[name] is pgd else {}
-        return OWN[name](model, x, labels, epsilon, norm, **options), f"barydef's own {OWN[name].__name__}({norm})"
-    kinds = {"fgsm": foolbox.attacks.FGSM, "linf_pgd": foolbox.attacks.LinfPGD, "l2_pgd": foolbox.attacks.L2PGD, "linf_deepfool": foolbox.attacks.LinfDeepFoolAttack,
-             "l2_deepfool": foolbox.attacks.L2DeepFoolAttack, "l2_carlini_wagner": foolbox.attacks.L2CarliniWagnerAttack}
-    attack = kinds[name]()
-    _, clipped, _ = attack(foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, labels, epsilons=epsilon)
-    return clipped, f"foolbox {foolbox.__version__} {type(attack).__name__}"

@@ -1,6 +1,7 @@
 """The package in analysis/: attacks, conversion, tables, figures and the page in a browser."""
 
 import csv
+import json
 import os
 import pickle
 import re
@@ -25,6 +26,7 @@ import datasets
 import figures
 import gradcam
 import paper
+import presets
 import reference
 import report
 import result as results
@@ -106,6 +108,52 @@ class Command(RunTest):
         analysis("convert", path, there)
         with np.load(there) as arrays, h5py.File(path) as file:
             self.assertEqual(arrays["fgsm"].tobytes(), file["runs/000/fgsm/images"][:].tobytes())
+
+    def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28)):
+        """What `attack` asks of Foolbox and AutoAttack (neither is installed: stand-ins with their signatures record it)."""
+        victim, data, made, record = (os.path.join(self.folder, name) for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record"))
+        torch.jit.trace(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape[1:])), 10)).eval(), torch.zeros(1, *shape[1:])).save(victim)
+        np.savez(data, images=random_images(*shape).astype("f4"), labels=np.arange(shape[0]) % 10)
+        open(record, "w").close()
+        environment = {**os.environ, "PYTHONPATH": os.path.join(SOURCE, "tests", "analysis", "fakes"), "FAKES_RECORD": record}
+        analysis("attack", data, victim, made, "--batch", 20, *arguments, env=environment)
+        with open(record) as file:
+            return [json.loads(line) for line in file], made
+
+    def test_foolbox_and_autoattack_get_the_presets(self):
+        cw = {"binary_search_steps": 6, "steps": 300, "stepsize": 0.01, "confidence": 0, "initial_const": 0.001, "abort_early": True}
+        for dataset, shape, linf, l2, searched in (("mnist", (30, 1, 28, 28), 0.1, 1.0, cw), ("fashion_mnist", (30, 1, 28, 28), 0.1, 1.0, cw),
+                                                   ("cifar10", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01}),
+                                                   ("cifar100", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01})):
+            calls, made = self.calls(dataset=dataset, shape=shape)
+            self.assertEqual([call["images"] for call in calls], [20, 10] * 6)
+            firsts = {call["attack"]: call for call in calls[::2]}
+            self.assertEqual({name: round(call["epsilon"], 9) for name, call in firsts.items()},
+                             {"L2PGD": l2, "L2CarliniWagnerAttack": l2, "LinfPGD": round(linf, 9), "FGSM": round(linf, 9), "LinfDeepFoolAttack": round(linf, 9),
+                              "AutoAttack": round(linf, 9)})
+            self.assertEqual(firsts["L2CarliniWagnerAttack"]["settings"], searched)
+            self.assertEqual(firsts["L2PGD"]["settings"], {"steps": 50, "rel_stepsize": 0.025, "abs_stepsize": None, "random_start": True})
+            self.assertEqual(firsts["LinfPGD"]["settings"], {"steps": 40, "rel_stepsize": 0.01 / 0.3, "abs_stepsize": None, "random_start": True})
+            self.assertEqual(firsts["LinfDeepFoolAttack"]["settings"], {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"})
+            self.assertEqual(firsts["AutoAttack"]["settings"], {"norm": "Linf", "seed": 0, "version": "standard", "device": "cpu"})
+            self.assertEqual([call["seed"] for call in calls[:2]], [0, 20], "batches have seeds of their own")
+            with h5py.File(made) as file:
+                for name, group in file["attacks"].items():
+                    norm, epsilon = group.attrs["norm"], group.attrs["epsilon"]
+                    self.assertEqual((norm, round(epsilon, 9)), ("l2", l2) if name.startswith("l2") else ("linf", round(linf, 9)))
+                    self.assertLessEqual(np.abs(group["images"][:] - file["clean/images"][:]).max(), epsilon, "the clipped images are kept")
+                self.assertIn("L2CarliniWagnerAttack(binary_search_steps=", file["attacks/l2_carlini_wagner"].attrs["source"])
+                self.assertIn("standard", file["attacks/autoattack"].attrs["source"])
+
+    def test_presets_can_be_chosen(self):
+        """Another set has the settings of its kind, --preset and --epsilon come before."""
+        for arguments, epsilon in (((), 0.1), (("--preset", "cifar10"), 8 / 255), (("--epsilon", 0.2), 0.2)):
+            calls, _ = self.calls("--attacks", "fgsm", *arguments)
+            self.assertEqual({call["epsilon"] for call in calls}, {epsilon})
+        for name, text in (("fgsn", "no such attack"), *[("autoattack", "needs the package autoattack")] * (not presets.installed("autoattack"))):
+            data, victim = os.path.join(self.folder, "digits.npz"), os.path.join(self.folder, "tiny.pt")
+            done = analysis("attack", data, victim, os.path.join(self.folder, "no.h5"), "--attacks", name, status=2)
+            self.assertIn(text, done.stderr)
 
     def test_npy_files_and_channels_last(self):
         images = random_images(7, 3, 9, 11).astype("f4")
