@@ -1,5 +1,8 @@
 """The figures of a report.  Each function draws one and returns it, or None where the result has not what it takes."""
 
+import itertools
+import textwrap
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -7,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import result as results
-from result import BASELINES, CLEAN, plain
+from result import BASELINES, CLEAN, plain, shortened
 
 COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#555555", "#ee8866", "#44bb99", "#9970ab"]
 GOOD, BAD = "#206020", "#b02020"
@@ -43,51 +46,55 @@ def gallery(result, run, attack, count=8):
     means = np.stack([results.mean_of_marginals(image, motions, interpolation) for image in attacked])
     clean = result.attacked(CLEAN, rows)
     records = result.per_image(run, attack)[rows]
-    difference = matplotlib.colors.Normalize(-np.abs(purified - attacked).max(), np.abs(purified - attacked).max())
+    most = np.abs(purified - attacked).max()
+    difference = matplotlib.colors.Normalize(-most, most)
     columns = [("clean", clean, None)] if clean is not None else []
     columns += [("attacked", attacked, "attacked"), ("mean of marginals", means, "mean"), ("barycenter", purified, "purified"),
-                ("barycenter\n- attacked", purified - attacked, None)]
+                (f"barycenter\n- attacked\n(red -{most:.2f},\nblue +{most:.2f})", purified - attacked, None)]
     figure, axes = plt.subplots(len(columns), len(rows), figsize=(1.15 * len(rows) + 1.2, 1.25 * len(columns)), squeeze=False, layout="constrained")
     for line, (name, images, field) in zip(axes, columns):
         for ax, image, record in zip(line, images, records):
             show(ax, image, **({"cmap": "RdBu", "norm": difference} if name.startswith("barycenter\n") else {}))
             if field and result.has_victim:
                 seen = record[f"predicted_{field}"]
-                ax.set_title(f"seen as {seen}", fontsize=8, pad=2, color=GOOD if seen == record["label"] else BAD)
+                ax.set_title(f"seen as {seen}", fontsize=8, pad=3, color=GOOD if seen == record["label"] else BAD)
         line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
     return figure
 
 
-def sensitivity(result, attack, image=None):
-    """The paper's Figure 1: one image over two swept parameters (the first two numeric ones of gamma, theta, tau, L ...)."""
+def sensitivity(result, attack, image=None, columns_at_most=12):
+    """The paper's Figure 1: one image over the swept numbers, the first down, the others across; where they would make too many
+    columns, the last ones stay at those of the best run."""
     numeric = [name for name in result.swept if all(is_number(value) for value in result.values(name))]
     if not numeric or result.images(result.runs[0], attack, [0]) is None:
         return None
-    down, across = (numeric + [None])[0], (numeric + [None, None])[1]
-    image = choose(result, result.best(), attack, 1)[0] if image is None else image
-    rows, columns = result.values(down), result.values(across) if across else [""]
-    if not across:
-        down, across, rows, columns = None, down, [""], rows
-    others = [name for name in result.swept if name not in (down, across)]
-    fixed = {name: plain(result.attribute(result.best(), name)) for name in others}
-    figure, axes = plt.subplots(len(rows), len(columns), figsize=(1.1 * len(columns) + 1.2, 1.2 * len(rows) + 0.6), squeeze=False, layout="constrained")
-    for ax in axes.flat:
-        ax.axis("off")
+    down, across = (numeric[0], numeric[1:]) if len(numeric) > 1 else (None, numeric)
+    while len(across) > 1 and np.prod([len(result.values(name)) for name in across]) > columns_at_most:
+        across.pop()
+    best = result.best()
+    fixed = {name: plain(result.attribute(best, name)) for name in result.swept if name != down and name not in across}
+    rows, columns = result.values(down) if down else [""], list(itertools.product(*map(result.values, across)))
+    image = choose(result, best, attack, 1)[0] if image is None else image
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=(1.05 * len(columns) + 1.2, 1.2 * len(rows) + 0.8), squeeze=False, layout="constrained")
     for run in result.runs:
         values = {name: plain(result.attribute(run, name)) for name in result.swept}
-        if any(values[name] != value for name, value in fixed.items()):
-            continue
-        ax = axes[rows.index(values[down]) if down else 0, columns.index(values[across])]
-        ax.axis("on")
-        show(ax, result.images(run, attack, [image])[0])
-        record = result.per_image(run, attack)[image]
-        if result.has_victim:
-            ax.set_title(f"seen as {record['predicted_purified']}", fontsize=7, pad=2, color=GOOD if record["predicted_purified"] == record["label"] else BAD)
-    for ax, value in zip(axes[-1], columns):
-        ax.set_xlabel(f"{across.split('.')[1]} {value}", fontsize=8)
+        if all(values[name] == value for name, value in fixed.items()):
+            ax = axes[rows.index(values[down]) if down else 0, columns.index(tuple(values[name] for name in across))]
+            record = result.per_image(run, attack)[image]
+            if record["status"]:
+                ax.text(0.5, 0.5, "failed", ha="center", va="center", fontsize=8, color=BAD, transform=ax.transAxes)
+            else:
+                show(ax, result.images(run, attack, [image])[0])
+            if result.has_victim and not record["status"]:
+                right = record["predicted_purified"] == record["label"]
+                ax.set_title(f"seen as {record['predicted_purified']}", fontsize=8, pad=3, color=GOOD if right else BAD)
+    for ax in axes.flat:
+        ax.set(xticks=[], yticks=[])
+    for ax, values in zip(axes[-1], columns):
+        ax.set_xlabel("\n".join(f"{name.split('.')[1]} {value}" for name, value in zip(across, values)), fontsize=9)
     for ax, value in zip(axes[:, 0], rows):
-        ax.set_ylabel(f"{down.split('.')[1]} {value}" if down else "", fontsize=8)
-    figure.suptitle(f"image {image} of {attack}" + "".join(f", {name.split('.')[1]} {value}" for name, value in fixed.items()), fontsize=9)
+        ax.set_ylabel(f"{down.split('.')[1]} {value}" if down else "", fontsize=9)
+    figure.suptitle(f"image {image} of {attack}" + "".join(f", {name.split('.')[1]} {shortened(value)}" for name, value in fixed.items()), fontsize=9)
     return figure
 
 
@@ -103,39 +110,46 @@ def along(result, name):
     values = result.values(name)
     numeric = all(is_number(value) for value in values)
     at = [float(value) for value in values] if numeric else list(range(len(values)))
-    figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
+    figure, ax = plt.subplots(figsize=(8 if numeric else min(8, 3 + 1.2 * len(values)), 4.4), layout="constrained")
     for attack, colour in zip(result.attacks, COLOURS * 9):
         best = [-1.0] * len(values)
         for run in result.runs:
             place, accuracy = values.index(plain(result.attribute(run, name))), 100 * result.accuracy(run, attack)
             best[place] = max(best[place], accuracy)
             ax.plot(at[place], accuracy, ".", color=colour, alpha=0.35, markersize=5)
-        ax.plot(at, best, "-" if attack != CLEAN else "--", color=colour, label=attack)
+        line = ("--" if attack == CLEAN else "-") if numeric else "_"  # nothing lies between two sets of marginals
+        ax.plot(at, best, line, color=colour, label=attack, markersize=22, markeredgewidth=2)
     if numeric and min(at) > 0 and max(at) / min(at) > 20:
         ax.set_xscale("log")
-    if not numeric:
-        ax.set_xticks(at, values, rotation=15, ha="right", fontsize=8)
+    if not numeric or len(at) <= 8:
+        ax.set_xticks(at, [textwrap.fill(shortened(value), 80 // len(values)) for value in values], fontsize=8)
+        ax.set_xticks([], minor=True)
     ax.set(xlabel=name, ylabel="accuracy on barycenters, %", ylim=(-2, 102))
-    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.margins(x=0.08)
+    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=0.5)
     return figure
 
 
 def heat_map(result, down, across):
     """Mean accuracy over the attacks, for two swept parameters: the best over the others."""
     rows, columns = result.values(down), result.values(across)
+    if len(rows) < len(columns):  # wide figures are small on a page
+        down, across, rows, columns = across, down, columns, rows
     grid = np.full((len(rows), len(columns)), np.nan)
     for run in result.runs:
         place = rows.index(plain(result.attribute(run, down))), columns.index(plain(result.attribute(run, across)))
         grid[place] = np.nanmax([grid[place], 100 * result.robust_accuracy(run)])
-    figure, ax = plt.subplots(figsize=(1.5 + 0.75 * len(columns), 1.3 + 0.45 * len(rows)), layout="constrained")
+    names, heads = ([textwrap.fill(shortened(value), width) for value in values] for values, width in ((rows, 30), (columns, 14)))
+    size = 2.6 + 0.9 * len(columns) + 0.07 * max(map(len, "\n".join(names).split("\n"))), 1.3 + 0.42 * len(rows)
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
     picture = ax.imshow(grid, cmap="viridis", aspect="auto")
-    ax.set_xticks(range(len(columns)), columns, rotation=20, ha="right", fontsize=8)
-    ax.set_yticks(range(len(rows)), rows, fontsize=8)
+    ax.set_xticks(range(len(columns)), heads, fontsize=8)
+    ax.set_yticks(range(len(rows)), names, fontsize=8)
     ax.set(xlabel=across, ylabel=down)
     for (y, x), value in np.ndenumerate(grid):
         if np.isfinite(value):
-            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7, color="white" if picture.norm(value) < 0.6 else "black")
-    figure.colorbar(picture, label="mean accuracy over the attacks, %")
+            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8, color="white" if picture.norm(value) < 0.6 else "black")
+    figure.colorbar(picture, label="mean over the attacks, %")
     return figure
 
 
@@ -145,21 +159,24 @@ def front(result):
         return None
     points = np.array([(100 * result.accuracy(run, CLEAN), 100 * result.robust_accuracy(run)) for run in result.runs])
     best = np.array([not np.any((points >= point).all(1) & (points > point).any(1)) for point in points])
-    figure, ax = plt.subplots(figsize=(6.5, 4.6), layout="constrained")
-    ax.plot(*points[~best].T, "o", color="#999999", markersize=4, label="runs")
+    figure, ax = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    if not best.all():
+        ax.plot(*points[~best].T, "o", color="#999999", markersize=4, label="runs")
     order = np.argsort(points[best][:, 0])
-    ax.plot(*points[best][order].T, "o-", color=COLOURS[0], markersize=5, label="runs no other run beats in both")
+    ax.plot(*points[best][order].T, "o-", color=COLOURS[0], markersize=5, label="runs no other beats in both")
     drawn = set()
     for (name, label), marker, colour in zip(BASELINES[:-1], "sDv^", COLOURS[1:]):
         for run in result.runs:
             point = (round(100 * result.accuracy(run, CLEAN, name), 3), round(100 * result.robust_accuracy(run, name), 3))
             ax.plot(*point, marker, color=colour, markersize=7, label=label if name not in drawn else None)
             drawn.add(name)
-    for point, run in zip(points, result.runs):
-        if run == result.best():
-            ax.annotate(result.label(run) or f"run {run}", point, textcoords="offset points", xytext=(-6, 8), fontsize=7, ha="right")
+    place = result.runs.index(result.best())
+    ax.plot(*points[place], "*", color="black", markersize=11, label=textwrap.fill(f"run {result.best()}: {result.label(result.best(), short=True)}", 26))
+    for low, high, limit in (*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim):
+        spare = max(0, 5 - (high - low)) / 2  # a tenth of a point is no difference
+        limit(low - spare, min(high + spare, 101))
     ax.set(xlabel="accuracy on clean images, %", ylabel="mean accuracy over the attacks, %")
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -172,27 +189,26 @@ def per_class(result, run):
         grids.append(np.array([[100 * np.mean(records[f"predicted_{field}"][result.labels == number] == number) for records in columns] for number in classes]))
     if len(classes) > 40:
         return None
-    figure, axes = plt.subplots(1, 2, figsize=(2.4 + 1.1 * len(result.attacks), 1.6 + 0.24 * len(classes)), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(2.4 + 1.0 * len(result.attacks), 1.6 + 0.24 * len(classes)), sharey=True, layout="constrained")
     for ax, grid, title in zip(axes, grids, ("attacked", "barycenter")):
         picture = ax.imshow(grid, vmin=0, vmax=100, cmap="viridis", aspect="auto")
         ax.set_xticks(range(len(result.attacks)), result.attacks, rotation=30, ha="right", fontsize=8)
         ax.set_yticks(range(len(classes)), classes, fontsize=8)
         ax.set_title(title, fontsize=10)
         for (y, x), value in np.ndenumerate(grid):
-            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=6, color="white" if value < 60 else "black")
+            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=7.5, color="white" if value < 60 else "black")
     axes[0].set_ylabel("class")
     figure.colorbar(picture, ax=axes, label="accuracy, %")
     return figure
 
 
-def heat(result, run, attack, maps, rows):
+def heat(maps, labels):
     """The paper's Figure 3: Grad-CAM of clean, attacked and barycenter.  maps: [(name, images, maps, classes)]."""
-    figure, axes = plt.subplots(len(maps), len(rows), figsize=(1.2 * len(rows) + 1.2, 1.35 * len(maps)), squeeze=False, layout="constrained")
-    labels = result.labels[rows]
+    figure, axes = plt.subplots(len(maps), len(labels), figsize=(1.2 * len(labels) + 1.2, 1.35 * len(maps)), squeeze=False, layout="constrained")
     for line, (name, images, heats, classes) in zip(axes, maps):
         for ax, image, one, seen, label in zip(line, images, heats, classes, labels):
             show(ax, image)
             ax.imshow(one, cmap="jet", alpha=0.45, vmin=0, vmax=1)
-            ax.set_title(f"seen as {seen}", fontsize=8, pad=2, color=GOOD if seen == label else BAD)
+            ax.set_title(f"seen as {seen}", fontsize=8, pad=3, color=GOOD if seen == label else BAD)
         line[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center", labelpad=6)
     return figure

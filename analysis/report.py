@@ -15,11 +15,13 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
 .table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
-th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; }
-th { background: #f6f6f6; white-space: normal; } th:first-child, td:first-child { text-align: left; } .marked { font-weight: bold; }
-figure { margin: 1rem 0; } img { max-width: 100%; height: auto; } figcaption, .note { color: #555; font-size: .85rem; }
+th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; }
+th { background: #f6f6f6; white-space: normal; } th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } th:first-child { background: #f6f6f6; } .marked { font-weight: bold; }
+figure { margin: 1rem 0; } .picture { overflow-x: auto; } img { max-width: 100%; min-width: min(56rem, var(--natural)); height: auto; } figcaption, .note { color: #555; font-size: .85rem; }
 code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
 """
+
+MAPS = 200  # images whose heat maps are compared
 
 
 class Report:
@@ -44,8 +46,10 @@ class Report:
         for kind in "png", "svg":
             figure.savefig(self.folder / f"{name}.{kind}", dpi=110)
         figures.plt.close(figure)
-        data = base64.b64encode((self.folder / f"{name}.png").read_bytes()).decode()
-        self.parts.append(f"<figure><img src='data:image/png;base64,{data}' alt='{html.escape(caption, quote=True)}'><figcaption>{html.escape(caption)} "
+        data = (self.folder / f"{name}.png").read_bytes()
+        wide = int.from_bytes(data[16:20], "big")  # narrow windows scroll a picture sooner than shrink its words away
+        self.parts.append(f"<figure><div class=picture tabindex=0><img src='data:image/png;base64,{base64.b64encode(data).decode()}' style='--natural: {wide}px' "
+                          f"alt='{html.escape(caption, quote=True)}'></div><figcaption>{html.escape(caption)} "
                           f"(<a href='{name}.png'>png</a> <a href='{name}.svg'>svg</a>)</figcaption></figure>")
         return True
 
@@ -54,6 +58,22 @@ class Report:
         path.write_text(f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{html.escape(title)}</title>"
                         f"<style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>{''.join(self.parts)}</body></html>\n")
         return path
+
+
+def summary(report, best):
+    """The run in one paragraph, and where something trivial does as well."""
+    result = report.result
+    if not result.has_victim or not result.robust:
+        return
+    means = ", ".join(f"{label} {100 * result.robust_accuracy(best, name):.1f}" for name, label in BASELINES)
+    words = f"Mean accuracy over the attacks, % (run {best}): {means}."
+    if CLEAN in result.attacks:
+        words += f" On clean images: {100 * result.accuracy(best, CLEAN, 'attack'):.1f}, their barycenters {100 * result.accuracy(best, CLEAN):.1f}."
+    for name, label in BASELINES[1:-1]:
+        equal = [attack for attack in result.robust if result.accuracy(best, attack, name) >= result.accuracy(best, attack)]
+        if equal:
+            words += f" At least as good as the barycenter: {label}, on {', '.join(equal)}."
+    report.note(html.escape(words))
 
 
 def accuracy(report, best):
@@ -65,6 +85,9 @@ def accuracy(report, best):
         report.heading(f"Accuracy of the victim, %: run {run}" + (f", {label}" if label else ""))
         rows = tables.accuracies(result, run)
         report.table(f"accuracy-{run}", rows, columns)
+        if run == shown[0]:
+            report.note("8 bits: the attacked image rounded; blurred: with this sigma in pixels; 95 %: the interval (Wilson) of the barycenter; recovered, broken: images "
+                        "the victim gets right only with the purifier, only without; failed images count as wrong.")
         if "paper: barycenter" in rows[0]:
             report.note("Columns marked \"paper\" are the paper's own figures, of its own victim and attacks; all others are measured here.")
     if not result.has_victim:
@@ -117,20 +140,25 @@ def grad_cam(report, best, attacks, victim, layer, count):
         looker = gradcam.Victim(victim, layer)
     except (gradcam.Unsuitable, RuntimeError, ValueError) as problem:
         return report.note(f"Left out: {html.escape(str(problem)[:300])}")
-    rows = figures.choose(result, best, attacks[0], count)
-    stacks = [("clean", result.attacked(CLEAN, rows)), ("attacked", result.attacked(attacks[0], rows)), ("barycenter", result.images(best, attacks[0], rows))]
-    stacks = [(name, images) for name, images in stacks if images is not None]
-    if len(stacks) < 2 or not rows:
+    def stacks(rows):
+        found = (("clean", result.attacked(CLEAN, rows)), ("attacked", result.attacked(attacks[0], rows)), ("barycenter", result.images(best, attacks[0], rows)))
+        return [(name, images) for name, images in found if images is not None]
+
+    rows = figures.choose(result, best, attacks[0], MAPS)
+    if not rows or len(stacks(rows[:1])) < 2:
         return report.note("Left out: it needs the input file (--input) and purified images.")
-    maps = [(name, images, *looker.maps(images)) for name, images in stacks]
-    report.figure("grad-cam", figures.heat(result, best, attacks[0], maps, rows), f"What speaks for the class the victim sees: {attacks[0]}, run {best}")
-    by = {name: heat for name, _, heat, _ in maps}
-    lines = [["heat maps of", "cosine, mean", "least"]]
+    maps = [(name, images, *looker.maps(images)) for name, images in stacks(rows[:count])]
+    report.figure("grad-cam", figures.heat(maps, result.labels[rows[:count]]), f"What speaks for the class the victim sees: {attacks[0]}, run {best}; where a map is "
+                  "empty, no part of the image does")
+    by = {name: looker.maps(images)[0] for name, images in stacks(rows)}
+    lines = [["heat maps of", "images", "cosine, mean", "median", "one or both empty"]]
     for a, b in ("clean", "attacked"), ("clean", "barycenter"), ("attacked", "barycenter"):
         if a in by and b in by:
-            cosine = gradcam.similarity(by[a], by[b])
-            lines.append([f"{a} and {b}", f"{cosine.mean():.3f}", f"{cosine.min():.3f}"])
+            both = by[a].any((1, 2)) & by[b].any((1, 2))
+            cosine = gradcam.similarity(by[a], by[b])[both] if both.any() else np.array([np.nan])
+            lines.append([f"{a} and {b}", str(both.sum()), f"{cosine.mean():.3f}", f"{np.median(cosine):.3f}", str((~both).sum())])
     report.table("grad-cam-similarity", lines)
+    report.note("1: the maps point at the same pixels. Images in the order of the galleries: recovered ones first.")
 
 
 def provenance(report):
@@ -159,6 +187,7 @@ def make(path, folder=None, inputs=None, victim=None, layer=-1, count=8):
     result = Result(path, inputs)
     report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report")
     best = result.best()
+    summary(report, best)
     accuracy(report, best)
     if result.has_victim:
         front = figures.front(result) if len(result.runs) > 1 else None

@@ -70,9 +70,10 @@ class Result:
         except ValueError:
             return found
 
-    def label(self, run, names=None):
-        names = self.swept if names is None else names
-        return ", ".join(f"{name.split('.')[1]} {plain(self.attribute(run, name))}" for name in names)
+    def label(self, run, short=False):
+        """What the run has of the swept parameters; `short` for figures."""
+        values = {name: plain(self.attribute(run, name)) for name in self.swept}
+        return ", ".join(f"{name.split('.')[1]} {shortened(value) if short else value}" for name, value in values.items())
 
     def row(self, run, attack):
         chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == attack.encode())
@@ -120,6 +121,26 @@ def read_images(file, attack, rows):
 # ---- marginals, for pictures: the same motions as src/transport/marginal.c, sampled by scipy ----
 
 SETS = {"B4": "identity + rotate 2 + rotate -2 + translate 3 0", "B6": "identity + rotate 2 + rotate -2 + rotate 3 + rotate -3 + translate 3 0"}
+
+
+def shortened(motions):
+    """A list of motions as a figure has room for: "2 id, ±2°, shift ±1"; any other text as it is."""
+    terms = [term.split() for term in re.split(r"\s*\+\s+", motions.strip())]
+    if any(term[:1] not in (["identity"], ["rotate"], ["translate"]) for term in terms):
+        return motions
+    same = sum(term[0] == "identity" for term in terms)
+    angles = [float(term[1]) for term in terms if term[0] == "rotate"]
+    shifts = [tuple(map(float, term[1:])) for term in terms if term[0] == "translate"]
+    parts = ["id" if same == 1 else f"{same} id"] if same else []
+    parts += [f"±{abs(angle):g}°" if -angle in angles else f"{angle:g}°" for i, angle in enumerate(angles) if -angle not in angles[:i]]
+    far = max((max(map(abs, shift)) for shift in shifts), default=0)
+    if sorted(shifts) == sorted([(far, 0), (-far, 0), (0, far), (0, -far)]):
+        parts.append(f"shift ±{far:g}")
+    elif sorted(shifts) == sorted([(far, far), (-far, far), (far, -far), (-far, -far)]):
+        parts.append(f"diagonal ±{far:g}")
+    else:
+        parts += [f"shift ({x:g},{y:g})" for x, y in shifts]
+    return ", ".join(parts)
 
 
 def marginals(image, motions, interpolation="bilinear"):

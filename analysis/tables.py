@@ -17,7 +17,8 @@ def accuracies(result, run):
     """The form of the paper's Tables I to V: a row for each attack; the baselines beside the barycenter, and the paper's own
     figures where data set and attack match."""
     published = paper.figures(result.dataset)
-    header = ["attack", "norm", "epsilon"] + [name for _, name in BASELINES] + ["95 % low", "95 % high", "recovered", "broken", "failed"]
+    blurred = f"blurred {plain(result.attribute(run, 'baseline.blur_sigma'))}"  # pixels, the sigma
+    header = ["attack", "norm", "epsilon"] + [blurred if name == "blurred" else name for _, name in BASELINES] + ["95 % low", "95 % high", "recovered", "broken", "failed"]
     if any(attack in published for attack in result.attacks):
         header += ["paper: attacked", "paper: barycenter"]
     rows = [header]

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/../cmake/setup.sh"
 for job in demo-fftw demo-sweep demo; do
   printf '\n%s (jobs/%s.ini)\n\n' "$(sed -n '1s/^# //p' "$BARYDEF_SOURCE/jobs/$job.ini")" "$job"
-  mpirun -n 2 barydef run "$BARYDEF_SOURCE/jobs/$job.ini" --overwrite
+  mpirun -n 2 barydef run "$BARYDEF_SOURCE/jobs/$job.ini" --set output.file="$BARYDEF_BUILD/$job-result.h5" --overwrite
 done
 printf '\nreport: '
 OMP_NUM_THREADS=1 /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report "$BARYDEF_BUILD/demo-sweep-result.h5"
