@@ -72,7 +72,7 @@ def convert_files(arguments):
 
 def report(arguments):
     import report as pages
-    return pages.make(arguments.result, arguments.folder, arguments.input, arguments.victim, arguments.layer, arguments.images)
+    return pages.make(arguments.result, arguments.folder, arguments.input, arguments.victim, arguments.layer, arguments.images, arguments.blurs)
 
 
 def main():
@@ -107,6 +107,7 @@ def main():
     sub.add_argument("--victim", help="TorchScript for Grad-CAM, where it is not where the result says")
     sub.add_argument("--layer", type=int, default=-1, help="which convolution Grad-CAM looks at; -1: the last")
     sub.add_argument("--images", type=int, default=8, help="images of a gallery")
+    sub.add_argument("--blurs", help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs")
     sub.set_defaults(call=report)
     arguments = parser.parse_args()
     import convert

@@ -12,6 +12,7 @@ import numpy as np
 import result as results
 from result import BASELINES, CLEAN, plain, shortened
 
+plt.rcParams["text.parse_math"] = False  # names of attacks and files are no formulas
 COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#555555", "#ee8866", "#44bb99", "#9970ab"]
 GOOD, BAD = "#206020", "#b02020"
 
@@ -40,7 +41,7 @@ def gallery(result, run, attack, count=8):
     """The paper's Figure 2: clean, attacked, mean of the marginals, barycenter, and what was taken away."""
     rows = choose(result, run, attack, count)
     purified, attacked = result.images(run, attack, rows), result.attacked(attack, rows)
-    if purified is None or attacked is None or not rows:
+    if purified is None or attacked is None:
         return None
     motions, interpolation = (results.text(result.attribute(run, f"marginals.{name}")) for name in ("set", "interpolation"))
     means = np.stack([results.mean_of_marginals(image, motions, interpolation) for image in attacked])
@@ -74,7 +75,7 @@ def sensitivity(result, attack, image=None, columns_at_most=12):
     best = result.best()
     fixed = {name: plain(result.attribute(best, name)) for name in result.swept if name != down and name not in across}
     rows, columns = result.values(down) if down else [""], list(itertools.product(*map(result.values, across)))
-    image = choose(result, best, attack, 1)[0] if image is None else image
+    image = next(iter(choose(result, best, attack, 1)), 0) if image is None else image
     figure, axes = plt.subplots(len(rows), len(columns), figsize=(1.05 * len(columns) + 1.2, 1.2 * len(rows) + 0.8), squeeze=False, layout="constrained")
     for run in result.runs:
         values = {name: plain(result.attribute(run, name)) for name in result.swept}
@@ -140,7 +141,7 @@ def heat_map(result, down, across):
         place = rows.index(plain(result.attribute(run, down))), columns.index(plain(result.attribute(run, across)))
         grid[place] = np.nanmax([grid[place], 100 * result.robust_accuracy(run)])
     names, heads = ([textwrap.fill(shortened(value), width) for value in values] for values, width in ((rows, 30), (columns, 14)))
-    size = 2.6 + 0.9 * len(columns) + 0.07 * max(map(len, "\n".join(names).split("\n"))), 1.3 + 0.42 * len(rows)
+    size = 2.6 + 0.9 * len(columns) + 0.07 * max(map(len, "\n".join(names).split("\n"))), max(2.8, 1.3 + 0.42 * len(rows))
     figure, ax = plt.subplots(figsize=size, layout="constrained")
     picture = ax.imshow(grid, cmap="viridis", aspect="auto")
     ax.set_xticks(range(len(columns)), heads, fontsize=8)
@@ -153,8 +154,9 @@ def heat_map(result, down, across):
     return figure
 
 
-def front(result):
-    """Clean against robust accuracy: every run, those no other run beats in both, and the baselines."""
+def front(result, blurs=None):
+    """Clean against robust accuracy: every run, those no other run beats in both, and the baselines; `blurs` is a result over
+    baseline.blur_sigma."""
     if CLEAN not in result.attacks or not result.robust:
         return None
     points = np.array([(100 * result.accuracy(run, CLEAN), 100 * result.robust_accuracy(run)) for run in result.runs])
@@ -164,12 +166,13 @@ def front(result):
         ax.plot(*points[~best].T, "o", color="#999999", markersize=4, label="runs")
     order = np.argsort(points[best][:, 0])
     ax.plot(*points[best][order].T, "o-", color=COLOURS[0], markersize=5, label="runs no other beats in both")
-    drawn = set()
     for (name, label), marker, colour in zip(BASELINES[:-1], "sDv^", COLOURS[1:]):
-        for run in result.runs:
-            point = (round(100 * result.accuracy(run, CLEAN, name), 3), round(100 * result.robust_accuracy(run, name), 3))
-            ax.plot(*point, marker, color=colour, markersize=7, label=label if name not in drawn else None)
-            drawn.add(name)
+        of = blurs if name == "blurred" and blurs else result
+        found = sorted({(round(100 * of.accuracy(run, CLEAN, name), 3), round(100 * of.robust_accuracy(run, name), 3)) for run in of.runs})
+        ax.plot(*zip(*found), marker, color=colour, markersize=7, label=label)
+    for run in blurs.runs if blurs else []:
+        point = 100 * blurs.accuracy(run, CLEAN, "blurred"), 100 * blurs.robust_accuracy(run, "blurred")
+        ax.annotate(plain(blurs.attribute(run, "baseline.blur_sigma")), point, textcoords="offset points", xytext=(6, -3), fontsize=7)
     place = result.runs.index(result.best())
     ax.plot(*points[place], "*", color="black", markersize=11, label=textwrap.fill(f"run {result.best()}: {result.label(result.best(), short=True)}", 26))
     for low, high, limit in (*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim):

@@ -4,12 +4,13 @@ Markdown and LaTeX."""
 import base64
 import html
 import pathlib
+import re
 
 import numpy as np
 
 import figures
 import tables
-from result import BASELINES, CLEAN, Result, text
+from result import BASELINES, CLEAN, SAME, Result, text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem; margin: 0 auto; padding: 1rem; }
@@ -78,6 +79,8 @@ def summary(report, best):
 
 def accuracy(report, best):
     result = report.result
+    if not result.has_victim:
+        return report.note("The job named no victim: there are no accuracies.")
     shown = result.runs if len(result.runs) <= 4 else [best]
     columns = [3 + [name for name, _ in BASELINES].index("barycenter")]
     for run in shown:
@@ -90,8 +93,6 @@ def accuracy(report, best):
                         "the victim gets right only with the purifier, only without; failed images count as wrong.")
         if "paper: barycenter" in rows[0]:
             report.note("Columns marked \"paper\" are the paper's own figures, of its own victim and attacks; all others are measured here.")
-    if not result.has_victim:
-        report.note("The job named no victim: there are no accuracies.")
     if len(result.runs) > 1:
         report.heading("All runs: accuracy on barycenters, %")
         report.table("runs", tables.all_runs(result))
@@ -114,14 +115,22 @@ def sweeps(report):
                           f"Mean accuracy over the attacks, for {down} and {across}: the best over the other parameters")
 
 
+def changes(report, best):
+    label = report.result.label(best)
+    report.heading(f"What changed: run {best}" + (f", {label}" if label else ""))
+    report.table("changes", tables.changes(report.result, best))
+    report.note("Means over the images that did not fail: distances of the barycenter from the attacked and the clean image (pixels in [0,1]); residual: how far the marginals' "
+                "barycenters are apart (mass 1). Unstable: images for which tau is too long; wide range: images that left the range of float64.")
+
+
 def pictures(report, best, count):
     result = report.result
     attacks = sorted(result.robust, key=lambda attack: -result.row(best, attack)["recovered"]) or result.attacks
     report.heading("Images")
     drawn = 0
     for attack in attacks[:3]:
-        drawn += report.figure(f"gallery-{attack}", figures.gallery(result, best, attack, count),
-                               f"{attack}, run {best}: first images that the purifier recovers, then some that it breaks, then others")
+        order = "first images that the purifier recovers, then some that it breaks, then others" if result.has_victim else "the first images"
+        drawn += report.figure("gallery-" + re.sub(r"[^A-Za-z0-9._-]", "_", attack), figures.gallery(result, best, attack, count), f"{attack}, run {best}: {order}")
     if not drawn:
         report.note("No gallery: it needs the purified images (output.images = yes) and the input file (--input).")
     if len(result.runs) > 1 and result.images(best, attacks[0], [0]) is not None:
@@ -182,19 +191,23 @@ def victim_of(result):
     return None
 
 
-def make(path, folder=None, inputs=None, victim=None, layer=-1, count=8):
+def make(path, folder=None, inputs=None, victim=None, layer=-1, count=8, blurs=None):
     """Write the report of a result; the path of its page."""
     result = Result(path, inputs)
+    blurs = Result(blurs) if blurs else None
+    if blurs and any(blurs.file.attrs[name] != result.file.attrs[name] for name in SAME):
+        raise ValueError(f"{blurs.path}: of other images or another victim than {path}")
     report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report")
     best = result.best()
     summary(report, best)
     accuracy(report, best)
     if result.has_victim:
-        front = figures.front(result) if len(result.runs) > 1 else None
+        front = figures.front(result, blurs) if len(result.runs) > 1 else None
         if front is not None:
             report.heading("Clean against robust accuracy")
-            report.figure("front", front, "Each run, and the baselines; no attack here knows of the purifier")
+            report.figure("front", front, "Each run, and the baselines; no attack here knows of the purifier" + ("; at the blurs their sigma in pixels" if blurs else ""))
     sweeps(report)
+    changes(report, best)
     attacks = pictures(report, best, count)
     if result.has_victim:
         report.heading(f"By class: run {best}")

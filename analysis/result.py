@@ -8,6 +8,7 @@ import numpy as np
 
 BASELINES = (("attack", "attacked"), ("rounded", "8 bits"), ("blurred", "blurred"), ("mean", "mean of marginals"), ("barycenter", "barycenter"))
 CLEAN = "clean"
+SAME = ("input_digest", "labels_checksum", "victim_digest", "attacks")  # in which results must agree to be compared
 
 
 def text(value):
@@ -98,9 +99,9 @@ class Result:
         return max(candidates, key=lambda run: self.robust_accuracy(run) if self.robust else self.accuracy(run, CLEAN))
 
     def images(self, run, attack, rows):
-        """Purified images, or None where they are not stored."""
+        """Purified images, or None where they are not stored, or none is asked for."""
         group = self.file[f"runs/{run}/{attack}"]
-        return np.stack([group["images"][i] for i in rows]).astype(float) if "images" in group else None
+        return np.stack([group["images"][i] for i in rows]).astype(float) if rows and "images" in group else None
 
     def per_image(self, run, attack):
         return self.file[f"runs/{run}/{attack}/per_image"][:]
@@ -112,7 +113,7 @@ class Result:
 def read_images(file, attack, rows):
     """float64 [rows,C,H,W] in [0,1] of a file of attacked images, or None."""
     name = "clean/images" if attack == CLEAN else f"attacks/{attack}/images"
-    if name not in file:
+    if name not in file or not rows:
         return None
     images = np.stack([file[name][i] for i in rows])
     return images / 255 if images.dtype == np.uint8 else images.astype(float)

@@ -35,6 +35,18 @@ def accuracies(result, run):
     return rows
 
 
+def changes(result, run):
+    """What the purifier did to the images, victim or not: distances over all channels, the solver's own figures."""
+    names = {"l2 to attacked": "l2_to_attacked_mean", "linf to attacked": "linf_to_attacked_mean", "l2 to clean": "l2_to_clean_mean",
+             "linf to clean": "linf_to_clean_mean", "residual": "residual_mean", "mass defect, most": "mass_defect_max"}
+    rows = [["attack", "images", "failed", *names, "unstable", "wide range"]]
+    for attack in result.attacks:
+        row = result.row(run, attack)
+        numbers = ["" if np.isnan(row[field]) else f"{row[field]:.3g}" for field in names.values()]
+        rows.append([attack, str(row["images"]), str(row["failed"]), *numbers, str(row["unstable"]), str(row["fallbacks"])])
+    return rows
+
+
 def all_runs(result):
     """A row for each run: what is swept, clean accuracy, the mean over the attacks, and each attack."""
     rows = [["run"] + [name.split(".")[1] for name in result.swept] + ["mean of attacks"] + result.attacks]
@@ -64,7 +76,7 @@ def as_csv(path, rows):
 
 
 def as_markdown(rows):
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
 
 
@@ -73,10 +85,10 @@ LATEX = str.maketrans({"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_
 
 
 def as_latex(rows):
-    """A booktabs table."""
+    """A table for the package booktabs."""
     width = max(map(len, rows))
     lines = [" & ".join(cell.translate(LATEX) for cell in row) + r" \\" for row in rows]
-    return "\n".join([r"\begin{tabular}{l" + "r" * (width - 1) + "}", r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule",
+    return "\n".join([r"% needs \usepackage{booktabs}", r"\begin{tabular}{l" + "r" * (width - 1) + "}", r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule",
                       r"\end{tabular}"]) + "\n"
 
 
