@@ -37,8 +37,8 @@ for set in mnist fashion_mnist; do best best-$set blur-$set; done
 best best-cifar10 best-more-cifar10 best-nearest-cifar10 blur-cifar10
 
 mkdir -p figures
-figure() { # picture of a report, name: in 128 colours, a third of the size
-  /usr/bin/python3 -c 'import sys; from PIL import Image; Image.open(sys.argv[1]).convert("RGB").quantize(128).save(sys.argv[2], optimize=True)' \
+figure() { # picture of a report, name: in 256 colours, half the size
+  /usr/bin/python3 -c 'import sys; from PIL import Image; Image.open(sys.argv[1]).convert("RGB").quantize(256).save(sys.argv[2], optimize=True)' \
     "$1.png" "figures/$2.png"
 }
 figure mnist-report/gallery-linf_deepfool mnist-gallery
