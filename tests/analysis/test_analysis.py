@@ -216,6 +216,22 @@ class Datasets(RunTest):
         self.assertFalse(os.path.exists(Bomb.mark))
 
 
+class Jobs(RunTest):
+    def test_every_job_file_can_be_run(self):
+        paths = [os.path.join(parent, name) for parent, _, names in os.walk(os.path.join(SOURCE, "jobs")) for name in names if name.endswith(".ini")]
+        self.assertGreater(len(paths), 10)
+        for path in paths:
+            done = launch("run", path, "--dry-run", "--set", f"input.file={DEMO_SET}", "--set", "victim.file=", "--set", f"output.file={self.folder}/none.h5")
+            self.assertEqual(done.status, 0, f"{path}: {done}")
+            self.assertRegex(done.out, r"runs?, \d+ attacks of \d+ images", path)
+            with open(path) as file:
+                self.assertTrue(file.read().startswith("# "), f"{path} does not say what it is for")
+
+    def test_scripts_parse(self):
+        for name in "demo.sh", "paper/reproduce.sh":
+            subprocess.run(["bash", "-n", os.path.join(SOURCE, "jobs", name)], check=True)
+
+
 class Report(RunTest):
     JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 120, "solver.tau": 0.2, "solver.iterations": "10, 50",
            "sweep.solver.gamma": "0.05, 0.5, 2", "sweep.solver.theta": "1e5, 10"}
@@ -324,6 +340,7 @@ class Report(RunTest):
         self.assertNotRegex(page, r"""(src|href)=['"]?(https?:)?//""", "the page needs the network")
         for link in re.findall(r"href='([^']+)'", page):
             self.assertIn(link, names)
+        self.assertEqual(len(re.findall(r"<img [^>]*alt='[^']{20,}'", page)), page.count("<img "), "a picture without words")
 
     def test_in_a_browser(self):
         browser = shutil.which("chromium") or shutil.which("google-chrome")
