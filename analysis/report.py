@@ -10,7 +10,7 @@ import numpy as np
 
 import figures
 import tables
-from result import BASELINES, CLEAN, SAME, Result, text
+from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem; margin: 0 auto; padding: 1rem; }
@@ -23,6 +23,7 @@ code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { m
 """
 
 MAPS = 200  # images whose heat maps are compared
+LONGEST = 30  # rows of a table on the page; the files have all
 
 
 class Report:
@@ -36,9 +37,10 @@ class Report:
     def note(self, words):
         self.parts.append(f"<p class=note>{words}</p>")
 
-    def table(self, name, rows, marked=()):
+    def table(self, name, rows, marked=(), shown=None):
+        """`shown`: what the page has of it, where that is not all."""
         tables.write(self.folder, name, rows)
-        self.parts.append(tables.as_html(rows, marked))
+        self.parts.append(tables.as_html(shown or rows, marked))
         self.note(" ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in ("csv", "md", "tex")))
 
     def figure(self, name, figure, caption):
@@ -84,8 +86,10 @@ def accuracy(report, best):
     shown = result.runs if len(result.runs) <= 4 else [best]
     columns = [3 + [name for name, _ in BASELINES].index("barycenter")]
     for run in shown:
-        label = result.label(run)
+        label = result.label(run, short=True)
         report.heading(f"Accuracy of the victim, %: run {run}" + (f", {label}" if label else ""))
+        if label != result.label(run):
+            report.note(html.escape(result.label(run)))
         rows = tables.accuracies(result, run)
         report.table(f"accuracy-{run}", rows, columns)
         if run == shown[0]:
@@ -94,8 +98,12 @@ def accuracy(report, best):
         if "paper: barycenter" in rows[0]:
             report.note("Columns marked \"paper\" are the paper's own figures, of its own victim and attacks; all others are measured here.")
     if len(result.runs) > 1:
-        report.heading("All runs: accuracy on barycenters, %")
-        report.table("runs", tables.all_runs(result))
+        rows = tables.all_runs(result)
+        order, part = range(len(result.runs)), len(result.runs) > LONGEST
+        if part:
+            order = sorted(order, key=lambda i: -result.robust_accuracy(result.runs[i]))[:LONGEST]
+        report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
+        report.table("runs", rows, shown=[rows[0]] + [list(map(shortened, rows[1 + i])) for i in order])
         if len(result.runs) > 4:
             report.note(f"Run {best} is shown in detail: of the runs that cost at most two points of clean accuracy (of all, where none does) it has "
                         "the highest mean over the attacks. It was chosen on the images it is shown on.")
@@ -116,7 +124,7 @@ def sweeps(report):
 
 
 def changes(report, best):
-    label = report.result.label(best)
+    label = report.result.label(best, short=True)
     report.heading(f"What changed: run {best}" + (f", {label}" if label else ""))
     report.table("changes", tables.changes(report.result, best))
     report.note("Means over the images that did not fail: distances of the barycenter from the attacked and the clean image (pixels in [0,1]); residual: how far the marginals' "
