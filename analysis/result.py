@@ -22,12 +22,21 @@ def plain(value):
     return f"{value:g}"
 
 
+def opened(path):
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        return h5py.File(path, "r")
+    except OSError as problem:
+        raise OSError(f"{path}: {problem}") from None
+
+
 class Result:
     """An open result; `inputs` is the file of attacked images it was made from, or None."""
 
     def __init__(self, path, inputs=None):
         self.path = path
-        self.file = h5py.File(path, "r")
+        self.file = opened(path)
         if text(self.file.attrs.get("schema", "")) != "barydef-result":
             raise ValueError(f"{path}: not a result of barydef")
         if not self.file.attrs["complete"]:
@@ -47,7 +56,11 @@ class Result:
         beside = os.path.join(os.path.dirname(os.path.abspath(self.path)), os.path.basename(stored))
         for path in [given] if given else [stored, beside]:
             if os.path.exists(path):
-                return h5py.File(path, "r")
+                file = opened(path)
+                if "labels" in file and np.array_equal(file["labels"][:len(self.labels)], self.labels):
+                    return file
+                if given:
+                    raise ValueError(f"{given}: its labels are not those of {self.path}")
         if given:
             raise FileNotFoundError(f"{given}: no such file")
         return None

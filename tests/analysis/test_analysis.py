@@ -373,8 +373,11 @@ class Report(RunTest):
             values = {key: value for key, value in self.JOB.items() if name != "one" or not key.startswith("sweep")}
             page = analysis("report", purify(self.folder, {**values, **job}, output=f"{name}.h5"), os.path.join(self.folder, name)).stdout.strip()
             self.assertGreater(os.path.getsize(page), 2000)
-        done = analysis("report", DEMO_SET, status=2)
-        self.assertIn("not a result of barydef", done.stderr)
+        other = os.path.join(self.folder, "others.h5")
+        write_set(other, {"fgsm": random_images(5)})
+        for arguments, text in (((DEMO_SET,), "not a result of barydef"), ((__file__,), f"{__file__}: Unable to open"), (("none.h5",), "none.h5: no such file"),
+                                ((self.path, "--input", other), "its labels are not those of"), ((self.path, "--blurs", os.path.join(self.folder, "victim.h5")), "of other images")):
+            self.assertIn(text, analysis("report", *arguments, status=2).stderr)
 
     def test_failed_images_colour_and_names_from_elsewhere(self):
         """Sets are downloaded files: an attack of which no image can be purified, and names that are HTML, formulas, Markdown."""
