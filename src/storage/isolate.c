@@ -13,7 +13,7 @@
 /* Coverage counters of a build that has them would be lost by _exit. */
 extern void __gcov_dump(void) __attribute__((weak));
 
-enum { SECONDS_AT_LEAST = 4, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
+enum { SECONDS_AT_LEAST = 2, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
 
 static void allow_files(int allowed) {
   struct rlimit files;

@@ -97,12 +97,12 @@ static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, 
 
 /* ---- creation ------------------------------------------------------------------ */
 
-bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error) {
   direct_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
   int separable = o->cost != BD_COST_L2;
-  *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width,
+  *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width / strips,
                   .radius_y = kernel_support(o, kernel_radius(o->window, height)),
                   .radius_x = kernel_support(o, kernel_radius(o->window, width))};
   int longest = g->radius_y > g->radius_x ? g->radius_y : g->radius_x;
@@ -116,7 +116,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, bd
     g->tap[i] = (bd_real_t)kernel_tap(kernel_cost(o->cost, dy, dx), o->gamma);
   }
   if (status == BD_OK && separable && longest <= SWEEP_RADIUS_MAX) {
-    status = sweeper_create(height, width, g->radius_y, g->radius_x, g->tap, &g->sweeper, error);
+    status = sweeper_create(height, g->width, strips > 1, g->radius_y, g->radius_x, g->tap, &g->sweeper, error);
     g->base.sweep = sweep;
   }
   if (status == BD_OK) return BD_OK;

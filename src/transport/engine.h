@@ -4,6 +4,11 @@
    forward_backward.c and fista.c move the potentials, trajectory.c decides what is
    recorded and when a problem stops.
 
+   With strips = BD_LANES it is one problem in strips (lanes.h): `width` is a strip's, sums and extremes
+   over a plane are the same in all lanes, and the problem's own figures are read from lane 0.
+   Only for forward_backward, not for every kernel (can_strip, engine.c); a problem that needs the wide way is left to
+   an engine without strips, as in float32.
+
    Potentials are kept in units of gamma ln 2: a = exp(u/gamma) is then 2^u, whose integer and
    fraction need no rounding to tell apart.  What leaves the engine is in units of the cost. */
 #ifndef BD_ENGINE_H
@@ -44,13 +49,14 @@ typedef struct output {
 
 typedef struct bd_engine {
   bd_solver_options_t options;
-  int channels, height, width, marginals;
-  size_t pixels;
+  int channels, height, width, marginals, strips;
+  size_t pixels, area; /* of a plane, of an image: area = strips pixels */
   double unit; /* of the potentials: gamma ln 2 */
   double beta[BD_MARGINALS_MAX];
   bd_real_t weight[BD_MARGINALS_MAX]; /* beta, in this precision */
+  const struct bd_engine *lender; /* whose stencils and column_mass these are; NULL: its own */
   bd_stencil_t stencils[BD_MARGINALS_MAX];
-  double *column_mass; /* [marginals][pixels]: mass of A_k e_j */
+  double *column_mass; /* [marginals][area]: mass of A_k e_j */
   bd_gibbs_t *gibbs;
   bd_wide_t wide;
   double longest_cost; /* of an offset in the window */
@@ -73,6 +79,17 @@ typedef struct bd_engine {
   bd_lanes_t start_objective;
   int snapshot;            /* the next one */
 } bd_engine_t;
+
+/* What was found over a plane, lane by lane, for all of a problem. */
+BD_INLINE bd_lanes_t whole_sum(const bd_engine_t *s, bd_lanes_t a) {
+  for (int l = 1; l < s->strips; l++) a[0] += a[l];
+  return s->strips == 1 ? a : lanes_all(0) + a[0];
+}
+BD_INLINE bd_lanes_t whole_max(const bd_engine_t *s, bd_lanes_t a) {
+  for (int l = 1; l < s->strips; l++) a[0] = a[l] > a[0] ? a[l] : a[0];
+  return s->strips == 1 ? a : lanes_all(0) + a[0];
+}
+BD_INLINE bd_lanes_t whole_min(const bd_engine_t *s, bd_lanes_t a) { return -whole_max(s, -a); }
 
 /* ---- gradient.c ---------------------------------------------------------------- */
 
@@ -145,7 +162,7 @@ void fista(bd_engine_t *s, bd_poll_t *poll, void *context);
 void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
                 unsigned char *again, bd_poll_t *poll, void *context);
 
-/* Lane l of a plane into image pixels: on the mass of the image and clipped. */
+/* Problem l of a plane into image pixels: on the mass of the image and clipped. */
 void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);
 
 #endif

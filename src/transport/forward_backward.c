@@ -24,8 +24,8 @@ static void step_and_eliminate(bd_engine_t *s) {
     max = lanes_max(max, u[i]);
     min = lanes_min(min, u[i]);
   }
-  s->at.max[last] = max;
-  s->at.min[last] = min;
+  s->at.max[last] = whole_max(s, max);
+  s->at.min[last] = whole_min(s, min);
 }
 
 /* Evaluate p_k and move, plane by plane. */
@@ -46,6 +46,7 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
     evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
   }
   s->gibbs->sweep(s->gibbs, &w);
+  w.sums = (bd_gradient_sums_t){whole_sum(s, w.sums.mass), whole_max(s, w.sums.largest), whole_sum(s, w.sums.log_ka)};
   if (has_given) merge_sums(&w.sums, &beyond, &wide);
   account(s, k, &w.sums);
   if (log_ka) *log_ka = w.sums.log_ka;
@@ -63,8 +64,8 @@ static void iterate(bd_engine_t *s, bd_lanes_t *objective) {
     (sweeps ? sweep : planes)(s, k, p, &step, objective ? &log_ka : NULL);
     if (objective) *objective += objective_of(s, &s->at, k, &log_ka);
     if (k == last) continue;
-    s->at.max[k] = step.max;
-    s->at.min[k] = step.min;
+    s->at.max[k] = whole_max(s, step.max);
+    s->at.min[k] = whole_min(s, step.min);
   }
   step_and_eliminate(s);
 }

@@ -19,8 +19,8 @@ void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes
     largest = lanes_max(largest, u[i]);
     smallest = lanes_min(smallest, u[i]);
   }
-  *max = largest;
-  *min = smallest;
+  *max = whole_max(s, largest);
+  *min = whole_min(s, smallest);
 }
 
 void eliminate(const bd_engine_t *s, potentials_t *at) {
@@ -42,7 +42,7 @@ static void exponentiate(bd_engine_t *s, const bd_lanes_t *u, const bd_lanes_t *
 static void sum_of_logarithms(const bd_engine_t *s, const bd_lanes_t *q, bd_lanes_t *sum) {
   bd_lanes_t total = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) total += q[i] * lanes_log(s->b[i]);
-  *sum = total;
+  *sum = whole_sum(s, total);
 }
 
 /* b = q / b.  The quotient of two results of an FFT is noise where the smallest K a on the
@@ -58,7 +58,7 @@ static void divide(bd_engine_t *s, const bd_lanes_t *q, bd_mask_t *beyond) {
     largest = lanes_max(largest, s->b[i]);
     smallest = lanes_min(smallest, lanes_select(q[i] > 0, s->b[i], largest));
   }
-  *beyond |= noise * largest > guarded_noise * smallest;
+  *beyond |= noise * whole_max(s, largest) > guarded_noise * whole_min(s, smallest);
   for (size_t i = 0; i < s->pixels; i++) s->b[i] = q[i] / lanes_select(s->b[i] > 0, s->b[i], lanes_all(1));
 }
 
@@ -72,9 +72,9 @@ static void multiply(bd_engine_t *s, bd_lanes_t *p, bd_mask_t *beyond, bd_gradie
     mass += p[i];
     largest = lanes_max(largest, p[i]);
   }
-  if (noise > 0) *beyond |= noise * before > guarded_noise;
-  sums->mass = mass;
-  sums->largest = largest;
+  if (noise > 0) *beyond |= noise * whole_max(s, before) > guarded_noise;
+  sums->mass = whole_sum(s, mass);
+  sums->largest = whole_max(s, largest);
 }
 
 /* Marks lanes that it is not right for. */
@@ -113,18 +113,26 @@ void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums) {
   s->mass_defect = lanes_select(s->done, s->mass_defect, lanes_max(s->mass_defect, lanes_abs(sums->mass - s->q_mass[k])));
 }
 
-#ifdef BD_SINGLE
-/* What float32 is not right for is computed again, from the start, in float64 (solver.c). */
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
-                   bd_gradient_sums_t *sums) {
-  (void)at, (void)k, (void)wants_log;
+/* What float32, or strips, are not right for is computed again from the start (solver.c). */
+static void leave(bd_engine_t *s, const bd_mask_t *beyond, bd_lanes_t *p, bd_gradient_sums_t *sums) {
   *sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
   if (p) memset(p, 0, s->pixels * sizeof *p);
   s->fallback |= *beyond & ~s->done;
 }
+
+#ifdef BD_SINGLE
+void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
+                   bd_gradient_sums_t *sums) {
+  (void)at, (void)k, (void)wants_log;
+  leave(s, beyond, p, sums);
+}
 #else
 void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
                    bd_gradient_sums_t *sums) {
+  if (s->strips > 1) {
+    leave(s, beyond, p, sums);
+    return;
+  }
   bd_lanes_t reach = reach_of(s, at, k), mass = lanes_all(0), largest = lanes_all(0);
   wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], p, &reach, wants_log ? &sums->log_ka : NULL);
   for (size_t i = 0; p && i < s->pixels; i++) {
@@ -163,7 +171,7 @@ void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
   bd_lanes_t sum = lanes_all(0);
   if (s->options.regularizer != BD_REGULARIZER_NONE)
     for (size_t i = 0; i < s->pixels; i++) sum += v[i] * (quadratic * v[i] + linear * s->x[i]);
-  *value = sum * (bd_real_t)s->unit;
+  *value = whole_sum(s, sum) * (bd_real_t)s->unit;
 }
 
 /* beta_k H*(u_k) = beta_k gamma (E(q) + <q, log K a>), with the maximum of u put back into a. */

@@ -4,6 +4,10 @@
    lane is independent of the other lanes and of the lane's place, which is what makes
    results independent of block size and rank count.
 
+   Of large images so many planes are larger than the caches: there the lanes are strips of one
+   image, lane l its columns l width .. (l + 1) width - 1, and what is summed over a plane is
+   summed over the lanes as well (engine.h).
+
    Written with the vector extension of GCC and Clang; a bd_lanes_t is one register: 8 float64
    with AVX-512, 4 with AVX2, 2 else, and twice as many float32 with BD_SINGLE. */
 #ifndef BD_LANES_H
@@ -83,6 +87,26 @@ BD_INLINE double lanes_largest(bd_lanes_t a) {
   for (int l = 1; l < BD_LANES; l++) largest = a[l] > largest ? a[l] : largest;
   return largest;
 }
+
+/* Lane l becomes what lane l - 1 was (l + 1), the first (last) 0. */
+#if defined __AVX512F__ && defined BD_SINGLE
+BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi32((__m512i)a, (__m512i){0}, 15); }
+BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi32((__m512i){0}, (__m512i)a, 1); }
+#elif defined __AVX512F__
+BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi64((__m512i)a, (__m512i){0}, 7); }
+BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi64((__m512i){0}, (__m512i)a, 1); }
+#else
+BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) {
+  bd_lanes_t pair[2] = {lanes_all(0), a}, moved;
+  memcpy(&moved, (char *)&pair[1] - sizeof(bd_real_t), sizeof moved);
+  return moved;
+}
+BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
+  bd_lanes_t pair[2] = {a, lanes_all(0)}, moved;
+  memcpy(&moved, (char *)&pair[0] + sizeof(bd_real_t), sizeof moved);
+  return moved;
+}
+#endif
 
 /* 2^r for |r| <= 1/2: (2^r - 1)/r is the polynomial of least relative error of 2^r, fitted by
    iterated weighted least squares; its error is below 4e-18 in float64 (2e-9 in float32),

@@ -5,8 +5,12 @@
 #include <barydef/solver.h>
 
 typedef struct bd_path {
-  /* As bd_solver_create, of options that have been checked. */
-  bd_status_t (*create)(const bd_solver_options_t *options, int channels, int height, int width, void **engine, bd_error_t *error);
+  /* Can, and should, images of this size be solved one by one, in strips (lanes.h)? */
+  int (*can_strip)(const bd_solver_options_t *options, int height, int width);
+  /* As bd_solver_create, of options that have been checked.  lender: an engine of the same path, options
+     and size that is destroyed later, whose marginals are used; or NULL. */
+  bd_status_t (*create)(const bd_solver_options_t *options, int channels, int height, int width, int in_strips, const void *lender,
+                        void **engine, bd_error_t *error);
   /* As bd_solver_run.  again (may be NULL): only images with again[i] set are computed; where
      the result is right again[i] becomes 0. */
   void (*run)(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,

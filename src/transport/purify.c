@@ -20,20 +20,20 @@ static bd_image_status_t check_pixels(size_t n, const double *pixels) {
 
 /* The channels of one image as problems in s->image, with the masses they are scaled by. */
 static bd_image_status_t prepare_image(bd_engine_t *s, const double *image, size_t index) {
-  bd_image_status_t status = check_pixels((size_t)s->channels * s->pixels, image);
+  bd_image_status_t status = check_pixels((size_t)s->channels * s->area, image);
   if (status != BD_IMAGE_OK) return status;
   problem_t joint = {0};
   for (int c = 0; c < s->channels; c++) {
     problem_t *problem = &s->image[c];
-    *problem = (problem_t){.pixels = image + (size_t)c * s->pixels,
+    *problem = (problem_t){.pixels = image + (size_t)c * s->area,
                            .image = index,
-                           .offset = (index * (size_t)s->channels + (size_t)c) * s->pixels};
-    for (size_t i = 0; i < s->pixels; i++) problem->mass += problem->pixels[i];
+                           .offset = (index * (size_t)s->channels + (size_t)c) * s->area};
+    for (size_t i = 0; i < s->area; i++) problem->mass += problem->pixels[i];
     if (problem->mass < least_mass) problem->mass = 0;
     joint.mass += problem->mass;
     for (int k = 0; k < s->marginals; k++) {
-      const double *column = s->column_mass + (size_t)k * s->pixels;
-      for (size_t i = 0; i < s->pixels; i++)
+      const double *column = s->column_mass + (size_t)k * s->area;
+      for (size_t i = 0; i < s->area; i++)
         problem->marginal_mass[k] += column[i] * problem->pixels[i];
       joint.marginal_mass[k] += problem->marginal_mass[k];
     }
@@ -62,17 +62,26 @@ static void scale_plane(const bd_engine_t *s, bd_lanes_t *plane, const bd_lanes_
     }
     sum += row;
   }
-  *mass = sum;
+  *mass = whole_sum(s, sum);
 }
 
-/* out = A in. */
-static void move(const bd_stencil_t *stencil, const bd_lanes_t *in, bd_lanes_t *out) {
-  for (int i = 0; i < stencil->pixels; i++) {
+/* q_k = A_k x, not yet scaled; of strips from the image, whose pixels may come from any of them. */
+static void move(bd_engine_t *s, int k) {
+  const bd_stencil_t *stencil = &s->stencils[k];
+  for (size_t i = 0; i < s->area; i++) {
     const int32_t *source = stencil->source[i];
     const double *weight = stencil->weight[i];
-    bd_lanes_t sum = (bd_real_t)weight[0] * in[source[0]];
-    for (int c = 1; c < 4; c++) sum += (bd_real_t)weight[c] * in[source[c]];
-    out[i] = sum;
+    if (s->strips == 1) {
+      bd_lanes_t sum = (bd_real_t)weight[0] * s->x[source[0]];
+      for (int c = 1; c < 4; c++) sum += (bd_real_t)weight[c] * s->x[source[c]];
+      s->q[k][i] = sum;
+    } else {
+      const double *pixels = s->queue[0].pixels;
+      bd_real_t sum = (bd_real_t)weight[0] * (bd_real_t)pixels[source[0]];
+      for (int c = 1; c < 4; c++) sum += (bd_real_t)weight[c] * (bd_real_t)pixels[source[c]];
+      const size_t row = i / (size_t)s->width, x = i % (size_t)s->width;
+      s->q[k][row / BD_LANES * (size_t)s->width + x][row % BD_LANES] = sum;
+    }
   }
 }
 
@@ -80,7 +89,7 @@ static void move(const bd_stencil_t *stencil, const bd_lanes_t *in, bd_lanes_t *
 static void entropy(bd_engine_t *s, int k) {
   bd_lanes_t sum = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) sum -= s->q[k][i] * lanes_log(s->q[k][i]);
-  s->q_entropy[k] = sum;
+  s->q_entropy[k] = whole_sum(s, sum);
 }
 
 static void clear(const bd_engine_t *s, potentials_t *at) {
@@ -105,19 +114,28 @@ static bd_real_t inverse_of(const bd_engine_t *s, const problem_t *problem, doub
   return usable ? (bd_real_t)(1 / mass) : 0;
 }
 
+/* Problem l into the plane x. */
+static void load_lane(bd_engine_t *s, int l) {
+  const double *in = s->queue[l].pixels;
+  for (int y = 0; y < s->height; y++)
+    for (int strip = 0; strip < s->strips; strip++)
+      for (int x = 0; x < s->width; x++) s->x[y * s->width + x][s->strips > 1 ? strip : l] = (bd_real_t)*in++;
+}
+
 /* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
 static void load(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
   memset(s->x, 0, s->pixels * sizeof *s->x);
-  for (int l = 0; l < s->queued; l++)
-    for (size_t i = 0; i < s->pixels; i++) s->x[i][l] = (bd_real_t)s->queue[l].pixels[i];
+  for (int l = 0; l < s->queued; l++) load_lane(s, l);
   for (int k = 0; k < s->marginals; k++) {
-    move(&s->stencils[k], s->x, s->q[k]);
+    move(s, k);
     for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].marginal_mass[k]);
+    if (s->strips > 1) inverse = lanes_all(0) + inverse[0];
     scale_plane(s, s->q[k], &inverse, &s->q_mass[k]);
     entropy(s, k);
   }
   for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].mass);
+  if (s->strips > 1) inverse = lanes_all(0) + inverse[0];
   scale_plane(s, s->x, &inverse, &mass);
   clear(s, &s->at);
   if (s->options.method == BD_METHOD_FISTA) {
@@ -131,10 +149,11 @@ static void load(bd_engine_t *s) {
     if (beyond_single(&s->queue[l], s->marginals)) s->fallback[l] = -1;
 }
 
-/* Lane l of a plane back to pixels: on the mass of the image and clipped. */
 void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out) {
-  for (size_t i = 0; i < s->pixels; i++)
-    out[i] = fmin(fmax(plane[i][l] * s->queue[l].mass, 0), 1);
+  for (int y = 0; y < s->height; y++)
+    for (int strip = 0; strip < s->strips; strip++)
+      for (int x = 0; x < s->width; x++)
+        *out++ = fmin(fmax(plane[y * s->width + x][s->strips > 1 ? strip : l] * s->queue[l].mass, 0), 1);
 }
 
 /* ---- a whole set --------------------------------------------------------------- */
@@ -170,14 +189,15 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
     }
 }
 
-/* In float32: what is not right there.  In float64 everything is, if by the wide-range way. */
+/* In float32 and in strips: what is not right there.  Else everything is, if by the wide-range way. */
 static void tell_again(const bd_engine_t *s, const output_t *out) {
   for (size_t i = 0; out->again && i < out->count; i++) {
     if (!out->again[i]) continue;
     out->again[i] = 0;
-    for (int snapshot = 0; sizeof(bd_real_t) == 4 && snapshot < s->options.iterations.count; snapshot++) {
+    for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++) {
       const bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
-      if (report->fallback || report->status == BD_IMAGE_DIVERGED) out->again[i] = 1;
+      if (s->strips > 1 && report->fallback) out->again[i] = 1;
+      if (sizeof(bd_real_t) == 4 && (report->fallback || report->status == BD_IMAGE_DIVERGED)) out->again[i] = 1;
     }
   }
 }
@@ -185,7 +205,7 @@ static void tell_again(const bd_engine_t *s, const output_t *out) {
 void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
                 unsigned char *again, bd_poll_t *poll, void *context) {
   bd_engine_t *s = engine;
-  const output_t out = {(size_t)count, (size_t)s->channels * s->pixels, purified, mean, reports, again};
+  const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports, again};
   s->out = &out;
   for (size_t i = 0; i < out.count; i++) {
     if (again && !again[i]) continue;
@@ -199,7 +219,7 @@ void engine_run(void *engine, int count, const double *images, double *purified,
     }
     for (int c = 0; c < s->channels; c++) {
       s->queue[s->queued++] = s->image[c];
-      if (s->queued == BD_LANES) solve_queue(s, poll, context);
+      if (s->queued * s->strips >= BD_LANES) solve_queue(s, poll, context);
     }
   }
   solve_queue(s, poll, context);

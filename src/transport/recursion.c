@@ -5,13 +5,15 @@
 
 typedef struct recursion {
   bd_gibbs_t base;
-  int height, width;
+  int height, width, in_strips;
   bd_real_t factor;    /* exp(-1/gamma) */
+  bd_real_t *power;    /* [width + 1]: its powers */
   bd_lanes_t *a, *s, *d, *carried[4]; /* planes and rows, in one piece of memory at a */
 } recursion_t;
 
 static void destroy(bd_gibbs_t *base) {
   free(((recursion_t *)base)->a);
+  free(((recursion_t *)base)->power);
   free(base);
 }
 
@@ -65,18 +67,47 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
    the way down the sum from above makes K c whole.  Its plain twin is apply(), twice. */
 enum { BAND = 4 }; /* rows at once: as many chains of dependent operations side by side */
 
-/* s = row pass of in, for `rows` rows; may not overlap. */
-BD_INLINE void pass_rows(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows, int width, bd_real_t f) {
-  bd_lanes_t carried[BAND];
-  for (int j = 0; j < rows; j++) carried[j] = lanes_all(0);
+/* What runs into a strip from the one on its left, whose pixels have run to `end`: l_l = end_{l-1} + f^W l_{l-1}. */
+BD_INLINE bd_lanes_t from_left(const recursion_t *g, bd_lanes_t end) {
+  bd_lanes_t left = lanes_all(0);
+  for (int l = 1; l < BD_LANES; l++) left[l] = end[l - 1] + g->power[g->width] * left[l - 1];
+  return left;
+}
+
+/* And from its right, with sum = sum_x f^x in_x of each strip: r_l = f (sum_{l+1} + f^{W-1} r_{l+1}). */
+BD_INLINE bd_lanes_t from_right(const recursion_t *g, bd_lanes_t sum) {
+  bd_lanes_t right = lanes_all(0);
+  for (int l = BD_LANES - 2; l >= 0; l--) right[l] = g->factor * (sum[l + 1] + g->power[g->width - 1] * right[l + 1]);
+  return right;
+}
+
+/* s = row pass of in, for `rows` rows; may not overlap.  In strips the run from the left begins as if nothing lay
+   there, and f^{x+1} of what does is added on the way back. */
+BD_INLINE void pass_any(const recursion_t *g, const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows, int in_strips) {
+  const int width = g->width;
+  const bd_real_t f = g->factor, *power = g->power;
+  bd_lanes_t carried[BAND], sum[BAND], left[BAND];
+  for (int j = 0; j < rows; j++) carried[j] = sum[j] = lanes_all(0);
   for (int x = 0; x < width; x++)
-    for (int j = 0; j < rows; j++) out[j * width + x] = carried[j] = in[j * width + x] + f * carried[j];
-  for (int j = 0; j < rows; j++) carried[j] = lanes_all(0);
+    for (int j = 0; j < rows; j++) {
+      out[j * width + x] = carried[j] = in[j * width + x] + f * carried[j];
+      if (in_strips) sum[j] += power[x] * in[j * width + x];
+    }
+  for (int j = 0; j < rows; j++) {
+    left[j] = in_strips ? from_left(g, carried[j]) : lanes_all(0);
+    carried[j] = in_strips ? from_right(g, sum[j]) : lanes_all(0);
+    if (in_strips) out[j * width + width - 1] += carried[j] + power[width] * left[j];
+  }
   for (int x = width - 2; x >= 0; x--)
     for (int j = 0; j < rows; j++) {
       carried[j] = f * (in[j * width + x + 1] + carried[j]);
-      out[j * width + x] += carried[j];
+      out[j * width + x] += in_strips ? carried[j] + power[x + 1] * left[j] : carried[j];
     }
+}
+
+BD_INLINE void pass_rows(const recursion_t *g, const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows) {
+  if (g->in_strips) pass_any(g, in, out, rows, 1);
+  else pass_any(g, in, out, rows, 0);
 }
 
 /* d_y = s_y + f d_{y -+ 1}: the running sum is in `carried`, a row. */
@@ -92,7 +123,7 @@ BD_INLINE void first_pass(const recursion_t *g, const bd_sweep_t *w, int y, int 
     __builtin_prefetch(u + count + i);
     a[i] = lanes_exp2(lanes_clamp(u[i] - max));
   }
-  pass_rows(a, g->s + first, rows, g->width, g->factor);
+  pass_rows(g, a, g->s + first, rows);
   for (int j = 0; j < rows; j++)
     accumulate(g->s + first + j * g->width, g->d + first + j * g->width, g->carried[0], g->width, g->factor);
 }
@@ -111,7 +142,7 @@ BD_INLINE void second_pass(const recursion_t *g, bd_sweep_t *w, int y, int rows)
       below[x] = f * (s[j * width + x] + below[x]);
       if (w->wants_log) w->sums.log_ka += q[j * width + x] * lanes_log(ka);
     }
-  pass_rows(d, g->s + first, rows, width, f);
+  pass_rows(g, d, g->s + first, rows);
   for (int j = rows - 1; j >= 0; j--) accumulate(g->s + first + j * width, d + j * width, g->carried[2], width, f);
 }
 
@@ -145,17 +176,20 @@ static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
 
 /* ---- creation ------------------------------------------------------------------ */
 
-bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, bd_gibbs_t **gibbs, bd_error_t *error) {
-  const size_t row = (size_t)width, plane = (size_t)height * row;
+bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error) {
+  const size_t row = (size_t)(width / strips), plane = (size_t)height * row;
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, apply, sweep, destroy}, .height = height, .width = width, .factor = (bd_real_t)exp(-1 / o->gamma)};
+    *g = (recursion_t){.base = {0, apply, sweep, destroy}, .height = height, .width = (int)row, .in_strips = strips > 1,
+                       .factor = (bd_real_t)exp(-1 / o->gamma)};
+    g->power = malloc((row + 1) * sizeof *g->power);
+    for (size_t i = 0; g->power && i <= row; i++) g->power[i] = (bd_real_t)kernel_tap((double)i, o->gamma);
     g->a = lanes_allocate((3 * plane + 4 * row) * sizeof *g->a);
     g->s = g->a + plane;
     g->d = g->s + plane;
     for (int i = 0; i < 4; i++) g->carried[i] = g->d + plane + (size_t)i * row;
-    if (g->a) return BD_OK;
+    if (g->a && g->power) return BD_OK;
     destroy(&g->base);
   }
   *gibbs = NULL;

@@ -85,15 +85,20 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
   /* Planes as in create_planes of engine.c; the wide path's three of double width; stencils. */
   const double pixels = (double)height * width, plane = pixels * 64, n = o->marginals.count;
   double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
-  /* FFTs: up to 2 size + 1/6 in each direction, three arrays.  Sweeps: three rings of rows; recursion: planes. */
-  if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 3 * 5.5 * plane;
+  /* FFTs, of one image: up to 2 size + 1/7 in each direction, four arrays.  Sweeps: three rings of rows; recursion: planes. */
+  if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 2 * 4 * 5.5 * pixels * 8;
   else bytes += 4 * plane + 64 * (6.0 * (kernel_radius(o->window, height) < 31 ? kernel_radius(o->window, height) : 31) + 30) * (width + 62);
+  bytes += plane * (n * 3 + 10) / 8; /* one image in strips */
   return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
 }
 
+/* Engines in the order in which an image is given to them: each takes on what the one before it was not
+   right for; the last, float64 with lanes of images, is right for all. */
+enum { ENGINES_MAX = 3 };
 struct bd_solver {
-  const bd_path_t *paths[2]; /* float64 and float32; NULL where it is not used */
-  void *engines[2];
+  int count;
+  const bd_path_t *paths[ENGINES_MAX];
+  void *engines[ENGINES_MAX];
 };
 
 /* Where float32 can agree with float64 to 1e-6 of a pixel's range.  Its error grows with the
@@ -114,10 +119,16 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
   bd_solver_t *s = calloc(1, sizeof *s);
   if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
   bd_instructions_t set = options->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : options->instructions;
-  s->paths[0] = instructions[set].paths[0];
-  if (options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width)) s->paths[1] = instructions[set].paths[1];
-  for (int i = 0; i < 2 && status == BD_OK; i++)
-    if (s->paths[i]) status = s->paths[i]->create(options, channels, height, width, &s->engines[i], error);
+  const bd_path_t *path = instructions[set].paths[0], *single = instructions[set].paths[1];
+  const int has_single = options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width);
+  const int in_strips = path->can_strip(options, height, width);
+  s->count = 1 + has_single + in_strips;
+  for (int i = 0; i < s->count; i++) s->paths[i] = has_single && i == 0 ? single : path;
+  void **last = &s->engines[s->count - 1];
+  status = path->create(options, channels, height, width, 0, NULL, last, error);
+  if (status == BD_OK && in_strips) status = path->create(options, channels, height, width, 1, *last, &s->engines[has_single], error);
+  if (status == BD_OK && has_single)
+    status = single->create(options, channels, height, width, single->can_strip(options, height, width), NULL, &s->engines[0], error);
   if (status != BD_OK) {
     bd_solver_destroy(s);
     return status;
@@ -128,18 +139,17 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
 
 void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
                    bd_poll_t *poll, void *context) {
-  unsigned char *again = s->paths[1] ? malloc((size_t)count) : NULL;
-  if (again) { /* without memory: all in float64 */
-    memset(again, 1, (size_t)count);
-    s->paths[1]->run(s->engines[1], count, images, purified, mean, reports, again, poll, context);
-  }
-  s->paths[0]->run(s->engines[0], count, images, purified, mean, reports, again, poll, context);
+  unsigned char *again = s->count > 1 ? malloc((size_t)count) : NULL;
+  if (again) memset(again, 1, (size_t)count);
+  /* Without memory: all by the last. */
+  for (int i = again ? 0 : s->count - 1; i < s->count; i++)
+    s->paths[i]->run(s->engines[i], count, images, purified, mean, reports, again, poll, context);
   free(again);
 }
 
 void bd_solver_destroy(bd_solver_t *s) {
   if (!s) return;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < s->count; i++) /* the last one lends */
     if (s->engines[i]) s->paths[i]->destroy(s->engines[i]);
   free(s);
 }

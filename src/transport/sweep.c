@@ -11,9 +11,9 @@ enum { BAND = 4, NARROW_BAND = 2, RINGS_MAX = 512 * 1024, FAR_PIXELS = 8000 };
 
 enum { ROWS_A, PASSED_A, PASSED_C, RINGS };
 
-bd_status_t sweeper_create(int height, int width, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *s,
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *s,
                            bd_error_t *error) {
-  *s = (bd_sweeper_t){.height = height, .width = width, .radius_y = radius_y, .radius_x = radius_x, .tap = tap, .band = BAND,
+  *s = (bd_sweeper_t){.height = height, .width = width, .radius_y = radius_y, .radius_x = radius_x, .tap = tap, .band = BAND, .in_strips = in_strips,
                       .row = (size_t)width + 2 * (size_t)radius_x, .far = height * width > FAR_PIXELS};
   /* Between what the writer of a ring has written and what its last reader still needs. */
   s->length = 2 * (unsigned)(radius_y + s->band);
@@ -68,6 +68,14 @@ BD_INLINE void gather_rows(const bd_sweeper_t *s, unsigned ring, int first, int 
   }
 }
 
+/* What lies beside a strip: the ends of its neighbours. */
+BD_INLINE void join_strips(bd_lanes_t *row, int width, int radius) {
+  for (int d = 1; d <= radius; d++) {
+    row[-d] = lanes_from_left(row[width - d]);
+    row[width - 1 + d] = lanes_from_right(row[d - 1]);
+  }
+}
+
 /* The pass along a row. */
 BD_INLINE void pass_row(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width, const bd_real_t *tap, int radius) {
   for (int x = 0; x < width; x++) {
@@ -107,6 +115,7 @@ BD_INLINE void exponentiate(const stage_t *t, int y, int keep) {
     if (t->far) __builtin_prefetch(u + t->band * width + x);
     a[x] = lanes_exp2(keep ? lanes_clamp(u[x] - max) : u[x] - max);
   }
+  if (t->s->in_strips) join_strips(a, width, t->radius_x);
   pass_row(a, ring_row(t->s, PASSED_A, y), width, t->s->tap, t->radius_x);
 }
 
@@ -124,6 +133,7 @@ BD_INLINE void divide(const stage_t *t, int y, int rows) {
     }
     for (int j = 0; wants_log && j < rows; j++) t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
   }
+  for (int j = 0; t->s->in_strips && j < rows; j++) join_strips(band_row(t->s, j), width, t->radius_x);
   for (int j = 0; j < rows; j++) pass_row(band_row(t->s, j), ring_row(t->s, PASSED_C, y + j), width, t->s->tap, t->radius_x);
 }
 

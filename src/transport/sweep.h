@@ -48,7 +48,7 @@ typedef struct bd_sweep {
 
 /* The geometry of the sweeps of a solver, and memory for one at a time. */
 typedef struct bd_sweeper {
-  int height, width, radius_y, radius_x;
+  int height, width, radius_y, radius_x, in_strips;
   const bd_real_t *tap; /* [max radius + 1], the caller's */
   int band;             /* rows a stage takes at once */
   unsigned length;      /* rows of a ring */
@@ -57,8 +57,9 @@ typedef struct bd_sweeper {
   int far;              /* planes lie beyond the second-level cache: fetch ahead */
 } bd_sweeper_t;
 
-/* Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an error. */
-bd_status_t sweeper_create(int height, int width, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *sweeper,
+/* in_strips: the lanes are strips of one image, radius_x is at most width.
+   Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an error. */
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *sweeper,
                            bd_error_t *error);
 void sweeper_free(bd_sweeper_t *sweeper);
 

@@ -31,7 +31,7 @@ void consensus(bd_engine_t *s, bd_lanes_t *residual) {
   for (int k = 0; k < s->marginals; k++) {
     bd_lanes_t distance = lanes_all(0);
     for (size_t i = 0; i < s->pixels; i++) distance += lanes_abs(s->p[k][i] - s->a[i]);
-    worst = lanes_max(worst, distance);
+    worst = lanes_max(worst, whole_sum(s, distance));
   }
   *residual = worst;
 }

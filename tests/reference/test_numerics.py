@@ -4,9 +4,11 @@ The grid is the whole product of gammas, costs, windows, shapes and numbers of m
 iterations, and up to 2000 for one shape and number in each gamma, cost and window; `--long` takes
 2000 everywhere (about an hour on one core)."""
 
+import functools
 import itertools
 import sys
 import unittest
+import unittest.mock
 
 import library
 import numpy as np
@@ -242,6 +244,43 @@ class Paths(unittest.TestCase):
         self.assertGreater(min(used[5][:4]), 0.8)
         _, _, reports = library.solve(images, gamma=50, iterations=[257], precision="auto")
         self.assertEqual({r.bits for r in reports[0]}, {64})
+
+
+class Strips(Comparison):
+    """Images so large that the lanes are strips of one image: joined as if they were one, on every instruction set."""
+
+    IMAGES = random_images(99, 3, 1, 96, 96)
+
+    def test_against_the_twin(self):
+        for options, iterations in ((dict(gamma=0.02, window=7), [0, 12]), (dict(gamma=2, cost="sql2", window=13), [8]), (dict(gamma=0.5, window=13), [8]),
+                                    (dict(gamma=1, window="full"), [8]), (dict(gamma=0.02, window="full"), [8]), (dict(gamma=20, window="full"), [8]),
+                                    (dict(gamma=1, window=7, regularizer="norm", theta=3), [8]), (dict(gamma=1, cost="l2", window="full"), [2])):
+            for name in SETS_HERE[:1] if options.get("cost") == "l2" else SETS_HERE:
+                self.check_with(name, self.IMAGES[0], iterations, **options)
+
+    def check_with(self, instructions, image, iterations, **options):
+        chosen = functools.partial(library.solve, instructions=instructions)
+        with unittest.mock.patch.object(library, "solve", chosen):
+            self.check(image, iterations, solve=twin.solve, marginals="B6", tau=0.2, **{"cost": "l1", "theta": 1e5, **options})
+
+    def test_an_image_alone_and_among_others(self):
+        images = np.concatenate([self.IMAGES, np.zeros((1, 1, 96, 96))])
+        images[3, 0, 40, 50] = 1  # leaves the guard
+        for options in dict(gamma=0.003, tau=0.5, window=7), dict(gamma=0.003, tau=0.5, window="full"), dict(gamma=2, precision="auto"):
+            together, _, reports = library.solve(images, iterations=[40], **options)
+            with self.subTest(**options):
+                self.assertEqual([r.fallback for r in reports[0]], [0, 0, 0, int("tau" in options)])
+                for i in range(len(images)):
+                    alone, _, report = library.solve(images[i:i + 1], iterations=[40], **options)
+                    np.testing.assert_array_equal(alone[0, 0], together[0, i])
+                    self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+
+    def test_beyond_the_guard(self):
+        """Such an image is left to an engine without strips."""
+        image = np.zeros((1, 96, 96))
+        image[0, 40, 50] = 1
+        self.check(image, [2500], solve=twin.solve, gamma=0.002, tau=0.0015, theta=1e5, cost="l1", window=7, marginals="identity + translate 2 0")
+        self.assertGreater(self.worst[1], 0)
 
 
 class Convergence(unittest.TestCase):
