@@ -170,7 +170,9 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
         print_summary(&summary);
         if (summary.has_victim && !summary.was_complete)
           printf("victim: %s, a program that ran with your rights (libtorch %s)\n", parameters->victim_file, summary.victim_library);
-        printf("result: %s\n", parameters->output_file);
+        char *whole = realpath(parameters->output_file, NULL); /* without the ".." of a job file's folder */
+        printf("result: %s\n", whole ? whole : parameters->output_file);
+        free(whole);
       }
     }
     fflush(stdout);
