@@ -15,5 +15,9 @@ SBATCH_OPTIONS=(
   # --account=my-project
 )
 
+# Ranks that are told to stop and have not ended after so many seconds are told again, and end at once: their
+# blocks are computed again later.  Less than --signal leaves, 120 s, or the limit comes before the requeue.
+STOP_SECONDS=${STOP_SECONDS:-60}
+
 # A job that keeps meeting its time limit is put back into the queue at most so often.
 RESTARTS_MAX=${RESTARTS_MAX:-50}
