@@ -15,6 +15,10 @@ SBATCH_OPTIONS=(
   # --account=my-project
 )
 
+# For the figures of report.sbatch: the folder analysis/ of the source, and a Python with h5py and matplotlib.
+BARYDEF_ANALYSIS=${BARYDEF_ANALYSIS:-$(dirname "${BASH_SOURCE[0]}")/../analysis}
+BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
+
 # Ranks that are told to stop and have not ended after so many seconds are told again, and end at once: their
 # blocks are computed again later.  Less than --signal leaves, 120 s, or the limit comes before the requeue.
 STOP_SECONDS=${STOP_SECONDS:-60}
