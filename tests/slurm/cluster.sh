@@ -9,7 +9,6 @@
 # TmpFS (PMIx keeps its sockets there).
 set -u
 folder=$2 nodes=2 cpus=4
-port=${SLURM_TEST_PORT:-18610}
 export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
 unset "${!SLURM_JOB@}" "${!SLURM_STEP@}"
 
@@ -33,6 +32,17 @@ stop() {
   done
 }
 
+# Ports that nobody listens on, below those that the kernel gives to whoever asks.
+choose_port() {
+  local i
+  for _ in $(seq 100); do
+    port=$((20000 + RANDOM % 10000))
+    for i in $(seq 0 $nodes); do (: <"/dev/tcp/127.0.0.1/$((port + i))") 2>/dev/null && continue 2; done
+    return
+  done
+  cannot "no free port"
+}
+
 daemon() { # name command...
   setsid "${@:2}" </dev/null >>"$folder/$1.log" 2>&1 &
   echo $! >"$folder/$1.pid"
@@ -51,15 +61,19 @@ start() {
   (umask 077; head -c 128 /dev/urandom >"$folder/munge.key")
   daemon munged munged --foreground --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
     --pid-file="$folder/munged.own" --seed-file="$folder/munge.seed" --log-file="$folder/munge.log"
+  choose_port
   : >"$folder/plugstack.conf"
   echo PMIxCollFence=ring >"$folder/mpi.conf"
+  # cred_expire is also the time that a requeued job waits, 120 s unless configured.  Cutting that short by hand
+  # (scontrol update StartTime=now) fails a job now and then, without a word: slurmd refuses a job that starts in the very
+  # second in which it was killed ("already killed, do not launch batch job").
   cat >"$SLURM_CONF" <<CONF
 ClusterName=test
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmctldPort=$port
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
-AuthInfo=socket=$folder/munge.socket
+AuthInfo=socket=$folder/munge.socket,cred_expire=8
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool/%n
 SlurmctldPidFile=$folder/slurmctld.own
@@ -77,10 +91,12 @@ SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 PlugStackConfig=$folder/plugstack.conf
 TmpFS=$folder/tmp/%n
-KillWait=10
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 MinJobAge=3600
 NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus RealMemory=1000
-PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=2
 CONF
   ulimit -c 0
   for _ in $(seq 50); do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
@@ -91,7 +107,7 @@ CONF
       "hostname n$i && mount --bind '$folder/hosts' /etc/hosts && exec slurmd -D -N n$i -f '$SLURM_CONF'"
   done
   for _ in $(seq 200); do
-    [ "$(timeout 5 sinfo -h -N -o %T 2>/dev/null | grep -c idle)" = $nodes ] && { echo "SLURM_CONF=$SLURM_CONF"; return; }
+    [ "$(timeout 5 sinfo -h -N -p all -o %T 2>/dev/null | grep -c idle)" = $nodes ] && { echo "SLURM_CONF=$SLURM_CONF"; return; }
     sleep 0.1
   done
   tail -n 20 "$folder"/*.log >&2
