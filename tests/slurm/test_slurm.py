@@ -22,6 +22,8 @@ PATIENCE = 240
 class Slurm(RunTest):
     JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "output.file": "result.h5", "input.limit": 100, "run.block": 8,
            "run.progress": 0.5, "solver.gamma": 0.05, "solver.iterations": "20, 60", "sweep.marginals.set": "B4, B6, identity + rotate 4 + translate 1 1"}
+    # Half a minute of one rank, to be interrupted.
+    LONG = {**JOB, "solver.iterations": "20, 6000", "solver.gamma": 0.5, "input.limit": 60}
 
     @classmethod
     def setUpClass(cls):
@@ -38,14 +40,21 @@ class Slurm(RunTest):
         cls.environment.update(dict([started.stdout.strip().split("=", 1)]), BARYDEF=PROGRAM, OMP_NUM_THREADS="1", LC_ALL="C.UTF-8",
                                # More ranks than cores, on two nodes that are one machine; root.
                                OMPI_MCA_mpi_yield_when_idle="1", OMPI_MCA_hwloc_base_binding_policy="none", OMPI_MCA_btl_tcp_if_include="lo",
-                               OMPI_MCA_oob_tcp_if_include="lo", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        cls.job = os.path.join(cls.folder, "job.ini")
-        with open(cls.job, "w") as file:
-            file.write(job_text(cls.JOB))
-        finished = launch("run", cls.job, "--set=output.file=whole.h5", ranks=2)
+                               OMPI_MCA_oob_tcp_if_include="lo", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                               # mpirun waits twice as long where its ranks end with 75.
+                               OMPI_MCA_odls_base_sigkill_timeout="2")
+        (cls.job, cls.expected), (cls.long, cls.expected_long) = cls.by_hand("job", cls.JOB), cls.by_hand("long", cls.LONG)
+
+    @classmethod
+    def by_hand(cls, name, values):
+        """A job file, and what a run of it gives without SLURM."""
+        job = os.path.join(cls.folder, f"{name}.ini")
+        with open(job, "w") as file:
+            file.write(job_text(values))
+        finished = launch("run", job, f"--set=output.file={name}-by-hand.h5", ranks=2, timeout=300)
         if finished.status:
             raise RuntimeError(str(finished))
-        cls.expected = contents(os.path.join(cls.folder, "whole.h5"))
+        return job, contents(os.path.join(cls.folder, f"{name}-by-hand.h5"))
 
     def command(self, *arguments, status=0, **environment):
         done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, env={**self.environment, **environment}, cwd=self.folder,
@@ -54,147 +63,180 @@ class Slurm(RunTest):
         return done.stdout.strip()
 
     def state(self, number):
-        shown = self.command("scontrol", "show", "job", number)
-        return re.findall(r"JobState=(\w+)", shown)
+        return self.shown(number, "JobState", r"\w+")
 
-    def wait_for(self, number, *states):
-        """Until every task of the job is in one of the states; the log otherwise."""
+    def restarts(self, number):
+        return sum(map(int, self.shown(number, "Restarts", r"\d+")))
+
+    def shown(self, number, name, pattern):
+        """What SLURM says of each task of a job."""
+        return re.findall(rf"\b{name}=({pattern})", self.command("scontrol", "show", "job", number))
+
+    def wait_until(self, happened, what):
         deadline = time.time() + PATIENCE
-        while not all(state in states for state in self.state(number)):
-            self.assertLess(time.time(), deadline, f"job {number} is {self.state(number)}, not {states}\n{self.logs()}")
+        while not happened():
+            self.assertLess(time.time(), deadline, f"waited for {what}\n{self.logs()}")
             time.sleep(0.2)
 
+    ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"}
+
+    def ended(self, number, state):
+        """Waits until every task of the job has ended; a job on its way back into the queue never looks as if it had."""
+        self.wait_until(lambda: self.ENDED >= set(self.state(number)) or (self.ENDED - {state}) & set(self.state(number)), f"the end of job {number}")
+        self.assertEqual(set(self.state(number)), {state}, self.command("scontrol", "show", "job", number) + self.logs())
+
     def logs(self):
-        text = ""
-        for name in sorted(os.listdir(self.folder)):
-            if name.endswith(".log"):
-                with open(os.path.join(self.folder, name)) as file:
-                    text += f"==> {name}\n{file.read()[-600:]}\n"
-        return text
+        return "".join(f"==> {name}\n{self.read(name)[-600:]}\n" for name in sorted(os.listdir(self.folder)) if name.endswith(".log"))
 
-    def finished(self, number):
-        self.wait_for(number, "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
-        self.assertEqual(set(self.state(number)), {"COMPLETED"}, self.logs())
+    def log(self, number):
+        return self.read(*[name for name in os.listdir(self.folder) if name.endswith(f"-{number}.log")])
 
-    def check(self, name):
+    def read(self, name):
+        with open(os.path.join(self.folder, name)) as file:
+            return file.read()
+
+    def check(self, name, expected=None):
         path = os.path.join(self.folder, name)
-        self.assert_same(self.expected, contents(path))
+        self.assert_same(expected or self.expected, contents(path))
         self.assertIn("all checksums are right", launch("check", path).out)
 
     def sbatch(self, template, *arguments, options=(), **environment):
         return self.command("sbatch", "--parsable", *options, os.path.join(TEMPLATES, template), *arguments, **environment)
 
-    def begun(self, name):
-        """Until a run has done a third and not all."""
-        path = os.path.join(self.folder, name)
-        deadline = time.time() + PATIENCE
-        while True:
-            found = re.search(r"NOT COMPLETE: (\d+) of (\d+)", launch("check", path).out)
-            if found and int(found.group(1)) * 3 > int(found.group(2)):
-                return
-            self.assertLess(time.time(), deadline, self.logs())
-            time.sleep(0.2)
+    def submit(self, *arguments, templates=TEMPLATES, **environment):
+        """submit.sh; the numbers of the jobs."""
+        return re.findall(r"job (\d+)", self.command("bash", os.path.join(templates, "submit.sh"), *arguments, **environment))
 
-    def test_one_job(self):
-        for launcher in "srun", "mpirun":
-            number = self.sbatch("run.sbatch", self.job, f"--set=output.file={launcher}.h5", options=["--ntasks=3"], BARYDEF_LAUNCHER=launcher)
-            self.finished(number)
-            self.check(f"{launcher}.h5")
+    def done(self, name):
+        """(images done, of) of a result that is being written."""
+        found = re.search(r"NOT COMPLETE: (\d+) of (\d+)", launch("check", os.path.join(self.folder, name)).out)
+        return tuple(map(int, found.groups())) if found else (0, 1)
 
-    def test_sweep_over_two_nodes(self):
-        for launcher in "srun", "mpirun":
-            number = self.sbatch("sweep.sbatch", self.job, f"--set=output.file=sweep-{launcher}.h5", "--set=run.writers=all",
-                                 options=["--nodes=2", "--ntasks-per-node=2"], BARYDEF_LAUNCHER=launcher)
-            self.finished(number)
-            self.check(f"sweep-{launcher}.h5")
-            import h5py
-            with h5py.File(os.path.join(self.folder, f"sweep-{launcher}.h5")) as file:
-                self.assertEqual((file.attrs["hosts"], file.attrs["ranks"], file.attrs["slurm_job_id"].decode()), (b"n1,n2", 4, number))
+    def begun(self, name, share):
+        """Waits until a run has done more than this share, and not all."""
+        def happened():
+            done, total = self.done(name)
+            return done > share * total
+        self.wait_until(happened, f"{share} of {name}")
 
-    def test_array_merge_and_report(self):
-        submit = os.path.join(TEMPLATES, "submit.sh")
-        out = self.command("bash", submit, "array", self.job, "array.h5", 3, "--", "--ntasks=2")
-        numbers = re.findall(r"job (\d+)", out)
-        self.assertEqual(len(numbers), 3, out)
-        self.finished(numbers[2])
-        self.check("array.h5")
-        self.assertEqual([name for name in sorted(os.listdir(self.folder)) if name.startswith("array.part")],
-                         ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"])
-        with open(os.path.join(self.folder, "array.txt")) as file:
-            self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 60", file.read())
-        # A part that fails stops what waits for it.
-        out = self.command("bash", submit, "array", self.job, "array.h5", 9, "--", "--ntasks=1")
-        numbers = re.findall(r"job (\d+)", out)
-        self.wait_for(numbers[2], "CANCELLED")
+    def gone(self, name):
+        """Waits for the end of the ranks: the state of a job comes before."""
+        self.wait_until(lambda: not subprocess.run(["pgrep", "-f", f"output.file={name}"], capture_output=True).stdout, "the end of the ranks")
+
+    STOPPED = r"stopped with \d+ of 1800 images done; --resume goes on"
+    RESUMED = r"resuming: \d+ of 1800 images are done"
 
     def test_run_and_report(self):
-        out = self.command("bash", os.path.join(TEMPLATES, "submit.sh"), "run", self.job, "chain.h5", "--", "--ntasks=2")
-        run, report = re.findall(r"job (\d+)", out)
-        self.finished(report)
-        self.check("chain.h5")
-        self.assertTrue(os.path.exists(os.path.join(self.folder, "chain.txt")))
+        run, report = self.submit("run", self.job, "chain.h5", "--", "--ntasks=3")
+        _, without = self.submit("run", self.job, "plain.h5", "--", "--ntasks=3", BARYDEF_LAUNCHER="mpirun", BARYDEF_ANALYSIS="/nowhere")
+        self.ended(report, "COMPLETED")
+        self.ended(without, "COMPLETED")
+        for name in "chain", "plain":
+            self.check(f"{name}.h5")
+            self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 60", self.read(f"{name}.txt"))
+        self.assertIn("chain-report/report.html", self.log(report))
+        self.assertIn("<h2>", self.read("chain-report/report.html"))
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "chain-report", "front.png")))
+        self.assertIn("no figures: they need /nowhere", self.log(without))
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "plain-report")))
 
-    SECONDS = ("--set=solver.iterations=20, 6000", "--set=solver.gamma=0.5", "--set=input.limit=60")
-    MINUTE = ("--set=solver.iterations=20, 20000", "--set=solver.gamma=0.5", "--set=input.limit=60")
+    def test_sweep_over_two_nodes(self):
+        nodes = ["--nodes=2", "--ntasks-per-node=2"]
+        number = self.sbatch("sweep.sbatch", self.job, "--set=output.file=sweep-srun.h5", "--set=run.writers=all", options=nodes, BARYDEF_LAUNCHER="srun")
+        self.ended(number, "COMPLETED")
+        submitted, report = self.submit("sweep", self.job, "sweep-mpirun.h5", "--", *nodes, BARYDEF_LAUNCHER="mpirun", BARYDEF_ANALYSIS="/nowhere")
+        self.ended(report, "COMPLETED")
+        import h5py
+        for name, number in ("sweep-srun.h5", number), ("sweep-mpirun.h5", submitted):
+            self.check(name)
+            with h5py.File(os.path.join(self.folder, name)) as file:
+                self.assertEqual((file.attrs["hosts"], file.attrs["ranks"], file.attrs["slurm_job_id"].decode()), (b"n1,n2", 4, number))
 
-    def by_hand(self, options):
-        finished = launch("run", self.job, *options, "--set=output.file=by-hand.h5", "--overwrite", ranks=2, timeout=300)
-        self.assertEqual(finished.status, 0, finished)
-        return contents(os.path.join(self.folder, "by-hand.h5"))
+    def test_array_one_task_of_it_requeued(self):
+        array, merge, report = self.submit("array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere")
+        self.begun("array.part-2.h5", 0.2)
+        self.command("scancel", "--batch", "--signal=USR1", f"{array}_2")
+        self.ended(report, "COMPLETED")
+        self.assertEqual([self.restarts(f"{array}_{task}") for task in (1, 2, 3)], [0, 1, 0])
+        log = self.log(f"{array}_2")
+        self.assertRegex(log, r"stopped with \d+ of 600 images done; --resume goes on")
+        self.assertRegex(log, r"resuming: \d+ of 600 images are done")
+        self.check("array.h5", self.expected_long)
+        self.assertEqual([name for name in sorted(os.listdir(self.folder)) if name.startswith("array.part")],
+                         ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"])
+        self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 6000", self.read("array.txt"))
+        # A part that fails stops what waits for it.
+        array, merge, report = self.submit("array", self.job, "array.h5", 9, "--", "--ntasks=1")
+        self.ended(merge, "CANCELLED")
 
-    def until_complete(self, number):
-        """How often the job went back into the queue."""
-        restarts, deadline = 0, time.time() + PATIENCE
-        while self.state(number) != ["COMPLETED"]:
-            # A job on its way back into the queue passes through other states.
-            ended = 0
-            while self.state(number)[0] in ("FAILED", "CANCELLED", "TIMEOUT"):
-                ended += 1
-                self.assertLess(ended, 20, self.command("scontrol", "show", "job", number) + self.logs())
-                time.sleep(0.5)
-            self.assertLess(time.time(), deadline, self.logs())
-            if "Reason=BeginTime" in self.command("scontrol", "show", "job", number):
-                restarts += 1
-                # SLURM would wait two minutes.
-                self.command("scontrol", "update", f"JobId={number}", "StartTime=now")
-            time.sleep(0.5)
-        self.assertGreater(restarts, 0, self.logs())
-        with open(os.path.join(self.folder, f"barydef-{number}.log")) as file:
-            log = file.read()
-        self.assertRegex(log, r"stopped with \d+ of 1800 images done; --resume goes on")
-        self.assertRegex(log, r"resuming: \d+ of 1800 images are done")
-        return restarts
-
-    def test_time_limit_requeue_resume(self):
+    def test_time_limit(self):
         """A limit of one minute: USR1 comes before it, the job goes back into the queue, until all is done."""
-        number = self.sbatch("run.sbatch", self.job, *self.MINUTE, "--set=output.file=limit.h5",
-                             options=["--ntasks=2", "--time=1", "--signal=B:USR1@50"])
-        restarts = self.until_complete(number)
-        self.assert_same(self.by_hand(self.MINUTE), contents(os.path.join(self.folder, "limit.h5")))
-        print(f"time limit: {restarts} times back into the queue, then complete and the same bits")
+        number = self.sbatch("run.sbatch", self.long, "--set=output.file=limit.h5", options=["--ntasks=1", "--time=1", "--signal=B:USR1@50"])
+        self.ended(number, "COMPLETED")
+        self.assertGreater(self.restarts(number), 0, self.logs())
+        self.assertRegex(self.log(number), f"(?s){self.STOPPED}.*launch.sh: back into the queue.*{self.RESUMED}")
+        self.check("limit.h5", self.expected_long)
+        print(f"time limit: {self.restarts(number)} times back into the queue, then complete and the same bits")
 
-    def test_requeue_and_cancel(self):
-        expected = self.by_hand(self.SECONDS)
-        number = self.sbatch("run.sbatch", self.job, *self.SECONDS, "--set=output.file=requeue.h5", options=["--ntasks=2"],
-                             BARYDEF_LAUNCHER="srun")
-        self.begun("requeue.h5")
-        self.command("scancel", "--batch", "--signal=USR1", number) # what the limit does
-        self.until_complete(number)
-        self.assert_same(expected, contents(os.path.join(self.folder, "requeue.h5")))
+    def test_requeue_and_preemption(self):
+        """Both launchers beside each other: the signal of the limit, then a job that is more urgent."""
+        numbers = {launcher: self.sbatch("run.sbatch", self.long, f"--set=output.file=requeue-{launcher}.h5", options=["--ntasks=2"],
+                                         BARYDEF_LAUNCHER=launcher) for launcher in ("srun", "mpirun")}
+        for launcher, number in numbers.items():
+            self.begun(f"requeue-{launcher}.h5", 0.1)
+            self.command("scancel", "--batch", "--signal=USR1", number)
+        for launcher, number in numbers.items():
+            self.wait_until(lambda: self.restarts(number) == 1 and self.state(number) == ["RUNNING"], f"the second start of job {number}")
+            self.assertIn("launch.sh: back into the queue", self.log(number))
+        for launcher, number in numbers.items():
+            self.begun(f"requeue-{launcher}.h5", 0.3)
+        self.command("sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=urgent.log", "--wrap=true")
+        for launcher, number in numbers.items():
+            self.ended(number, "COMPLETED")
+            self.assertEqual(self.restarts(number), 2, self.logs())
+            self.assertRegex(self.log(number), f"(?s)(?:{self.STOPPED}.*{self.RESUMED}.*){{2}}")
+            self.check(f"requeue-{launcher}.h5", self.expected_long)
+
+    def test_cancel_and_signals_to_the_step(self):
         for launcher in "srun", "mpirun":
             name = f"cancel-{launcher}.h5"
-            arguments = ("run.sbatch", self.job, *self.SECONDS, f"--set=output.file={name}")
-            number = self.sbatch(*arguments, options=["--ntasks=2"], BARYDEF_LAUNCHER=launcher)
-            self.begun(name)
+
+            def start(share, ranks=2):
+                number = self.sbatch("run.sbatch", self.long, f"--set=output.file={name}", options=[f"--ntasks={ranks}"], BARYDEF_LAUNCHER=launcher)
+                if share:
+                    self.begun(name, share)
+                return number
+            if launcher == "srun":
+                for signal, share in ("USR1", 0.1), ("TERM", 0.2):
+                    number = start(share)
+                    self.command("scancel", f"--signal={signal}", f"{number}.0")
+                    self.ended(number, "FAILED")
+                    self.assertEqual(self.shown(number, "ExitCode", r"\d+:\d+"), ["75:0"])
+                    self.assertRegex(self.log(number), self.STOPPED)
+            number = start(0.3)
             self.command("scancel", number)
-            self.wait_for(number, "CANCELLED")
-            deadline = time.time() + PATIENCE # the state comes before the end of the ranks
-            while subprocess.run(["pgrep", "-f", f"output.file={name}"], capture_output=True).stdout:
-                self.assertLess(time.time(), deadline)
-                time.sleep(0.2)
-            self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, name)).out)
-            self.finished(self.sbatch(*arguments, options=["--ntasks=4"], BARYDEF_LAUNCHER=launcher))
-            self.assert_same(expected, contents(os.path.join(self.folder, name)))
+            self.ended(number, "CANCELLED")
+            self.gone(name)
+            self.assertRegex(self.log(number), self.STOPPED)
+            number = start(0, ranks=4)
+            self.ended(number, "COMPLETED")
+            self.assertRegex(self.log(number), self.RESUMED)
+            self.check(name, self.expected_long)
+
+    def test_signal_at_the_start(self):
+        """USR1 before the launcher or its ranks can hear it; from templates whose path has blanks."""
+        templates, job = os.path.join(self.folder, "my templates"), os.path.join(self.folder, "my job.ini")
+        shutil.copytree(TEMPLATES, templates)
+        shutil.copy(self.job, job)
+        for launcher in "srun", "mpirun":
+            number, report = self.submit("run", job, f"my {launcher}.h5", "--", "--ntasks=2", templates=templates, BARYDEF_LAUNCHER=launcher,
+                                         STOP_SECONDS="1", BARYDEF_ANALYSIS="/nowhere")
+            self.wait_until(lambda: self.state(number) == ["RUNNING"] and os.path.exists(os.path.join(self.folder, f"barydef-{number}.log")), "the start")
+            self.command("scancel", "--batch", "--signal=USR1", number)
+            self.wait_until(lambda: self.restarts(number) == 1, f"the requeue of job {number}")
+            self.ended(report, "COMPLETED")
+            self.check(f"my {launcher}.h5")
+            self.assertIn("launch.sh: back into the queue", self.log(number))
 
 
 if __name__ == "__main__":
