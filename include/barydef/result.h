@@ -142,7 +142,7 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
 
 /* Do labels and, in a complete result, /statistics say what they should?  *wrong becomes
    NULL or the name of what is damaged.  Errors: BD_FAILED. */
-bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error);
+bd_status_t bd_result_verify_tables(const bd_result_t *result, const char **wrong, bd_error_t *error);
 
 /* ---- a sweep in parts ---------------------------------------------------------- */
 

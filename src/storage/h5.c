@@ -83,6 +83,9 @@ static hid_t open_scalar(hid_t object, const char *name, H5T_class_t wanted, hid
   hid_t space = H5Aget_space(attribute);
   *type = H5Aget_type(attribute);
   int fits = H5Tget_class(*type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
+  /* HDF5 does not check that the bits of a number lie inside its bytes. */
+  if (wanted == H5T_INTEGER || wanted == H5T_FLOAT)
+    fits = fits && H5Tget_size(*type) <= 8 && H5Tget_offset(*type) == 0 && H5Tget_precision(*type) == 8 * H5Tget_size(*type);
   h5_close(space);
   if (fits) return attribute;
   h5_close(*type);

@@ -203,6 +203,9 @@ static int join_runs(hid_t file, const merge_t *merge) {
 
 static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {
   const merge_t *merge = context;
+  for (int i = 0; i < merge->count; i++)
+    if ((merge->parts[i]->file = h5_open(merge->parts[i]->path, 0)) < 0)
+      return bd_fail(error, BD_FAILED, "%s: cannot be opened (%s)", merge->parts[i]->path, h5_reason());
   hid_t first = merge->parts[0]->file;
   int done = H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
              H5Ocopy(first, "labels", file, "labels", H5P_DEFAULT, H5P_DEFAULT) >= 0 &&

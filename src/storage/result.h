@@ -15,11 +15,14 @@ typedef struct waiting {
 
 struct bd_result {
   char *path;
-  hid_t file; /* from bd_result_open until it is written; else -1 */
+  hid_t file; /* in a child that reads it, and while it is finished; else -1 */
   int descriptor;
   bd_result_shape_t shape;
   char (*names)[BD_ATTACK_NAME]; /* of the attacks; NULL after bd_result_join */
   int64_t *places;
+  char *found;       /* what the child has handed over, */
+  const char *texts; /* and the texts in it (open.c) */
+  size_t texts_size;
   int64_t waiting_count;
   waiting_t *waiting;
   double synced, sync_seconds; /* when the last sync ended, how long it took */
@@ -37,6 +40,12 @@ static inline int64_t group_place(const bd_result_t *r, int run, int attack, int
 static inline size_t image_values(const bd_result_shape_t *shape) {
   return (size_t)shape->channels * (size_t)shape->height * (size_t)shape->width;
 }
+
+/* For what a child may use to read a result. */
+enum { RESULT_MEMORY = 1 << 29 };
+
+/* bd_result_open by HDF5 in this process, which is to be a child (isolate.h): `file` is open after it. */
+bd_status_t result_open_here(const char *path, bd_result_t **result, bd_error_t *error);
 
 /* All of `size` bytes at `place`, or a failure that names the file. */
 bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error);
