@@ -1,12 +1,14 @@
-# criterion_tests(TARGET): a ctest entry for each Criterion test of an executable, found by
+# criterion_tests(TARGET PROPERTY VALUE...): a ctest entry for each Criterion test of an executable, found by
 # asking it after every build; a filter that matches nothing counts as a failure.
 set(criterion_script "${CMAKE_CURRENT_LIST_FILE}")
 
 function(criterion_tests target)
+  list(TRANSFORM ARGN REPLACE "(.+)" " \"\\1\"" OUTPUT_VARIABLE properties)
+  list(JOIN properties "" properties)
   set(list "${CMAKE_CURRENT_BINARY_DIR}/${target}.tests.cmake")
   add_custom_command(TARGET ${target} POST_BUILD BYPRODUCTS "${list}" VERBATIM
                      COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${target}> -DNAME=${target} -DLIST=${list}
-                             -P "${criterion_script}")
+                             "-DPROPERTIES=${properties}" -P "${criterion_script}")
   if(NOT EXISTS "${list}")
     file(WRITE "${list}" "add_test(${target} ${target}-is-not-built)\n")
   endif()
@@ -24,7 +26,7 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL criterion_script)
     elseif(line MATCHES "-- ([A-Za-z0-9_]+)")
       set(test "${NAME}.${suite}.${CMAKE_MATCH_1}")
       string(APPEND text "add_test(${test} \"${PROGRAM}\" -j1 --filter \"${suite}/${CMAKE_MATCH_1}\")\n"
-             "set_tests_properties(${test} PROPERTIES TIMEOUT 60 FAIL_REGULAR_EXPRESSION \"Tested: 0;runtime error:;Sanitizer\")\n")
+             "set_tests_properties(${test} PROPERTIES TIMEOUT 60 FAIL_REGULAR_EXPRESSION \"Tested: 0;runtime error:;Sanitizer\"${PROPERTIES})\n")
     endif()
   endforeach()
   file(WRITE "${LIST}" "${text}")

@@ -23,6 +23,7 @@ import numpy as np
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
+PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))  # times as slow: under sanitizers, say
 DEMO_SET = os.path.join(SOURCE, "jobs", "demo", "digits.h5")
 DEMO_VICTIM = os.path.join(SOURCE, "jobs", "demo", "victim.pt")
 
@@ -57,7 +58,7 @@ def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True, cwd=folder, env={**ENVIRONMENT, **environment}, start_new_session=True)
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout * PATIENCE)
     except BaseException:
         kill(process)
         raise

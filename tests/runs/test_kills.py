@@ -16,7 +16,7 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, MPIRUN, PROGRAM, contents, launch
+from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch
 
 ROUNDS = 12
 
@@ -119,6 +119,7 @@ class Kills(Interrupted):
         self.resume(ranks=2)
         self.check_whole()
 
+    @unittest.skipIf(PATIENCE > 1, "mpirun's patience is its own")
     def test_mpirun_told_to_end(self):
         """On SIGTERM and SIGINT mpirun waits, tells its ranks, waits, kills, and ends with 1 whatever they say."""
         for number in signal.SIGTERM, signal.SIGINT:
@@ -150,7 +151,7 @@ class Kills(Interrupted):
         rounds = 0
         while True:
             # A second; more where that does not do for the start.
-            finished = launch("run", self.job, "--resume", f"--set=run.max_minutes={0.015 * 1.2**rounds}", ranks=2)
+            finished = launch("run", self.job, "--resume", f"--set=run.max_minutes={0.015 * PATIENCE * 1.2**rounds}", ranks=2)
             rounds += 1
             if finished.status != 75:
                 break
