@@ -120,7 +120,8 @@ bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, i
     memset(g->padded, 0, size * sizeof *g->padded);
   }
   if (g->forward && g->backward && make_spectrum(g, o)) return BD_OK;
+  bd_status_t status = bd_fail(error, BD_FAILED, "no memory for FFTs of %d x %d pixels", g->rows, g->columns);
   destroy(&g->base);
   *gibbs = NULL;
-  return bd_fail(error, BD_FAILED, "no memory for FFTs of %d x %d pixels", g->rows, g->columns);
+  return status;
 }
