@@ -202,7 +202,7 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   }
   job->points = (int)points;
   job->first_run = calloc((size_t)points + 1, sizeof *job->first_run);
-  bd_parameters_t *parameters = malloc(sizeof *parameters);
+  bd_parameters_t *parameters = calloc(1, sizeof *parameters);
   bd_status_t status = job->first_run && parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
   for (int point = 0; status == BD_OK && point < job->points; point++) {
     status = parse_point(job, point, parameters, error);
@@ -294,7 +294,7 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
     /* Absolute, so that every rank resolves the same paths. */
     const char *slash = strrchr(path, '/');
     char here[BD_TEXT_MAX] = "";
-    if (*path != '/' && !getcwd(here, sizeof here)) *here = 0;
+    if (*path != '/' && !getcwd(here, sizeof here - 1)) *here = 0;
     if (*path != '/') strcat(here, slash ? "/" : "");
     snprintf(directory, sizeof directory, "%s%.*s", here, slash ? (int)(slash - path) : 0, path);
     status = bd_job_parse(text, path, *directory ? directory : "/", override_count, overrides, job, error);
