@@ -1,6 +1,7 @@
 #include "program.h"
 
 #include <argp.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,13 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case KEY_OVERWRITE: a->overwrite = 1; return 0;
     case KEY_RESUME: a->resume = 1; return 0;
     case KEY_PART: {
-      int used = 0;
-      if (sscanf(value, "%d/%d%n", &a->part, &a->parts, &used) == 2 && value[used] == 0 && a->part >= 1 && a->part <= a->parts) return 0;
+      char *rest = value;
+      const long part = strtol(rest, &rest, 10), parts = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
+      if (*rest == 0 && part >= 1 && part <= parts && parts <= INT_MAX) {
+        a->part = (int)part;
+        a->parts = (int)parts;
+        return 0;
+      }
       argp_error(state, "--part %s: not of the form I/N with 1 <= I <= N", value);
       return EINVAL;
     }
@@ -150,7 +156,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
   if (status == BD_OK && rank == 0) status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
   if (rank == 0 && job) bd_job_parameters(job, 0, parameters);
   if (rank == 0 && status != BD_OK) complain(&error);
-  if (bd_world_agree(&status) != BD_OK) {
+  if (bd_world_agree(&status) != BD_OK || !parameters) {
     free(parameters);
     return status;
   }
