@@ -30,7 +30,7 @@ static bd_status_t add_attack(session_t *session, const char *name, bd_error_t *
 /* The attacks asked for, in the order asked for, and the clean images last. */
 static bd_status_t choose_attacks(session_t *session, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(session->images);
-  session->attacks = malloc((size_t)info->attack_count * sizeof *session->attacks);
+  session->attacks = calloc((size_t)info->attack_count, sizeof *session->attacks);
   if (!session->attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
   bd_status_t status = BD_OK;
   int all = !strcmp(session->parameters.attacks, "all");

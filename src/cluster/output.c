@@ -122,7 +122,7 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
                            {.name = "hosts", .kind = BD_ATTRIBUTE_TEXT, .text = hosts ? hosts : "", .room = HOSTS_ROOM},
                            {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = session->size},
                            text_attribute("slurm_job_id", getenv("SLURM_JOB_ID"))};
-  int attribute_count = sizeof root / sizeof *root - (getenv("SLURM_JOB_ID") == NULL);
+  int attribute_count = (int)(sizeof root / sizeof *root) - (getenv("SLURM_JOB_ID") == NULL);
   bd_attack_t *attacks = malloc((size_t)plan->attack_count * sizeof *attacks);
   if (!attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
   for (int a = 0; a < plan->attack_count; a++) attacks[a] = info->attacks[session->attacks[a]];

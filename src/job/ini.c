@@ -88,7 +88,8 @@ static int handle(void *user, const char *section, const char *key, const char *
   if (r->is_continuation && r->value) {
     char *joined = realloc(r->value, strlen(r->value) + strlen(value) + 1);
     if (!joined) return 0;
-    r->value = strcat(joined, value);
+    r->value = joined;
+    strcat(r->value, value);
     return 1;
   }
   if (finish_entry(r) != BD_OK) return 0;

@@ -42,7 +42,7 @@ static hid_t create_dataset(hid_t location, const char *name, hid_t type, int ra
 }
 
 /* "0 ok, 1 pending, ..." */
-static int put_names(hid_t dataset, const char *attribute, const char *name_of(int code)) {
+static int put_names(hid_t dataset, const char *attribute, const char *name_of(int)) {
   char names[512] = "";
   for (int code = 0; name_of(code); code++)
     snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
@@ -198,7 +198,7 @@ static void sync_folder(const char *path) {
   char *copy = strdup(path);
   int folder = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   if (folder >= 0) {
-    fsync(folder);
+    (void)fsync(folder); /* not every file system can */
     close(folder);
   }
   free(copy);

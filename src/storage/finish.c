@@ -43,7 +43,7 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
   h5_get_real(group, "epsilon", &row->epsilon);
   h5_close(group);
   row->run = run;
-  memcpy(row->attack, result->names[attack], sizeof row->attack);
+  memcpy(row->attack, result->names[attack], sizeof row->attack); // NOLINT(clang-analyzer-core.NonNullParamChecker): not joined
   bd_tally_finish(&tally, has_victim, row);
   for (int s = 0; s < BD_STATUSES_MAX; s++) by_status[s] += tally.by_status[s];
   return status;

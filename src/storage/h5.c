@@ -22,7 +22,7 @@ const char *h5_reason(void) {
   keep_reason();
   /* Of the system's errors only what the system says. */
   const char *number = strstr(reason, "errno = ");
-  if (number) return strerror(atoi(number + strlen("errno = ")));
+  if (number) return strerror((int)strtol(number + strlen("errno = "), NULL, 10));
   return *reason ? reason : "no reason given";
 }
 

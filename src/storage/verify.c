@@ -26,8 +26,9 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
     if (!marks[i] || trusting) continue;
     /* What cannot be read is damaged. */
     const int64_t place = group_place(result, run, attack, IMAGES) + (first + i) * image_size;
-    if (pixels && read_at(result, place, image, (size_t)image_size, NULL) != BD_OK) states[i] = BD_ROW_DAMAGED;
-    else if (bd_result_mark(input_marks[i], &records[i], pixels ? image : NULL, pixels) != marks[i]) states[i] = BD_ROW_DAMAGED;
+    if ((pixels && read_at(result, place, image, (size_t)image_size, NULL) != BD_OK) ||
+        bd_result_mark(input_marks[i], &records[i], pixels ? image : NULL, pixels) != marks[i])
+      states[i] = BD_ROW_DAMAGED;
   }
   free(image);
   free(records);

