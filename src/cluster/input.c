@@ -73,13 +73,13 @@ static bd_status_t open_images(session_t *session, bd_error_t *error) {
   const char *path = session->parameters.input_file;
   bd_status_t status = BD_OK;
   size_t size = 0;
-  char *survey = NULL;
   if (session->rank == 0) status = bd_images_open(path, (int64_t)session->parameters.max_memory << 20, &session->images, error);
   status = agree(session->communicator, status, error);
   if (status != BD_OK) return status;
-  if (session->rank == 0) survey = (char *)(uintptr_t)bd_images_survey(session->images, &size);
+  char *survey = session->rank == 0 ? (char *)(uintptr_t)bd_images_survey(session->images, &size) : NULL;
   MPI_Bcast(&size, sizeof size, MPI_BYTE, 0, session->communicator);
-  if (session->rank != 0 && !(survey = malloc(size))) MPI_Abort(session->communicator, BD_FAILED); /* nobody could be told */
+  if (session->rank != 0) survey = malloc(size);
+  if (!survey) MPI_Abort(session->communicator, BD_FAILED); /* nobody could be told */
   for (size_t at = 0; at < size; at += PORTION)
     MPI_Bcast(survey + at, size - at < PORTION ? (int)(size - at) : PORTION, MPI_BYTE, 0, session->communicator);
   if (session->rank != 0) {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Coverage counters of a build that has them would be lost by _exit. */
-extern void __gcov_dump(void) __attribute__((weak));
+extern void __gcov_dump(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 enum { SECONDS_AT_LEAST = 2, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
 
@@ -39,9 +39,10 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_CPU, (uint64_t)(SECONDS_AT_LEAST + file_size / BYTES_A_SECOND));
 #ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of addresses */
-  unsigned long pages = 0;
+  char pages[64];
   FILE *used = fopen("/proc/self/statm", "r");
-  if (used && fscanf(used, "%lu", &pages) == 1) limit(RLIMIT_AS, (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) + (uint64_t)most_bytes);
+  if (used && fgets(pages, sizeof pages, used))
+    limit(RLIMIT_AS, (uint64_t)strtoul(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) + (uint64_t)most_bytes);
   if (used) fclose(used);
 #else
   (void)most_bytes;
@@ -60,7 +61,8 @@ static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t f
   error.status = status;
   /* The error comes last: findings that it calls good are whole. */
   fwrite(&error, sizeof error, 1, out);
-  int failed = fclose(out);
+  int failed = ferror(out);
+  failed |= fclose(out);
   if (__gcov_dump) allow_files(1), __gcov_dump();
   _exit(failed ? 127 : 0);
 }

@@ -211,7 +211,7 @@ static bd_status_t hand_over(void *path, FILE *out, bd_error_t *error) {
 }
 
 /* `count` things of `each` bytes at a place of the file? */
-static int fits(int64_t place, int64_t count, size_t each, int64_t file_size) {
+static int lies_inside(int64_t place, int64_t count, size_t each, int64_t file_size) {
   int64_t bytes;
   return place > 0 && place <= file_size && !__builtin_mul_overflow(count, (int64_t)each, &bytes) && bytes <= file_size - place;
 }
@@ -219,13 +219,13 @@ static int fits(int64_t place, int64_t count, size_t each, int64_t file_size) {
 static int check_places(const bd_result_t *r, int64_t file_size) {
   const bd_result_shape_t *shape = &r->shape;
   const int64_t n = shape->count;
-  int right = fits(labels_place(r), n, sizeof(int64_t), file_size);
-  for (int a = 0; a < shape->attack_count; a++) right &= fits(input_place(r, a), n, sizeof(uint64_t), file_size);
+  int right = lies_inside(labels_place(r), n, sizeof(int64_t), file_size);
+  for (int a = 0; a < shape->attack_count; a++) right &= lies_inside(input_place(r, a), n, sizeof(uint64_t), file_size);
   for (int g = 0; g < shape->run_count * shape->attack_count; g++) {
     const int run = shape->first_run + g / shape->attack_count, attack = g % shape->attack_count;
-    right &= fits(group_place(r, run, attack, RECORDS), n, sizeof(bd_per_image_t), file_size) &&
-             fits(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
-    if (shape->store_images) right &= fits(group_place(r, run, attack, IMAGES), n, image_values(shape) * sizeof(float), file_size);
+    right &= lies_inside(group_place(r, run, attack, RECORDS), n, sizeof(bd_per_image_t), file_size) &&
+             lies_inside(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
+    if (shape->store_images) right &= lies_inside(group_place(r, run, attack, IMAGES), n, image_values(shape) * sizeof(float), file_size);
   }
   return right;
 }
