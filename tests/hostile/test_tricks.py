@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
-from support import (BASE, ENVIRONMENT, PROGRAM, RunTest, job_text, launch, need_victim, purify, random_images, read, run_job, write_set,
+from support import (BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, need_victim, purify, random_images, read, run_job, write_set,
                      write_victim)
 
 IMAGES = random_images(6, 1, 8, 9)
-SECONDS = 10
+SECONDS = 10 * PATIENCE
 
 
 class Hostile(RunTest):
@@ -191,7 +191,7 @@ class Bombs(Hostile):
         status, err, used = self.peak("inspect", self.set)
         self.assertEqual(status, 2, err)
         self.assertRegex(err, text)
-        self.assertLess(used, quiet + memory)
+        self.assertLess(used, quiet + memory * PATIENCE)
         self.refused(text)
 
     def declared(self, name, shape, chunks=None, kind="f4"):
@@ -265,7 +265,7 @@ class Bombs(Hostile):
         inspected = launch("inspect", self.set)
         self.assertLess(len(inspected.out), 2000)
         quiet = self.peak("inspect", self.secret)[2]
-        self.assertLess(self.peak("inspect", self.set)[2], quiet + 100)
+        self.assertLess(self.peak("inspect", self.set)[2], quiet + 100 * PATIENCE)
 
     def test_attributes_of_other_types(self):
         with self.change() as file:
