@@ -92,7 +92,7 @@ static bd_status_t check_addresses(const survey_request_t *request, const survey
   uint64_t stored = 0;
   const chunk_t *chunks = survey_chunks(survey) + place->first_chunk;
   for (int64_t i = 0, all = chunks_of(place); i < all; i++) {
-    if (chunks[i].address > file || chunks[i].size > file - chunks[i].address || (stored += chunks[i].size) > file)
+    if (chunks[i].size == 0 || chunks[i].address > file || chunks[i].size > file - chunks[i].address || (stored += chunks[i].size) > file)
       return refuse(request, name, "has chunks that are not in the file", error);
     /* A filter that makes data longer is left out by HDF5. */
     if (place->filter_count == 0 ? chunks[i].size != chunk_bytes(place) : chunks[i].size > chunk_bytes(place) + 1024)
