@@ -14,9 +14,8 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
     va_end(arguments);
     /* Names from files and command lines must not break the line or drive a terminal. */
     text_clean(error->message);
-    const int is_text = text_is_clean(error->message);
     for (char *c = error->message; *c; c++)
-      if (*c == '\t' || (!is_text && (unsigned char)*c > 0x7f)) *c = '?';
+      if (*c == '\t') *c = '?';
   }
   return status;
 }

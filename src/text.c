@@ -1,25 +1,30 @@
 #include "text.h"
 
-/* Bytes that follow the first byte of a character of UTF-8; -1: none can begin so. */
-static int more_bytes(unsigned char first) {
-  if (first < 0x80) return 0;
-  if (first < 0xc2 || first > 0xf4) return -1;
-  return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+/* Bytes of the character of UTF-8 that begins here; 0: it is none, or one that could drive a terminal or turn a line
+   round: C0 but the tab, DEL, C1 (U+0080 to U+009F), U+2028 to U+202E, U+2066 to U+2069.  The comparisons of the second
+   byte leave out overlong forms, surrogates and what lies beyond U+10FFFF. */
+static int length_of(const unsigned char *c) {
+  if (c[0] < 0x80) return c[0] == '\t' || (c[0] >= ' ' && c[0] != 127);
+  const int length = c[0] < 0xc2 || c[0] > 0xf4 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+  for (int i = 1; i < length; i++)
+    if ((c[i] & 0xc0) != 0x80) return 0;
+  if (c[0] == 0xc2 && c[1] < 0xa0) return 0;
+  if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f)) return 0;
+  if (c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) return 0;
+  if (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) return 0;
+  return length;
 }
 
-static int is_control(unsigned char c) { return (c < ' ' && c != '\t') || c == 127; }
-
 int text_is_clean(const char *text) {
-  for (const unsigned char *c = (const unsigned char *)text; *c;) {
-    int more = more_bytes(*c);
-    if (more < 0 || is_control(*c)) return 0;
-    for (c++; more > 0; more--, c++)
-      if ((*c & 0xc0) != 0x80) return 0;
-  }
-  return 1;
+  const unsigned char *c = (const unsigned char *)text;
+  while (*c && length_of(c)) c += length_of(c);
+  return *c == 0;
 }
 
 void text_clean(char *text) {
-  for (; *text; text++)
-    if (is_control((unsigned char)*text)) *text = '?';
+  for (unsigned char *c = (unsigned char *)text; *c;) {
+    const int length = length_of(c);
+    if (length == 0) *c = '?';
+    c += length ? length : 1;
+  }
 }

@@ -2,10 +2,10 @@
 #ifndef BD_TEXT_H
 #define BD_TEXT_H
 
-/* Is it UTF-8 without control characters (tabs are allowed)? */
+/* Is it UTF-8 without control characters (tabs are allowed), marks of direction among them? */
 int text_is_clean(const char *text);
 
-/* Control characters, which could tell a terminal what to do, become '?'. */
+/* All else, which could tell a terminal what to do, becomes '?'. */
 void text_clean(char *text);
 
 #endif

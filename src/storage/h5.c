@@ -59,6 +59,12 @@ hid_t h5_open(const char *path, int writable) {
   return file;
 }
 
+hid_t h5_open_descriptor(int descriptor) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+  return h5_open(path, 0);
+}
+
 int h5_has(hid_t location, const char *path) {
   char partial[512];
   if (strlen(path) >= sizeof partial) return 0;

@@ -25,6 +25,9 @@ int h5_get_real(hid_t object, const char *name, double *value);
 /* Open a file; without HDF5's own lock, which would let a reader stop a writer.  Negative on failure. */
 hid_t h5_open(const char *path, int writable);
 
+/* To read the very file of a descriptor, whatever has taken its name since. */
+hid_t h5_open_descriptor(int descriptor);
+
 /* Create an attribute, a text with room for `room` bytes or, with 0, as long as it is; 1 on
    success. */
 int h5_put_text(hid_t object, const char *name, const char *text, size_t room);

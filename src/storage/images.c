@@ -298,7 +298,8 @@ bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64
   else if (read_contiguous(images, place, first, count, pixels) != BD_OK) wrong = strerror(errno);
   if (wrong) return unreadable(images, attack, first, count, wrong, error);
   if (fstat(images->descriptor, &now) == 0 && now.st_size == images->opened.st_size && now.st_mtim.tv_sec == images->opened.st_mtim.tv_sec &&
-      now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec)
+      now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec && now.st_ctim.tv_sec == images->opened.st_ctim.tv_sec &&
+      now.st_ctim.tv_nsec == images->opened.st_ctim.tv_nsec)
     return BD_OK;
   return unreadable(images, attack, first, count, "the file was changed meanwhile", error);
 }

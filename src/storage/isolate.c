@@ -13,7 +13,7 @@
 /* Coverage counters of a build that has them would be lost by _exit. */
 extern void __gcov_dump(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
-enum { SECONDS_AT_LEAST = 2, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
+enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 600, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
 
 static void allow_files(int allowed) {
   struct rlimit files;
@@ -24,6 +24,20 @@ static void allow_files(int allowed) {
 
 void isolate_close_doors(void) { allow_files(0); }
 
+/* A child of a child has no right to more than its parent. */
+static void set_seconds(double seconds, double most) {
+  struct rlimit time;
+  if (getrlimit(RLIMIT_CPU, &time) != 0) return;
+  if (most < (double)time.rlim_max) time.rlim_max = (rlim_t)most;
+  time.rlim_cur = seconds < (double)time.rlim_max ? (rlim_t)seconds : time.rlim_max;
+  setrlimit(RLIMIT_CPU, &time);
+}
+
+void isolate_more_time(double seconds) {
+  struct rlimit time;
+  if (getrlimit(RLIMIT_CPU, &time) == 0) set_seconds((double)time.rlim_cur + seconds, (double)time.rlim_max);
+}
+
 /* ---- the child ----------------------------------------------------------------- */
 
 static void limit(int what, uint64_t value) {
@@ -33,11 +47,15 @@ static void limit(int what, uint64_t value) {
 
 static void set_limits(int64_t file_size, int64_t most_bytes) {
   /* Handlers of MPI would print a trace where the child crashes: its parent tells of it. */
-  const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
-  for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) signal(signals[i], SIG_DFL);
+  const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGPIPE};
+  for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], SIG_DFL);
+  /* To be asked to stop is the parent's business, which hears of it as well. */
+  const int requests[] = {SIGTERM, SIGINT, SIGUSR1};
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) signal(requests[i], SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_CPU, (uint64_t)(SECONDS_AT_LEAST + file_size / BYTES_A_SECOND));
+  const double seconds = SECONDS_AT_LEAST + (double)(file_size / BYTES_A_SECOND);
+  set_seconds(seconds, seconds + SECONDS_MORE);
 #ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of addresses */
   char pages[64];
   FILE *used = fopen("/proc/self/statm", "r");
@@ -74,7 +92,10 @@ static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
   size_t room = 0;
   for (;;) {
     if (*size == room) {
-      char *larger = room < most ? realloc(*bytes, room = room ? 2 * room : 65536) : NULL;
+      if (room == most) return 0;
+      room = room ? 2 * room : 65536;
+      if (room > most) room = most;
+      char *larger = realloc(*bytes, room);
       if (!larger) return 0;
       *bytes = larger;
     }
@@ -88,7 +109,9 @@ static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
 static bd_status_t judge(const char *path, int whole, int ended, const char *bytes, size_t *size, bd_error_t *error) {
   bd_error_t said;
   if (!whole) return bd_fail(error, BD_BAD_INPUT, "%s: there is more in it to be listed than run.max_memory allows", path);
-  if (WIFSIGNALED(ended) && (WTERMSIG(ended) == SIGXCPU || WTERMSIG(ended) == SIGKILL))
+  if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
+    return bd_fail(error, BD_FAILED, "%s: the process that read it was killed", path);
+  if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGXCPU)
     return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
   if (WIFSIGNALED(ended))
     return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 crashes on it (%s): damaged, or made to harm", path, strsignal(WTERMSIG(ended)));
@@ -122,7 +145,9 @@ bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t f
   int whole = read_all(ends[0], (size_t)most_bytes + ROOM, &got, size);
   close(ends[0]);
   if (!whole) kill(process, SIGKILL);
-  while (waitpid(process, &ended, 0) < 0 && errno == EINTR) {}
+  pid_t waited;
+  while ((waited = waitpid(process, &ended, 0)) < 0 && errno == EINTR) {}
+  if (waited != process) ended = 127 << 8; /* nobody knows how it ended */
   bd_status_t status = judge(path, whole, ended, got, size, error);
   if (status == BD_OK) *bytes = got;
   else free(got);

@@ -22,6 +22,9 @@ typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
 bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
                     void **bytes, size_t *size, bd_error_t *error);
 
+/* In the child: so much more processor time, for work whose length is known to be bounded. */
+void isolate_more_time(double seconds);
+
 /* In the child, once its files are open: no file can be opened from here on, whatever a file
    may say of others. */
 void isolate_close_doors(void);

@@ -1,9 +1,11 @@
+#include "isolate.h"
 #include "result.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct merge {
   int count;
@@ -187,6 +189,20 @@ static int copy(hid_t from, hid_t to, const char *group, int run) {
   return H5Ocopy(from, path, to, path, H5P_DEFAULT, H5P_DEFAULT) >= 0;
 }
 
+/* Nothing in a run but what it should hold: all of it would be copied. */
+static int holds_only(const bd_result_t *part, int run) {
+  char path[BD_ATTACK_NAME + 32];
+  H5G_info_t group;
+  snprintf(path, sizeof path, "/runs/%03d", run);
+  int right = H5Gget_info_by_name(part->file, path, &group, H5P_DEFAULT) >= 0 && group.nlinks == (hsize_t)part->shape.attack_count;
+  for (int a = 0; right && a < part->shape.attack_count; a++) {
+    snprintf(path, sizeof path, "/runs/%03d/%s", run, part->names[a]);
+    right = H5Gget_info_by_name(part->file, path, &group, H5P_DEFAULT) >= 0 && group.nlinks == (hsize_t)(1 + part->shape.store_images);
+  }
+  snprintf(path, sizeof path, "/checksums/%03d", run);
+  return right && H5Gget_info_by_name(part->file, path, &group, H5P_DEFAULT) >= 0 && group.nlinks == (hsize_t)part->shape.attack_count;
+}
+
 static int join_runs(hid_t file, const merge_t *merge) {
   hid_t runs = H5Gcreate2(file, "runs", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   hid_t checksums = H5Gcreate2(file, "checksums", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -206,6 +222,9 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
   for (int i = 0; i < merge->count; i++)
     if ((merge->parts[i]->file = h5_open(merge->parts[i]->path, 0)) < 0)
       return bd_fail(error, BD_FAILED, "%s: cannot be opened (%s)", merge->parts[i]->path, h5_reason());
+  for (int i = 0; i < merge->count; i++)
+    for (int run = merge->parts[i]->shape.first_run; run < merge->parts[i]->shape.first_run + merge->parts[i]->shape.run_count; run++)
+      if (!holds_only(merge->parts[i], run)) return bd_fail(error, BD_BAD_INPUT, "%s: run %03d holds more than a run does", merge->parts[i]->path, run);
   hid_t first = merge->parts[0]->file;
   int done = H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
              H5Ocopy(first, "labels", file, "labels", H5P_DEFAULT, H5P_DEFAULT) >= 0 &&
@@ -213,13 +232,34 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
   return done ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
 }
 
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error) {
-  merge_t merge = {part_count, calloc((size_t)part_count, sizeof(bd_result_t *))};
-  if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", part_count);
-  bd_status_t status = open_parts(&merge, parts, error);
+typedef struct request {
+  int part_count, overwrite;
+  const char *const *parts, *path;
+} request_t;
+
+/* HDF5 opens and copies the parts, which may be made up, in a child. */
+static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
+  (void)out;
+  const request_t *r = context;
+  merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *))};
+  if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", r->part_count);
+  bd_status_t status = open_parts(&merge, r->parts, error);
   if (status == BD_OK) status = check_parts(&merge, error);
-  if (status == BD_OK) status = create_file(path, overwrite, join, &merge, error);
-  for (int i = 0; i < part_count; i++) bd_result_close(merge.parts[i]);
+  if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, error);
+  for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
+  return status;
+}
+
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error) {
+  request_t request = {part_count, overwrite, parts, path};
+  struct stat part;
+  int64_t bytes = 0;
+  void *nothing;
+  size_t size;
+  for (int i = 0; i < part_count; i++)
+    if (stat(parts[i], &part) == 0) bytes += part.st_size;
+  bd_status_t status = isolate(merge_here, &request, path, bytes, 2 * (int64_t)RESULT_MEMORY, &nothing, &size, error);
+  free(nothing);
   return status;
 }

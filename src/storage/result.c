@@ -52,13 +52,18 @@ bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes
 bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error) {
   /* Not flock: HDF5's readers would respect it and fail. */
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  h5_close(result->file);
-  result->file = -1;
-  if (result->descriptor >= 0) close(result->descriptor);
-  result->descriptor = open(result->path, O_RDWR | O_CLOEXEC);
+  struct stat checked, opened;
+  const int writable = open(result->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (writable < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
+  if (fstat(result->descriptor, &checked) != 0 || fstat(writable, &opened) != 0 || checked.st_dev != opened.st_dev ||
+      checked.st_ino != opened.st_ino || checked.st_size != opened.st_size) {
+    close(writable);
+    return bd_fail(error, BD_FAILED, "%s: was replaced after it had been checked", result->path);
+  }
+  close(result->descriptor);
+  result->descriptor = writable;
   result->waiting = result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  if (result->descriptor < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
   if (alone && fcntl(result->descriptor, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
     return bd_fail(error, BD_FAILED, "%s: another run is writing it", result->path);
   return BD_OK;

@@ -4,6 +4,7 @@
 
 #include <barydef/result.h>
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,10 @@ static bd_status_t in_child(isolated_t *work, const char *path, void **bytes, si
 }
 
 static bd_status_t open_h5(const char *path, hid_t *file, bd_error_t *error) {
-  *file = h5_open(path, 0);
+  struct stat opened;
+  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0 || fstat(descriptor, &opened) != 0 || !S_ISREG(opened.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
+  *file = h5_open_descriptor(descriptor);
   isolate_close_doors();
   return *file >= 0 ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
 }

@@ -90,7 +90,7 @@ static bd_status_t open_file(taking_t *t, bd_error_t *error) {
   int *descriptor;
   struct stat ours, opened;
   hsize_t block = 0;
-  t->file = h5_open(path, 0);
+  t->file = h5_open_descriptor(t->request->descriptor);
   isolate_close_doors();
   if (t->file < 0) return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   if (H5Fget_vfd_handle(t->file, H5P_DEFAULT, (void **)&descriptor) < 0 || fstat(*descriptor, &opened) != 0 ||
@@ -256,7 +256,12 @@ static bd_status_t put_chunks(taking_t *t, int attack, bd_error_t *error) {
   snprintf(path, sizeof path, is_clean ? "/%s/images" : "/attacks/%s/images", t->attacks[attack].name);
   hid_t dataset = H5Dopen2(t->file, path, H5P_DEFAULT);
   bd_status_t status = BD_OK;
-  for (int64_t i = 0, all = chunks_of(p); status == BD_OK && i < all; i++) {
+  const int64_t all = chunks_of(p);
+  /* A chunk takes more than 24 bytes of the index alone. */
+  if (all > t->request->file_size / 24) status = refuse(t, path, "is not whole: chunks of it were never written", error);
+  /* HDF5 1.10 goes through all chunks for each: 19 ns measured for one of them. */
+  isolate_more_time(40e-9 * (double)all * (double)all);
+  for (int64_t i = 0; status == BD_OK && i < all; i++) {
     hsize_t at[4], rest = (hsize_t)i, size = 0;
     for (int d = 3; d >= 0; d--) {
       const hsize_t grid = (hsize_t)chunks_along(p, d);

@@ -78,21 +78,22 @@ bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t 
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-static bd_status_t check_addresses(const survey_request_t *request, const survey_t *survey, int attack, bd_error_t *error) {
+/* `stored` counts over all groups: what shares its bytes would let a small file stand for a huge set. */
+static bd_status_t check_addresses(const survey_request_t *request, const survey_t *survey, int attack, uint64_t *stored, bd_error_t *error) {
   const place_t *place = &survey_places(survey)[attack];
   const char *name = survey_attacks(survey)[attack].name;
   const uint64_t file = (uint64_t)request->file_size;
   if (place->chunk[0] == 0) {
     const int64_t image = place->shape[1] * place->shape[2] * place->shape[3] * (int64_t)element_size(place->element);
     int64_t bytes;
-    if (!__builtin_mul_overflow(image, place->shape[0], &bytes) && place->address <= file && (uint64_t)bytes <= file - place->address) return BD_OK;
+    if (!__builtin_mul_overflow(image, place->shape[0], &bytes) && place->address <= file && (uint64_t)bytes <= file - place->address &&
+        (*stored += (uint64_t)bytes) <= file)
+      return BD_OK;
     return refuse(request, name, "declares more than is stored: damaged, or never written", error);
   }
-  /* Chunks that share their bytes would let a small file stand for a huge set. */
-  uint64_t stored = 0;
   const chunk_t *chunks = survey_chunks(survey) + place->first_chunk;
   for (int64_t i = 0, all = chunks_of(place); i < all; i++) {
-    if (chunks[i].size == 0 || chunks[i].address > file || chunks[i].size > file - chunks[i].address || (stored += chunks[i].size) > file)
+    if (chunks[i].size == 0 || chunks[i].address > file || chunks[i].size > file - chunks[i].address || (*stored += chunks[i].size) > file)
       return refuse(request, name, "has chunks that are not in the file", error);
     /* A filter that makes data longer is left out by HDF5. */
     if (place->filter_count == 0 ? chunks[i].size != chunk_bytes(place) : chunks[i].size > chunk_bytes(place) + 1024)
@@ -126,6 +127,7 @@ bd_status_t survey_check(const survey_request_t *request, const survey_t *survey
     if (chunks > survey->chunk_count) return made_up;
   }
   if (status == BD_OK && chunks != survey->chunk_count) return made_up;
-  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) status = check_addresses(request, survey, a, error);
+  uint64_t stored = 0;
+  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) status = check_addresses(request, survey, a, &stored, error);
   return status;
 }

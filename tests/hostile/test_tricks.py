@@ -5,6 +5,7 @@ import ctypes.util
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -286,6 +287,21 @@ class Bombs(Hostile):
                 file.create_group(f"attacks/{number}")
         self.refused("/attacks is not a group of at most 1000 attacks")
 
+    def test_datasets_that_share_their_bytes(self):
+        with self.change() as file:
+            for number in range(900):
+                file[f"attacks/{number}"] = file["attacks/a"]
+        self.refused("declares more than is stored|chunks that are not in the file")
+
+    def test_a_chunk_for_each_of_many_images(self):
+        """No trick: HDF5 1.10 takes time that grows with the square of their number, and is given it."""
+        images = np.zeros((20000, 1, 4, 4), "u1")
+        write_set(self.set, {"a": images}, chunks=(1, 1, 4, 4))
+        start = time.time()
+        shown = launch("inspect", self.set)
+        self.assertEqual(shown.status, 0, shown)
+        print(f"20,000 chunks listed in {time.time() - start:.1f} s")
+
     def test_cyclic_groups(self):
         with self.change() as file:
             file["attacks/a/attacks"] = file["attacks"]
@@ -309,7 +325,7 @@ class Names(Hostile):
     """What would drive a terminal."""
 
     def test_names_of_attacks(self):
-        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "delete\x7f":
+        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "delete\x7f", "\x9b31m", "\u202eright", "\u2066left":
             with self.subTest(name):
                 self.setUp()
                 with self.change() as file:
@@ -430,6 +446,43 @@ class Results(Hostile):
             self.assertIn("not a file", launch(*arguments).err)
         self.assertEqual(launch("run", self.job, "--resume").status, 2)
         os.unlink(self.result)
+
+
+    def test_runs_that_are_one(self):
+        with h5py.File(self.result, "r+") as file:
+            for number in range(1, 400):
+                file[f"runs/{number:03d}"], file[f"checksums/{number:03d}"] = file["runs/000"], file["checksums/000"]
+            rows = file["statistics"][...]
+            del file["statistics"]
+            file["statistics"] = np.tile(rows, 400)
+        self.refused_result("a damaged result")
+
+    def test_merge_of_a_part_with_more_in_it(self):
+        with h5py.File(self.result, "r+") as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_external(b"/etc/passwd", 0, 100)
+            h5py.h5d.create(file["runs/000"].id, b"leak", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple((100,)), plan)
+        finished = launch("merge", os.path.join(self.folder, "merged.h5"), self.result)
+        self.assertEqual(finished.status, 2, finished)
+        self.assertIn("run 000 holds more than a run does", finished.err)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("merged.h5")], [])
+
+
+class Signals(Hostile):
+    def test_asked_to_stop_while_a_child_reads(self):
+        """Not the file's fault: the run stops as it would at any other moment."""
+        write_set(self.set, {"a": np.full((20000, 1, 4, 4), 0.5, "f4")}, chunks=(1, 1, 4, 4))
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(job_text(BASE))
+        for number in signal.SIGTERM, signal.SIGUSR1:
+            process = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--resume"], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
+            while not subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True).stdout and process.poll() is None:
+                time.sleep(0.01)
+            os.killpg(process.pid, number)
+            err = process.communicate(timeout=60)[1]
+            self.assertEqual(process.returncode, 75, err)
+            self.assertRegex(err, "stopped with|stopped while")
 
 
 class Jobs(Hostile):
