@@ -54,7 +54,7 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) signal(requests[i], SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit(RLIMIT_CORE, 0);
-  const double seconds = SECONDS_AT_LEAST + (double)(file_size / BYTES_A_SECOND);
+  const double seconds = SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND;
   set_seconds(seconds, seconds + SECONDS_MORE);
 #ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of addresses */
   char pages[64];

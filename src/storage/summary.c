@@ -33,7 +33,7 @@ static bd_status_t open_h5(const char *path, hid_t *file, bd_error_t *error) {
 }
 
 static bd_status_t read_kind(void *path, FILE *out, bd_error_t *error) {
-  hid_t file;
+  hid_t file = -1;
   char schema[64];
   bd_status_t status = open_h5(path, &file, error);
   if (status == BD_OK && h5_get_text(file, "schema", schema, sizeof schema)) fprintf(out, "%s", schema);
@@ -112,7 +112,7 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
 }
 
 static bd_status_t read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
-  hid_t file;
+  hid_t file = -1;
   bd_status_t status = open_h5(path, &file, error);
   if (status != BD_OK) return status;
   char schema[64];

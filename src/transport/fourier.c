@@ -80,7 +80,7 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
 
 /* The spectrum of K: the kernel laid out around the origin, transformed once. */
 static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
-  int radius_y = kernel_radius(o->window, g->height), radius_x = kernel_radius(o->window, g->width);
+  int radius_y = kernel_radius(o->window, g->height), radius_x = kernel_radius(o->window, g->width * g->strips);
   size_t size = (size_t)g->rows * (size_t)g->columns, half = (size_t)g->rows * (size_t)g->half;
   double *kernel = fftw_alloc_real(size);
   fftw_complex *transformed = fftw_alloc_complex(half);

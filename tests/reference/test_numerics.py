@@ -254,14 +254,24 @@ class Strips(Comparison):
     def test_against_the_twin(self):
         for options, iterations in ((dict(gamma=0.02, window=7), [0, 12]), (dict(gamma=2, cost="sql2", window=13), [8]), (dict(gamma=0.5, window=13), [8]),
                                     (dict(gamma=1, window="full"), [8]), (dict(gamma=0.02, window="full"), [8]), (dict(gamma=20, window="full"), [8]),
-                                    (dict(gamma=1, window=7, regularizer="norm", theta=3), [8]), (dict(gamma=1, cost="l2", window="full"), [2])):
-            for name in SETS_HERE[:1] if options.get("cost") == "l2" else SETS_HERE:
+                                    (dict(gamma=1, window=7, regularizer="norm", theta=3), [8]), (dict(gamma=5, cost="l2", window="full"), [2])):
+            for name in SETS_HERE[-1:] if options.get("cost") == "l2" else SETS_HERE:
                 self.check_with(name, self.IMAGES[0], iterations, **options)
 
     def check_with(self, instructions, image, iterations, **options):
         chosen = functools.partial(library.solve, instructions=instructions)
         with unittest.mock.patch.object(library, "solve", chosen):
             self.check(image, iterations, solve=twin.solve, marginals="B6", tau=0.2, **{"cost": "l1", "theta": 1e5, **options})
+
+    def test_the_ways_agree(self):
+        """Kernels that reach over several strips, by FFT and else, on every set."""
+        for image, options in ((self.IMAGES[:1], dict(gamma=20, window="full")), (self.IMAGES[1:2], dict(gamma=5, window=27)),
+                               (self.IMAGES[2:], dict(gamma=5, window=31, cost="sql2"))):
+            results = [library.solve(image, iterations=[8], kernel=kernel, instructions=name, **options)[0]
+                       for kernel in ("auto", "fftw") for name in SETS_HERE]
+            for result in results[1:]:
+                with self.subTest(**options):
+                    self.assertLess(np.abs(result - results[0]).max(), 1e-12)
 
     def test_an_image_alone_and_among_others(self):
         images = np.concatenate([self.IMAGES, np.zeros((1, 1, 96, 96))])
