@@ -69,23 +69,15 @@ static bd_status_t choose_points(session_t *session, bd_error_t *error) {
 /* Rank 0 lets the file be parsed, once and in a child process; the others get what was found, and check that
    they see the same file. */
 static bd_status_t open_images(session_t *session, bd_error_t *error) {
-  enum { PORTION = 1 << 30 };
   const char *path = session->parameters.input_file;
   bd_status_t status = BD_OK;
   size_t size = 0;
   if (session->rank == 0) status = bd_images_open(path, (int64_t)session->parameters.max_memory << 20, &session->images, error);
   status = agree(session->communicator, status, error);
   if (status != BD_OK) return status;
-  char *survey = session->rank == 0 ? (char *)(uintptr_t)bd_images_survey(session->images, &size) : NULL;
-  MPI_Bcast(&size, sizeof size, MPI_BYTE, 0, session->communicator);
-  if (session->rank != 0) survey = malloc(size);
-  if (!survey) MPI_Abort(session->communicator, BD_FAILED); /* nobody could be told */
-  for (size_t at = 0; at < size; at += PORTION)
-    MPI_Bcast(survey + at, size - at < PORTION ? (int)(size - at) : PORTION, MPI_BYTE, 0, session->communicator);
-  if (session->rank != 0) {
-    status = bd_images_join(path, survey, size, &session->images, error);
-    free(survey);
-  }
+  void *survey = share_bytes(session->communicator, session->rank == 0 ? bd_images_survey(session->images, &size) : NULL, &size);
+  if (session->rank != 0) status = bd_images_join(path, survey, size, &session->images, error);
+  free(survey);
   return agree(session->communicator, status, error);
 }
 

@@ -7,22 +7,17 @@
 
 /* ---- the same job and options on every rank ------------------------------------ */
 
-static void broadcast_text(MPI_Comm communicator, int rank, const char *text, char **copy) {
-  int64_t size = rank == 0 ? (int64_t)strlen(text) + 1 : 0;
-  MPI_Bcast(&size, 1, MPI_INT64_T, 0, communicator);
-  *copy = malloc((size_t)size);
-  if (!*copy) MPI_Abort(communicator, BD_FAILED); /* nobody could be told */
-  if (rank == 0) memcpy(*copy, text, (size_t)size);
-  MPI_Bcast(*copy, (int)size, MPI_BYTE, 0, communicator);
+static char *share_text(MPI_Comm communicator, const char *mine) {
+  size_t size = mine ? strlen(mine) + 1 : 0;
+  return share_bytes(communicator, mine, &size);
 }
 
 static bd_status_t share_job(session_t *session, const bd_job_t *job, bd_error_t *error) {
-  char *text, *directory;
-  broadcast_text(session->communicator, session->rank, session->rank == 0 ? bd_job_text(job) : NULL, &text);
-  broadcast_text(session->communicator, session->rank, session->rank == 0 ? bd_job_directory(job) : NULL, &directory);
-  bd_status_t status = bd_job_parse(text, "job", directory, 0, NULL, &session->job, error);
-  free(text);
-  free(directory);
+  const char *text = session->rank == 0 ? bd_job_text(job) : NULL, *directory = session->rank == 0 ? bd_job_directory(job) : NULL;
+  char *text_there = share_text(session->communicator, text), *directory_there = share_text(session->communicator, directory);
+  bd_status_t status = bd_job_parse(text ? text : text_there, "job", directory ? directory : directory_there, 0, NULL, &session->job, error);
+  free(text_there);
+  free(directory_there);
   if (status == BD_OK) bd_job_parameters(session->job, 0, &session->parameters);
   return status;
 }
@@ -65,14 +60,11 @@ static bd_status_t prepare(session_t *session, const bd_job_t *job, bd_error_t *
 /* Shape and places, for the ranks that check or write blocks themselves. */
 static bd_status_t share_result(session_t *session, bd_error_t *error) {
   bd_result_shape_t shape;
-  int64_t *places = NULL;
   bd_status_t status = BD_OK;
   if (session->rank == 0) shape = *bd_result_shape(session->result);
   MPI_Bcast(&shape, sizeof shape, MPI_BYTE, 0, session->communicator);
-  const size_t count = bd_result_place_count(&shape);
-  if (!(places = malloc(count * sizeof *places))) MPI_Abort(session->communicator, BD_FAILED); /* as above */
-  if (session->rank == 0) memcpy(places, bd_result_places(session->result), count * sizeof *places);
-  MPI_Bcast(places, (int)count, MPI_INT64_T, 0, session->communicator);
+  size_t size = bd_result_place_count(&shape) * sizeof(int64_t);
+  int64_t *places = share_bytes(session->communicator, session->rank == 0 ? bd_result_places(session->result) : NULL, &size);
   if (session->rank != 0) status = bd_result_join(session->parameters.output_file, &shape, places, &session->result, error);
   free(places);
   return agree(session->communicator, status, error);

@@ -23,6 +23,19 @@ bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error) 
   return common.status;
 }
 
+void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size) {
+  enum { PORTION = 1 << 30 }; /* MPI counts in int */
+  int rank;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Bcast(size, sizeof *size, MPI_BYTE, 0, communicator);
+  char *copy = rank == 0 ? NULL : malloc(*size);
+  if (rank != 0 && !copy) MPI_Abort(communicator, BD_FAILED);
+  char *bytes = rank == 0 ? (char *)(uintptr_t)mine : copy;
+  for (size_t at = 0; at < *size; at += PORTION)
+    MPI_Bcast(bytes + at, *size - at < PORTION ? (int)(*size - at) : PORTION, MPI_BYTE, 0, communicator);
+  return copy;
+}
+
 static int is_asked(const bd_work_t *work) { return work->options->stop && *work->options->stop; }
 
 /* ---- rank 0 -------------------------------------------------------------------- */

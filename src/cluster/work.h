@@ -40,6 +40,10 @@ typedef struct bd_work {
    BD_STOPPED where stopped early with nothing failed. */
 bd_status_t work_all(const bd_work_t *work, bd_error_t *error);
 
+/* Collective: *size bytes of rank 0 to all.  A copy that the caller frees; NULL on rank 0, which has them.  Aborts without
+   memory, as nobody could be told. */
+void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size);
+
 /* Collective: the first failure, by rank, becomes everybody's status and error. */
 bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error);
 

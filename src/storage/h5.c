@@ -65,19 +65,28 @@ hid_t h5_open_descriptor(int descriptor) {
   return h5_open(path, 0);
 }
 
-int h5_has(hid_t location, const char *path) {
+const char *h5_link_problem(hid_t location, const char *path, size_t *length) {
   char partial[512];
-  if (strlen(path) >= sizeof partial) return 0;
+  *length = strlen(path);
+  if (*length >= sizeof partial) return "is too long a path";
   for (const char *end = path; *end;) {
+    H5L_info_t link;
     end = strchr(end + 1, '/');
     if (!end) end = path + strlen(path);
-    H5L_info_t link;
-    memcpy(partial, path, (size_t)(end - path));
-    partial[end - path] = 0;
-    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0) return 0;
-    if (H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) return 0;
+    snprintf(partial, sizeof partial, "%.*s", (int)(end - path), path);
+    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0 || H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0) return "is missing";
+    if (link.type == H5L_TYPE_HARD) continue;
+    *length = (size_t)(end - path);
+    return link.type == H5L_TYPE_SOFT ? "is a soft link; only hard links are followed"
+           : link.type == H5L_TYPE_EXTERNAL ? "is an external link; only hard links are followed"
+                                            : "is some other kind of link; only hard links are followed";
   }
-  return 1;
+  return NULL;
+}
+
+int h5_has(hid_t location, const char *path) {
+  size_t length;
+  return h5_link_problem(location, path, &length) == NULL;
 }
 
 /* ---- attributes ---------------------------------------------------------------- */

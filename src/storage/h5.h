@@ -13,6 +13,10 @@ void h5_silence(void);
 /* Close any kind of identifier; negative ones are ignored. */
 void h5_close(hid_t id);
 
+/* NULL where every part of `path` is a hard link: no soft or external link, none of a user's kind.  Else what is wrong with the
+   first *length bytes of it. */
+const char *h5_link_problem(hid_t location, const char *path, size_t *length);
+
 /* Does `path` lead to an object through hard links only? */
 int h5_has(hid_t location, const char *path);
 

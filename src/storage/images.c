@@ -1,8 +1,8 @@
 #include "chunk.h"
+#include "file.h"
 #include "isolate.h"
 
 #include <byteswap.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
@@ -56,19 +56,6 @@ void bd_images_close(bd_images_t *images) {
 
 /* ---- opening ------------------------------------------------------------------- */
 
-static bd_status_t read_at(const bd_images_t *images, uint64_t place, void *bytes, size_t size) {
-  for (char *to = bytes; size > 0;) {
-    ssize_t got = pread(images->descriptor, to, size, (off_t)place);
-    if (got < 0 && errno == EINTR) continue;
-    if (got == 0) errno = ENODATA;
-    if (got <= 0) return BD_FAILED;
-    to += got;
-    place += (uint64_t)got;
-    size -= (size_t)got;
-  }
-  return BD_OK;
-}
-
 /* Enough to tell two files apart that are not made to deceive: the pixels are compared block by block. */
 static uint64_t digest_ends(const bd_images_t *images) {
   enum { END = 65536 };
@@ -76,21 +63,17 @@ static uint64_t digest_ends(const bd_images_t *images) {
   uint64_t digest = size;
   unsigned char *bytes = malloc(END);
   for (int end = 0; bytes && end < 2; end++)
-    if (read_at(images, end ? size - length : 0, bytes, length) == BD_OK) digest = XXH3_64bits_withSeed(bytes, length, digest);
+    if (file_read(images->descriptor, end ? size - length : 0, bytes, length) == 0) digest = XXH3_64bits_withSeed(bytes, length, digest);
   free(bytes);
   return digest;
 }
 
 static bd_status_t open_file(const char *path, bd_images_t **out, bd_error_t *error) {
   bd_images_t *images = *out = calloc(1, sizeof *images);
+  if (images) images->descriptor = -1;
   if (!images || !(images->path = strdup(path))) return bd_fail(error, BD_FAILED, "%s: no memory", path);
   images->slabs[0].index = images->slabs[1].index = -1;
-  /* Not to wait for the other end of what is no file. */
-  images->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (images->descriptor < 0 || fstat(images->descriptor, &images->opened) != 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
-  if (!S_ISREG(images->opened.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
-  return BD_OK;
+  return file_open(path, &images->descriptor, &images->opened, error);
 }
 
 static void compute_digest(bd_images_t *images) {
@@ -214,16 +197,18 @@ static void convert(const place_t *place, const unsigned char *from, int64_t cou
     }
 }
 
-static bd_status_t read_contiguous(const bd_images_t *images, const place_t *place, int64_t first, int64_t count, double *pixels) {
+/* 0, or the errno. */
+static int read_contiguous(const bd_images_t *images, const place_t *place, int64_t first, int64_t count, double *pixels) {
   enum { PORTION = 8192 };
   unsigned char bytes[PORTION * 8];
   const int64_t image = place->shape[1] * place->shape[2] * place->shape[3], element = (int64_t)element_size(place->element);
   for (int64_t at = first * image, end = (first + count) * image, n; at < end; at += n, pixels += n) {
     n = end - at < PORTION ? end - at : PORTION;
-    if (read_at(images, place->address + (uint64_t)(at * element), bytes, (size_t)(n * element)) != BD_OK) return BD_FAILED;
+    const int number = file_read(images->descriptor, place->address + (uint64_t)(at * element), bytes, (size_t)(n * element));
+    if (number) return number;
     convert(place, bytes, n, pixels);
   }
-  return BD_OK;
+  return 0;
 }
 
 static int make_room(unsigned char **bytes, size_t *room, size_t wanted) {
@@ -264,7 +249,8 @@ static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int6
     const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + index * each + i];
     const int64_t at[4] = {index * p->chunk[0], i / (grid[2] * grid[3]) * p->chunk[1], i / grid[3] % grid[2] * p->chunk[2], i % grid[3] * p->chunk[3]};
     if (!make_room(&images->stored, &images->stored_room, chunk->size)) return "no memory for a chunk";
-    if (read_at(images, chunk->address, images->stored, chunk->size) != BD_OK) return strerror(errno);
+    const int number = file_read(images->descriptor, chunk->address, images->stored, chunk->size);
+    if (number) return strerror(number);
     const char *wrong = chunk_decode(p, chunk, images->stored, images->space, images->plain);
     if (wrong) return wrong;
     copy_chunk(p, at, images->plain, slab->bytes);
@@ -292,10 +278,9 @@ static const char *read_chunks(bd_images_t *images, int attack, int64_t first, i
 
 bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels, bd_error_t *error) {
   const place_t *place = &survey_places(images->survey)[attack];
-  const char *wrong = NULL;
+  const int number = place->chunk[0] ? 0 : read_contiguous(images, place, first, count, pixels);
+  const char *wrong = place->chunk[0] ? read_chunks(images, attack, first, count, pixels) : number ? strerror(number) : NULL;
   struct stat now;
-  if (place->chunk[0]) wrong = read_chunks(images, attack, first, count, pixels);
-  else if (read_contiguous(images, place, first, count, pixels) != BD_OK) wrong = strerror(errno);
   if (wrong) return unreadable(images, attack, first, count, wrong, error);
   if (fstat(images->descriptor, &now) == 0 && now.st_size == images->opened.st_size && now.st_mtim.tv_sec == images->opened.st_mtim.tv_sec &&
       now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec && now.st_ctim.tv_sec == images->opened.st_ctim.tv_sec &&

@@ -149,7 +149,7 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
   }
   void *value = calloc(1, H5Tget_size(type));
   hid_t made = H5Acreate2(*(hid_t *)to, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  int done = value && H5Sget_simple_extent_npoints(space) == 1 && H5Aread(from, type, value) >= 0 && H5Awrite(made, type, value) >= 0;
+  int done = value && H5Aread(from, type, value) >= 0 && H5Awrite(made, type, value) >= 0;
   free(value);
   h5_close(made);
   h5_close(space);
@@ -220,7 +220,7 @@ static int join_runs(hid_t file, const merge_t *merge) {
 static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {
   const merge_t *merge = context;
   for (int i = 0; i < merge->count; i++)
-    if ((merge->parts[i]->file = h5_open(merge->parts[i]->path, 0)) < 0)
+    if ((merge->parts[i]->file = h5_open_descriptor(merge->parts[i]->descriptor)) < 0)
       return bd_fail(error, BD_FAILED, "%s: cannot be opened (%s)", merge->parts[i]->path, h5_reason());
   for (int i = 0; i < merge->count; i++)
     for (int run = merge->parts[i]->shape.first_run; run < merge->parts[i]->shape.first_run + merge->parts[i]->shape.run_count; run++)

@@ -1,3 +1,4 @@
+#include "file.h"
 #include "isolate.h"
 #include "result.h"
 #include "../text.h"
@@ -138,13 +139,6 @@ static bd_result_t *allocate(const char *path, bd_error_t *error) {
   return NULL;
 }
 
-static bd_status_t open_descriptor(bd_result_t *result, struct stat *file, bd_error_t *error) {
-  result->descriptor = open(result->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (result->descriptor < 0 || fstat(result->descriptor, file) != 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", result->path);
-  return S_ISREG(file->st_mode) ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not a file", result->path);
-}
-
 bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *error) {
   char schema[64];
   int64_t version = 0, complete = -1;
@@ -152,7 +146,7 @@ bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *er
   *out = NULL;
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
-  bd_status_t status = open_descriptor(result, &file, error);
+  bd_status_t status = file_open(path, &result->descriptor, &file, error);
   if (status == BD_OK && (result->file = h5_open_descriptor(result->descriptor)) < 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   isolate_close_doors();
@@ -285,7 +279,7 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   *out = NULL;
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
-  bd_status_t status = open_descriptor(result, &file, error);
+  bd_status_t status = file_open(path, &result->descriptor, &file, error);
   if (status == BD_OK) status = isolate(hand_over, (void *)(uintptr_t)path, path, file.st_size, RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
   if (status != BD_OK) {

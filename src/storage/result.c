@@ -1,3 +1,4 @@
+#include "file.h"
 #include "result.h"
 
 #include <errno.h>
@@ -23,16 +24,9 @@ size_t bd_result_place_count(const bd_result_shape_t *shape) {
 /* ---- bytes --------------------------------------------------------------------- */
 
 bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error) {
-  for (char *to = bytes; size > 0;) {
-    ssize_t got = pread(result->descriptor, to, size, place);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0)
-      return bd_fail(error, BD_FAILED, "%s: cannot be read: %s", result->path, got ? strerror(errno) : "it ends too early");
-    to += got;
-    place += got;
-    size -= (size_t)got;
-  }
-  return BD_OK;
+  const int number = file_read(result->descriptor, (uint64_t)place, bytes, size);
+  if (number == 0) return BD_OK;
+  return bd_fail(error, BD_FAILED, "%s: cannot be read: %s", result->path, number == ENODATA ? "it ends too early" : strerror(number));
 }
 
 bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes, size_t size, bd_error_t *error) {
@@ -55,8 +49,8 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *
   struct stat checked, opened;
   const int writable = open(result->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (writable < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
-  if (fstat(result->descriptor, &checked) != 0 || fstat(writable, &opened) != 0 || checked.st_dev != opened.st_dev ||
-      checked.st_ino != opened.st_ino || checked.st_size != opened.st_size) {
+  if (fstat(result->descriptor, &checked) != 0 || fstat(writable, &opened) != 0 || !file_is_same(&checked, &opened) ||
+      checked.st_size != opened.st_size) {
     close(writable);
     return bd_fail(error, BD_FAILED, "%s: was replaced after it had been checked", result->path);
   }
@@ -135,8 +129,7 @@ bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error) {
 
 bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error) {
   struct stat ours, there;
-  if (fstat(result->descriptor, &ours) == 0 && stat(result->path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
-    return BD_OK;
+  if (fstat(result->descriptor, &ours) == 0 && stat(result->path, &there) == 0 && file_is_same(&ours, &there)) return BD_OK;
   return bd_fail(error, BD_FAILED, "%s: was removed or replaced while it was written", result->path);
 }
 

@@ -1,41 +1,43 @@
-#include "h5.h"
+#include "file.h"
 #include "isolate.h"
+#include "result.h"
 #include "../text.h"
 
-#include <barydef/result.h>
-
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MEMORY = 1 << 29, ATTRIBUTES_MAX = 1000, ROWS_MAX = 1 << 20, JOB_MAX = 1 << 17 };
+enum { ATTRIBUTES_MAX = 1000, ROWS_MAX = 1 << 20, JOB_MAX = 1 << 17 };
+
+/* What a child reads. */
+typedef struct source {
+  const char *path;
+  int descriptor;
+} source_t;
 
 /* All in a child process (isolate.h), which hands over what it has read. */
 static bd_status_t in_child(isolated_t *work, const char *path, void **bytes, size_t *size, bd_error_t *error) {
   struct stat file;
+  source_t source = {.path = path};
   *bytes = NULL;
-  if (stat(path, &file) != 0 || access(path, R_OK) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
-  if (!S_ISREG(file.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
-  return isolate(work, (void *)(uintptr_t)path, path, file.st_size, MEMORY, bytes, size, error);
+  bd_status_t status = file_open(path, &source.descriptor, &file, error);
+  if (status == BD_OK) status = isolate(work, &source, path, file.st_size, RESULT_MEMORY, bytes, size, error);
+  if (source.descriptor >= 0) close(source.descriptor);
+  return status;
 }
 
-static bd_status_t open_h5(const char *path, hid_t *file, bd_error_t *error) {
-  struct stat opened;
-  const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0 || fstat(descriptor, &opened) != 0 || !S_ISREG(opened.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
-  *file = h5_open_descriptor(descriptor);
+static bd_status_t open_h5(const source_t *source, hid_t *file, bd_error_t *error) {
+  *file = h5_open_descriptor(source->descriptor);
   isolate_close_doors();
-  return *file >= 0 ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
+  return *file >= 0 ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", source->path, h5_reason());
 }
 
-static bd_status_t read_kind(void *path, FILE *out, bd_error_t *error) {
+static bd_status_t read_kind(void *source, FILE *out, bd_error_t *error) {
   hid_t file = -1;
   char schema[64];
-  bd_status_t status = open_h5(path, &file, error);
+  bd_status_t status = open_h5(source, &file, error);
   if (status == BD_OK && h5_get_text(file, "schema", schema, sizeof schema)) fprintf(out, "%s", schema);
   h5_close(file);
   return status;
@@ -111,9 +113,10 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   return done;
 }
 
-static bd_status_t read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
+static bd_status_t read_summary(const source_t *source, bd_result_summary_t *summary, bd_error_t *error) {
+  const char *path = source->path;
   hid_t file = -1;
-  bd_status_t status = open_h5(path, &file, error);
+  bd_status_t status = open_h5(source, &file, error);
   if (status != BD_OK) return status;
   char schema[64];
   int64_t version = 0, complete = 0;
@@ -138,9 +141,9 @@ static bd_status_t read_summary(const char *path, bd_result_summary_t *summary, 
 }
 
 /* One after the other: the summary, its rows, attributes and job. */
-static bd_status_t hand_over(void *path, FILE *out, bd_error_t *error) {
+static bd_status_t hand_over(void *source, FILE *out, bd_error_t *error) {
   bd_result_summary_t summary = {0};
-  bd_status_t status = read_summary(path, &summary, error);
+  bd_status_t status = read_summary(source, &summary, error);
   if (status == BD_OK) {
     fwrite(&summary, sizeof summary, 1, out);
     fwrite(summary.rows, sizeof *summary.rows, (size_t)summary.row_count, out);

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct taking {
   const survey_request_t *request;
@@ -26,25 +25,12 @@ static bd_status_t refuse(const taking_t *t, const char *object, const char *why
 
 /* ---- the policy: what a file may hold ------------------------------------------ */
 
-/* Every part of a path is a hard link: no soft or external link, none of a user's kind. */
 static bd_status_t check_links(const taking_t *t, const char *path, bd_error_t *error) {
-  char partial[512], why[64];
-  if (strlen(path) >= sizeof partial) return refuse(t, path, "is too long a path", error);
-  for (const char *end = path; *end;) {
-    end = strchr(end + 1, '/');
-    if (!end) end = path + strlen(path);
-    H5L_info_t link;
-    snprintf(partial, sizeof partial, "%.*s", (int)(end - path), path);
-    if (H5Lexists(t->file, partial, H5P_DEFAULT) <= 0 || H5Lget_info(t->file, partial, &link, H5P_DEFAULT) < 0) {
-      snprintf(why, sizeof why, "is missing");
-      return refuse(t, path, why, error);
-    }
-    if (link.type == H5L_TYPE_HARD) continue;
-    snprintf(why, sizeof why, "is %s link; only hard links are followed",
-             link.type == H5L_TYPE_SOFT ? "a soft" : link.type == H5L_TYPE_EXTERNAL ? "an external" : "some other kind of");
-    return refuse(t, partial, why, error);
-  }
-  return BD_OK;
+  char part[512];
+  size_t length;
+  const char *problem = h5_link_problem(t->file, path, &length);
+  snprintf(part, sizeof part, "%.*s", (int)length, path);
+  return problem ? refuse(t, part, problem, error) : BD_OK;
 }
 
 /* Data of the file itself, contiguous or in chunks, through the filters that are known. */
@@ -87,15 +73,10 @@ static bd_status_t open_file(taking_t *t, bd_error_t *error) {
   const char *path = t->request->path;
   char schema[64];
   int64_t version;
-  int *descriptor;
-  struct stat ours, opened;
   hsize_t block = 0;
   t->file = h5_open_descriptor(t->request->descriptor);
   isolate_close_doors();
   if (t->file < 0) return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
-  if (H5Fget_vfd_handle(t->file, H5P_DEFAULT, (void **)&descriptor) < 0 || fstat(*descriptor, &opened) != 0 ||
-      fstat(t->request->descriptor, &ours) != 0 || ours.st_dev != opened.st_dev || ours.st_ino != opened.st_ino)
-    return bd_fail(error, BD_BAD_INPUT, "%s: was replaced while it was opened", path);
   hid_t plan = H5Fget_create_plist(t->file);
   H5Pget_userblock(plan, &block);
   h5_close(plan);
@@ -193,10 +174,9 @@ static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error
     return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", t->request->path, name);
   if (!strcmp(name, "clean")) return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"clean\"", t->request->path);
   snprintf(attack->name, sizeof attack->name, "%s", name);
-  snprintf(path, sizeof path, "/attacks/%s/images", name);
+  snprintf(path, sizeof path, "/attacks/%s", name);
   bd_status_t status = check_links(t, path, error);
   if (status != BD_OK) return status;
-  path[strlen(path) - strlen("/images")] = 0;
   hid_t group = H5Oopen(t->file, path, H5P_DEFAULT);
   attack->epsilon = NAN;
   if (group >= 0) {
@@ -207,7 +187,7 @@ static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error
   h5_close(group);
   text_clean(attack->norm);
   text_clean(attack->source);
-  strcat(path, "/images");
+  snprintf(path, sizeof path, "/attacks/%s/images", name);
   return read_place(t, path, &t->places[index], error);
 }
 

@@ -108,7 +108,7 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, in
   int longest = g->radius_y > g->radius_x ? g->radius_y : g->radius_x;
   size_t taps = separable ? (size_t)longest + 1 : ((size_t)g->radius_y + 1) * ((size_t)g->radius_x + 1);
   g->tap = malloc(taps * sizeof *g->tap);
-  g->scratch = lanes_allocate((separable ? (size_t)height : 1) * (size_t)width * sizeof *g->scratch);
+  g->scratch = lanes_allocate((separable ? (size_t)height : 1) * (size_t)g->width * sizeof *g->scratch);
   bd_status_t status = BD_OK;
   if (!g->tap || !g->scratch) status = bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
   for (size_t i = 0; status == BD_OK && i < taps; i++) {

@@ -46,35 +46,19 @@ static int good_size(int size) {
   }
 }
 
-/* Image l of a plane, or the image of which the lanes are strips, into the padded array, and back. */
-static void copy_in(const fourier_t *g, const bd_lanes_t *plane, int l) {
-  for (int y = 0; y < g->height; y++, plane += g->width)
-    for (int strip = 0; strip < g->strips; strip++) {
-      double *row = g->padded + (size_t)y * (size_t)g->columns + (size_t)(strip * g->width);
-      for (int x = 0; x < g->width; x++) row[x] = plane[x][g->strips > 1 ? strip : l];
-    }
-}
-static void copy_out(const fourier_t *g, bd_lanes_t *plane, int l) {
-  for (int y = 0; y < g->height; y++, plane += g->width)
-    for (int strip = 0; strip < g->strips; strip++) {
-      const double *row = g->back + (size_t)y * (size_t)g->columns + (size_t)(strip * g->width);
-      for (int x = 0; x < g->width; x++) plane[x][g->strips > 1 ? strip : l] = row[x];
-    }
-}
-
 static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   fourier_t *g = (fourier_t *)base;
   const size_t count = (size_t)g->rows * (size_t)g->half;
   (void)reach;
   for (int l = 0; l < BD_LANES / g->strips; l++) {
-    copy_in(g, in, l);
+    lanes_get(in, g->height, g->width, g->strips, l, g->padded, (size_t)g->columns);
     fftw_execute(g->forward);
     for (size_t i = 0; i < count; i++) {
       g->transformed[i][0] *= g->spectrum[i];
       g->transformed[i][1] *= g->spectrum[i];
     }
     fftw_execute(g->backward);
-    copy_out(g, out, l);
+    lanes_put(out, g->height, g->width, g->strips, l, g->back, (size_t)g->columns);
   }
 }
 

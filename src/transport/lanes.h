@@ -108,6 +108,18 @@ BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
 }
 #endif
 
+/* Image l of a plane, or (strips > 1) the image of which the lanes are strips, from and to rows of pixels `stride` apart. */
+BD_INLINE void lanes_put(bd_lanes_t *plane, int height, int width, int strips, int l, const double *pixels, size_t stride) {
+  for (int y = 0; y < height; y++, plane += width, pixels += stride)
+    for (int strip = 0; strip < strips; strip++)
+      for (int x = 0; x < width; x++) plane[x][strips > 1 ? strip : l] = (bd_real_t)pixels[strip * width + x];
+}
+BD_INLINE void lanes_get(const bd_lanes_t *plane, int height, int width, int strips, int l, double *pixels, size_t stride) {
+  for (int y = 0; y < height; y++, plane += width, pixels += stride)
+    for (int strip = 0; strip < strips; strip++)
+      for (int x = 0; x < width; x++) pixels[strip * width + x] = (double)plane[x][strips > 1 ? strip : l];
+}
+
 /* 2^r for |r| <= 1/2: (2^r - 1)/r is the polynomial of least relative error of 2^r, fitted by
    iterated weighted least squares; its error is below 4e-18 in float64 (2e-9 in float32),
    and the rounding of its coefficients and operations half an ulp to one. */

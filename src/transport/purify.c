@@ -114,19 +114,12 @@ static bd_real_t inverse_of(const bd_engine_t *s, const problem_t *problem, doub
   return usable ? (bd_real_t)(1 / mass) : 0;
 }
 
-/* Problem l into the plane x. */
-static void load_lane(bd_engine_t *s, int l) {
-  const double *in = s->queue[l].pixels;
-  for (int y = 0; y < s->height; y++)
-    for (int strip = 0; strip < s->strips; strip++)
-      for (int x = 0; x < s->width; x++) s->x[y * s->width + x][s->strips > 1 ? strip : l] = (bd_real_t)*in++;
-}
-
 /* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
 static void load(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
   memset(s->x, 0, s->pixels * sizeof *s->x);
-  for (int l = 0; l < s->queued; l++) load_lane(s, l);
+  for (int l = 0; l < s->queued; l++)
+    lanes_put(s->x, s->height, s->width, s->strips, l, s->queue[l].pixels, (size_t)(s->width * s->strips));
   for (int k = 0; k < s->marginals; k++) {
     move(s, k);
     for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].marginal_mass[k]);
@@ -150,10 +143,8 @@ static void load(bd_engine_t *s) {
 }
 
 void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out) {
-  for (int y = 0; y < s->height; y++)
-    for (int strip = 0; strip < s->strips; strip++)
-      for (int x = 0; x < s->width; x++)
-        *out++ = fmin(fmax(plane[y * s->width + x][s->strips > 1 ? strip : l] * s->queue[l].mass, 0), 1);
+  lanes_get(plane, s->height, s->width, s->strips, l, out, (size_t)(s->width * s->strips));
+  for (size_t i = 0; i < s->area; i++) out[i] = fmin(fmax(out[i] * s->queue[l].mass, 0), 1);
 }
 
 /* ---- a whole set --------------------------------------------------------------- */

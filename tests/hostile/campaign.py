@@ -22,8 +22,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "runs"))
-LIBRARY = os.environ.get("BARYDEF_LIBRARY") or os.path.join(HERE, "..", "..", "build", "libbarydef.so")
+sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "reference")]
+import library
+
 SECONDS, MEMORY, SLACK = 10, 32, 48  # MEMORY, in MiB: what the reader may take; SLACK: pages of libraries, the pipe, the survey
 SIGNATURES = b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD", b"BTLF", b"EAHD", b"EAIB", b"FAHD", b"GCOL", b"\x89HDF"
 VALUES = [0, 1, 2, 7, 8, 127, 128, 255, 256, 1 << 15, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
@@ -93,33 +94,29 @@ def find_all(data, mark):
 
 # ---- what is done with a file, in a child process ------------------------------------
 
-class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 1024)]
-
-
 class Info(ctypes.Structure):
     _fields_ = [("dataset", ctypes.c_char * 64), ("count", ctypes.c_int64), ("channels", ctypes.c_int), ("height", ctypes.c_int),
                 ("width", ctypes.c_int), ("attack_count", ctypes.c_int)]
 
 
 def read_set(path):
-    library, images, error = ctypes.CDLL(LIBRARY), ctypes.c_void_p(), Error()
-    library.bd_images_info.restype = ctypes.POINTER(Info)
-    status = library.bd_images_open(path.encode(), ctypes.c_int64(MEMORY << 20), ctypes.byref(images), ctypes.byref(error))
+    lib, images, error = library.lib, ctypes.c_void_p(), library.Error()
+    lib.bd_images_info.restype = ctypes.POINTER(Info)
+    status = lib.bd_images_open(path.encode(), ctypes.c_int64(MEMORY << 20), ctypes.byref(images), ctypes.byref(error))
     if status:
         return status, error.message
-    info = library.bd_images_info(images).contents
+    info = lib.bd_images_info(images).contents
     pixels = (ctypes.c_double * (info.channels * info.height * info.width))()
     for attack in range(info.attack_count):
         for first in range(min(info.count, 50)):
-            status = status or library.bd_images_read(images, attack, ctypes.c_int64(first), ctypes.c_int64(1), pixels, ctypes.byref(error))
-    library.bd_images_close(images)
+            status = status or lib.bd_images_read(images, attack, ctypes.c_int64(first), ctypes.c_int64(1), pixels, ctypes.byref(error))
+    lib.bd_images_close(images)
     return status, error.message
 
 
 def parse_job(path):
-    library, job, error = ctypes.CDLL(LIBRARY), ctypes.c_void_p(), Error()
-    status = library.bd_job_load(path.encode(), 0, None, ctypes.byref(job), ctypes.byref(error))
+    job, error = ctypes.c_void_p(), library.Error()
+    status = library.lib.bd_job_load(path.encode(), 0, None, ctypes.byref(job), ctypes.byref(error))
     return status, error.message
 
 

@@ -11,22 +11,18 @@ import unittest
 import h5py
 import numpy as np
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "reference")]
+import library
 from support import RunTest, random_images, write_set
 
-LIBRARY = ctypes.CDLL(os.environ.get("BARYDEF_LIBRARY") or os.path.join(os.path.dirname(__file__), "..", "..", "build", "libbarydef.so"))
-for name in "bd_images_open", "bd_images_read", "bd_images_find", "bd_images_join":
-    getattr(LIBRARY, name).restype = ctypes.c_int
+LIBRARY = library.lib
 LIBRARY.bd_images_survey.restype = ctypes.c_void_p
-
-
-class Error(ctypes.Structure):
-    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 1024)]
 
 
 class Images:
     def __init__(self, path, joins=None):
-        self.images, self.error = ctypes.c_void_p(), Error()
+        self.images, self.error = ctypes.c_void_p(), library.Error()
         if joins:
             size = ctypes.c_size_t()
             survey = LIBRARY.bd_images_survey(joins.images, ctypes.byref(size))

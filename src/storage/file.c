@@ -1,0 +1,23 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error) {
+  *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*descriptor < 0 || fstat(*descriptor, file) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  return S_ISREG(file->st_mode) ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
+}
+
+int file_read(int descriptor, uint64_t place, void *bytes, size_t size) {
+  for (char *to = bytes; size > 0;) {
+    ssize_t got = pread(descriptor, to, size, (off_t)place);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got ? errno : ENODATA;
+    to += got;
+    place += (uint64_t)got;
+    size -= (size_t)got;
+  }
+  return 0;
+}

@@ -1,0 +1,19 @@
+/* A file by its descriptor, without HDF5. */
+#ifndef BD_FILE_H
+#define BD_FILE_H
+
+#include <barydef/error.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Open to read what is a file: not a pipe, whose other end would be waited for, nor a device or a folder.  *descriptor is
+   the caller's, also after an error (-1: there is none).  Errors: BD_BAD_INPUT, naming the file. */
+bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error);
+
+/* All of `size` bytes at `place`.  0, or the errno; ENODATA where the file ends too early. */
+int file_read(int descriptor, uint64_t place, void *bytes, size_t size);
+
+static inline int file_is_same(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
+
+#endif
