@@ -4,21 +4,57 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* Separable windows up to this half-width are not cut at the reach: it would save less than it costs. */
+enum { UNCUT = 7 };
+
 typedef struct direct {
   bd_gibbs_t base;
-  int height, width;
-  int radius_y, radius_x;
-  bd_real_t *tap;       /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
-  bd_lanes_t *scratch;  /* separable: one plane; l2: one row */
-  bd_sweeper_t sweeper; /* separable, windows that are not too wide */
+  bd_solver_options_t options;
+  int height, width, in_strips;
+  int radius_y, radius_x; /* where taps end to matter at the latest */
+  bd_real_t *tap;         /* separable: [radius + 1]; l2: [radius_y + 1][radius_x + 1] */
+  bd_lanes_t *cut;        /* the same in each lane, 0 beyond its reach */
+  bd_lanes_t *padded, *row; /* one row, with radius_x pixels on either side */
+  bd_lanes_t *scratch;    /* separable: one plane */
+  bd_sweeper_t sweeper;   /* separable, where most of what matters is near */
 } direct_t;
 
 static void destroy(bd_gibbs_t *base) {
   direct_t *g = (direct_t *)base;
   sweeper_free(&g->sweeper);
   free(g->tap);
+  free(g->cut);
+  free(g->padded);
   free(g->scratch);
   free(g);
+}
+
+static int is_separable(const direct_t *g) { return g->options.cost != BD_COST_L2; }
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+/* Loops over the paper's window are unrolled.  A compiler may fuse other operations there than elsewhere, so that this cannot
+   depend on how far the neighbours reach: it does not, as the columns of such a window are not cut. */
+static int is_unrolled(const direct_t *g) { return g->radius_x == 3; }
+
+static int cut_radius(const direct_t *g, int radius, bd_real_t reach) {
+  while (radius > (is_separable(g) ? UNCUT : 0) && (bd_real_t)kernel_cost(g->options.cost, radius, 0) > reach) radius--;
+  return radius;
+}
+
+/* Offsets beyond the reach of every lane are left out; in a single lane their taps are zero, so that a lane does not see how
+   far its neighbours reach. */
+static void cut_taps(const direct_t *g, bd_lanes_t reach, int *radius_y, int *radius_x) {
+  const bd_real_t longest = (bd_real_t)lanes_largest(reach);
+  *radius_y = cut_radius(g, g->radius_y, longest);
+  *radius_x = is_unrolled(g) ? g->radius_x : cut_radius(g, g->radius_x, longest);
+  const int rows = is_separable(g) ? 0 : *radius_y, columns = is_separable(g) ? larger(*radius_y, *radius_x) : *radius_x;
+  for (int dy = 0; dy <= rows; dy++)
+    for (int dx = 0; dx <= columns; dx++) {
+      const size_t i = (size_t)dy * (size_t)(g->radius_x + 1) + (size_t)dx;
+      const bd_lanes_t cost = lanes_all(kernel_cost(g->options.cost, dy, dx));
+      g->cut[i] = lanes_select(cost <= reach, lanes_all(0) + g->tap[i], lanes_all(0));
+    }
 }
 
 /* ---- l1 and sql2 --------------------------------------------------------------- */
@@ -28,96 +64,110 @@ static void destroy(bd_gibbs_t *base) {
 static void apply_separable(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   const direct_t *g = (direct_t *)base;
   const int height = g->height, width = g->width;
-  const bd_real_t *tap = g->tap;
-  (void)reach;
+  int radius_y, radius_x;
+  cut_taps(g, *reach, &radius_y, &radius_x);
   for (int y = 0; y < height; y++) {
-    const bd_lanes_t *row = in + (size_t)y * (size_t)width;
-    for (int x = 0; x < width; x++) {
-      bd_lanes_t sum = row[x];
-      for (int d = 1; d <= g->radius_x; d++) {
-        if (x >= d) sum += tap[d] * row[x - d];
-        if (x + d < width) sum += tap[d] * row[x + d];
-      }
-      g->scratch[(size_t)y * (size_t)width + (size_t)x] = sum;
-    }
+    memcpy(g->row, in + (size_t)y * (size_t)width, (size_t)width * sizeof *in);
+    if (g->in_strips) lanes_join(g->row, width, radius_x);
+    lanes_pass(g->row, g->scratch + (size_t)y * (size_t)width, width, g->cut, radius_x);
   }
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x++) {
       const bd_lanes_t *here = g->scratch + (size_t)y * (size_t)width + (size_t)x;
       bd_lanes_t sum = *here;
-      for (int d = 1; d <= g->radius_y; d++) {
-        if (y >= d) sum += tap[d] * here[-(ptrdiff_t)d * width];
-        if (y + d < height) sum += tap[d] * here[(ptrdiff_t)d * width];
+      for (int d = 1; d <= radius_y; d++) {
+        if (y >= d) sum += g->cut[d] * here[-(ptrdiff_t)d * width];
+        if (y + d < height) sum += g->cut[d] * here[(ptrdiff_t)d * width];
       }
       out[(size_t)y * (size_t)width + (size_t)x] = sum;
     }
 }
 
-static void sweep(bd_gibbs_t *base, bd_sweep_t *w) { sweep_marginal(&((direct_t *)base)->sweeper, w); }
+static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
+  direct_t *g = (direct_t *)base;
+  int radius_y, radius_x;
+  cut_taps(g, w->reach, &radius_y, &radius_x);
+  sweep_marginal(&g->sweeper, w, g->cut, radius_y, radius_x);
+}
 
 /* ---- l2 ------------------------------------------------------------------------ */
 
-/* Row y of out += the taps at rows y - dy and y + dy, which are equal: their sum first. */
-BD_INLINE void add_rows(const direct_t *g, const bd_lanes_t *in, int y, int dy, int radius_x, bd_lanes_t limit,
-                        bd_lanes_t *out) {
+/* The taps of (dy, dx) and (-dy, dx), (dy, -dx) ... are equal.  Row y of out += the taps at rows y - dy and y + dy: their
+   sum first. */
+BD_INLINE void add_rows(const direct_t *g, const bd_lanes_t *in, int y, int dy, int radius_x, bd_lanes_t *restrict out) {
   const int width = g->width;
-  bd_lanes_t *both = g->scratch;
+  const bd_lanes_t *tap = g->cut + (size_t)dy * (size_t)(g->radius_x + 1);
+  bd_lanes_t *restrict both = g->row;
   for (int x = 0; x < width; x++) {
     bd_lanes_t sum = lanes_all(0);
     if (y >= dy) sum += in[(size_t)(y - dy) * (size_t)width + (size_t)x];
     if (dy > 0 && y + dy < g->height) sum += in[(size_t)(y + dy) * (size_t)width + (size_t)x];
     both[x] = sum;
   }
-  for (int dx = 0; dx <= radius_x; dx++) {
-    bd_lanes_t distance = lanes_all(kernel_cost(BD_COST_L2, dy, dx)), tap = lanes_all(g->tap[dy * (g->radius_x + 1) + dx]);
-    tap = lanes_select(distance <= limit, tap, lanes_all(0));
-    for (int x = 0; x < width; x++) {
-      if (x >= dx) out[x] += tap * both[x - dx];
-      if (dx > 0 && x + dx < width) out[x] += tap * both[x + dx];
-    }
+  if (g->in_strips) lanes_join(both, width, radius_x);
+  for (int x = 0; x < width; x++) {
+    bd_lanes_t sum = out[x] + tap[0] * both[x];
+    for (int dx = 1; dx <= radius_x; dx++) sum += tap[dx] * (both[x - dx] + both[x + dx]);
+    out[x] = sum;
   }
 }
 
-/* The taps of (dy, dx) and (-dy, dx), (dy, -dx) ... are equal.  Offsets beyond the reach of
-   every lane are left out; in a single lane they are set to zero, so that a lane does not
-   see how far its neighbours reach. */
 static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
   const direct_t *g = (direct_t *)base;
-  const bd_lanes_t limit = *reach;
-  const double longest = lanes_largest(limit);
-  const int radius_y = longest < g->radius_y ? (int)longest : g->radius_y;
-  const int radius_x = longest < g->radius_x ? (int)longest : g->radius_x;
+  int radius_y, radius_x;
+  cut_taps(g, *reach, &radius_y, &radius_x);
   for (int y = 0; y < g->height; y++) {
     bd_lanes_t *row = out + (size_t)y * (size_t)g->width;
     for (int x = 0; x < g->width; x++) row[x] = lanes_all(0);
     for (int dy = 0; dy <= radius_y && (dy <= y || y + dy < g->height); dy++)
-      add_rows(g, in, y, dy, radius_x, limit, row);
+      if (is_unrolled(g)) add_rows(g, in, y, dy, 3, row);
+      else add_rows(g, in, y, dy, radius_x, row);
   }
 }
 
 /* ---- creation ------------------------------------------------------------------ */
 
+static bd_status_t allocate(direct_t *g, bd_error_t *error) {
+  const size_t taps = is_separable(g) ? (size_t)larger(g->radius_y, g->radius_x) + 1 : ((size_t)g->radius_y + 1) * ((size_t)g->radius_x + 1);
+  const size_t padded = (size_t)g->width + 2 * (size_t)g->radius_x;
+  g->tap = malloc(taps * sizeof *g->tap);
+  g->cut = lanes_allocate(taps * sizeof *g->cut);
+  g->padded = lanes_allocate(padded * sizeof *g->padded);
+  g->scratch = is_separable(g) ? lanes_allocate((size_t)g->height * (size_t)g->width * sizeof *g->scratch) : NULL;
+  if (!g->tap || !g->cut || !g->padded || (is_separable(g) && !g->scratch))
+    return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", g->height, g->width);
+  memset(g->padded, 0, padded * sizeof *g->padded);
+  g->row = g->padded + g->radius_x;
+  for (size_t i = 0; i < taps; i++) {
+    int dy = is_separable(g) ? 0 : (int)(i / ((size_t)g->radius_x + 1)), dx = is_separable(g) ? (int)i : (int)(i % ((size_t)g->radius_x + 1));
+    g->tap[i] = (bd_real_t)kernel_tap(kernel_cost(g->options.cost, dy, dx), g->options.gamma);
+  }
+  return BD_OK;
+}
+
+/* Half-widths end where the guard lets potentials reach no further: at the neighbouring strips, at what sweeps can take. */
+static void limit(direct_t *g, int *radius, int most) {
+  if (*radius <= most) return;
+  *radius = most;
+  g->base.farthest = fmin(g->base.farthest, kernel_cost(g->options.cost, most, 0));
+}
+
 bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error) {
   direct_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
-  int separable = o->cost != BD_COST_L2;
-  *g = (direct_t){.base = {0, separable ? apply_separable : apply_taps, NULL, destroy}, .height = height, .width = width / strips,
-                  .radius_y = kernel_support(o, kernel_radius(o->window, height)),
+  *g = (direct_t){.base = {0, INFINITY, o->cost == BD_COST_L2 ? apply_taps : apply_separable, NULL, destroy}, .options = *o, .height = height,
+                  .width = width / strips, .in_strips = strips > 1, .radius_y = kernel_support(o, kernel_radius(o->window, height)),
                   .radius_x = kernel_support(o, kernel_radius(o->window, width))};
-  int longest = g->radius_y > g->radius_x ? g->radius_y : g->radius_x;
-  size_t taps = separable ? (size_t)longest + 1 : ((size_t)g->radius_y + 1) * ((size_t)g->radius_x + 1);
-  g->tap = malloc(taps * sizeof *g->tap);
-  g->scratch = lanes_allocate((separable ? (size_t)height : 1) * (size_t)g->width * sizeof *g->scratch);
-  bd_status_t status = BD_OK;
-  if (!g->tap || !g->scratch) status = bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
-  for (size_t i = 0; status == BD_OK && i < taps; i++) {
-    int dy = separable ? 0 : (int)(i / ((size_t)g->radius_x + 1)), dx = separable ? (int)i : (int)(i % ((size_t)g->radius_x + 1));
-    g->tap[i] = (bd_real_t)kernel_tap(kernel_cost(o->cost, dy, dx), o->gamma);
-  }
-  if (status == BD_OK && separable && longest <= SWEEP_RADIUS_MAX) {
-    status = sweeper_create(height, g->width, strips > 1, g->radius_y, g->radius_x, g->tap, &g->sweeper, error);
+  const int usual_y = kernel_usual(o, g->radius_y), usual_x = kernel_usual(o, g->radius_x);
+  const int sweeps = is_separable(g) && larger(usual_y, usual_x) <= SWEEP_RADIUS_USUAL;
+  if (g->in_strips) limit(g, &g->radius_x, g->width);
+  if (sweeps) limit(g, &g->radius_x, SWEEP_RADIUS_MAX);
+  if (sweeps) limit(g, &g->radius_y, SWEEP_RADIUS_MAX);
+  bd_status_t status = allocate(g, error);
+  if (status == BD_OK && sweeps) {
     g->base.sweep = sweep;
+    status = sweeper_create(height, g->width, g->in_strips, g->radius_y, g->radius_x, usual_y, &g->sweeper, error);
   }
   if (status == BD_OK) return BD_OK;
   destroy(&g->base);

@@ -65,17 +65,14 @@ static void destroy(void *engine) {
   free(s);
 }
 
-/* Planes of 8 images that no longer fit into a second-level cache of 1 MiB with all their like;
-   measured: from 8,000 pixels strips are faster. */
+/* Planes of a register's images that no longer fit into a second-level cache of 1 MiB with all their like;
+   measured with 8 images: from 8,000 pixels strips are faster. */
 enum { STRIPS_FROM = 8000 };
 
 static int can_strip(const bd_solver_options_t *o, int height, int width) {
-  const int radius = kernel_support(o, kernel_radius(o->window, width));
-  const bd_way_t way = kernel_choice(o, height, width);
-  if (o->method != BD_METHOD_FB || width % BD_LANES != 0 || (int64_t)height * width < STRIPS_FROM) return 0;
-  /* A window reaches into the next strip, not beyond; and is one that sweeps. */
-  return way != BD_WAY_DIRECT || (o->cost != BD_COST_L2 && radius <= width / BD_LANES &&
-         radius <= SWEEP_RADIUS_MAX && kernel_support(o, kernel_radius(o->window, height)) <= SWEEP_RADIUS_MAX);
+  if (width % BD_LANES != 0 || (int64_t)height * width < STRIPS_FROM) return 0;
+  /* Taps reach into the next strip, not beyond. */
+  return kernel_choice(o, height, width) != BD_WAY_DIRECT || kernel_usual(o, kernel_radius(o->window, width)) <= width / BD_LANES;
 }
 
 static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width, int in_strips, const void *lender,

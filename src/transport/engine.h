@@ -6,8 +6,8 @@
 
    With strips = BD_LANES it is one problem in strips (lanes.h): `width` is a strip's, sums and extremes
    over a plane are the same in all lanes, and the problem's own figures are read from lane 0.
-   Only for forward_backward, not for every kernel (can_strip, engine.c); a problem that needs the wide way is left to
-   an engine without strips, as in float32.
+   Not for every kernel (can_strip, engine.c); a problem that needs the wide way is left to an engine without strips, as in
+   float32.
 
    Potentials are kept in units of gamma ln 2: a = exp(u/gamma) is then 2^u, whose integer and
    fraction need no rounding to tell apart.  What leaves the engine is in units of the cost. */
@@ -29,6 +29,7 @@ typedef struct problem {
   size_t image, offset; /* index of the image; of the channel's first pixel */
   double mass;          /* what x is divided by; 0 only for a channel of zeros */
   double marginal_mass[BD_MARGINALS_MAX]; /* what each A_k x is divided by */
+  double objective[BD_SNAPSHOTS_MAX];     /* the results */
 } problem_t;
 
 /* Iterations are fewer than 2^HISTORY. */
@@ -44,7 +45,6 @@ typedef struct output {
   size_t count, image_size;
   double *purified, *mean;
   bd_image_report_t *reports;
-  unsigned char *again;
 } output_t;
 
 typedef struct bd_engine {
@@ -91,9 +91,16 @@ BD_INLINE bd_lanes_t whole_max(const bd_engine_t *s, bd_lanes_t a) {
 }
 BD_INLINE bd_lanes_t whole_min(const bd_engine_t *s, bd_lanes_t a) { return -whole_max(s, -a); }
 
+BD_INLINE bd_gradient_sums_t whole_sums(const bd_engine_t *s, const bd_gradient_sums_t *a) {
+  return (bd_gradient_sums_t){whole_sum(s, a->mass), whole_max(s, a->largest), whole_sum(s, a->log_ka)};
+}
+
 /* ---- gradient.c ---------------------------------------------------------------- */
 
-/* Lanes whose exp(u_k/gamma) leaves the range of this precision. */
+/* What an offset may cost and matter in p_k, lane by lane. */
+bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k);
+
+/* Lanes whose exp(u_k/gamma) leaves the range of this precision, or the reach of the kernel. */
 bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k);
 
 /* p_k = grad H*_{q_k}(u_k) into the plane p (NULL: only log_ka) and its figures into the
@@ -146,6 +153,9 @@ void trajectory_range(bd_engine_t *s, const potentials_t *at);
    store snapshots and converged problems.  1 when nothing is left to do. */
 int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective);
 
+/* 1 when nothing is left to do because all problems want another engine (solver.c): they are marked as such. */
+int trajectory_given_up(bd_engine_t *s);
+
 /* Is the objective wanted at this iteration? */
 int trajectory_wants_objective(const bd_engine_t *s, int iteration);
 
@@ -160,7 +170,7 @@ void fista(bd_engine_t *s, bd_poll_t *poll, void *context);
 
 /* bd_solver_run of this engine (paths.h). */
 void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
-                unsigned char *again, bd_poll_t *poll, void *context);
+                bd_poll_t *poll, void *context);
 
 /* Problem l of a plane into image pixels: on the mass of the image and clipped. */
 void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);

@@ -38,8 +38,8 @@ static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_
       norm += change * change;
     }
   }
-  *linear = inner * unit;
-  *squared = norm * (unit * unit);
+  *linear = whole_sum(s, inner) * unit;
+  *squared = whole_sum(s, norm) * (unit * unit);
 }
 
 /* y = z_next + momentum (z_next - z), z = z_next. */
@@ -63,7 +63,7 @@ static void overshoot(const bd_engine_t *s, bd_lanes_t *product) {
     const bd_lanes_t *next = k < s->marginals - 1 ? s->z_next.u[k] : s->z_next.v;
     for (size_t i = 0; i < s->pixels; i++) sum += (y[i] - next[i]) * (next[i] - z[i]);
   }
-  *product = sum;
+  *product = whole_sum(s, sum);
 }
 
 static void all_extents(bd_engine_t *s, potentials_t *at) {
@@ -115,6 +115,7 @@ void fista(bd_engine_t *s, bd_poll_t *poll, void *context) {
     extrapolate(s, &momentum);
     t = t_next;
     all_extents(s, &s->at);
+    if (trajectory_given_up(s)) return;
     if (poll) poll(context);
   }
 }

@@ -39,14 +39,15 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
   bd_mask_t beyond = beyond_range(s, &s->at, k);
   const int has_given = lanes_any(beyond);
   bd_gradient_sums_t wide = {lanes_all(0), lanes_all(0), lanes_all(0)};
-  bd_sweep_t w = {.u = s->at.u[k], .max = s->at.max[k], .q = s->q[k], .p = p, .wants_log = log_ka != NULL, .step = *step};
+  bd_sweep_t w = {.u = s->at.u[k], .max = s->at.max[k], .q = s->q[k], .p = p, .reach = reach_of(s, &s->at, k),
+                  .wants_log = log_ka != NULL, .step = *step};
   if (has_given) {
     w.p = s->p[k];
     w.given = &beyond;
     evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
   }
   s->gibbs->sweep(s->gibbs, &w);
-  w.sums = (bd_gradient_sums_t){whole_sum(s, w.sums.mass), whole_max(s, w.sums.largest), whole_sum(s, w.sums.log_ka)};
+  w.sums = whole_sums(s, &w.sums);
   if (has_given) merge_sums(&w.sums, &beyond, &wide);
   account(s, k, &w.sums);
   if (log_ka) *log_ka = w.sums.log_ka;
@@ -80,7 +81,7 @@ void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context) {
     }
     /* The step after the last snapshot is not needed, and harmless. */
     iterate(s, wanted);
-    if (trajectory_look(s, iteration, wanted)) return;
+    if (trajectory_look(s, iteration, wanted) || trajectory_given_up(s)) return;
     if (poll) poll(context);
   }
 }

@@ -88,7 +88,7 @@ bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, i
   fourier_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
-  *g = (fourier_t){.base = {8 * 2.2e-16, apply, NULL, destroy}, .height = height, .width = width / strips, .strips = strips};
+  *g = (fourier_t){.base = {8 * 2.2e-16, INFINITY, apply, NULL, destroy}, .height = height, .width = width / strips, .strips = strips};
   g->rows = good_size(height + kernel_radius(o->window, height));
   g->columns = good_size(width + kernel_radius(o->window, width));
   g->half = g->columns / 2 + 1;

@@ -1,4 +1,4 @@
-/* The Gibbs kernel K = exp(-C/gamma), applied to a block of BD_LANES images.
+/* The Gibbs kernel K = exp(-C/gamma), applied to a block of BD_LANES images, or to one in as many strips (lanes.h).
 
    K acts between pixels of the image only, so no mass enters or leaves.  There are four
    ways to apply it; each object below is one of them, for one image size:
@@ -21,7 +21,8 @@
 
 typedef struct bd_gibbs bd_gibbs_t;
 struct bd_gibbs {
-  double noise; /* absolute error of an output, relative to the largest output of its lane */
+  double noise;    /* absolute error of an output, relative to the largest output of its lane */
+  double farthest; /* the largest reach it can serve */
   /* out = K in, planes that do not overlap; inputs positive or zero.  reach[0][l]: in lane l
      offsets longer than this (in units of the cost) do not matter and may be left out. */
   void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
@@ -31,8 +32,7 @@ struct bd_gibbs {
 };
 
 /* The kernel of these options by the way named.  Errors: BD_FAILED without memory,
-   BD_BAD_INPUT where the way does not exist for the cost and window.  In strips (lanes.h) direct and
-   recursion have only their sweep.  The caller calls (*gibbs)->destroy(*gibbs). */
+   BD_BAD_INPUT where the way does not exist for the cost and window.  The caller calls (*gibbs)->destroy(*gibbs). */
 bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
 bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
 bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);

@@ -7,9 +7,6 @@
    digits: README, "Precision". */
 static const double guarded_range = sizeof(bd_real_t) == 4 ? 4 : 865;
 
-/* Offsets whose cost exceeds gamma (range + 60) contribute less than e^-60 of a result. */
-static const double reach_margin = 60;
-
 /* What an FFT may be wrong by: relative in K a, relative to the mass in p. */
 static const bd_real_t guarded_noise = (bd_real_t)1e-11;
 
@@ -81,9 +78,9 @@ static void multiply(bd_engine_t *s, bd_lanes_t *p, bd_mask_t *beyond, bd_gradie
 static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, const bd_lanes_t *reach, int wants_log,
                             bd_mask_t *beyond, bd_gradient_sums_t *sums) {
   if (p && s->gibbs->sweep) {
-    bd_sweep_t sweep = {.u = at->u[k], .max = at->max[k], .q = s->q[k], .p = p, .wants_log = wants_log};
+    bd_sweep_t sweep = {.u = at->u[k], .max = at->max[k], .q = s->q[k], .p = p, .reach = *reach, .wants_log = wants_log};
     s->gibbs->sweep(s->gibbs, &sweep);
-    *sums = sweep.sums;
+    *sums = whole_sums(s, &sweep.sums);
     return;
   }
   exponentiate(s, at->u[k], &at->max[k], beyond);
@@ -99,13 +96,12 @@ static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_la
 
 static bd_lanes_t range_of(const potentials_t *at, int k) { return at->max[k] - at->min[k]; }
 
-static bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k) {
-  return range_of(at, k) * (bd_real_t)s->unit + (bd_real_t)(reach_margin * s->options.gamma);
+bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k) {
+  return range_of(at, k) * (bd_real_t)s->unit + (bd_real_t)(KERNEL_MARGIN * s->options.gamma);
 }
 
 bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k) {
-  (void)s;
-  return range_of(at, k) > (bd_real_t)guarded_range;
+  return (range_of(at, k) > (bd_real_t)guarded_range) | (reach_of(s, at, k) > (bd_real_t)s->gibbs->farthest);
 }
 
 void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums) {

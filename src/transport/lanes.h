@@ -120,6 +120,23 @@ BD_INLINE void lanes_get(const bd_lanes_t *plane, int height, int width, int str
       for (int x = 0; x < width; x++) pixels[strip * width + x] = (double)plane[x][strips > 1 ? strip : l];
 }
 
+/* What lies beside a row of a strip, to a distance of at most its width: the ends of its neighbours. */
+BD_INLINE void lanes_join(bd_lanes_t *row, int width, int radius) {
+  for (int d = 1; d <= radius; d++) {
+    row[-d] = lanes_from_left(row[width - d]);
+    row[width - 1 + d] = lanes_from_right(row[d - 1]);
+  }
+}
+
+/* A symmetric filter along a row that has `radius` pixels more on either side. */
+BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width, const bd_lanes_t *tap, int radius) {
+  for (int x = 0; x < width; x++) {
+    bd_lanes_t sum = in[x];
+    for (int d = 1; d <= radius; d++) sum += tap[d] * (in[x - d] + in[x + d]);
+    out[x] = sum;
+  }
+}
+
 /* 2^r for |r| <= 1/2: (2^r - 1)/r is the polynomial of least relative error of 2^r, fitted by
    iterated weighted least squares; its error is below 4e-18 in float64 (2e-9 in float32),
    and the rounding of its coefficients and operations half an ulp to one. */

@@ -11,10 +11,9 @@ typedef struct bd_path {
      and size that is destroyed later, whose marginals are used; or NULL. */
   bd_status_t (*create)(const bd_solver_options_t *options, int channels, int height, int width, int in_strips, const void *lender,
                         void **engine, bd_error_t *error);
-  /* As bd_solver_run.  again (may be NULL): only images with again[i] set are computed; where
-     the result is right again[i] becomes 0. */
+  /* As bd_solver_run, of the images whose first report is BD_IMAGE_PENDING; what the engine is not right for stays so. */
   void (*run)(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
-              unsigned char *again, bd_poll_t *poll, void *context);
+              bd_poll_t *poll, void *context);
   void (*destroy)(void *engine);
 } bd_path_t;
 

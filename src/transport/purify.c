@@ -163,6 +163,10 @@ static void solve_queue(bd_engine_t *s, bd_poll_t *poll, void *context) {
   }
   if (s->options.method == BD_METHOD_FISTA) fista(s, poll, context);
   else forward_backward(s, poll, context);
+  /* Channel by channel, whichever ended first: the order makes the last bit. */
+  for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
+    for (int l = 0; l < s->queued; l++)
+      out->reports[(size_t)snapshot * out->count + s->queue[l].image].objective += s->queue[l].objective[snapshot];
   s->queued = 0;
 }
 
@@ -171,7 +175,7 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (size_t i = 0; i < out->count; i++) {
       bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
-      if (report->status == BD_IMAGE_OK) continue;
+      if (report->status == BD_IMAGE_OK || out->reports[i].status == BD_IMAGE_PENDING) continue;
       report->residual = report->mass_defect = report->objective = report->safe_tau = NAN;
       report->convergence = BD_NOT_ITERATED;
       report->bits = 0;
@@ -181,25 +185,22 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
 }
 
 /* In float32 and in strips: what is not right there.  Else everything is, if by the wide-range way. */
-static void tell_again(const bd_engine_t *s, const output_t *out) {
-  for (size_t i = 0; out->again && i < out->count; i++) {
-    if (!out->again[i]) continue;
-    out->again[i] = 0;
-    for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++) {
+static void leave_pending(const bd_engine_t *s, const output_t *out) {
+  for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
+    for (size_t i = 0; i < out->count; i++) {
       const bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
-      if (s->strips > 1 && report->fallback) out->again[i] = 1;
-      if (sizeof(bd_real_t) == 4 && (report->fallback || report->status == BD_IMAGE_DIVERGED)) out->again[i] = 1;
+      if (sizeof(bd_real_t) == 4 ? report->fallback || report->status == BD_IMAGE_DIVERGED : s->strips > 1 && report->fallback)
+        out->reports[i].status = BD_IMAGE_PENDING;
     }
-  }
 }
 
 void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
-                unsigned char *again, bd_poll_t *poll, void *context) {
+                bd_poll_t *poll, void *context) {
   bd_engine_t *s = engine;
-  const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports, again};
+  const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports};
   s->out = &out;
   for (size_t i = 0; i < out.count; i++) {
-    if (again && !again[i]) continue;
+    if (reports[i].status != BD_IMAGE_PENDING) continue;
     bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);
     for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
       reports[(size_t)snapshot * out.count + i] =
@@ -214,7 +215,7 @@ void engine_run(void *engine, int count, const double *images, double *purified,
     }
   }
   solve_queue(s, poll, context);
-  tell_again(s, &out);
+  leave_pending(s, &out);
   blank_failures(s, &out);
   s->out = NULL;
 }

@@ -17,54 +17,12 @@ static void destroy(bd_gibbs_t *base) {
   free(base);
 }
 
-/* One line of n elements, `stride` apart: with f = exp(-1/gamma),
+/* A line of elements: with f = exp(-1/gamma),
      from the left   l_i = in_i + f l_{i-1}
      from the right  r_i = f (in_{i+1} + r_{i+1})
    and out_i = l_i + r_i = sum_j f^|i-j| in_j exactly, for O(1) work a pixel: only positive
    numbers are added.  (Deriche, "Fast algorithms for low-level vision", PAMI 12, 1990.) */
-BD_INLINE void line(const bd_lanes_t *in, bd_lanes_t *out, int n, int stride, bd_real_t f) {
-  bd_lanes_t carried = lanes_all(0);
-  for (int i = 0; i < n; i++) {
-    carried = in[(size_t)i * (size_t)stride] + f * carried;
-    out[(size_t)i * (size_t)stride] = carried;
-  }
-  carried = lanes_all(0);
-  for (int i = n - 2; i >= 0; i--) {
-    carried = f * (in[(size_t)(i + 1) * (size_t)stride] + carried);
-    out[(size_t)i * (size_t)stride] += carried;
-  }
-}
 
-/* Columns in step, row by row: the same recursion, streaming through memory. */
-BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, bd_real_t f, bd_lanes_t *carried) {
-  for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
-  for (int y = 0; y < height; y++)
-    for (int x = 0; x < width; x++) {
-      carried[x] = in[(size_t)y * (size_t)width + (size_t)x] + f * carried[x];
-      out[(size_t)y * (size_t)width + (size_t)x] = carried[x];
-    }
-  for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
-  for (int y = height - 2; y >= 0; y--)
-    for (int x = 0; x < width; x++) {
-      carried[x] = f * (in[(size_t)(y + 1) * (size_t)width + (size_t)x] + carried[x]);
-      out[(size_t)y * (size_t)width + (size_t)x] += carried[x];
-    }
-}
-
-static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
-  const recursion_t *g = (recursion_t *)base;
-  (void)reach;
-  for (int y = 0; y < g->height; y++)
-    line(in + (size_t)y * (size_t)g->width, g->s + (size_t)y * (size_t)g->width, g->width, 1, g->factor);
-  columns(g->s, out, g->height, g->width, g->factor, g->carried[0]);
-}
-
-/* ---- a marginal in three passes ------------------------------------------------- */
-
-/* Down, up and down again over the rows.  The first pass leaves a = 2^(u - max), its rows
-   passed over (s) and the sum of those from above (d).  On the way up the sum from below is
-   added, K a is whole, c = q / K a is passed over row by row and summed from below in turn; on
-   the way down the sum from above makes K c whole.  Its plain twin is apply(), twice. */
 enum { BAND = 4 }; /* rows at once: as many chains of dependent operations side by side */
 
 /* What runs into a strip from the one on its left, whose pixels have run to `end`: l_l = end_{l-1} + f^W l_{l-1}. */
@@ -110,6 +68,35 @@ BD_INLINE void pass_rows(const recursion_t *g, const bd_lanes_t *restrict in, bd
   else pass_any(g, in, out, rows, 0);
 }
 
+/* Columns in step, row by row: the same recursion, streaming through memory. */
+BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, bd_real_t f, bd_lanes_t *carried) {
+  for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++) {
+      carried[x] = in[(size_t)y * (size_t)width + (size_t)x] + f * carried[x];
+      out[(size_t)y * (size_t)width + (size_t)x] = carried[x];
+    }
+  for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
+  for (int y = height - 2; y >= 0; y--)
+    for (int x = 0; x < width; x++) {
+      carried[x] = f * (in[(size_t)(y + 1) * (size_t)width + (size_t)x] + carried[x]);
+      out[(size_t)y * (size_t)width + (size_t)x] += carried[x];
+    }
+}
+
+static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+  const recursion_t *g = (recursion_t *)base;
+  (void)reach;
+  for (int y = 0; y < g->height; y++) pass_rows(g, in + (size_t)y * (size_t)g->width, g->s + (size_t)y * (size_t)g->width, 1);
+  columns(g->s, out, g->height, g->width, g->factor, g->carried[0]);
+}
+
+/* ---- a marginal in three passes ------------------------------------------------- */
+
+/* Down, up and down again over the rows.  The first pass leaves a = 2^(u - max), its rows
+   passed over (s) and the sum of those from above (d).  On the way up the sum from below is
+   added, K a is whole, c = q / K a is passed over row by row and summed from below in turn; on
+   the way down the sum from above makes K c whole.  Its plain twin is apply(), twice. */
 /* d_y = s_y + f d_{y -+ 1}: the running sum is in `carried`, a row. */
 BD_INLINE void accumulate(const bd_lanes_t *restrict s, bd_lanes_t *restrict d, bd_lanes_t *restrict carried, int width, bd_real_t f) {
   for (int x = 0; x < width; x++) d[x] = carried[x] = s[x] + f * carried[x];
@@ -181,7 +168,7 @@ bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width,
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, apply, sweep, destroy}, .height = height, .width = (int)row, .in_strips = strips > 1,
+    *g = (recursion_t){.base = {0, INFINITY, apply, sweep, destroy}, .height = height, .width = (int)row, .in_strips = strips > 1,
                        .factor = (bd_real_t)exp(-1 / o->gamma)};
     g->power = malloc((row + 1) * sizeof *g->power);
     for (size_t i = 0; g->power && i <= row; i++) g->power[i] = (bd_real_t)kernel_tap((double)i, o->gamma);

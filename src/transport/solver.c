@@ -87,8 +87,8 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
   double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
   /* FFTs, of one image: up to 2 size + 1/7 in each direction, four arrays.  Sweeps: three rings of rows; recursion: planes. */
   if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 2 * 4 * 5.5 * pixels * 8;
-  else bytes += 4 * plane + 64 * (6.0 * (kernel_radius(o->window, height) < 31 ? kernel_radius(o->window, height) : 31) + 30) * (width + 62);
-  bytes += plane * (n * 3 + 10) / 8; /* one image in strips */
+  else bytes += 4 * plane + 64 * (6 * fmin(kernel_radius(o->window, height), SWEEP_RADIUS_MAX) + 30) * (width + 2 * fmin(kernel_radius(o->window, width), SWEEP_RADIUS_MAX));
+  bytes += plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 10) / 8; /* one image in strips */
   return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
 }
 
@@ -120,15 +120,16 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
   if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
   bd_instructions_t set = options->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : options->instructions;
   const bd_path_t *path = instructions[set].paths[0], *single = instructions[set].paths[1];
-  const int has_single = options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width);
-  const int in_strips = path->can_strip(options, height, width);
+  const int in_strips = path->can_strip(options, height, width), single_strips = single->can_strip(options, height, width);
+  /* Of large images float64 in strips is faster than float32 without. */
+  const int has_single = options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width) && single_strips >= in_strips;
   s->count = 1 + has_single + in_strips;
   for (int i = 0; i < s->count; i++) s->paths[i] = has_single && i == 0 ? single : path;
   void **last = &s->engines[s->count - 1];
   status = path->create(options, channels, height, width, 0, NULL, last, error);
   if (status == BD_OK && in_strips) status = path->create(options, channels, height, width, 1, *last, &s->engines[has_single], error);
   if (status == BD_OK && has_single)
-    status = single->create(options, channels, height, width, single->can_strip(options, height, width), NULL, &s->engines[0], error);
+    status = single->create(options, channels, height, width, single_strips, NULL, &s->engines[0], error);
   if (status != BD_OK) {
     bd_solver_destroy(s);
     return status;
@@ -139,12 +140,8 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
 
 void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
                    bd_poll_t *poll, void *context) {
-  unsigned char *again = s->count > 1 ? malloc((size_t)count) : NULL;
-  if (again) memset(again, 1, (size_t)count);
-  /* Without memory: all by the last. */
-  for (int i = again ? 0 : s->count - 1; i < s->count; i++)
-    s->paths[i]->run(s->engines[i], count, images, purified, mean, reports, again, poll, context);
-  free(again);
+  for (int i = 0; i < count; i++) reports[i].status = BD_IMAGE_PENDING;
+  for (int i = 0; i < s->count; i++) s->paths[i]->run(s->engines[i], count, images, purified, mean, reports, poll, context);
 }
 
 void bd_solver_destroy(bd_solver_t *s) {

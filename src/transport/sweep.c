@@ -11,15 +11,14 @@ enum { BAND = 4, NARROW_BAND = 2, RINGS_MAX = 512 * 1024, FAR_PIXELS = 8000 };
 
 enum { ROWS_A, PASSED_A, PASSED_C, RINGS };
 
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *s,
-                           bd_error_t *error) {
-  *s = (bd_sweeper_t){.height = height, .width = width, .radius_y = radius_y, .radius_x = radius_x, .tap = tap, .band = BAND, .in_strips = in_strips,
+/* Rows of a ring: between what its writer has written and what its last reader still needs. */
+BD_INLINE size_t ring_length(int band, int radius) { return 2 * (size_t)(radius + band); }
+
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, int usual_y, bd_sweeper_t *s, bd_error_t *error) {
+  *s = (bd_sweeper_t){.height = height, .width = width, .margin = radius_x, .band = BAND, .in_strips = in_strips,
                       .row = (size_t)width + 2 * (size_t)radius_x, .far = height * width > FAR_PIXELS};
-  /* Between what the writer of a ring has written and what its last reader still needs. */
-  s->length = 2 * (unsigned)(radius_y + s->band);
-  if (RINGS * s->length * s->row * sizeof *s->memory > RINGS_MAX) s->band = NARROW_BAND;
-  s->length = 2 * (unsigned)(radius_y + s->band);
-  size_t size = (RINGS * s->length + BAND + 1) * s->row * sizeof *s->memory;
+  if (RINGS * ring_length(BAND, usual_y) * (size_t)(width + 2 * usual_y) * sizeof *s->memory > RINGS_MAX) s->band = NARROW_BAND;
+  size_t size = (RINGS * ring_length(s->band, radius_y) + BAND + 1) * s->row * sizeof *s->memory;
   s->memory = lanes_allocate(size);
   if (!s->memory) return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
   memset(s->memory, 0, size); /* margins stay zero */
@@ -50,44 +49,35 @@ void sweep_start(bd_sweep_t *w) {
 
 /* ---- rows ---------------------------------------------------------------------- */
 
-/* Row y of a ring, row j of the band and the row of zeros, each at its first pixel; radius_x
+/* What the stages share; constant radii and `far` unroll and drop loops. */
+typedef struct stage {
+  const bd_sweeper_t *s;
+  bd_sweep_t *w;
+  const bd_lanes_t *tap;
+  int radius_y, radius_x, band, far;
+  const bd_lanes_t **in; /* [BAND + 2 radius_y] */
+} stage_t;
+
+/* Row j of the band, the row of zeros, and row y of a ring, each at its first pixel; `margin`
    zeros lie on either side. */
-BD_INLINE bd_lanes_t *ring_row(const bd_sweeper_t *s, unsigned ring, int y) {
-  return s->memory + (ring * s->length + (unsigned)y % s->length) * s->row + s->radius_x;
+BD_INLINE bd_lanes_t *band_row(const stage_t *t, int j) { return t->s->memory + (size_t)j * t->s->row + t->s->margin; }
+BD_INLINE bd_lanes_t *zero_row(const stage_t *t) { return band_row(t, BAND); }
+BD_INLINE bd_lanes_t *ring_row(const stage_t *t, unsigned ring, int y) {
+  const size_t length = ring_length(t->band, t->radius_y);
+  return band_row(t, BAND + 1) + (ring * length + (size_t)y % length) * t->s->row;
 }
-BD_INLINE bd_lanes_t *band_row(const bd_sweeper_t *s, int j) {
-  return s->memory + (RINGS * s->length + (unsigned)j) * s->row + s->radius_x;
-}
-BD_INLINE bd_lanes_t *zero_row(const bd_sweeper_t *s) { return band_row(s, BAND); }
 
 /* Rows first - radius .. first + rows - 1 + radius of a ring. */
-BD_INLINE void gather_rows(const bd_sweeper_t *s, unsigned ring, int first, int rows, int radius, const bd_lanes_t **in) {
-  for (int j = 0; j < rows + 2 * radius; j++) {
-    int y = first - radius + j;
-    in[j] = y < 0 || y >= s->height ? zero_row(s) : ring_row(s, ring, y);
-  }
-}
-
-/* What lies beside a strip: the ends of its neighbours. */
-BD_INLINE void join_strips(bd_lanes_t *row, int width, int radius) {
-  for (int d = 1; d <= radius; d++) {
-    row[-d] = lanes_from_left(row[width - d]);
-    row[width - 1 + d] = lanes_from_right(row[d - 1]);
-  }
-}
-
-/* The pass along a row. */
-BD_INLINE void pass_row(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width, const bd_real_t *tap, int radius) {
-  for (int x = 0; x < width; x++) {
-    bd_lanes_t sum = in[x];
-    for (int d = 1; d <= radius; d++) sum += tap[d] * (in[x - d] + in[x + d]);
-    out[x] = sum;
+BD_INLINE void gather_rows(const stage_t *t, unsigned ring, int first, int rows) {
+  for (int j = 0; j < rows + 2 * t->radius_y; j++) {
+    int y = first - t->radius_y + j;
+    t->in[j] = y < 0 || y >= t->s->height ? zero_row(t) : ring_row(t, ring, y);
   }
 }
 
 /* The pass down columns for the rows of a band at pixel x; all of it before anything is
    stored, so that what two rows share is loaded once. */
-BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const bd_real_t *tap, int radius, bd_lanes_t *out) {
+BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const bd_lanes_t *tap, int radius, bd_lanes_t *out) {
   for (int j = 0; j < rows; j++) {
     bd_lanes_t sum = in[j + radius][x];
     for (int d = 1; d <= radius; d++) sum += tap[d] * (in[j + radius - d][x] + in[j + radius + d][x]);
@@ -97,44 +87,36 @@ BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const 
 
 /* ---- the stages ---------------------------------------------------------------- */
 
-/* What the stages share; constant radii and `far` unroll and drop loops. */
-typedef struct stage {
-  const bd_sweeper_t *s;
-  bd_sweep_t *w;
-  int radius_y, radius_x, band, far;
-  const bd_lanes_t **in; /* [BAND + 2 radius_y] */
-} stage_t;
-
 /* Row y: a = 2^(u - max) and the first pass over it.  Only a sweep that keeps p has lanes
    beyond float64's range, which other arithmetic has taken care of. */
 BD_INLINE void exponentiate(const stage_t *t, int y, int keep) {
   const int width = t->s->width;
-  bd_lanes_t *restrict a = ring_row(t->s, ROWS_A, y);
+  bd_lanes_t *restrict a = ring_row(t, ROWS_A, y);
   const bd_lanes_t *restrict u = t->w->u + (size_t)y * (size_t)width, max = t->w->max;
   for (int x = 0; x < width; x++) {
     if (t->far) __builtin_prefetch(u + t->band * width + x);
     a[x] = lanes_exp2(keep ? lanes_clamp(u[x] - max) : u[x] - max);
   }
-  if (t->s->in_strips) join_strips(a, width, t->radius_x);
-  pass_row(a, ring_row(t->s, PASSED_A, y), width, t->s->tap, t->radius_x);
+  if (t->s->in_strips) lanes_join(a, width, t->radius_x);
+  lanes_pass(a, ring_row(t, PASSED_A, y), width, t->tap, t->radius_x);
 }
 
 /* Rows y .. y + rows - 1: c = q / K a and the first pass over it. */
 BD_INLINE void divide(const stage_t *t, int y, int rows) {
   const int width = t->s->width, wants_log = t->w->wants_log;
   const bd_lanes_t *q = t->w->q + (size_t)y * (size_t)width;
-  gather_rows(t->s, PASSED_A, y, rows, t->radius_y, t->in);
+  gather_rows(t, PASSED_A, y, rows);
   for (int x = 0; x < width; x++) {
     bd_lanes_t ka[BAND];
-    pass_columns(t->in, rows, x, t->s->tap, t->radius_y, ka);
+    pass_columns(t->in, rows, x, t->tap, t->radius_y, ka);
     for (int j = 0; j < rows; j++) {
       if (t->far) __builtin_prefetch(q + (j + t->band) * width + x);
-      band_row(t->s, j)[x] = q[j * width + x] / ka[j];
+      band_row(t, j)[x] = q[j * width + x] / ka[j];
     }
     for (int j = 0; wants_log && j < rows; j++) t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
   }
-  for (int j = 0; t->s->in_strips && j < rows; j++) join_strips(band_row(t->s, j), width, t->radius_x);
-  for (int j = 0; j < rows; j++) pass_row(band_row(t->s, j), ring_row(t->s, PASSED_C, y + j), width, t->s->tap, t->radius_x);
+  for (int j = 0; t->s->in_strips && j < rows; j++) lanes_join(band_row(t, j), width, t->radius_x);
+  for (int j = 0; j < rows; j++) lanes_pass(band_row(t, j), ring_row(t, PASSED_C, y + j), width, t->tap, t->radius_x);
 }
 
 /* Rows y .. y + rows - 1: p = a . K c, its sums and the step; with `keep` p goes into a plane. */
@@ -144,11 +126,11 @@ BD_INLINE void finish(const stage_t *t, int y, int rows, int keep) {
   bd_step_t step = w->step;
   bd_gradient_sums_t sums = {lanes_all(0), lanes_all(0), lanes_all(0)};
   const bd_lanes_t *a[BAND];
-  for (int j = 0; j < rows; j++) a[j] = ring_row(t->s, ROWS_A, y + j);
-  gather_rows(t->s, PASSED_C, y, rows, t->radius_y, t->in);
+  for (int j = 0; j < rows; j++) a[j] = ring_row(t, ROWS_A, y + j);
+  gather_rows(t, PASSED_C, y, rows);
   for (size_t x = 0; x < width; x++) {
     bd_lanes_t p[BAND];
-    pass_columns(t->in, rows, (int)x, t->s->tap, t->radius_y, p);
+    pass_columns(t->in, rows, (int)x, t->tap, t->radius_y, p);
     for (int j = 0; j < rows; j++) {
       const size_t i = first + (size_t)j * width + x;
       if (t->far && !keep) __builtin_prefetch(step.other + i + (size_t)t->band * width);
@@ -192,8 +174,8 @@ static void run_any(const stage_t *t) {
 
 /* The paper's window, unrolled. */
 BD_INLINE void run_radius_3(const stage_t *t, int band, int far) {
-  const bd_lanes_t *in[6 + BAND];
-  stage_t constant = {t->s, t->w, 3, 3, band, far, in};
+  const bd_lanes_t *in[6 + BAND], tap[4] = {t->tap[0], t->tap[1], t->tap[2], t->tap[3]};
+  stage_t constant = {t->s, t->w, tap, 3, 3, band, far, in};
   if (t->w->p) run_stages(&constant, 1);
   else run_stages(&constant, 0);
 }
@@ -201,10 +183,10 @@ static void run_radius_3_near(const stage_t *t) { run_radius_3(t, BAND, 0); }
 static void run_radius_3_far(const stage_t *t) { run_radius_3(t, BAND, 1); }
 static void run_radius_3_narrow(const stage_t *t) { run_radius_3(t, NARROW_BAND, 1); }
 
-void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w) {
+void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap, int radius_y, int radius_x) {
   sweep_start(w);
-  const stage_t t = {s, w, s->radius_y, s->radius_x, s->band, 1, NULL};
-  if (s->radius_y != 3 || s->radius_x != 3) run_any(&t);
+  const stage_t t = {s, w, tap, radius_y, radius_x, s->band, 1, NULL};
+  if (radius_y != 3 || radius_x != 3) run_any(&t);
   else if (s->band == NARROW_BAND) run_radius_3_narrow(&t);
   else if (s->far) run_radius_3_far(&t);
   else run_radius_3_near(&t);

@@ -15,11 +15,8 @@
 #ifndef BD_SWEEP_H
 #define BD_SWEEP_H
 
+#include "kernel.h"
 #include "lanes.h"
-
-#include <barydef/error.h>
-
-enum { SWEEP_RADIUS_MAX = 31 };
 
 /* How u moves once p is known; u NULL: not at all. */
 typedef struct bd_step {
@@ -41,6 +38,7 @@ typedef struct bd_sweep {
   bd_lanes_t max;           /* of u */
   bd_lanes_t *p;            /* plane to store p in; NULL (not without a step): it is not stored */
   const bd_mask_t *given;   /* lanes whose p is in the plane p already, or NULL */
+  bd_lanes_t reach;         /* offsets that cost more do not matter */
   int wants_log;
   bd_step_t step;
   bd_gradient_sums_t sums;  /* the result */
@@ -48,23 +46,22 @@ typedef struct bd_sweep {
 
 /* The geometry of the sweeps of a solver, and memory for one at a time. */
 typedef struct bd_sweeper {
-  int height, width, radius_y, radius_x, in_strips;
-  const bd_real_t *tap; /* [max radius + 1], the caller's */
+  int height, width, in_strips;
+  int margin;           /* pixels on either side of a ring's row */
   int band;             /* rows a stage takes at once */
-  unsigned length;      /* rows of a ring */
   size_t row;           /* vectors of a ring's row, margins included */
   bd_lanes_t *memory;   /* the rings, a band, a row of zeros */
   int far;              /* planes lie beyond the second-level cache: fetch ahead */
 } bd_sweeper_t;
 
-/* in_strips: the lanes are strips of one image, radius_x is at most width.
+/* For half-widths up to radius_y and radius_x, mostly about usual_y.  in_strips: the lanes are strips of one image.
    Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an error. */
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, const bd_real_t *tap, bd_sweeper_t *sweeper,
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, int usual_y, bd_sweeper_t *sweeper,
                            bd_error_t *error);
 void sweeper_free(bd_sweeper_t *sweeper);
 
-/* The whole sweep of one marginal. */
-void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep);
+/* The whole sweep of one marginal, with tap[0 .. the larger radius]; in strips radius_x is at most width. */
+void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap, int radius_y, int radius_x);
 
 /* The step alone, for a plane of p. */
 void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels);

@@ -54,7 +54,7 @@ static bd_convergence_t judge(const bd_engine_t *s, int iteration, int l) {
 
 /* Lane l, `iteration` steps from the start, into one snapshot of its image: figures of an
    image are the worst of its channels. */
-static void store(const bd_engine_t *s, int snapshot, int iteration, int l) {
+static void store(bd_engine_t *s, int snapshot, int iteration, int l) {
   const output_t *out = s->out;
   bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + s->queue[l].image];
   bd_convergence_t convergence = judge(s, iteration, l);
@@ -64,7 +64,7 @@ static void store(const bd_engine_t *s, int snapshot, int iteration, int l) {
   report->fallback |= s->fallback[l] != 0;
   report->residual = fmax(report->residual, s->now.residual[l]);
   report->mass_defect = fmax(report->mass_defect, s->mass_defect[l]);
-  report->objective += s->now.objective[l];
+  s->queue[l].objective[snapshot] = s->now.objective[l];
   /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */
   if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / s->p_max[l]);
   /* Mass is kept to rounding by construction: where it is not, no digit can be trusted. */
@@ -99,4 +99,14 @@ int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective) 
   if (is_power_of_two(iteration)) s->history[logarithm(iteration)] = s->now;
   if (is_snapshot) s->snapshot++;
   return left == 0 || s->snapshot == wanted->count;
+}
+
+int trajectory_given_up(bd_engine_t *s) {
+  const int is_last = s->strips == 1 && sizeof(bd_real_t) == 8; /* that has its own wide way */
+  if (is_last || !lanes_any(s->fallback & ~s->done)) return 0;
+  for (int l = 0; l < s->queued; l++)
+    if (!s->fallback[l] && !s->done[l]) return 0;
+  for (int l = 0; l < s->queued; l++)
+    if (s->fallback[l]) s->out->reports[(size_t)s->snapshot * s->out->count + s->queue[l].image].fallback = 1;
+  return 1;
 }

@@ -213,8 +213,10 @@ def main():
 
     sides = [28, 64, 128, 224]
     ways = {"l1, window 7": dict(), "sql2, window 7": dict(cost="sql2"), "l1, window 15": dict(window=15),
-            "l2, window 7": dict(cost="l2"), "l1, full (recursion)": dict(window="full"), "sql2, full": dict(cost="sql2", window="full", gamma=1),
-            "l2, full (FFTW)": dict(cost="l2", window="full", gamma=1), "l1, window 7, float32": dict(precision="auto", gamma=5, bits=32)}
+            "l2, window 7": dict(cost="l2"), "l2, window 7, gamma 0.02": dict(cost="l2", gamma=0.02), "l1, full (recursion)": dict(window="full"),
+            "sql2, full, gamma 1": dict(cost="sql2", window="full", gamma=1), "sql2, full, gamma 5": dict(cost="sql2", window="full", gamma=5),
+            "l2, full (FFTW)": dict(cost="l2", window="full", gamma=1), "l1, window 7, FISTA": dict(method="fista", theta=1),
+            "l1, window 7, float32": dict(precision="auto", gamma=5, bits=32)}
     if fast != "baseline":
         ways.update({"l1, window 7, " + name: dict(instructions=name) for name in names[:-1]})
     settings = {}

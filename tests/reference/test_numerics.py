@@ -162,6 +162,17 @@ class Variants(Comparison):
                 self.check(image, [0, 20], tau=1e-4, gamma=gamma, theta=theta, cost="l1", window=7, marginals="B4")
 
 
+    def test_kernels_cut_at_their_reach(self):
+        """Long kernels of sql2: sweeps to the reach of the potentials, the wide way beyond what sweeps can take, and FFT."""
+        image = np.zeros((1, 3, 200))
+        image[0, 1, 20], image[0, 2, 60] = 1, 0.5
+        options = dict(cost="sql2", window="full", theta=1e5, marginals="identity + translate 100 0", solve=twin.solve)
+        self.check(image, [0, 10, 40], gamma=5, tau=0.2, **options)
+        self.check(image, [200], gamma=32, tau=30, **options)
+        self.assertGreater(self.worst[1], 0)
+        self.check(random_images(52, 1, 1, 3, 200)[0], [10], gamma=50, tau=0.2, kernels=("auto", "direct"), **options)
+
+
 class Neighbours(unittest.TestCase):
     """An image that leaves the guard and its neighbours in the block that do not: bits must
     not depend on who sits beside whom."""
@@ -179,10 +190,34 @@ class Neighbours(unittest.TestCase):
             with self.subTest(**options):
                 if options.get("method") != "fista":
                     self.assertEqual(used, {0, 1}, "the set must have images on both sides of the guard")
-                for i in range(len(images)):
-                    alone, _, report = library.solve(images[i:i + 1], iterations=[60], **options)
-                    np.testing.assert_array_equal(alone[0, 0], together[0, i])
-                    self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+                self.check_alone(images, together, reports, **options)
+
+    def check_alone(self, images, together, reports, **options):
+        for i in range(len(images)):
+            alone, _, report = library.solve(images[i:i + 1], iterations=[60], **options)
+            np.testing.assert_array_equal(alone[0, 0], together[0, i])
+            self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+
+    def test_nor_on_how_far_neighbours_reach(self):
+        images = random_images(61, 9, 1, 5, 90)
+        images[::3] = 0
+        images[::3, 0, 2, 40] = 1
+        for options in (dict(gamma=1, cost="sql2", window="full"), dict(gamma=0.1, cost="l2", window=41), dict(gamma=0.2, cost="l1", window=61),
+                        dict(gamma=0.04, cost="l2", window=15), dict(gamma=0.04, cost="l2", window=15, method="fista"), dict(gamma=0.02, cost="l2", window=7)):
+            for name in SETS_HERE:
+                options.update(tau=1, marginals="identity + translate 2 0", instructions=name)
+                with self.subTest(**options):
+                    self.check_alone(images, *library.solve(images, iterations=[60], **options)[::2], **options)
+
+    def test_nor_does_the_sum_over_channels(self):
+        """Which end at different iterations, and are of one block or of two."""
+        images = random_images(62, 7, 3, 12, 12)
+        images[:, 1] **= 4
+        for name in SETS_HERE:
+            for method in library.METHODS:
+                options = dict(gamma=0.5, tolerance=0.1, method=method, instructions=name)
+                with self.subTest(**options):
+                    self.check_alone(images, *library.solve(images, iterations=[60], **options)[::2], **options)
 
 
 SETS_HERE = library.INSTRUCTIONS[1:library.lib.bd_instructions_best() + 1]
@@ -254,8 +289,10 @@ class Strips(Comparison):
     def test_against_the_twin(self):
         for options, iterations in ((dict(gamma=0.02, window=7), [0, 12]), (dict(gamma=2, cost="sql2", window=13), [8]), (dict(gamma=0.5, window=13), [8]),
                                     (dict(gamma=1, window="full"), [8]), (dict(gamma=0.02, window="full"), [8]), (dict(gamma=20, window="full"), [8]),
-                                    (dict(gamma=1, window=7, regularizer="norm", theta=3), [8]), (dict(gamma=5, cost="l2", window="full"), [2])):
-            for name in SETS_HERE[-1:] if options.get("cost") == "l2" else SETS_HERE:
+                                    (dict(gamma=1, window=7, regularizer="norm", theta=3), [8]), (dict(gamma=0.5, cost="l2", window=7), [8]),
+                                    (dict(gamma=0.02, cost="l2", window=13), [8]), (dict(gamma=1, cost="sql2", window="full"), [4]),
+                                    (dict(gamma=5, cost="sql2", window="full"), [4]), (dict(gamma=5, cost="l2", window="full"), [2])):
+            for name in SETS_HERE[-1:] if options["window"] == "full" and "cost" in options else SETS_HERE:
                 self.check_with(name, self.IMAGES[0], iterations, **options)
 
     def check_with(self, instructions, image, iterations, **options):
@@ -284,6 +321,19 @@ class Strips(Comparison):
                     alone, _, report = library.solve(images[i:i + 1], iterations=[40], **options)
                     np.testing.assert_array_equal(alone[0, 0], together[0, i])
                     self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
+
+    def test_fista(self):
+        """On every set, and turned, strips are joined at other places."""
+        image = 0.2 + 0.8 * np.random.default_rng(98).random((1, 1, 96, 96))
+        for options in dict(window=7), dict(window="full"), dict(window=7, cost="l2"), dict(window="full", cost="sql2"), dict(window=7, kernel="fftw"):
+            def run(image, name):
+                return library.solve(image, method="fista", iterations=[30], gamma=1, theta=100, instructions=name,
+                                     marginals="translate 1 0 + translate 0 1 + identity", **options)[0]
+            wanted = run(image, SETS_HERE[0])
+            for name in SETS_HERE:
+                with self.subTest(instructions=name, **options):
+                    self.assertLess(np.abs(run(image, name) - wanted).max(), 1e-9)
+                    self.assertLess(np.abs(run(image.swapaxes(2, 3), name).swapaxes(3, 4) - wanted).max(), 1e-9)
 
     def test_beyond_the_guard(self):
         """Such an image is left to an engine without strips."""
