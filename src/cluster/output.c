@@ -119,6 +119,7 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
                            text_attribute("started", started),
                            {.name = "finished", .kind = BD_ATTRIBUTE_TEXT, .text = "", .room = sizeof started},
                            {.name = "seconds", .kind = BD_ATTRIBUTE_REAL},
+                           {.name = "computed", .kind = BD_ATTRIBUTE_INTEGER},
                            {.name = "hosts", .kind = BD_ATTRIBUTE_TEXT, .text = hosts ? hosts : "", .room = HOSTS_ROOM},
                            {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = session->size},
                            text_attribute("slurm_job_id", getenv("SLURM_JOB_ID"))};
@@ -141,6 +142,7 @@ bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_
   date(finished);
   bd_attribute_t attributes[] = {text_attribute("finished", finished),
                                  {.name = "seconds", .kind = BD_ATTRIBUTE_REAL, .real = summary->seconds},
+                                 {.name = "computed", .kind = BD_ATTRIBUTE_INTEGER, .integer = summary->computed},
                                  text_attribute("hosts", hosts ? hosts : ""),
                                  {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = session->size}};
   int64_t by_status[BD_STATUSES_MAX];
