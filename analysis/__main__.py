@@ -72,7 +72,8 @@ def convert_files(arguments):
 
 def report(arguments):
     import report as pages
-    return pages.make(arguments.result, arguments.folder, arguments.input, arguments.victim, arguments.layer, arguments.images, arguments.blurs)
+    return pages.make(arguments.result, arguments.folder, arguments.input, arguments.victim, arguments.layer, arguments.images, arguments.blurs, arguments.run,
+                      arguments.attack, arguments.use_victim_of_result)
 
 
 def main():
@@ -104,9 +105,12 @@ def main():
     sub.add_argument("result")
     sub.add_argument("folder", nargs="?", help="default: RESULT-report")
     sub.add_argument("--input", help="the file of attacked images, where it is not where the result says")
-    sub.add_argument("--victim", help="TorchScript for Grad-CAM, where it is not where the result says")
+    sub.add_argument("--victim", help="TorchScript classifier for Grad-CAM (a program: use only what you trust)")
+    sub.add_argument("--use-victim-of-result", action="store_true", help="Grad-CAM of the classifier that the job named (it is loaded, and runs)")
+    sub.add_argument("--run", help="number of the run to show in detail (default: the best, by the rule of best.py)")
+    sub.add_argument("--attack", action="append", help="show this attack in tables, galleries and Grad-CAM; may be given again (default: all, galleries of three)")
     sub.add_argument("--layer", type=int, default=-1, help="which convolution Grad-CAM looks at; -1: the last")
-    sub.add_argument("--images", type=int, default=8, help="images of a gallery")
+    sub.add_argument("--images", type=int, default=6, help="images of a gallery")
     sub.add_argument("--blurs", help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs")
     sub.set_defaults(call=report)
     arguments = parser.parse_args()

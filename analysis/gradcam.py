@@ -7,6 +7,9 @@ import numpy as np
 import torch
 
 
+BATCH = 16
+
+
 class Unsuitable(Exception):
     """The victim has no convolution that could be looked at."""
 
@@ -48,7 +51,8 @@ class Victim:
         self.module = module
 
     def maps(self, images):
-        """Heat [n,H,W] in [0,1] for the class the victim sees in each image [n,C,H,W]; and that class."""
+        """Heat [n,H,W] in [0,1] for the class the victim sees in each image [n,C,H,W]; and that class.  What the victim keeps for its
+        gradient bounds n: BATCH images go well."""
         x = torch.as_tensor(np.asarray(images), dtype=torch.float32).requires_grad_()
         logits, features = self.function(x, *self.parameters)
         classes = logits.argmax(1)

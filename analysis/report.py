@@ -5,56 +5,68 @@ import base64
 import html
 import pathlib
 import re
+import sys
 
 import numpy as np
 
+import best
+import drawn
 import figures
+import paper
 import tables
 from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
-.table { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; }
-th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; }
-th { background: #f6f6f6; white-space: normal; } th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } th:first-child { background: #f6f6f6; } .marked { font-weight: bold; }
-figure { margin: 1rem 0; } .picture { overflow-x: auto; } img { max-width: 100%; min-width: min(56rem, var(--natural)); height: auto; } figcaption, .note { color: #555; font-size: .85rem; }
-code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere; }
+/* A table scrolls in its own box; a shadow says that it goes on. */
+.table { overflow-x: auto; background: linear-gradient(to left, #fff 1.5rem, #fff0 3rem) right / 100% 100% no-repeat local, linear-gradient(to left, #0003, #0000 1rem) right / 100% 100% no-repeat scroll; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; overflow-wrap: normal; }
+th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; } th { white-space: normal; border-bottom: 2px solid #bbb; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } .marked { font-weight: bold; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; } figcaption, .note { color: #555; font-size: .85rem; }
+code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; } pre { white-space: pre-wrap; }
+@media (max-width: 40rem) { body { padding: .6rem; } table { font-size: .8rem; } th, td { padding: .2rem .3rem; } }
 """
 
 MAPS = 200  # images whose heat maps are compared
 LONGEST = 30  # rows of a table on the page; the files have all
+CLASSES = 40  # of a figure by class; the table has all
+DPI = 144  # of pictures; the page shows them at 96
 
 
 class Report:
-    def __init__(self, result, folder):
+    """`run` is shown in detail, of `attacks`; `named` says that these were asked for."""
+
+    def __init__(self, result, folder, run, attacks, named):
         self.result, self.folder, self.parts = result, pathlib.Path(folder), []
+        self.run, self.attacks, self.named = run, attacks, named
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def heading(self, title):
         self.parts.append(f"<h2>{html.escape(title)}</h2>")
 
     def note(self, words):
-        self.parts.append(f"<p class=note>{words}</p>")
+        self.parts.append(f"<p class=note>{html.escape(words)}</p>")
 
-    def table(self, name, rows, marked=(), shown=None):
+    def files(self, name, kinds):
+        return " ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in kinds)
+
+    def table(self, name, rows, words, run=None, marked=(), shown=None):
         """`shown`: what the page has of it, where that is not all."""
-        tables.write(self.folder, name, rows)
-        self.parts.append(tables.as_html(shown or rows, marked))
-        self.note(" ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in ("csv", "md", "tex")))
+        words = tables.caption(self.result, words, run)
+        tables.write(self.folder, name, rows, words)
+        self.parts.append(f"<figure><figcaption>{html.escape(words)} ({self.files(name, ('csv', 'md', 'tex'))})</figcaption>"
+                          f"{tables.as_html(shown or rows, marked)}</figure>")
 
     def figure(self, name, figure, caption):
-        if figure is None:
-            return False
         for kind in "png", "svg":
-            figure.savefig(self.folder / f"{name}.{kind}", dpi=110)
+            figure.savefig(self.folder / f"{name}.{kind}", dpi=DPI)
         figures.plt.close(figure)
         data = (self.folder / f"{name}.png").read_bytes()
-        wide = int.from_bytes(data[16:20], "big")  # narrow windows scroll a picture sooner than shrink its words away
-        self.parts.append(f"<figure><div class=picture tabindex=0><img src='data:image/png;base64,{base64.b64encode(data).decode()}' style='--natural: {wide}px' "
-                          f"alt='{html.escape(caption, quote=True)}'></div><figcaption>{html.escape(caption)} "
-                          f"(<a href='{name}.png'>png</a> <a href='{name}.svg'>svg</a>)</figcaption></figure>")
-        return True
+        wide, high = (int.from_bytes(data[at:at + 4], "big") * 96 // DPI for at in (16, 20))
+        self.parts.append(f"<figure><a href='{name}.png'><img src='data:image/png;base64,{base64.b64encode(data).decode()}' width={wide} height={high} "
+                          f"alt='{html.escape(caption, quote=True)}'></a><figcaption>{html.escape(caption)} ({self.files(name, ('png', 'svg'))})</figcaption></figure>")
 
     def write(self, title):
         path = self.folder / "report.html"
@@ -63,50 +75,71 @@ class Report:
         return path
 
 
-def summary(report, best):
-    """The run in one paragraph, and where something trivial does as well."""
-    result = report.result
-    if not result.has_victim or not result.robust:
-        return
-    means = ", ".join(f"{label} {100 * result.robust_accuracy(best, name):.1f}" for name, label in BASELINES)
-    words = f"Mean accuracy over the attacks, % (run {best}): {means}."
-    if CLEAN in result.attacks:
-        words += f" On clean images: {100 * result.accuracy(best, CLEAN, 'attack'):.1f}, their barycenters {100 * result.accuracy(best, CLEAN):.1f}."
-    for name, label in BASELINES[1:-1]:
-        equal = [attack for attack in result.robust if result.accuracy(best, attack, name) >= result.accuracy(best, attack)]
-        if equal:
-            words += f" At least as good as the barycenter: {label}, on {', '.join(equal)}."
-    report.note(html.escape(words))
+def best_run_of(result):
+    """The run to show, by the rule of best.py, and a sentence that says why."""
+    if not result.has_victim or len(result.runs) == 1:
+        return result.runs[0], "" if result.has_victim else "The job named no victim: there are no accuracies, and the first run is shown."
+    if CLEAN not in result.attacks or not result.robust:
+        run = max(result.runs, key=lambda one: result.robust_accuracy(one) if result.robust else result.accuracy(one, CLEAN))
+        return run, (f"Run {run} is shown in detail: it has the highest mean over the attacks. The job had no clean images, so what it costs on those is not known."
+                     if result.robust else f"Run {run} is shown in detail: it costs least on clean images, and the job had no attacks.")
+    wanted = {attack: pair[1] / 100 for attack, pair in paper.figures(result.dataset).items() if attack in result.robust and pair[1] != ""}
+    candidates = [(result, run) for run in result.runs if result.attribute(run, "solver.iterations") > 0] or [(result, run) for run in result.runs]
+    _, run, cheap, lack = best.choose(candidates, "purified", 2, wanted)
+    if not cheap:
+        why = "no run costs at most two points of clean accuracy, and this one costs least"
+    elif wanted:
+        why = "of the runs that cost at most two points of clean accuracy it " + (f"falls least short of the paper's barycenters (by up to {100 * lack:.1f} points)" if lack
+              else "has the highest mean over the attacks among those that reach the paper's barycenters")
+    else:
+        why = "of the runs that cost at most two points of clean accuracy it has the highest mean over the attacks"
+    return run, f"Run {run} is shown in detail: {why}. It was chosen on every second image of each class and is shown on all; analysis/best.py reports on the others alone."
 
 
-def accuracy(report, best):
-    result = report.result
+def summary_words(result, run):
+    """A run in one paragraph, and where something trivial does as well."""
+    means = ", ".join(f"{label} {100 * result.robust_accuracy(run, name):.1f}" for name, label in BASELINES)
+    words = f"Mean accuracy over the attacks, % (run {run}): {means}."
+    words += (f" On clean images: {100 * result.accuracy(run, CLEAN, 'attack'):.1f}, their barycenters {100 * result.accuracy(run, CLEAN):.1f}." if CLEAN in result.attacks
+              else " The job had no clean images.")
+    equal = {label: [attack for attack in result.robust if result.accuracy(run, attack, name) >= result.accuracy(run, attack)] for name, label in BASELINES[1:-1]}
+    as_good = "; ".join(f"{label} on {', '.join(attacks)}" for label, attacks in equal.items() if attacks)
+    return words + (f" At least as good as the barycenter: {as_good}." if as_good else "")
+
+
+def accuracy(report):
+    result, run, attacks = report.result, report.run, report.attacks
     if not result.has_victim:
-        return report.note("The job named no victim: there are no accuracies.")
-    shown = result.runs if len(result.runs) <= 4 else [best]
+        return
+    shown = [run] if report.named or len(result.runs) > 4 else result.runs
     columns = [3 + [name for name, _ in BASELINES].index("barycenter")]
-    for run in shown:
-        label = result.label(run, short=True)
-        report.heading(f"Accuracy of the victim, %: run {run}" + (f", {label}" if label else ""))
-        if label != result.label(run):
-            report.note(html.escape(result.label(run)))
-        rows = tables.accuracies(result, run)
-        report.table(f"accuracy-{run}", rows, columns)
-        if run == shown[0]:
+    for one in shown:
+        label = result.label(one, short=True)
+        report.heading(f"Accuracy of the victim, %: run {one}" + (f", {label}" if label else ""))
+        rows = tables.accuracies(result, one, attacks)
+        report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns)
+        if one == shown[0]:
             report.note("8 bits: the attacked image rounded; blurred: with this sigma in pixels; 95 %: the interval (Wilson) of the barycenter; recovered, broken: images "
                         "the victim gets right only with the purifier, only without; failed images count as wrong.")
         if "paper: barycenter" in rows[0]:
             report.note("Columns marked \"paper\" are the paper's own figures, of its own victim and attacks; all others are measured here.")
     if len(result.runs) > 1:
-        rows = tables.all_runs(result)
+        rows = tables.all_runs(result, attacks)
         order, part = range(len(result.runs)), len(result.runs) > LONGEST
         if part:
             order = sorted(order, key=lambda i: -result.robust_accuracy(result.runs[i]))[:LONGEST]
         report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
-        report.table("runs", rows, shown=[rows[0]] + [list(map(shortened, rows[1 + i])) for i in order])
-        if len(result.runs) > 4:
-            report.note(f"Run {best} is shown in detail: of the runs that cost at most two points of clean accuracy (of all, where none does) it has "
-                        "the highest mean over the attacks. It was chosen on the images it is shown on.")
+        report.table("runs", rows, "Accuracy on barycenters in percent", shown=[rows[0]] + [list(map(shortened, rows[1 + i])) for i in order])
+
+
+def front(report, blurs):
+    result, run = report.result, report.run
+    data = drawn.front(result, blurs) if result.has_victim and len(result.runs) > 1 else None
+    if data is None:
+        return
+    report.heading("Clean against robust accuracy")
+    report.figure("front", figures.front(data, result.runs.index(run), f"run {run}: {result.label(run, short=True)}"),
+                  "Each run, and the baselines; no attack here knows of the purifier" + ("; at the blurs their sigma in pixels" if blurs else ""))
 
 
 def sweeps(report):
@@ -115,115 +148,176 @@ def sweeps(report):
         return
     report.heading("What the parameters do")
     for name in result.swept:
-        report.figure("along-" + name.replace(".", "-"), figures.along(result, name),
-                      f"Accuracy against {name}: lines are the best over the other parameters, dots every run")
-    for i, down in enumerate(result.swept):
+        report.figure("along-" + name.replace(".", "-"), figures.along(name, result.values(name), drawn.along(result, name)),
+                      f"Accuracy against {name}: " + ("lines are the best over the other parameters, dots every run" if len(result.swept) > 1 else "every run"))
+    for i, down in enumerate(result.swept if result.robust else []):
         for across in result.swept[i + 1:]:
-            report.figure(f"map-{down}-{across}".replace(".", "-"), figures.heat_map(result, down, across),
+            report.figure(f"map-{down}-{across}".replace(".", "-"), figures.heat_map(*drawn.heat_map(result, down, across)),
                           f"Mean accuracy over the attacks, for {down} and {across}: the best over the other parameters")
 
 
-def changes(report, best):
-    label = report.result.label(best, short=True)
-    report.heading(f"What changed: run {best}" + (f", {label}" if label else ""))
-    report.table("changes", tables.changes(report.result, best))
+def changes(report):
+    label = report.result.label(report.run, short=True)
+    report.heading(f"What changed: run {report.run}" + (f", {label}" if label else ""))
+    report.table("changes", tables.changes(report.result, report.run, report.attacks), "What the purifier did to the images", report.run)
     report.note("Means over the images that did not fail: distances of the barycenter from the attacked and the clean image (pixels in [0,1]); residual: how far the marginals' "
                 "barycenters are apart (mass 1). Unstable: images for which tau is too long; wide range: images that left the range of float64.")
 
 
-def pictures(report, best, count):
-    result = report.result
-    attacks = sorted(result.robust, key=lambda attack: -result.row(best, attack)["recovered"]) or result.attacks
-    report.heading("Images")
-    drawn = 0
-    for attack in attacks[:3]:
-        order = "first images that the purifier recovers, then some that it breaks, then others" if result.has_victim else "the first images"
-        drawn += report.figure("gallery-" + re.sub(r"[^A-Za-z0-9._-]", "_", attack), figures.gallery(result, best, attack, count), f"{attack}, run {best}: {order}")
-    if not drawn:
+def pictures(report, attacks, count):
+    result, run, drew = report.result, report.run, 0
+    report.heading(f"Images: run {run}")
+    for attack in attacks:
+        shown = drawn.gallery(result, run, attack, count)
+        if shown:
+            order = "first images that the purifier recovers, then some that it breaks, then others" if result.has_victim else "the first images"
+            report.figure("gallery-" + re.sub(r"[^A-Za-z0-9._-]", "_", attack), figures.gallery(shown[1], result.labels[shown[0]]), f"{attack}, run {run}: {order}")
+            drew += 1
+    if not drew:
         report.note("No gallery: it needs the purified images (output.images = yes) and the input file (--input).")
-    if len(result.runs) > 1 and result.images(best, attacks[0], [0]) is not None:
-        report.figure("sensitivity", figures.sensitivity(result, attacks[0]), "One image over the swept parameters")
-    return attacks
+    grid = drawn.sensitivity(result, run, attacks[0]) if len(result.runs) > 1 else None
+    if grid:
+        fixed = "".join(f"; {name} is {shortened(value)}" for name, value in grid.fixed.items())
+        report.figure("sensitivity", figures.sensitivity(result, attacks[0], grid), f"Image {grid.image} of {attacks[0]} over the swept parameters{fixed}")
 
 
-def grad_cam(report, best, attacks, victim, layer, count):
-    result = report.result
-    report.heading("Where the victim looks (Grad-CAM)")
-    try:
-        import gradcam
-    except ImportError as problem:
-        return report.note(f"Left out: {html.escape(str(problem))}.")
-    try:
-        looker = gradcam.Victim(victim, layer)
-    except (gradcam.Unsuitable, RuntimeError, ValueError) as problem:
-        return report.note(f"Left out: {html.escape(str(problem)[:300])}")
-    def stacks(rows):
-        found = (("clean", result.attacked(CLEAN, rows)), ("attacked", result.attacked(attacks[0], rows)), ("barycenter", result.images(best, attacks[0], rows)))
-        return [(name, images) for name, images in found if images is not None]
+def by_class(report):
+    result, run = report.result, report.run
+    if not result.has_victim:
+        return
+    report.heading(f"By class: run {run}")
+    classes, grids = drawn.per_class(result, run, report.attacks)
+    if len(classes) <= CLASSES:
+        report.figure("per-class", figures.per_class(report.attacks, classes, grids), f"Accuracy by class and attack, run {run}, of the attacked images and of their barycenters")
+    rows = tables.per_class(result, run, report.attacks)
+    report.table("per-class", rows, "Accuracy on barycenters by class, in percent", run, shown=rows[:1 + LONGEST])
 
-    rows = figures.choose(result, best, attacks[0], MAPS)
-    if not rows or len(stacks(rows[:1])) < 2:
+
+def heat_maps(report, looker, attack):
+    """[(name, heat, classes)] of clean, attacked and barycenter, in batches, and the images' numbers; None where there are no images."""
+    import gradcam
+    result, run, found = report.result, report.run, {}
+    rows = drawn.choose(result, run, attack, MAPS)
+    for i in range(0, len(rows), gradcam.BATCH):
+        some = rows[i:i + gradcam.BATCH]
+        for name, images in ("clean", result.attacked(CLEAN, some)), ("attacked", result.attacked(attack, some)), ("barycenter", result.images(run, attack, some)):
+            if images is not None:
+                found.setdefault(name, []).append((images, *looker.maps(images)))
+    return rows, {name: [np.concatenate(parts) for parts in zip(*batches)] for name, batches in found.items()}
+
+
+def grad_cam(report, attack, victim, layer, count):
+    import gradcam
+    result, run = report.result, report.run
+    rows, found = heat_maps(report, gradcam.Victim(victim, layer), attack)
+    if len(found) < 2:
         return report.note("Left out: it needs the input file (--input) and purified images.")
-    maps = [(name, images, *looker.maps(images)) for name, images in stacks(rows[:count])]
-    report.figure("grad-cam", figures.heat(maps, result.labels[rows[:count]]), f"What speaks for the class the victim sees: {attacks[0]}, run {best}; where a map is "
-                  "empty, no part of the image does")
-    by = {name: looker.maps(images)[0] for name, images in stacks(rows)}
+    records = result.per_image(run, attack)[rows]
+    other = sum(np.sum(found[name][2] != records[f"predicted_{field}"]) for name, field in (("attacked", "attacked"), ("barycenter", "purified")) if name in found)
     lines = [["heat maps of", "images", "cosine, mean", "median", "one or both empty"]]
     for a, b in ("clean", "attacked"), ("clean", "barycenter"), ("attacked", "barycenter"):
-        if a in by and b in by:
-            both = by[a].any((1, 2)) & by[b].any((1, 2))
-            cosine = gradcam.similarity(by[a], by[b])[both] if both.any() else np.array([np.nan])
+        if a in found and b in found:
+            a_maps, b_maps = found[a][1], found[b][1]
+            both = a_maps.any((1, 2)) & b_maps.any((1, 2))
+            cosine = gradcam.similarity(a_maps, b_maps)[both] if both.any() else np.array([np.nan])
             lines.append([f"{a} and {b}", str(both.sum()), f"{cosine.mean():.3f}", f"{np.median(cosine):.3f}", str((~both).sum())])
-    report.table("grad-cam-similarity", lines)
+    picture = figures.heat([(name, *(part[:count] for part in parts)) for name, parts in found.items()], result.labels[rows[:count]])
+    report.figure("grad-cam", picture, f"What speaks for the class the victim sees: {attack}, run {run}; where a map is empty, no part of the image does")
+    report.table("grad-cam-similarity", lines, f"Likeness of heat maps (Grad-CAM), {attack}", run)
     report.note("1: the maps point at the same pixels. Images in the order of the galleries: recovered ones first.")
+    if result.has_victim and other:
+        report.note(f"This victim sees another class than the result holds in {other} images: it may be another than the job's.")
+
+
+def where_it_looks(report, attack, victim, layer, count):
+    """Grad-CAM, of which no failure costs the report: a victim may be any program."""
+    report.heading("Where the victim looks (Grad-CAM)")
+    if not victim:
+        named = f" ({text(report.result.attribute(report.run, 'victim.file'))})" if report.result.has_victim else ""
+        return report.note("Not drawn, as no victim was named: it is a program, and would run with your rights. To have the heat maps, --victim FILE; or --use-victim-of-result, the file that "
+                           f"the job named{named}.")
+    try:
+        grad_cam(report, attack, victim, layer, count)
+    except Exception as problem:  # noqa: BLE001
+        words = f"Grad-CAM of {victim} left out: {line_of(problem)[:300]}"
+        print(f"analysis: {words}", file=sys.stderr)
+        report.note(words)
+
+
+def line_of(problem):
+    """The line of an error that says what went wrong: of TorchScript's interpreter the last one."""
+    words = [line.strip() for line in str(problem).splitlines() if line.strip()] or [type(problem).__name__]
+    return words[-1] if "TorchScript interpreter" in words[0] else words[0]
+
+
+def cost_words(result):
+    """What an image cost.  The result has the time of the session that finished it, and how many images it computed."""
+    attributes, images = result.file.attrs, sum(int(row["images"]) for row in result.rows)
+    words, seconds, ranks, computed = f"{images} images (each run and attack counted)", attributes["seconds"], attributes["ranks"], int(attributes.get("computed", 0))
+    if computed == 0:
+        return f"{words}. The cost of one is not known: the result does not hold the time of a session that computed some."
+    words += f" in {seconds:.1f} s" if computed == images else f", {computed} of which were computed by the session (or in the part) whose time is known: in {seconds:.1f} s"
+    return f"{words} on {ranks} ranks: {1e3 * seconds * ranks / computed:.2f} ms of a core for an image and run."
 
 
 def provenance(report):
     attributes = report.result.file.attrs
-    seconds, images = float(attributes["seconds"]), sum(int(row["images"]) for row in report.result.rows)
     report.heading("How it was made")
-    report.note(f"{images} images (each run and attack counted) in {seconds:.1f} s on {attributes['ranks']} ranks (the last session): "
-                f"{1e3 * seconds * attributes['ranks'] / max(images, 1):.2f} ms of a core for an image and run.")
+    report.note(cost_words(report.result))
     names = ["dataset", "input_file", "input_digest", "victim_library", "program_version", "git_revision", "started", "finished", "hosts", "command_line"]
     report.parts.append("<dl>" + "".join(f"<dt>{name}</dt><dd>{html.escape(text(attributes[name]))}</dd>" for name in names if name in attributes)
                         + f"</dl><details><summary>The job</summary><pre>{html.escape(text(attributes['job']))}</pre></details>")
 
 
 def victim_of(result):
-    """The victim's file as the job names it, beside the job or the result; or None."""
-    stored = text(result.attribute(result.runs[0], "victim.file"))
-    inputs = pathlib.Path(text(result.file.attrs["input_file"])).parent
-    for path in [pathlib.Path(stored), pathlib.Path(result.path).parent / stored, inputs / pathlib.Path(stored).name, inputs / "victims" / pathlib.Path(stored).name]:
-        if stored and path.exists():
-            return str(path)
-    return None
+    """The victim's file as the job names it, or None: relative to the job's folder, which the input tells, or else beside the result."""
+    stored, given, inputs = (text(value) for value in (*(result.attribute(result.runs[0], name) for name in ("victim.file", "input.file")), result.file.attrs["input_file"]))
+    paths = [pathlib.Path(folder, stored) for folder in ([inputs.removesuffix(given)] if inputs.endswith(given) else []) + [pathlib.Path(result.path).parent] if stored]
+    return str(next((path for path in paths if path.exists()), paths[0])) if paths else None
 
 
-def make(path, folder=None, inputs=None, victim=None, layer=-1, count=8, blurs=None):
+def chosen_attacks(result, named):
+    """Those asked for, or all."""
+    for attack in named or []:
+        if attack not in result.attacks:
+            raise ValueError(f"{result.path}: no attack {attack} in it; there are {', '.join(result.attacks)}")
+    return list(named or result.attacks)
+
+
+def chosen_run(result, named):
+    """(run, why)."""
+    if named is None:
+        return best_run_of(result)
+    run = named.zfill(3)
+    if run not in result.runs:
+        raise ValueError(f"{result.path}: no run {named} in it; there are {result.runs[0]} to {result.runs[-1]}")
+    return run, f"Run {run} is shown in detail, as asked for."
+
+
+def make(path, folder=None, inputs=None, victim=None, layer=-1, count=6, blurs=None, run=None, attacks=None, use_victim_of_result=False):
     """Write the report of a result; the path of its page."""
     result = Result(path, inputs)
     blurs = Result(blurs) if blurs else None
     if blurs and any(blurs.file.attrs[name] != result.file.attrs[name] for name in SAME):
         raise ValueError(f"{blurs.path}: of other images or another victim than {path}")
-    report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report")
-    best = result.best()
-    summary(report, best)
-    accuracy(report, best)
-    if result.has_victim:
-        front = figures.front(result, blurs) if len(result.runs) > 1 else None
-        if front is not None:
-            report.heading("Clean against robust accuracy")
-            report.figure("front", front, "Each run, and the baselines; no attack here knows of the purifier" + ("; at the blurs their sigma in pixels" if blurs else ""))
+    shown, why = chosen_run(result, run)
+    report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report", shown, chosen_attacks(result, attacks), run is not None)
+    if victim and not pathlib.Path(victim).exists():
+        raise FileNotFoundError(f"{victim}: no such file")
+    victim = victim or (victim_of(result) if use_victim_of_result else None)
+    if result.has_victim and result.robust:
+        report.note(summary_words(result, shown))
+    if why:
+        report.note(why)
+    if attacks:
+        report.note(f"Tables and images are of {', '.join(attacks)}; means are over all attacks.")
+    accuracy(report)
+    front(report, blurs)
     sweeps(report)
-    changes(report, best)
-    attacks = pictures(report, best, count)
-    if result.has_victim:
-        report.heading(f"By class: run {best}")
-        report.figure("per-class", figures.per_class(result, best), "Accuracy by class and attack")
-        tables.write(report.folder, "per-class", tables.per_class(result, best))
-        report.note("<a href='per-class.csv'>csv</a> <a href='per-class.md'>md</a> <a href='per-class.tex'>tex</a>")
-    victim = victim or victim_of(result)
-    if victim:
-        grad_cam(report, best, attacks, victim, layer, count)
+    changes(report)
+    galleries = attacks or sorted(result.robust, key=lambda attack: -result.row(shown, attack)["recovered"])[:3] or result.attacks
+    pictures(report, galleries, count)
+    by_class(report)
+    where_it_looks(report, galleries[0], victim, layer, count)
     provenance(report)
     return report.write(f"barydef: {result.dataset or 'a result'}, {len(result.labels)} images")

@@ -9,6 +9,7 @@ import numpy as np
 BASELINES = (("attack", "attacked"), ("rounded", "8 bits"), ("blurred", "blurred"), ("mean", "mean of marginals"), ("barycenter", "barycenter"))
 CLEAN = "clean"
 SAME = ("input_digest", "labels_checksum", "victim_digest", "attacks")  # in which results must agree to be compared
+NAMED = ("solver.gamma", "solver.iterations", "marginals.set", "solver.window", "solver.cost", "solver.theta", "solver.tau")
 
 
 def text(value):
@@ -20,6 +21,10 @@ def plain(value):
     if isinstance(value, (bytes, str)):
         return text(value)
     return f"{value:g}"
+
+
+def short_name(parameter):
+    return "marginals" if parameter == "marginals.set" else parameter.split(".")[1]
 
 
 def opened(path):
@@ -87,7 +92,12 @@ class Result:
     def label(self, run, short=False):
         """What the run has of the swept parameters; `short` for figures."""
         values = {name: plain(self.attribute(run, name)) for name in self.swept}
-        return ", ".join(f"{name.split('.')[1]} {shortened(value) if short else value}" for name, value in values.items())
+        return ", ".join(f"{short_name(name)} {shortened(value) if short else value}" for name, value in values.items())
+
+    def parameters(self, run=None):
+        """What a run, or every run, was made with, in words: what the paper names, and what is swept."""
+        names = [name for name in [*NAMED, *(one for one in self.swept if one not in NAMED)] if run or name not in self.swept]
+        return ", ".join(f"{short_name(name)} {plain(self.attribute(run or self.runs[0], name))}" for name in names)
 
     def row(self, run, attack):
         chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == attack.encode())
@@ -99,17 +109,6 @@ class Result:
     def robust_accuracy(self, run, name="barycenter"):
         """Mean over the attacks."""
         return np.mean([self.accuracy(run, attack, name) for attack in self.robust]) if self.robust else np.nan
-
-    def best(self):
-        """The run of the highest mean accuracy over the attacks among those that cost at most two points of clean accuracy; of
-        all, where none does."""
-        if not self.has_victim:
-            return self.runs[0]
-        candidates = self.runs
-        if CLEAN in self.attacks:
-            cheap = [run for run in self.runs if self.accuracy(run, CLEAN) >= self.accuracy(run, CLEAN, "attack") - 0.02]
-            candidates = cheap or self.runs
-        return max(candidates, key=lambda run: self.robust_accuracy(run) if self.robust else self.accuracy(run, CLEAN))
 
     def images(self, run, attack, rows):
         """Purified images, or None where they are not stored, or none is asked for."""

@@ -1,0 +1,400 @@
+"""What a report says and shows, against what h5py reads in the result: figures, sentences, choices, captions, costs; a victim that
+fails; the page in a browser."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "analysis")]
+from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, write_set, write_victim
+
+import h5py
+import numpy as np
+
+import drawn
+import figures
+import gradcam
+import report
+import result as results
+
+ATTACKS = ["fgsm", "linf_pgd", "clean"]
+
+
+def write_digits(path, count):
+    """The first digits of the demo, an image of linf_pgd being none: it fails, and counts as wrong."""
+    with h5py.File(DEMO_SET) as file:
+        stacks = {attack: file[f"attacks/{attack}/images"][:count] for attack in ATTACKS[:2]}
+        stacks["linf_pgd"][3] = np.nan
+        return write_set(path, stacks, file["clean/images"][:count], file["labels"][:count])
+
+
+class Sweep(RunTest):
+    """A result over three parameters, of which runs are read here with h5py alone."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        cls.input = write_digits(os.path.join(cls.folder, "set.h5"), 60)
+        cls.path = purify(cls.folder, {"victim.file": DEMO_VICTIM, "solver.iterations": "10, 50", "sweep.solver.gamma": "0.05, 2",
+                                       "sweep.marginals.set": "B4, B6"}, status=3)
+        cls.result = results.Result(cls.path)
+        cls.file = h5py.File(cls.path)
+        cls.addClassCleanup(cls.file.close)
+        cls.runs = sorted(cls.file["runs"])
+        cls.addClassCleanup(figures.plt.close, "all")
+
+    def right(self, run, attack, field):
+        table = self.file[f"runs/{run}/{attack}/per_image"][:]
+        return (table["status"] == 0) & (table[f"predicted_{field}"] == self.file["labels"][:])
+
+    def percent(self, run, attack, field="purified"):
+        return 100 * np.mean(self.right(run, attack, field))
+
+    def mean(self, run, field="purified"):
+        return np.mean([self.percent(run, attack, field) for attack in ATTACKS[:2]])
+
+    def having(self, **wanted):
+        """Runs with these values."""
+        def same(run, name, value):
+            stored = self.file[f"runs/{run}"].attrs[name.replace("_", ".", 1)]
+            return stored.decode() == value if isinstance(stored, bytes) else stored == float(value)
+        return [run for run in self.runs if all(same(run, name, value) for name, value in wanted.items())]
+
+
+class Figures(Sweep):
+    def test_along(self):
+        for name, values in ("solver.gamma", ["0.05", "2"]), ("solver.iterations", ["10", "50"]), ("marginals.set", ["B4", "B6"]):
+            self.assertEqual(self.result.values(name), values)
+            figure = figures.along(name, values, drawn.along(self.result, name))
+            lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines if line.get_label()[0] != "_"}
+            self.assertEqual(list(lines), ATTACKS)
+            for attack, line in lines.items():
+                every = [[self.percent(run, attack) for run in self.having(**{name.replace(".", "_", 1): value})] for value in values]
+                self.assertEqual([len(some) for some in every], [4, 4])
+                np.testing.assert_allclose(line, [max(some) for some in every])
+                np.testing.assert_allclose(drawn.along(self.result, name)[attack][1], every)
+            dots = sorted(y for line in figure.axes[0].lines if line.get_label()[0] == "_" for y in line.get_ydata())
+            np.testing.assert_allclose(dots, sorted(self.percent(run, attack) for run in self.runs for attack in ATTACKS))
+            self.assertEqual([label.get_text() for label in figure.axes[0].get_xticklabels()], values)
+
+    def test_heat_map(self):
+        figure = figures.heat_map(*drawn.heat_map(self.result, "solver.gamma", "marginals.set"))
+        ax = figure.axes[0]
+        gammas, sets = ([label.get_text() for label in labels] for labels in (ax.get_yticklabels(), ax.get_xticklabels()))
+        self.assertEqual((gammas, sets, ax.get_ylabel(), ax.get_xlabel()), (["0.05", "2"], ["B4", "B6"], "solver.gamma", "marginals.set"))
+        texts = {text.get_position(): text.get_text() for text in ax.texts}
+        self.assertEqual(len(texts), 4)
+        for y, gamma in enumerate(gammas):
+            for x, motions in enumerate(sets):
+                best = max(self.mean(run) for run in self.having(solver_gamma=gamma, marginals_set=motions))
+                self.assertAlmostEqual(ax.images[0].get_array()[y, x], best)
+                self.assertAlmostEqual(float(texts[x, y]), best, delta=0.5001)
+
+    def test_front(self):
+        data = drawn.front(self.result)
+        points = [(self.percent(run, "clean"), self.mean(run)) for run in self.runs]
+        beaten = [any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points]
+        self.assertIn(True, beaten)
+        figure = figures.front(data, 5, "words")
+        lines = {line.get_label(): line.get_xydata().tolist() for line in figure.axes[0].lines}
+        np.testing.assert_allclose(lines["runs"], [point for point, is_beaten in zip(points, beaten) if is_beaten])
+        np.testing.assert_allclose(sorted(lines["runs no other beats in both"]), sorted(point for point, is_beaten in zip(points, beaten) if not is_beaten))
+        np.testing.assert_allclose(lines["words"], [points[5]])
+        for label, field in ("attacked", "attacked"), ("8 bits", "rounded"), ("blurred", "blurred"), ("mean of marginals", "mean"):
+            wanted = sorted({(round(self.percent(run, "clean", field), 3), round(self.mean(run, field), 3)) for run in self.runs})
+            np.testing.assert_allclose(sorted(lines[label]), wanted, err_msg=label)
+        self.assertEqual(len(lines["mean of marginals"]), 2, "B4 and B6 have means of their own")
+
+    def test_by_class(self):
+        labels = self.file["labels"][:]
+        classes, grids = drawn.per_class(self.result, "003", ATTACKS)
+        figure = figures.per_class(ATTACKS, classes, grids)
+        for ax, title, field in zip(figure.axes, ("attacked", "barycenter"), ("attacked", "purified")):
+            self.assertEqual(ax.get_title(), title)
+            self.assertEqual([label.get_text() for label in ax.get_xticklabels()], ATTACKS)
+            texts = {text.get_position(): text.get_text() for text in ax.texts}
+            for y, number in enumerate(sorted(set(labels))):
+                for x, attack in enumerate(ATTACKS):
+                    wanted = 100 * np.mean(self.right("003", attack, field)[labels == number])
+                    self.assertAlmostEqual(ax.images[0].get_array()[y, x], wanted)
+                    self.assertAlmostEqual(float(texts[x, y]), wanted, delta=0.5001)
+
+    def test_words_on_colours_can_be_read(self):
+        _, ax = figures.plt.subplots()
+        grid = np.linspace(0, 100, 21)[None]
+        figures.numbers(ax, ax.imshow(grid, cmap="viridis"), grid, 8)
+
+        def light(colour):  # WCAG's relative luminance
+            linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in figures.matplotlib.colors.to_rgb(colour)])
+            return linear @ (0.2126, 0.7152, 0.0722)
+        for text, value in zip(ax.texts, grid[0]):
+            low, high = sorted([light(text.get_color()), light(ax.images[0].cmap(ax.images[0].norm(value)))])
+            self.assertGreater((high + 0.05) / (low + 0.05), 4.4, value)
+
+    def test_gallery(self):
+        run, attack = "005", "linf_pgd"
+        before, after = self.right(run, attack, "attacked"), self.right(run, attack, "purified")
+        order = [i for wanted in ((False, True), (True, False), (False, False), (True, True)) for i in range(60) if (before[i], after[i]) == wanted and i != 3]
+        order[sum(before != after):] = sorted(order[sum(before != after):])
+        self.assertEqual(drawn.choose(self.result, run, attack, 99), order)
+        chosen, rows = drawn.gallery(self.result, run, attack, 8)
+        self.assertEqual((chosen, [row.name for row in rows]), (order[:8], ["clean", "attacked", "mean of marginals", "barycenter", "barycenter - attacked"]))
+        figure = figures.gallery(rows, self.file["labels"][:][chosen])
+        axes = np.reshape(figure.axes, (5, 8))
+        table = self.file[f"runs/{run}/{attack}/per_image"][:]
+        with h5py.File(self.input) as file:
+            for x, i in enumerate(order[:8]):
+                attacked, purified = file[f"attacks/{attack}/images"][i, 0], self.file[f"runs/{run}/{attack}/images"][i, 0]
+                for y, wanted in (0, file["clean/images"][i, 0]), (1, attacked), (3, purified), (4, purified.astype(float) - attacked):
+                    np.testing.assert_allclose(axes[y, x].images[0].get_array(), wanted, atol=1e-7)
+                for y, field in (1, "attacked"), (2, "mean"), (3, "purified"):
+                    seen, label = table[i][f"predicted_{field}"], axes[y, x].xaxis.label
+                    self.assertEqual((label.get_text(), label.get_color()), (f"seen as {seen}", figures.GOOD if seen == table[i]["label"] else figures.BAD))
+        self.assertIn(f"red -{np.abs(rows[-1].images).max():.2f}", axes[4, 0].texts[0].get_text())
+
+    def test_sensitivity(self):
+        """Numbers go down and across, the marginals stay at those of the run; each field is the image of the run it says."""
+        grid = drawn.sensitivity(self.result, "003", "fgsm")
+        self.assertEqual((grid.down, grid.across, grid.fixed), ("solver.gamma", ["solver.iterations"], {"marginals.set": "B6"}))
+        figure = figures.sensitivity(self.result, "fgsm", grid)
+        axes = np.reshape(figure.axes, (2, 2))
+        self.assertEqual([ax.get_title() for ax in axes[0]], ["iterations 10", "iterations 50"])
+        self.assertEqual([ax.get_ylabel() for ax in axes[:, 0]], ["gamma 0.05", "gamma 2"])
+        for y, gamma in enumerate(["0.05", "2"]):
+            for x, steps in enumerate(["10", "50"]):
+                run, = self.having(solver_gamma=gamma, solver_iterations=steps, marginals_set="B6")
+                np.testing.assert_allclose(axes[y, x].images[0].get_array(), self.file[f"runs/{run}/fgsm/images"][grid.image, 0], atol=1e-7)
+                self.assertEqual(axes[y, x].get_xlabel(), f"seen as {self.file[f'runs/{run}/fgsm/per_image'][grid.image]['predicted_purified']}")
+        failed = figures.sensitivity(self.result, "linf_pgd", drawn.sensitivity(self.result, "003", "linf_pgd")._replace(image=3, runs={(0, 0): "000"}))
+        self.assertEqual(([text.get_text() for text in failed.axes[0].texts], [ax.axison for ax in failed.axes]), (["failed"], [True, False, False, False]))
+
+
+class Words(Sweep):
+    def test_summary(self):
+        fields = {"attacked": "attacked", "8 bits": "rounded", "blurred": "blurred", "mean of marginals": "mean", "barycenter": "purified"}
+        for run in self.runs:
+            means = ", ".join(f"{label} {self.mean(run, field):.1f}" for label, field in fields.items())
+            wanted = (f"Mean accuracy over the attacks, % (run {run}): {means}. On clean images: {self.percent(run, 'clean', 'attacked'):.1f}, "
+                      f"their barycenters {self.percent(run, 'clean'):.1f}.")
+            as_good = {label: [attack for attack in ATTACKS[:2] if self.percent(run, attack, fields[label]) >= self.percent(run, attack)]
+                       for label in ("8 bits", "blurred", "mean of marginals")}
+            wanted += "".join(f"{' At least as good as the barycenter: ' if i == 0 else '; '}{label} on {', '.join(attacks)}"
+                              for i, (label, attacks) in enumerate((pair for pair in as_good.items() if pair[1]))) + "." * any(as_good.values())
+            self.assertEqual(report.summary_words(self.result, run), wanted)
+
+    def altered(self, name, purified=None, dataset="", clean=True):
+        """The result with other predictions: {run: {attack: how many images are right}}."""
+        path = os.path.join(self.folder, f"{name}.h5")
+        shutil.copy(self.path, path)
+        with h5py.File(path, "a") as file:
+            file.attrs["dataset"] = dataset
+            if not clean:
+                file.attrs["attacks"] = "/".join(ATTACKS[:2])
+            for run in self.runs:
+                for attack, count in (purified or {}).get(run, {"clean": 0, "fgsm": 0, "linf_pgd": 0}).items():
+                    table = file[f"runs/{run}/{attack}/per_image"][:]
+                    table["predicted_purified"] = np.where(np.arange(60) < count, table["label"], (table["label"] + 1) % 10)
+                    file[f"runs/{run}/{attack}/per_image"][:] = table
+                    rows = file["statistics"][:]
+                    rows["barycenter_accuracy"][(rows["run"] == int(run)) & (rows["attack"] == attack.encode())] = count / 60
+                    file["statistics"][:] = rows
+        return results.Result(path)
+
+    def test_best_run(self):
+        """Cheap ones first; of those what reaches the paper; then the mean."""
+        runs = {"001": {"clean": 60, "fgsm": 30, "linf_pgd": 30}, "002": {"clean": 60, "fgsm": 20, "linf_pgd": 59}, "003": {"clean": 0, "fgsm": 60, "linf_pgd": 60}}
+        run, why = report.best_run_of(self.altered("mean", runs))
+        self.assertEqual(run, "002")
+        self.assertIn("cost at most two points of clean accuracy it has the highest mean", why)
+        self.assertIn("on every second image", why)
+        reach = {"001": {"clean": 60, "fgsm": 55, "linf_pgd": 21}, "002": {"clean": 60, "fgsm": 40, "linf_pgd": 60}}  # the paper: 75.0 and 31.8
+        run, why = report.best_run_of(self.altered("reach", reach, "MNIST"))
+        self.assertEqual(run, "001")
+        self.assertIn("among those that reach the paper's barycenters", why)
+        run, why = report.best_run_of(self.altered("short", {"001": {"clean": 60, "fgsm": 30, "linf_pgd": 30}}, "MNIST"))
+        self.assertEqual(run, "001")
+        self.assertRegex(why, r"falls least short of the paper's barycenters \(by up to \d+\.\d points\)")
+
+    def test_no_run_qualifies_or_clean_was_not_measured(self):
+        run, why = report.best_run_of(self.altered("dear", {"004": {"clean": 30, "fgsm": 1, "linf_pgd": 1}, "005": {"clean": 20, "fgsm": 60, "linf_pgd": 60}}))
+        self.assertEqual(run, "004")
+        self.assertIn("no run costs at most two points of clean accuracy, and this one costs least", why)
+        unknown = self.altered("unknown", {"005": {"clean": 0, "fgsm": 60, "linf_pgd": 60}}, clean=False)
+        run, why = report.best_run_of(unknown)
+        self.assertEqual(run, "005")
+        self.assertIn("The job had no clean images, so what it costs on those is not known.", why)
+        self.assertNotIn("two points", why)
+        self.assertIn("The job had no clean images.", report.summary_words(unknown, run))
+
+
+class Page(Sweep):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.page = report.make(cls.path, os.path.join(cls.folder, "page"), victim=DEMO_VICTIM, count=4, run="5", attacks=["linf_pgd", "clean"])
+        cls.text = cls.page.read_text()
+
+    def test_run_and_attacks_can_be_chosen(self):
+        names = os.listdir(self.page.parent)
+        self.assertEqual(sorted(name for name in names if re.match(r"(accuracy|gallery)-.*(csv|svg)$", name)), ["accuracy-005.csv", "gallery-clean.svg", "gallery-linf_pgd.svg"])
+        for text in "Run 005 is shown in detail, as asked for.", "Grad-CAM), linf_pgd", f"% (run 005): attacked {self.mean('005', 'attacked'):.1f}", "means are over all attacks":
+            self.assertIn(text, self.text)
+        for name in "accuracy-005", "changes", "per-class", "runs":
+            with open(self.page.parent / f"{name}.md") as file:
+                table = file.read()
+            self.assertIn("linf_pgd", table, name)
+            self.assertNotIn("fgsm", table, name)
+        for arguments, text in (("--run", "8"), "no run 8 in it; there are 000 to 007"), (("--attack", "pgd"), "no attack pgd in it; there are fgsm, linf_pgd, clean"), \
+                (("--victim", "none.pt"), "none.pt: no such file"):
+            done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), "report", self.path, *arguments], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn(text, done.stderr)
+
+    def test_tables_name_images_and_parameters(self):
+        run = "Run 005: gamma 2, iterations 50, marginals B4, window 7, cost l1, theta 100000, tau 0.2."
+        self.assertEqual(self.having(solver_gamma="2", solver_iterations="50", marginals_set="B4"), ["005"])
+        for name, words in {"accuracy-005": run, "changes": run, "per-class": run, "grad-cam-similarity": run, "runs": "All runs: window 7, cost l1, theta 100000, tau 0.2."}.items():
+            for kind, first in ("csv", r"# (.*)\n"), ("md", r"(.*)\n\n\| "), ("tex", r"\\begin\{table\}\n\\centering\n\\caption\{(.*)\}\n\\label\{tab:" + name):
+                with open(self.page.parent / f"{name}.{kind}") as file:
+                    text = file.read()
+                caption = re.search(first, text).group(1)
+                self.assertRegex(caption, r"^\w.*: noise, 60 images\. " + re.escape(words), f"{name}.{kind}")
+            self.assertIn(words, self.text)
+        with open(self.page.parent / "runs.csv") as file:
+            self.assertIn("run,marginals,gamma,iterations,", file.read())
+
+    def test_in_a_browser(self):
+        """No error, every image loaded, nothing wider than the window at any width but tables, which scroll in their own box."""
+        browser = shutil.which("chromium") or shutil.which("google-chrome")
+        self.assertTrue(browser, "chromium is of cmake/packages.txt")
+        frames = os.path.join(self.folder, "frames.html")
+        with open(frames, "w") as file:
+            file.write("<body style='margin:0'>" + "".join(f"<iframe src='{self.page.as_uri()}' style='border:0;width:{width}px;height:3000px'></iframe>" for width in (1200, 800, 400))
+                       + """<script>addEventListener('load', () => { document.title = [...document.querySelectorAll('iframe')].map(frame => {
+                       const page = frame.contentDocument, images = [...page.images], wide = page.documentElement.clientWidth;
+                       const cut = [...page.body.querySelectorAll('*')].filter(x => !x.closest('table, details') && x.getBoundingClientRect().right > wide + 0.5);
+                       const scrolled = [...page.querySelectorAll('.table')].filter(x => x.scrollWidth > x.clientWidth);
+                       return `${wide} wide ${images.length} images ${images.filter(x => x.naturalWidth > 0).length} loaded ${cut.length} cut ${scrolled.length} scrolled`; }).join(); })</script>""")
+        common = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files", "--enable-logging=stderr", f"--user-data-dir={self.folder}/browser"]
+        done = subprocess.run([*common, "--window-size=1300,3000", "--virtual-time-budget=5000", "--dump-dom", f"file://{frames}"], capture_output=True, text=True, timeout=120)
+        found = re.search(r"<title>(.*?)</title>", done.stdout)
+        self.assertTrue(found, done.stdout[:300] + done.stderr[-500:])
+        for wide, frame in zip((1200, 800, 400), found.group(1).split(",")):
+            self.assertRegex(frame, rf"^{wide} wide (\d\d) images \1 loaded 0 cut " + (r"[1-9] scrolled" if wide == 400 else r"\d scrolled" if wide == 800 else "0 scrolled"))
+        self.assertNotIn("CONSOLE", done.stderr)
+        shot = os.path.join(self.folder, "shot.png")
+        subprocess.run([*common, "--window-size=1200,4000", f"--screenshot={shot}", self.page.as_uri()], capture_output=True, timeout=120)
+        picture = figures.plt.imread(shot)[..., :3]
+        self.assertGreater(np.mean(picture < 0.5), 0.005, "a blank page")
+        self.assertGreater(picture[:1500].std(), 0.05)
+
+
+class Victims(RunTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        write_digits(os.path.join(cls.folder, "set.h5"), 40)
+        os.mkdir(os.path.join(cls.folder, "classifiers"))
+        shutil.copy(DEMO_VICTIM, os.path.join(cls.folder, "classifiers", "mine.pt"))
+        cls.path = purify(cls.folder, {"victim.file": "classifiers/mine.pt", "input.attacks": "fgsm"})
+
+    def looked(self, victim):
+        """What the page and stderr say of this victim."""
+        result = results.Result(self.path)
+        made = report.Report(result, os.path.join(self.folder, "looked"), "000", result.attacks, False)
+        with contextlib.redirect_stderr(io.StringIO()) as err:
+            report.where_it_looks(made, "fgsm", victim, -1, 4)
+        return "".join(made.parts), err.getvalue()
+
+    def test_a_failure_is_a_line(self):
+        conv = "y = torch.conv2d(x, torch.ones(4, x.size(1), 3, 3), padding=1).flatten(1)\n"
+        no_torchscript = os.path.join(self.folder, "text.pt")
+        with open(no_torchscript, "w") as file:
+            file.write("no victim")
+        bodies = {"refuses": (conv + "assert x.size(1) == 3, 'these digits are refused'\nreturn y", "these digits are refused"),
+                  "flat": ("return x.flatten(1)", "no convolution in it"),
+                  "memory": (conv + "return y + torch.zeros(1 << 50)", "memory"),
+                  "shape": ("return torch.conv2d(x, torch.ones(4, 3, 3, 3)).flatten(1)", "channels"),
+                  "step": (conv + "return (y > 0).float()", "grad")}
+        victims = {no_torchscript: "zip archive", **{write_victim(os.path.join(self.folder, f"{name}.pt"), body): text for name, (body, text) in bodies.items()}}
+        for victim, text in victims.items():
+            page, err = self.looked(victim)
+            self.assertEqual(err.count("\n"), 1, err)
+            self.assertTrue(err.startswith(f"analysis: Grad-CAM of {victim} left out: "), err)
+            self.assertIn(text, err)
+            self.assertEqual((page.count("<p"), page.count("<img")), (1, 0))
+        with mock.patch.object(gradcam.Victim, "maps", side_effect=MemoryError):
+            self.assertIn("left out: MemoryError", self.looked(DEMO_VICTIM)[1])
+        # The whole report, from the command line.
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), "report", self.path, os.path.join(self.folder, "flat"), "--victim",
+                               os.path.join(self.folder, "flat.pt")], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (0, 1), done.stderr)
+        with open(done.stdout.strip()) as file:
+            self.assertRegex(file.read(), "no convolution in it.*How it was made")
+
+    def test_in_batches(self):
+        """As many images at once as memory is sure to have; the maps are those of all at once."""
+        result = results.Result(self.path)
+        looker, sizes = gradcam.Victim(DEMO_VICTIM), []
+        maps = looker.maps
+        looker.maps = lambda images: sizes.append(len(images)) or maps(images)
+        rows, found = report.heat_maps(report.Report(result, os.path.join(self.folder, "batches"), "000", result.attacks, False), looker, "fgsm")
+        self.assertEqual((len(rows), sizes), (40, [16] * 6 + [8] * 3))
+        for name, images in ("clean", result.attacked("clean", rows)), ("attacked", result.attacked("fgsm", rows)), ("barycenter", result.images("000", "fgsm", rows)):
+            np.testing.assert_array_equal(found[name][0], images)
+            np.testing.assert_allclose(found[name][1], maps(images)[0], atol=1e-5)
+        np.testing.assert_array_equal(found["barycenter"][2], result.per_image("000", "fgsm")["predicted_purified"][rows])
+
+    def test_another_victim_is_noticed(self):
+        page, _ = self.looked(DEMO_VICTIM)
+        self.assertIn("<img", page)
+        self.assertNotIn("another than the job", page)
+        self.assertIn("it may be another than the job", self.looked(write_victim(os.path.join(self.folder, "other.pt")))[0])
+
+    def test_nothing_is_loaded_that_nobody_named(self):
+        with mock.patch.object(gradcam, "Victim", side_effect=Exception("loaded")) as victim:
+            page = report.make(self.path, os.path.join(self.folder, "safe"), count=2).read_text()
+            self.assertFalse(victim.called)
+            for text in "--victim FILE", "--use-victim-of-result", "classifiers/mine.pt":
+                self.assertIn(text, page)
+            with contextlib.redirect_stderr(io.StringIO()):
+                report.make(self.path, os.path.join(self.folder, "asked"), count=2, use_victim_of_result=True)
+            victim.assert_called_once_with(os.path.join(self.folder, "classifiers", "mine.pt"), -1)
+
+
+class Cost(RunTest):
+    def test_after_a_resume(self):
+        """The time of the last session is over the images of that session."""
+        write_digits(os.path.join(self.folder, "set.h5"), 60)
+        job = {"run.block": 8, "solver.iterations": 20, "output.images": "no"}
+        path = purify(self.folder, job, status=3)
+        words = report.cost_words(results.Result(path))
+        with h5py.File(path) as file:
+            self.assertEqual(file.attrs["computed"], 180)
+            self.assertIn(f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 ranks: {1e3 * file.attrs['seconds'] / 180:.2f} ms", words)
+        with h5py.File(path, "a") as file:  # as a kill leaves it
+            file.attrs["complete"] = 0
+            file["checksums/000/fgsm"][:50] = 0
+        done = launch("run", os.path.join(self.folder, "job.ini"), "--resume")
+        self.assertIn("130 of 180 images are done", done.err)
+        computed = 50
+        words = report.cost_words(results.Result(path))
+        with h5py.File(path, "a") as file:
+            self.assertEqual(file.attrs["computed"], computed)
+            self.assertIn(f"180 images (each run and attack counted), {computed} of which were computed by the session", words)
+            self.assertIn(f": {1e3 * file.attrs['seconds'] / computed:.2f} ms of a core", words)
+            del file.attrs["computed"]
+        self.assertIn("The cost of one is not known", report.cost_words(results.Result(path)))
+
+
+if __name__ == "__main__":
+    unittest.main()
