@@ -32,5 +32,6 @@ case $kind in
     echo "array: job $first, merged by job $last" ;;
   *) usage ;;
 esac
-report=$(after "$last" "$here/report.sbatch" "$result")
+# The heat maps are of the victim that this job file names, and has just run.
+report=$(after "$last" "$here/report.sbatch" "$result" --use-victim-of-result)
 echo "report: job $report"

@@ -15,7 +15,7 @@ run() { # result, job, data set
     --set victim.file="$DATA/victims/$3.pt" --set output.file="$OUT/$1.h5"
 }
 report() { # result, options
-  /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report "$OUT/$1.h5" --images 6 "${@:2}"
+  /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report "$OUT/$1.h5" --use-victim-of-result "${@:2}"
 }
 best() { /usr/bin/python3 "$BARYDEF_SOURCE/analysis/best.py" "${@/%/.h5}"; }
 
