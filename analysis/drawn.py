@@ -32,7 +32,8 @@ def gallery(result, run, attack, count):
     motions, interpolation = (results.text(result.attribute(run, f"marginals.{name}")) for name in ("set", "interpolation"))
     means = np.stack([results.mean_of_marginals(image, motions, interpolation) for image in attacked])
     records, clean = result.per_image(run, attack)[chosen], result.attacked(CLEAN, chosen) if attack != CLEAN else None
-    rows = [Row("clean", clean, None)] if clean is not None else []
+    seen = result.per_image(run, CLEAN)["predicted_attacked"][chosen] if result.has_victim and CLEAN in result.attacks else None
+    rows = [Row("clean", clean, seen)] if clean is not None else []
     for name, images, field in ("attacked", attacked, "attacked"), ("mean of marginals", means, "mean"), ("barycenter", purified, "purified"):
         rows.append(Row(name, images, records[f"predicted_{field}"] if result.has_victim else None))
     return chosen, rows + [Row("barycenter - attacked", purified - attacked, None)]

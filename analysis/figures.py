@@ -40,7 +40,8 @@ def head(line, words):
 
 
 def seen_as(ax, seen, label):
-    ax.set_xlabel(f"seen as {seen}", fontsize=8.5, labelpad=2, color=GOOD if seen == label else BAD)
+    if seen >= 0:  # else the clean image failed
+        ax.set_xlabel(f"seen as {seen}", fontsize=8.5, labelpad=2, color=GOOD if seen == label else BAD)
 
 
 def legend(ax, columns=3, **options):

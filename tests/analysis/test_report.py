@@ -155,8 +155,9 @@ class Figures(Sweep):
                 attacked, purified = file[f"attacks/{attack}/images"][i, 0], self.file[f"runs/{run}/{attack}/images"][i, 0]
                 for y, wanted in (0, file["clean/images"][i, 0]), (1, attacked), (3, purified), (4, purified.astype(float) - attacked):
                     np.testing.assert_allclose(axes[y, x].images[0].get_array(), wanted, atol=1e-7)
-                for y, field in (1, "attacked"), (2, "mean"), (3, "purified"):
-                    seen, label = table[i][f"predicted_{field}"], axes[y, x].xaxis.label
+                clean = self.file[f"runs/{run}/clean/per_image"][i]
+                for y, one, field in (0, clean, "attacked"), (1, table[i], "attacked"), (2, table[i], "mean"), (3, table[i], "purified"):
+                    seen, label = one[f"predicted_{field}"], axes[y, x].xaxis.label
                     self.assertEqual((label.get_text(), label.get_color()), (f"seen as {seen}", figures.GOOD if seen == table[i]["label"] else figures.BAD))
         self.assertIn(f"red -{np.abs(rows[-1].images).max():.2f}", axes[4, 0].texts[0].get_text())
 
