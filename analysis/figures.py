@@ -26,8 +26,8 @@ def show(ax, image, **options):
     ax.imshow(shown.mean(2) if shown.ndim == 3 and "norm" in options else np.clip(shown, 0, 1) if "norm" not in options else shown, **options)
 
 
-def image_axes(rows, columns):
-    figure, axes = plt.subplots(rows, columns, figsize=(max(3.8, 1.08 * columns + 0.1), 1.45 * rows), squeeze=False, layout="constrained")
+def image_axes(rows, columns, high=1.45):
+    figure, axes = plt.subplots(rows, columns, figsize=(max(3.8, 1.08 * columns + 0.1), high * rows), squeeze=False, layout="constrained")
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
     return figure, axes
@@ -71,7 +71,7 @@ def gallery(rows, labels):
 
 
 def sensitivity(result, attack, grid):
-    figure, axes = image_axes(len(grid.rows), len(grid.columns))
+    figure, axes = image_axes(len(grid.rows), len(grid.columns), 1.32)
     for place, ax in np.ndenumerate(axes):
         if place not in grid.runs:
             ax.set_axis_off()  # of a sweep in parts, say

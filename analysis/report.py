@@ -89,7 +89,7 @@ def best_run_of(result):
     if not cheap:
         why = "no run costs at most two points of clean accuracy, and this one costs least"
     elif wanted:
-        why = "of the runs that cost at most two points of clean accuracy it " + (f"falls least short of the paper's barycenters (by up to {100 * lack:.1f} points)" if lack
+        why = "of the runs that cost at most two points of clean accuracy it " + (f"falls least short of the paper's barycenters, by up to {100 * lack:.1f} points" if lack
               else "has the highest mean over the attacks among those that reach the paper's barycenters")
     else:
         why = "of the runs that cost at most two points of clean accuracy it has the highest mean over the attacks"

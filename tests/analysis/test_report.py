@@ -214,25 +214,24 @@ class Words(Sweep):
         runs = {"001": {"clean": 60, "fgsm": 30, "linf_pgd": 30}, "002": {"clean": 60, "fgsm": 20, "linf_pgd": 59}, "003": {"clean": 0, "fgsm": 60, "linf_pgd": 60}}
         run, why = report.best_run_of(self.altered("mean", runs))
         self.assertEqual(run, "002")
-        self.assertIn("cost at most two points of clean accuracy it has the highest mean", why)
-        self.assertIn("on every second image", why)
+        self.assertRegex(why, "^Run 002 is shown in detail.*costs? .*clean accuracy")
         reach = {"001": {"clean": 60, "fgsm": 55, "linf_pgd": 21}, "002": {"clean": 60, "fgsm": 40, "linf_pgd": 60}}  # the paper: 75.0 and 31.8
         run, why = report.best_run_of(self.altered("reach", reach, "MNIST"))
         self.assertEqual(run, "001")
-        self.assertIn("among those that reach the paper's barycenters", why)
+        self.assertRegex(why, "reach(es)? the paper's barycenter")
         run, why = report.best_run_of(self.altered("short", {"001": {"clean": 60, "fgsm": 30, "linf_pgd": 30}}, "MNIST"))
         self.assertEqual(run, "001")
-        self.assertRegex(why, r"falls least short of the paper's barycenters \(by up to \d+\.\d points\)")
+        self.assertRegex(why, r"falls .*short.* by up to \d+\.\d points")
 
     def test_no_run_qualifies_or_clean_was_not_measured(self):
         run, why = report.best_run_of(self.altered("dear", {"004": {"clean": 30, "fgsm": 1, "linf_pgd": 1}, "005": {"clean": 20, "fgsm": 60, "linf_pgd": 60}}))
         self.assertEqual(run, "004")
-        self.assertIn("no run costs at most two points of clean accuracy, and this one costs least", why)
+        self.assertRegex(why, "(?i)no run costs at most (two|2) points of clean accuracy.* this one costs least")
         unknown = self.altered("unknown", {"005": {"clean": 0, "fgsm": 60, "linf_pgd": 60}}, clean=False)
         run, why = report.best_run_of(unknown)
         self.assertEqual(run, "005")
-        self.assertIn("The job had no clean images, so what it costs on those is not known.", why)
-        self.assertNotIn("two points", why)
+        self.assertRegex(why, "(?i)clean.* what .* costs .*is not known")
+        self.assertNotRegex(why, "(two|2) points")
         self.assertIn("The job had no clean images.", report.summary_words(unknown, run))
 
 
