@@ -44,9 +44,9 @@ def seen_as(ax, seen, label):
         ax.set_xlabel(f"seen as {seen}", fontsize=8.5, labelpad=2, color=GOOD if seen == label else BAD)
 
 
-def legend(ax, columns=3, **options):
-    """Below the axes, where no window cuts it off."""
-    ax.legend(fontsize=9, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncol=columns, **options)
+def legend(ax, lines=1, **options):
+    """Below the axes and their labels of so many lines, where no window cuts it off."""
+    ax.legend(fontsize=9, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.11 - 0.05 * lines), ncol=3, **options)
 
 
 def numbers(ax, picture, grid, size):
@@ -105,12 +105,13 @@ def along(name, values, found):
         ax.plot(at, best, ("--" if attack == CLEAN else "-") if numeric else "_", color=colour, label=attack, markersize=22, markeredgewidth=2)
     if numeric and min(at) > 0 and max(at) / min(at) > 20:
         ax.set_xscale("log")
+    names = [textwrap.fill(shortened(value), max(6, 72 // len(values))) for value in values]
     if not numeric or len(at) <= 8:
-        ax.set_xticks(at, [textwrap.fill(shortened(value), max(6, 72 // len(values))) for value in values], fontsize=9)
+        ax.set_xticks(at, names, fontsize=9)
         ax.set_xticks([], minor=True)
     ax.set(xlabel=name, ylabel="accuracy on barycenters, %", ylim=(-2, 102))
     ax.margins(x=0.08)
-    legend(ax, markerscale=0.5)
+    legend(ax, 1 + max(name.count("\n") for name in names), markerscale=0.5)
     return figure
 
 
@@ -136,8 +137,8 @@ def front(data, place, words):
     ax.plot(*best[np.argsort(best[:, 0], kind="stable")].T, "o-", color=COLOURS[0], markersize=5, label="runs no other beats in both")
     for (label, points), marker, colour in zip(data.baselines.items(), "sDv^", COLOURS[1:]):
         ax.plot(*zip(*points), marker, color=colour, markersize=7, label=label)
-    for sigma, point in data.blurs:
-        ax.annotate(sigma, point, textcoords="offset points", xytext=(6, -3), fontsize=8)
+    for i, (sigma, point) in enumerate(data.blurs):  # neighbours are close: left and right in turn
+        ax.annotate(sigma, point, textcoords="offset points", xytext=(-6 if i % 2 else 6, -3), ha="right" if i % 2 else "left", fontsize=8)
     ax.plot(*data.points[place], "*", color="black", markersize=11, label=textwrap.fill(words, 28))
     for low, high, limit in (*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim):
         spare = max(0, 5 - (high - low)) / 2  # a tenth of a point is no difference

@@ -85,6 +85,16 @@ class Figures(Sweep):
             np.testing.assert_allclose(dots, sorted(self.percent(run, attack) for run in self.runs for attack in ATTACKS))
             self.assertEqual([label.get_text() for label in figure.axes[0].get_xticklabels()], values)
 
+    def test_legend_is_below_long_names(self):
+        values = ["B6", "identity + rotate 2 + rotate -2 + rotate 4 + rotate -4 + rotate 6 + rotate -6 + translate 1 1", "identity + rotate 5 + translate 1 0", "a", "b"]
+        for name, chosen in ("marginals.set", values), ("solver.gamma", ["0.02", "1", "5"]):
+            figure = figures.along(name, chosen, {f"attack {i}": ([50 + i] * len(chosen), [[1]] * len(chosen)) for i in range(9)})
+            figure.canvas.draw()
+            ax = figure.axes[0]
+            label, words = ax.xaxis.label.get_window_extent(), ax.get_legend().get_window_extent()
+            self.assertGreaterEqual(label.y0 + 2, words.y1, name)
+            self.assertTrue(-1 <= words.x0 and words.x1 <= figure.bbox.x1 + 1 and -1 <= words.y0, name)
+
     def test_heat_map(self):
         figure = figures.heat_map(*drawn.heat_map(self.result, "solver.gamma", "marginals.set"))
         ax = figure.axes[0]
