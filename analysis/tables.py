@@ -71,10 +71,9 @@ def per_class(result, run, attacks):
 
 # ---- forms -----------------------------------------------------------------------------
 
-def as_csv(path, rows, words):
-    """The caption is the first line, after "# ": pandas.read_csv(path, skiprows=1)."""
+def as_csv(path, rows):
+    """Without the caption, for programs; runs.csv has the parameters of each run."""
     with open(path, "w", newline="") as file:
-        file.write(f"# {words}\n")
         csv.writer(file).writerows(rows)
 
 
@@ -108,6 +107,6 @@ def as_html(rows, marked=()):
 def write(folder, name, rows, words):
     """name.csv, name.md and name.tex."""
     words = " ".join(words.split())  # one line, whatever a data set is called
-    as_csv(folder / f"{name}.csv", rows, words)
+    as_csv(folder / f"{name}.csv", rows)
     (folder / f"{name}.md").write_text(as_markdown(rows, words))
     (folder / f"{name}.tex").write_text(as_latex(rows, words, name))

@@ -230,9 +230,7 @@ class Jobs(RunTest):
 
 
 def rows_of(path):
-    """Of a table's CSV, below its caption."""
     with open(path) as file:
-        assert file.readline().startswith("# ")
         return list(csv.DictReader(file))
 
 
