@@ -30,7 +30,7 @@ typedef void bd_progress_call_t(void *context, const bd_progress_t *progress);
 typedef struct bd_run_options {
   int overwrite; /* replace an output that exists */
   int resume;    /* go on with an output that exists; the same as a new run where none does */
-  int dry_run;   /* check everything, compute and write nothing */
+  int dry_run;   /* check everything, compute and write nothing; an output may be there already */
   int part, parts; /* only part 1 <= part <= parts of the points of the sweep; parts = 0: all */
   const char *command_line;
   bd_progress_call_t *progress; /* may be NULL */
@@ -48,6 +48,7 @@ typedef struct bd_run_summary {
   int64_t images_per_attack, images, failed; /* images counts every run and attack */
   int64_t done_before, computed; /* images of earlier sessions, and of this one */
   int64_t blocks;                /* of all the work */
+  int64_t steps, pixels;         /* iterations x marginals that each image of an attack takes, over all runs; pixels of an image, all channels */
   double file_bytes, rank_bytes; /* size of the result; memory for blocks on a rank */
   int has_victim;                /* 0: accuracies are NaN */
   const char *victim_library;    /* version of libtorch in use, NULL without */

@@ -28,7 +28,7 @@ bd_status_t session_check_output(const session_t *session, const char *job_name,
   for (int i = 0; i < 3; i++)
     if (stat(read[i], &other) == 0 && other.st_dev == there.st_dev && other.st_ino == there.st_ino)
       return bd_fail(error, BD_BAD_INPUT, "%s: output.file is a file that the run reads", output);
-  if (!options->overwrite && !options->resume)
+  if (!options->overwrite && !options->resume && !options->dry_run)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --resume goes on with it, --overwrite replaces it", output);
   return BD_OK;
 }

@@ -32,12 +32,25 @@ static void share_options(session_t *session, const bd_run_options_t *options) {
 
 /* ---- steps --------------------------------------------------------------------- */
 
+/* Of an image of one attack: snapshots share their point's trajectory. */
+static int64_t steps_of(const bd_plan_t *plan) {
+  static bd_parameters_t parameters;
+  int64_t steps = 0;
+  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
+    bd_job_parameters(plan->job, point, &parameters);
+    const bd_iterations_t *iterations = &parameters.solver.iterations;
+    steps += (int64_t)iterations->values[iterations->count - 1] * parameters.solver.marginals.count;
+  }
+  return steps;
+}
+
 static void summarise(const session_t *session, bd_run_summary_t *summary) {
   const bd_images_info_t *info = bd_images_info(session->images);
   const bd_plan_t *plan = &session->plan;
   double image = plan->store_images ? 4.0 * info->channels * info->height * info->width : 0;
   *summary = (bd_run_summary_t){.ranks = session->size, .runs = plan_runs(plan), .attacks = plan->attack_count,
                                 .images_per_attack = plan->count, .blocks = plan->attack_count * plan_blocks(plan) * plan->point_count,
+                                .steps = steps_of(plan), .pixels = (int64_t)info->channels * info->height * info->width,
                                 .rank_bytes = worker_bytes(plan, info), .has_victim = session->victim != NULL,
                                 .victim_library = session->victim ? bd_victim_library() : NULL};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;

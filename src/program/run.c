@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_RESUME, KEY_PART, KEY_DRY_RUN };
 
@@ -80,13 +81,17 @@ static void bytes(double value, char text[32]) {
   snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
 }
 
-static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first) {
+static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first, const char *in_the_way) {
   char file[32], memory[32], label[512];
   bytes(s->file_bytes, file);
   bytes(s->rank_bytes, memory);
   printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs, s->runs == 1 ? "" : "s", s->attacks,
          s->attacks == 1 ? "" : "s", (long long)s->images_per_attack, (long long)s->blocks, s->ranks, s->ranks == 1 ? "" : "s");
+  printf("%lld images x %lld iterations of a marginal (of all runs; those of a point share a trajectory) x %lld pixels = %.3g updates of a pixel\n",
+         (long long)s->attacks * (long long)s->images_per_attack, (long long)s->steps, (long long)s->pixels,
+         (double)s->attacks * (double)s->images_per_attack * (double)s->steps * (double)s->pixels);
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
+  if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
   if (s->done_before) printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);
   for (int run = first; run < first + s->runs && s->runs > 1; run++) {
     bd_job_run_label(job, run, label, sizeof label);
@@ -170,7 +175,11 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     progress_end(&progress);
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
-      if (!a->quiet && a->dry_run) print_plan(job, &summary, a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0);
+      if (!a->quiet && a->dry_run) {
+        const int first = a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0;
+        const int may_exist = a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
+        print_plan(job, &summary, first, may_exist ? NULL : parameters->output_file);
+      }
       if (!a->quiet && !a->dry_run) {
         print_result(parameters->output_file);
         print_summary(&summary);

@@ -124,7 +124,25 @@ class CommandLine(RunTest):
                 self.assertRegex(label, rf"gamma {gamma}\b.*set {marginals}\b.*iterations {count}\b")
             for word in "8 runs", "3 attacks", "6 images":
                 self.assertIn(word, finished.out)
+            # Six images of three attacks; four points of at most 4 iterations, two of them with 4 marginals and two with 6.
+            self.assertIn(f"18 images x {4 * (4 + 6) * 2} iterations of a marginal", finished.out)
+            self.assertIn(f"{18 * 80 * 160:.3g} updates of a pixel", finished.out)
+            self.assertNotIn("exists", finished.out)
         self.assertEqual(run_job(self.folder, {"input.file": "absent.h5"}, "--dry-run").status, 2)
+
+    def test_dry_run_beside_an_output(self):
+        """It writes nothing, so it says what a run would meet."""
+        path = purify(self.folder, {}, output="there.h5")
+        with open(path, "rb") as file:
+            before = file.read()
+        finished = run_job(self.folder, {"output.file": "there.h5", "solver.iterations": 6}, "--dry-run")
+        self.assertEqual(finished.status, 0, finished)
+        self.assertIn("there.h5 exists: the run will need --resume or --overwrite\n", finished.out)
+        for option in "--resume", "--overwrite":
+            self.assertNotIn("exists", run_job(self.folder, {"output.file": "there.h5"}, "--dry-run", option).out)
+        self.assertEqual(run_job(self.folder, {"output.file": "set.h5"}, "--dry-run").status, 2, "what the run reads")
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), before)
 
     def test_overwrite(self):
         path = os.path.join(self.folder, "twice.h5")
