@@ -1,7 +1,7 @@
 """Before and after barydef: attacked sets, conversion, reports.
 
     /usr/bin/python3 analysis attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--epsilon 0.1] [--limit 1000]
-    /usr/bin/python3 analysis convert SET.npz SET.h5        (or .npy files, one an attack; or back: SET.h5 SET.npz)
+    /usr/bin/python3 analysis convert SET.npz SET.h5        (or .npy files, one an attack; or back: SET.h5 SET.npz, RESULT.h5 SET.npz --run 12)
     /usr/bin/python3 analysis report RESULT.h5 [FOLDER]
 """
 
@@ -10,6 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import files
 
 
 def progress(what, done, total):
@@ -19,6 +20,17 @@ def progress(what, done, total):
         print(f"{what}: {done} images", file=sys.stderr)
 
 
+def number(kind, least):
+    """A type for argparse: a finite number of this kind, at least, or with floats above, `least`."""
+    def parsed(text):
+        value = kind(text)
+        if not (value >= least if kind is int else least < value < float("inf")):
+            raise argparse.ArgumentTypeError(f"{text}: must be {'at least' if kind is int else 'above'} {least}")
+        return value
+    parsed.__name__ = "number"
+    return parsed
+
+
 def attack(arguments):
     import numpy as np
     import torch
@@ -26,22 +38,24 @@ def attack(arguments):
     import convert
     import datasets
     import presets
-    name, images, labels = datasets.read(arguments.data)
+    import victim
+    files.check_output(arguments.output, arguments.overwrite, [arguments.data, arguments.victim])
+    name, how, images, labels = datasets.read(arguments.data, arguments.dataset)
     images, labels = images[:arguments.limit or None], labels[:arguments.limit or None]
     clean = (images / 255 if images.dtype == np.uint8 else images).astype("f4")
     preset = arguments.preset or presets.preset_of(name, clean.shape[1])
     chosen = arguments.attacks.split(",") if arguments.attacks else presets.runnable()
     settings = {one: presets.setting(one, preset, arguments.epsilon) for one in chosen}
     torch.set_num_threads(arguments.threads)
-    model = torch.jit.load(arguments.victim, map_location="cpu").eval()
+    model = victim.load(arguments.victim)
     found = {}
 
-    def accuracy(stack):
-        with torch.no_grad():
-            seen = np.concatenate([model(torch.as_tensor(stack[i:i + 256])).argmax(1).numpy() for i in range(0, len(stack), 256)])
-        return 100 * np.mean(seen == labels)
+    def right(stack):
+        return np.mean(victim.logits_of(model, arguments.victim, stack, arguments.batch).argmax(1) == labels)
 
-    print(f"{name}: {len(labels)} images, accuracy {accuracy(clean):.1f} %; settings of {preset}", file=sys.stderr)
+    before, guesses = victim.check(model, arguments.victim, clean, labels, arguments.batch)
+    print(f"{name} ({how}): {len(labels)} images, accuracy {100 * before:.1f} %{' (no better than guessing: is this their victim?)' if guesses else ''}\nsettings of {preset}{' (--preset)' if arguments.preset else ''}: "
+          + ", ".join(f"{one} {norm} {epsilon:.4g}" for one, (norm, epsilon, _) in settings.items()), file=sys.stderr)
     for one, (norm, epsilon, options) in settings.items():
         stacks, source = [], ""
         for start in range(0, len(labels), arguments.batch):
@@ -51,7 +65,7 @@ def attack(arguments):
             stacks.append(attacked.detach().numpy().astype("f4"))
             progress(one, min(start + arguments.batch, len(labels)), len(labels))
         found[one] = (np.concatenate(stacks), norm, epsilon, source)
-        print(f"{one}, {norm} {epsilon:.4g}: accuracy {accuracy(found[one][0]):.1f} % ({source})", file=sys.stderr)
+        print(f"{one}, {norm} {epsilon:.4g}: accuracy {100 * right(found[one][0]):.1f} % ({source})", file=sys.stderr)
     convert.write_set(arguments.output, labels, clean, found, name)
     return arguments.output
 
@@ -59,14 +73,18 @@ def attack(arguments):
 def convert_files(arguments):
     import convert
     *paths, output = arguments.files
+    back = output.endswith(".npz")
     if not paths:
-        raise convert.Unsuitable("a file to read and one to write, please")
-    if output.endswith(".h5"):
-        convert.to_set(paths, output, arguments.labels, arguments.dataset, arguments.norm, arguments.epsilon)
-    elif output.endswith(".npz") and len(paths) == 1:
-        convert.to_arrays(paths[0], output)
+        raise files.Unsuitable("a file to read and one to write, please")
+    if any(path.endswith(".h5") != back for path in paths) or not (output.endswith(".h5") or back and len(paths) == 1):
+        raise files.Unsuitable(f"{output}: .h5 is written from .npz and .npy files, .npz from one .h5")
+    if not back and arguments.run is not None:
+        raise files.Unsuitable("--run is for results of barydef, which are converted to .npz")
+    files.check_output(output, arguments.overwrite, [*paths, arguments.labels or ""])
+    if back:
+        convert.to_arrays(paths[0], output, arguments.run, arguments.attack)
     else:
-        raise convert.Unsuitable(f"{output}: files are written as .h5 or (from one .h5) as .npz")
+        convert.to_set(paths, output, arguments.labels, arguments.dataset, arguments.norm, arguments.epsilon, arguments.attack)
     return output
 
 
@@ -87,12 +105,14 @@ def main():
     sub.add_argument("output")
     sub.add_argument("--attacks", help=f"with commas between: {', '.join(presets.ATTACKS)} (default: the first six, as far as what runs them is "
                                        "installed: Foolbox, AutoAttack, or FGSM, PGD and DeepFool of our own)")
+    sub.add_argument("--dataset", help="its name, where neither content nor the folder's or file's own name tells; of several below the folder, which")
     sub.add_argument("--preset", choices=presets.DATASETS, help="whose settings (default: the data set's own)")
-    sub.add_argument("--epsilon", type=float, help="of all of them, instead of the preset's")
-    sub.add_argument("--limit", type=int, default=0, help="only the first images")
-    sub.add_argument("--batch", type=int, default=100)
+    sub.add_argument("--epsilon", type=number(float, 0), help="of all of them, instead of the preset's")
+    sub.add_argument("--limit", type=number(int, 0), default=0, help="only the first images")
+    sub.add_argument("--batch", type=number(int, 1), default=100)
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--threads", type=int, default=1)
+    sub.add_argument("--threads", type=number(int, 1), default=1)
+    sub.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     sub.set_defaults(call=attack)
     sub = commands.add_parser("convert", help="NumPy's files into barydef's format, and back")
     sub.add_argument("files", nargs="+", metavar="FILE", help="what to read, and last what to write")
@@ -100,6 +120,9 @@ def main():
     sub.add_argument("--dataset", default="")
     sub.add_argument("--norm", default="unknown")
     sub.add_argument("--epsilon", type=float, default=float("nan"))
+    sub.add_argument("--run", type=number(int, 0), help="which run of a result, where it has several")
+    sub.add_argument("--attack", action="append", metavar="NAME", help="only this one (can be given again); clean is one of them")
+    sub.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     sub.set_defaults(call=convert_files)
     sub = commands.add_parser("report", help="tables and figures of a result")
     sub.add_argument("result")
@@ -114,11 +137,7 @@ def main():
     sub.add_argument("--blurs", help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs")
     sub.set_defaults(call=report)
     arguments = parser.parse_args()
-    import convert
-    try:
-        print(arguments.call(arguments))
-    except (convert.Unsuitable, OSError, ValueError) as problem:
-        parser.exit(2, f"analysis: {problem}\n")
+    print(files.run(lambda: arguments.call(arguments), "analysis"))
 
 
 if __name__ == "__main__":

@@ -2,19 +2,63 @@
 
 An .npz holds `labels`, optionally `clean`, and an array for each attack; the images [n,C,H,W] or [n,H,W,C] (told apart by
 which axis has 1 or 3), float in [0,1] or uint8.  Its names become the names of the attacks: the form in which sets made with
-Foolbox, ART or RobustBench are kept."""
+Foolbox, ART or RobustBench are kept.  `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks":
+{name: {"norm", "epsilon", "source"}}} and, of a result, its "run" and "parameters"."""
 
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
 
-RESERVED = {"labels": "labels", "y": "labels", "clean": "clean", "x_clean": "clean"}
+from files import Unsuitable, reading, written
+from result import CLEAN, Result, opened, text
+
+RESERVED = {"labels": "labels", "y": "labels", "clean": "clean", "x_clean": "clean", "attributes": "attributes"}
+KINDS = {"norm": str, "epsilon": float, "source": str}
+NAME_BYTES, ATTACKS_MOST = 63, 1000  # as in src/storage/survey.h
 
 
-class Unsuitable(Exception):
-    """The arrays are no set of images."""
+# ---- what barydef's own reader accepts (src/storage/survey.c, survey_check.c, src/text.c) ----
+
+def check_name(name):
+    drives = any((ord(c) < 32 and c != "\t") or 127 <= ord(c) < 160 or 0x2028 <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069 or
+                 0xd800 <= ord(c) < 0xe000 for c in name)
+    wrong = ("is empty" if not name else "has control characters or is no UTF-8" if drives else
+             f"is longer than {NAME_BYTES} bytes" if len(name.encode()) > NAME_BYTES else
+             "has a slash or is a dot, which HDF5 takes for a path" if "/" in name or name == "." else
+             "is kept for the images without attack" if name == CLEAN else "")
+    if wrong:
+        raise Unsuitable(f"the name of attack {ascii(name[:80])} {wrong}")
+
+
+def check_labels(labels):
+    """int64 [n]."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise Unsuitable(f"labels: of shape {labels.shape}: where these are one-hot, labels.argmax(1) is what is needed")
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise Unsuitable(f"labels: {labels.dtype} {labels.shape}; integers [n] are needed")
+    if len(labels) == 0 or int(labels.max()) > np.iinfo("i8").max:
+        raise Unsuitable("labels: there are none" if len(labels) == 0 else f"labels: {labels.max()} is too large")
+    return labels.astype("i8")
+
+
+def check_set(labels, groups):
+    """groups: {name: images}, which must agree with the labels and with one another; int64 labels."""
+    labels = check_labels(labels)
+    if not groups or len(groups) > ATTACKS_MOST:
+        raise Unsuitable(f"{len(groups)} attacks; from 1 to {ATTACKS_MOST} can be written")
+    first = next(iter(groups))
+    for name, images in groups.items():
+        shape, other = (" x ".join(map(str, groups[one].shape[1:])) for one in (name, first))
+        if len(images) != len(labels):
+            raise Unsuitable(f"{name}: {len(images)} images, but {len(labels)} labels")
+        if shape != other:
+            raise Unsuitable(f"{name}: images of {shape} (channels, height, width), but those of {first} are of {other}")
+        if not all(1 <= size <= most for size, most in zip(images.shape[1:], (4096, 32768, 32768))):
+            raise Unsuitable(f"{name}: images of {shape}; up to 4096 channels of 32768 x 32768 can be purified")
+    return labels
 
 
 def planes_first(images, name):
@@ -25,100 +69,150 @@ def planes_first(images, name):
         raise Unsuitable(f"{name}: images of shape {images.shape}; [n,C,H,W], [n,H,W,C] or [n,H,W] can be read")
     if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
         images = images.transpose(0, 3, 1, 2)
-    if images.dtype == np.float16:
-        images = images.astype("f4")
+    if images.dtype.kind == "f":
+        images = images.astype("f4" if images.dtype.itemsize == 2 else images.dtype.newbyteorder("="), copy=False)
     if images.dtype not in (np.uint8, np.float32, np.float64):
-        raise Unsuitable(f"{name}: {images.dtype}; uint8, float32 or float64 can be read")
-    if images.dtype != np.uint8 and images.size and (np.nanmin(images) < 0 or np.nanmax(images) > 1 + 1e-6):
-        raise Unsuitable(f"{name}: values from {np.nanmin(images):g} to {np.nanmax(images):g}; floats must be in [0,1]")
+        raise Unsuitable(f"{name}: {images.dtype}; uint8, float16, float32 or float64 can be read")
+    if images.dtype != np.uint8 and images.size:
+        low, high = np.fmin.reduce(images, None), np.fmax.reduce(images, None)  # NaN is left to barydef, which marks such an image as failed
+        if low < 0 or high > 1 + 1e-6:
+            raise Unsuitable(f"{name}: values from {low:g} to {high:g}; floats must be in [0,1]")
     return images
 
 
-def write_set(path, labels, clean, attacks, dataset, **storage):
-    """attacks: {name: (images, norm, epsilon, source)}.  The file appears whole or not at all."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    storage = storage or {"compression": "gzip", "shuffle": True}
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update(schema="attacked-images", schema_version=1, dataset=dataset)
-            file["labels"] = np.asarray(labels, "i8")
-            groups = {f"attacks/{name}": entry for name, entry in attacks.items()}
-            if clean is not None:
-                groups["clean"] = (clean, None, None, None)
-            for group, (images, norm, epsilon, source) in groups.items():
-                file.create_dataset(f"{group}/images", data=images, chunks=(min(len(images), 64), *images.shape[1:]), **storage)
-                if norm is not None:
-                    file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source)
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+# ---- into barydef's format ----
+
+def write_set(path, labels, clean, attacks, dataset):
+    """attacks: {name: (images, norm, epsilon, source)}; what barydef would refuse is not written."""
+    for name in attacks:
+        check_name(name)
+    groups = {f"attacks/{name}": entry for name, entry in attacks.items()}
+    if clean is not None:
+        groups[CLEAN] = (clean, None, None, None)
+    labels = check_set(labels, {group.split("/")[-1]: entry[0] for group, entry in groups.items()})
+    with written(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(schema="attacked-images", schema_version=1, dataset=dataset)
+        file["labels"] = labels
+        for group, (images, norm, epsilon, source) in groups.items():
+            count = max(1, min(len(images), 64, (4 << 20) // (images[0].size * images.itemsize)))  # chunks that any run.max_memory can hold
+            file.create_dataset(f"{group}/images", data=images, chunks=(count, *images.shape[1:]), compression="gzip", shuffle=True)
+            if norm is not None:
+                file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source)
 
 
-def read_arrays(paths, labels):
-    """(labels, clean, {attack: images}) of one .npz, or of .npy files named by their attacks."""
+def load(path):
+    """{name: array} of an .npz, or of an .npy, which is named by its file."""
+    with reading(path, "an .npz or .npy of numbers"), open(path, "rb") as file:
+        found = np.load(file, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {os.path.splitext(os.path.basename(path))[0]: found}
+        with found:
+            return {name: found[name] for name in found.files}
+
+
+def attributes_of(array, path):
+    """Of `attributes`, what a set can keep."""
+    about = {}
+    if array is not None:
+        with reading(path, "a file of this package: its attributes are no text in JSON of the form of convert.py"):
+            about = json.loads(str(array))
+            about = {"dataset": str(about.get("dataset", "")),
+                     "attacks": {name: {key: KINDS[key](one[key]) for key in KINDS if key in one} for name, one in about.get("attacks", {}).items()}}
+    return about or {"dataset": "", "attacks": {}}
+
+
+def read_arrays(paths, labels=None):
+    """{"labels", "clean", "attributes" or an attack's name: array} of .npz and .npy files."""
     arrays = {}
-    for path in paths:
-        if path.endswith(".npz"):
-            with np.load(path, allow_pickle=False) as file:
-                arrays.update({name: file[name] for name in file.files})
-        else:
-            arrays[os.path.splitext(os.path.basename(path))[0]] = np.load(path, allow_pickle=False)
-    if labels:
-        arrays["labels"] = np.load(labels, allow_pickle=False)
-    found = {"labels": None, "clean": None}
-    for name in list(arrays):
-        if name.lower() in RESERVED and name != "norms":
-            found[RESERVED[name.lower()]] = arrays.pop(name)
-    extra = arrays.pop("attributes", None)
-    return found["labels"], found["clean"], arrays, json.loads(str(extra)) if extra is not None else {}
+    given = load(labels) if labels else {}
+    if len(given) > 1:
+        raise Unsuitable(f"{labels}: holds {', '.join(given)}; one array of labels is needed")
+    for path, found in [(path, load(path)) for path in paths] + [(labels, {"labels": array}) for array in given.values()]:
+        for name, array in found.items():
+            name = RESERVED.get(name.lower(), name)
+            if name in arrays:
+                raise Unsuitable(f"{path}: a second array of {name}")
+            arrays[name] = array
+    return arrays
 
 
-def to_set(paths, output, labels=None, dataset="", norm="unknown", epsilon=float("nan")):
+def wanted(names, chosen, path):
+    for name in chosen or ():
+        if name not in names:
+            raise Unsuitable(f"{path}: no attack {name}; there are {', '.join(names)}")
+    return chosen or list(names)
+
+
+def to_set(paths, output, labels=None, dataset="", norm="unknown", epsilon=float("nan"), chosen=None):
     """NumPy's files into barydef's format."""
-    numbers, clean, arrays, attributes = read_arrays(paths, labels)
+    arrays = read_arrays(paths, labels)
+    numbers, about = arrays.pop("labels", None), attributes_of(arrays.pop("attributes", None), paths[0])
     if numbers is None:
         raise Unsuitable(f"{paths[0]}: no array named labels (or y); --labels names a file")
-    if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
-        raise Unsuitable(f"labels: {numbers.dtype} {numbers.shape}; integers [n] are needed")
-    clean = planes_first(clean, "clean") if clean is not None else None
-    attacks = {}
-    for name, images in arrays.items():
-        own = attributes.get(name, {})
-        attacks[name] = (planes_first(images, name), own.get("norm", norm), own.get("epsilon", epsilon), own.get("source", f"converted from {paths[0]}"))
-    for name, images in [(name, entry[0]) for name, entry in attacks.items()] + ([("clean", clean)] if clean is not None else []):
-        if len(images) != len(numbers):
-            raise Unsuitable(f"{name}: {len(images)} images, but {len(numbers)} labels")
-    if not attacks and clean is None:
+    if not arrays:
         raise Unsuitable(f"{paths[0]}: no images in it")
-    write_set(output, numbers, clean, attacks, dataset or attributes.get("dataset", ""))
+    for name in arrays.keys() - {CLEAN}:
+        check_name(name)
+    images = {name: planes_first(arrays[name], name) for name in wanted(arrays, chosen, paths[0])}
+    usual = {"norm": norm, "epsilon": epsilon, "source": f"converted from {paths[0]}"}
+    attacks = {name: (stack, *{**usual, **about["attacks"].get(name, {})}.values()) for name, stack in images.items() if name != CLEAN}
+    write_set(output, numbers, images.get(CLEAN), attacks, dataset or about["dataset"])
 
 
-def to_arrays(path, output):
-    """A set in barydef's format, or the purified images of a result's run 000, into an .npz with the same names."""
-    with h5py.File(path, "r") as file:
-        schema = file.attrs.get("schema", b"")
-        schema = schema.decode() if isinstance(schema, bytes) else schema
-        arrays, attributes = {"labels": file["labels"][:]}, {}
-        if schema == "attacked-images":
-            attributes["dataset"] = str(file.attrs.get("dataset", ""))
-            if "clean" in file:
-                arrays["clean"] = file["clean/images"][:]
-            for name, group in file.get("attacks", {}).items():
-                arrays[name] = group["images"][:]
-                attributes[name] = {key: value.decode() if isinstance(value, bytes) else float(value) if key == "epsilon" else str(value)
-                                    for key, value in group.attrs.items()}
-        elif schema == "barydef-result":
-            for name, group in file["runs/000"].items():
-                if "images" not in group:
-                    raise Unsuitable(f"{path}: it holds no images (output.images = no)")
-                arrays[name] = group["images"][:]
-        else:
+# ---- and back ----
+
+def plain(value):
+    """An attribute as JSON can hold it."""
+    return text(value) if isinstance(value, (bytes, str)) else value.tolist() if hasattr(value, "tolist") else value
+
+
+def groups_of_set(path, file):
+    groups = {name: group for name, group in file.get("attacks", {}).items()}
+    if CLEAN in file:
+        groups[CLEAN] = file[CLEAN]
+    return groups, {"dataset": text(file.attrs.get("dataset", ""))}
+
+
+def groups_of_result(path, run):
+    result = Result(path)
+    if run is None and len(result.runs) > 1:
+        raise Unsuitable(f"{path}: {len(result.runs)} runs, {result.runs[0]} to {result.runs[-1]}; --run chooses one")
+    number = result.runs[0] if run is None else f"{run:03d}"
+    if number not in result.runs:
+        raise Unsuitable(f"{path}: no run {number}; there are {result.runs[0]} to {result.runs[-1]}")
+    place = result.file[f"runs/{number}"]
+    return ({name: place[name] for name in result.attacks},
+            {"dataset": result.dataset, "run": number, "parameters": {name: plain(value) for name, value in place.attrs.items()}})
+
+
+def arrays_of(path, labels, groups, about):
+    """(name, array) one after the other, so that no more than one of them is in memory."""
+    yield "labels", labels
+    yield "attributes", np.array(json.dumps(about))
+    for name, group in groups.items():
+        with reading(path, "whole"):
+            images = group["images"][:]
+        yield name, images
+
+
+def to_arrays(path, output, run=None, chosen=None):
+    """A set in barydef's format, or the purified images of one run of a result, into an .npz with the same names."""
+    with reading(path, "a set of attacked images or a result of barydef"), opened(path) as file:
+        schema = text(file.attrs.get("schema", ""))
+        if schema not in ("attacked-images", "barydef-result"):
             raise Unsuitable(f"{path}: neither a set of attacked images nor a result of barydef")
-    temporary = f"{output}.{os.getpid()}.tmp.npz"
-    try:
-        np.savez_compressed(temporary, attributes=json.dumps(attributes), **arrays)
-        os.replace(temporary, output)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+        if schema == "attacked-images" and run is not None:
+            raise Unsuitable(f"{path}: a set of attacked images has no runs")
+        groups, about = groups_of_set(path, file) if schema == "attacked-images" else groups_of_result(path, run)
+        groups = {name: groups[name] for name in wanted(groups, chosen, path)}
+        for name, group in groups.items():
+            if "images" not in group:
+                raise Unsuitable(f"{path}: it holds no images of {name} (output.images = no)")
+            if name != CLEAN and name.lower() in RESERVED:
+                raise Unsuitable(f"{path}: attack {name} would be taken for {RESERVED[name.lower()]} in an .npz; --attack chooses others")
+        known = {name: {key: plain(group.attrs[key]) for key in KINDS if key in group.attrs} for name, group in groups.items()}
+        about["attacks"] = {name: {key: value for key, value in one.items() if value == value} for name, one in known.items() if name != CLEAN}
+        with written(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays_of(path, file["labels"][:], groups, about):
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)

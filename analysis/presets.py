@@ -10,8 +10,9 @@ Where the numbers come from:
 """
 
 import importlib.util
+import re
 
-from convert import Unsuitable
+from files import Unsuitable
 
 PGD = {"steps": 40, "rel_stepsize": 0.01 / 0.3, "random_start": True}
 DEEPFOOL = {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"}
@@ -45,8 +46,14 @@ def runnable():
     return [name for name in PAPER if (installed("autoattack") if name == "autoattack" else installed("foolbox") or name in OWN)]
 
 
+def known(name):
+    """The data set that goes by this name, however it is spelt, or None: "Fashion-MNIST" is fashion_mnist."""
+    spelt = re.sub("[^a-z0-9]", "", (name or "").lower())
+    return next((one for one in DATASETS if one.replace("_", "") == spelt), None)
+
+
 def preset_of(dataset, channels):
-    return dataset if dataset in DATASETS else "mnist" if channels == 1 else "cifar10"
+    return known(dataset) or ("mnist" if channels == 1 else "cifar10")
 
 
 def setting(name, preset, epsilon=None):

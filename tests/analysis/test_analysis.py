@@ -1,11 +1,8 @@
 """The package in analysis/: attacks, conversion, tables, figures and the page in a browser."""
 
 import csv
-import json
 import os
-import pickle
 import re
-import struct
 import subprocess
 import sys
 import unittest
@@ -18,13 +15,10 @@ import h5py
 import numpy as np
 import torch
 
-import attacks
 import best
-import convert
-import datasets
+import figures
 import gradcam
 import paper
-import presets
 import reference
 import report
 import result as results
@@ -36,181 +30,6 @@ def analysis(*arguments, status=0, **others):
     done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), *map(str, arguments)], capture_output=True, text=True, timeout=300, **others)
     assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done
-
-
-class Attacks(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.model = torch.jit.load(DEMO_VICTIM).eval()
-        with h5py.File(DEMO_SET) as file:
-            cls.x, cls.y = torch.as_tensor(file["clean/images"][:100]), torch.as_tensor(file["labels"][:100].astype("i8"))
-
-    def accuracy(self, x):
-        with torch.no_grad():
-            return float((self.model(x).argmax(1) == self.y).float().mean())
-
-    def test_inside_the_ball_and_accuracy_falls(self):
-        clean = self.accuracy(self.x)
-        for attack, norm, epsilon, most in ((attacks.fgsm, "linf", 0.1, 0.75), (attacks.pgd, "linf", 0.1, 0.4), (attacks.pgd, "l2", 1.2, 0.6),
-                                            (attacks.deepfool, "linf", 0.12, 0.5), (attacks.deepfool, "l2", 1.2, 0.8)):
-            with self.subTest(attack=attack.__name__, norm=norm):
-                found = attack(self.model, self.x, self.y, epsilon, norm)
-                self.assertTrue(0 <= found.min() and found.max() <= 1)
-                self.assertLessEqual(float(attacks.norms(found - self.x, norm).max()), epsilon * (1 + 1e-5))
-                self.assertLess(self.accuracy(found), min(most, clean))
-                self.assertGreater(float(attacks.norms(found - self.x, norm).max()), 0.1 * epsilon)
-
-    def test_stronger_with_epsilon(self):
-        falling = [self.accuracy(attacks.pgd(self.model, self.x, self.y, epsilon)) for epsilon in (0.02, 0.1, 0.2)]
-        self.assertEqual(falling, sorted(falling, reverse=True))
-        self.assertLess(falling[-1], 0.1)
-
-    def test_deepfool_finds_small_perturbations(self):
-        """Without a ball it fools all, with less than FGSM's fixed step for most; in l2 less than in linf's direction."""
-        for norm in "linf", "l2":
-            found = attacks.deepfool(self.model, self.x, self.y, None, norm)
-            self.assertLess(self.accuracy(found), 0.05)
-            self.assertLess(float(attacks.norms(found - self.x, norm).median()), {"linf": 0.15, "l2": 2.0}[norm])
-
-    def test_seeded(self):
-        one, two, other = (attacks.pgd(self.model, self.x, self.y, 0.1, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-        self.assertTrue(torch.equal(one, two))
-        self.assertFalse(torch.equal(one, other))
-
-
-class Command(RunTest):
-    def test_attack_convert_and_back(self):
-        need_victim()
-        with h5py.File(DEMO_SET) as file:
-            np.savez(os.path.join(self.folder, "digits.npz"), images=file["clean/images"][:60], labels=file["labels"][:60])
-        made = os.path.join(self.folder, "made.h5")
-        done = analysis("attack", os.path.join(self.folder, "digits.npz"), DEMO_VICTIM, made, "--attacks", "fgsm,linf_pgd", "--epsilon", 0.1)
-        falls = [float(number) for number in re.findall(r"accuracy ([\d.]+) %", done.stderr)]
-        self.assertEqual(len(falls), 3)
-        self.assertTrue(falls[0] > falls[1] > falls[2], falls)
-        # What was made can be purified.
-        path = purify(self.folder, {"input.file": made, "victim.file": DEMO_VICTIM})
-        row = results.Result(path).row("000", "linf_pgd")
-        self.assertAlmostEqual(100 * row["attack_accuracy"], falls[2], 1)
-        # There and back, bit by bit.
-        there, back = os.path.join(self.folder, "there.npz"), os.path.join(self.folder, "back.h5")
-        analysis("convert", made, there)
-        analysis("convert", there, back)
-        with h5py.File(made) as a, h5py.File(back) as b:
-            for name in "labels", "clean/images", "attacks/fgsm/images", "attacks/linf_pgd/images":
-                self.assertEqual(a[name][:].tobytes(), b[name][:].tobytes(), name)
-                self.assertEqual(a[name].dtype, b[name].dtype)
-            self.assertEqual(dict(a["attacks/fgsm"].attrs), dict(b["attacks/fgsm"].attrs))
-            self.assertEqual(dict(a.attrs), dict(b.attrs))
-        analysis("convert", path, there)
-        with np.load(there) as arrays, h5py.File(path) as file:
-            self.assertEqual(arrays["fgsm"].tobytes(), file["runs/000/fgsm/images"][:].tobytes())
-
-    def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28)):
-        """What `attack` asks of Foolbox and AutoAttack (neither is installed: stand-ins with their signatures record it)."""
-        victim, data, made, record = (os.path.join(self.folder, name) for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record"))
-        torch.jit.trace(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape[1:])), 10)).eval(), torch.zeros(1, *shape[1:])).save(victim)
-        np.savez(data, images=random_images(*shape).astype("f4"), labels=np.arange(shape[0]) % 10)
-        open(record, "w").close()
-        environment = {**os.environ, "PYTHONPATH": os.path.join(SOURCE, "tests", "analysis", "fakes"), "FAKES_RECORD": record}
-        analysis("attack", data, victim, made, "--batch", 20, *arguments, env=environment)
-        with open(record) as file:
-            return [json.loads(line) for line in file], made
-
-    def test_foolbox_and_autoattack_get_the_presets(self):
-        cw = {"binary_search_steps": 6, "steps": 300, "stepsize": 0.01, "confidence": 0, "initial_const": 0.001, "abort_early": True}
-        for dataset, shape, linf, l2, searched in (("mnist", (30, 1, 28, 28), 0.1, 1.0, cw), ("fashion_mnist", (30, 1, 28, 28), 0.1, 1.0, cw),
-                                                   ("cifar10", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01}),
-                                                   ("cifar100", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01})):
-            calls, made = self.calls(dataset=dataset, shape=shape)
-            self.assertEqual([call["images"] for call in calls], [20, 10] * 6)
-            firsts = {call["attack"]: call for call in calls[::2]}
-            self.assertEqual({name: round(call["epsilon"], 9) for name, call in firsts.items()},
-                             {"L2PGD": l2, "L2CarliniWagnerAttack": l2, "LinfPGD": round(linf, 9), "FGSM": round(linf, 9), "LinfDeepFoolAttack": round(linf, 9),
-                              "AutoAttack": round(linf, 9)})
-            self.assertEqual(firsts["L2CarliniWagnerAttack"]["settings"], searched)
-            self.assertEqual(firsts["L2PGD"]["settings"], {"steps": 50, "rel_stepsize": 0.025, "abs_stepsize": None, "random_start": True})
-            self.assertEqual(firsts["LinfPGD"]["settings"], {"steps": 40, "rel_stepsize": 0.01 / 0.3, "abs_stepsize": None, "random_start": True})
-            self.assertEqual(firsts["LinfDeepFoolAttack"]["settings"], {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"})
-            self.assertEqual(firsts["AutoAttack"]["settings"], {"norm": "Linf", "seed": 0, "version": "standard", "device": "cpu"})
-            self.assertEqual([call["seed"] for call in calls[:2]], [0, 20], "batches have seeds of their own")
-            with h5py.File(made) as file:
-                for name, group in file["attacks"].items():
-                    norm, epsilon = group.attrs["norm"], group.attrs["epsilon"]
-                    self.assertEqual((norm, round(epsilon, 9)), ("l2", l2) if name.startswith("l2") else ("linf", round(linf, 9)))
-                    self.assertLessEqual(np.abs(group["images"][:] - file["clean/images"][:]).max(), epsilon, "the clipped images are kept")
-                self.assertIn("L2CarliniWagnerAttack(binary_search_steps=", file["attacks/l2_carlini_wagner"].attrs["source"])
-                self.assertIn("standard", file["attacks/autoattack"].attrs["source"])
-
-    def test_presets_can_be_chosen(self):
-        """Another set has the settings of its kind, --preset and --epsilon come before."""
-        for arguments, epsilon in (((), 0.1), (("--preset", "cifar10"), 8 / 255), (("--epsilon", 0.2), 0.2)):
-            calls, _ = self.calls("--attacks", "fgsm", *arguments)
-            self.assertEqual({call["epsilon"] for call in calls}, {epsilon})
-        for name, text in (("fgsn", "no such attack"), *[("autoattack", "needs the package autoattack")] * (not presets.installed("autoattack"))):
-            data, victim = os.path.join(self.folder, "digits.npz"), os.path.join(self.folder, "tiny.pt")
-            done = analysis("attack", data, victim, os.path.join(self.folder, "no.h5"), "--attacks", name, status=2)
-            self.assertIn(text, done.stderr)
-
-    def test_npy_files_and_channels_last(self):
-        images = random_images(7, 3, 9, 11).astype("f4")
-        np.save(os.path.join(self.folder, "pgd.npy"), images.transpose(0, 2, 3, 1))
-        np.save(os.path.join(self.folder, "y.npy"), np.arange(7))
-        analysis("convert", os.path.join(self.folder, "pgd.npy"), os.path.join(self.folder, "set.h5"), "--labels", os.path.join(self.folder, "y.npy"),
-                 "--norm", "linf", "--epsilon", 0.03)
-        with h5py.File(os.path.join(self.folder, "set.h5")) as file:
-            np.testing.assert_array_equal(file["attacks/pgd/images"][:], images)
-            self.assertEqual((file["attacks/pgd"].attrs["norm"], file["attacks/pgd"].attrs["epsilon"]), ("linf", 0.03))
-        self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
-
-    def test_what_is_refused(self):
-        for name, arrays, text in (("range", {"a": 255 * random_images(4), "labels": np.arange(4)}, "floats must be in"),
-                                   ("count", {"a": random_images(4), "labels": np.arange(5)}, "4 images, but 5 labels"),
-                                   ("labels", {"a": random_images(4)}, "no array named labels"),
-                                   ("shape", {"a": np.zeros((4, 5)), "labels": np.arange(4)}, "images of shape")):
-            path = os.path.join(self.folder, f"{name}.npz")
-            np.savez(path, **arrays)
-            done = analysis("convert", path, os.path.join(self.folder, "bad.h5"), status=2)
-            self.assertIn(text, done.stderr)
-            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
-        self.assertFalse(os.path.exists(os.path.join(self.folder, "bad.h5")))
-
-
-class Datasets(RunTest):
-    def test_mnist_and_cifar_folders(self):
-        images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array([3, 4], np.uint8)
-        folder = os.path.join(self.folder, "MNIST", "raw")
-        os.makedirs(folder)
-        with open(os.path.join(folder, "t10k-images-idx3-ubyte"), "wb") as file:
-            file.write(struct.pack(">HBB3I", 0, 8, 3, 2, 28, 28) + images.tobytes())
-        with open(os.path.join(folder, "t10k-labels-idx1-ubyte"), "wb") as file:
-            file.write(struct.pack(">HBBI", 0, 8, 1, 2) + labels.tobytes())
-        name, read, numbers = datasets.read(os.path.join(self.folder, "MNIST"))
-        self.assertEqual(name, "mnist")
-        np.testing.assert_array_equal(read[:, 0], images)
-        np.testing.assert_array_equal(numbers, labels)
-        for name, file_name, key in ("cifar10", "test_batch", b"labels"), ("cifar100", "test", b"fine_labels"):
-            folder = os.path.join(self.folder, name)
-            os.makedirs(folder)
-            data = np.arange(3 * 3072, dtype=np.uint8).reshape(3, 3072)
-            with open(os.path.join(folder, file_name), "wb") as file:
-                pickle.dump({b"data": data, key: [1, 2, 3]}, file, protocol=2)
-            found, read, numbers = datasets.read(folder)
-            self.assertEqual((found, read.shape, list(numbers)), (name, (3, 3, 32, 32), [1, 2, 3]))
-            np.testing.assert_array_equal(read.reshape(3, -1), data)
-
-    def test_a_pickle_runs_nothing(self):
-        class Bomb:
-            def __reduce__(self):
-                return os.system, ("touch " + self.mark,)
-        folder = os.path.join(self.folder, "bomb")
-        os.makedirs(folder)
-        bomb = Bomb()
-        Bomb.mark = os.path.join(self.folder, "exploded")
-        with open(os.path.join(folder, "test_batch"), "wb") as file:
-            pickle.dump({b"data": bomb}, file, protocol=2)
-        self.assertRaisesRegex(convert.Unsuitable, "not a CIFAR batch", datasets.read, folder)
-        self.assertFalse(os.path.exists(Bomb.mark))
 
 
 class Jobs(RunTest):

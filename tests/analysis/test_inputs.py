@@ -1,0 +1,481 @@
+"""The input side of the package in analysis/: attacks, data sets, conversion.  What it writes, barydef must read."""
+
+import contextlib
+import gzip
+import json
+import os
+import pickle
+import re
+import struct
+import subprocess
+import sys
+import unittest
+import unittest.mock
+
+SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "analysis")]
+from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, random_images, run_job, write_set, write_victim
+
+import h5py
+import numpy as np
+import torch
+
+import attacks
+import convert
+import datasets
+import files
+import presets
+import result as results
+import victim
+
+torch.set_num_threads(1)
+
+
+def analysis(*arguments, status=0, command="", **others):
+    """Where it must fail, it says so in one line."""
+    done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", command), *map(str, arguments)], capture_output=True, text=True, timeout=300, **others)
+    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert status == 0 or done.stderr.count("\n") == 1, done.stderr
+    return done
+
+
+class Attacks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = torch.jit.load(DEMO_VICTIM).eval()
+        with h5py.File(DEMO_SET) as file:
+            cls.x, cls.y = torch.as_tensor(file["clean/images"][:100]), torch.as_tensor(file["labels"][:100].astype("i8"))
+
+    def accuracy(self, x):
+        with torch.no_grad():
+            return float((self.model(x).argmax(1) == self.y).float().mean())
+
+    def test_inside_the_ball_and_accuracy_falls(self):
+        clean = self.accuracy(self.x)
+        for attack, norm, epsilon, most in ((attacks.fgsm, "linf", 0.1, 0.75), (attacks.pgd, "linf", 0.1, 0.4), (attacks.pgd, "l2", 1.2, 0.6),
+                                            (attacks.deepfool, "linf", 0.12, 0.5), (attacks.deepfool, "l2", 1.2, 0.8)):
+            with self.subTest(attack=attack.__name__, norm=norm):
+                found = attack(self.model, self.x, self.y, epsilon, norm)
+                self.assertTrue(0 <= found.min() and found.max() <= 1)
+                self.assertLessEqual(float(attacks.norms(found - self.x, norm).max()), epsilon * (1 + 1e-5))
+                self.assertLess(self.accuracy(found), min(most, clean))
+                self.assertGreater(float(attacks.norms(found - self.x, norm).max()), 0.1 * epsilon)
+
+    def test_stronger_with_epsilon(self):
+        falling = [self.accuracy(attacks.pgd(self.model, self.x, self.y, epsilon)) for epsilon in (0.02, 0.1, 0.2)]
+        self.assertEqual(falling, sorted(falling, reverse=True))
+        self.assertLess(falling[-1], 0.1)
+
+    def test_deepfool_finds_small_perturbations(self):
+        """Without a ball it fools all, with less than FGSM's fixed step for most; in l2 less than in linf's direction."""
+        for norm in "linf", "l2":
+            found = attacks.deepfool(self.model, self.x, self.y, None, norm)
+            self.assertLess(self.accuracy(found), 0.05)
+            self.assertLess(float(attacks.norms(found - self.x, norm).median()), {"linf": 0.15, "l2": 2.0}[norm])
+
+    def test_seeded(self):
+        one, two, other = (attacks.pgd(self.model, self.x, self.y, 0.1, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+        self.assertTrue(torch.equal(one, two))
+        self.assertFalse(torch.equal(one, other))
+
+
+class Command(RunTest):
+    def test_attack_convert_and_back(self):
+        need_victim()
+        with h5py.File(DEMO_SET) as file:
+            np.savez(os.path.join(self.folder, "digits.npz"), images=file["clean/images"][:60], labels=file["labels"][:60])
+        made = os.path.join(self.folder, "made.h5")
+        done = analysis("attack", os.path.join(self.folder, "digits.npz"), DEMO_VICTIM, made, "--attacks", "fgsm,linf_pgd", "--epsilon", 0.1)
+        falls = [float(number) for number in re.findall(r"accuracy ([\d.]+) %", done.stderr)]
+        self.assertEqual(len(falls), 3)
+        self.assertTrue(falls[0] > falls[1] > falls[2], falls)
+        # What was made can be purified.
+        path = purify(self.folder, {"input.file": made, "victim.file": DEMO_VICTIM})
+        row = results.Result(path).row("000", "linf_pgd")
+        self.assertAlmostEqual(100 * row["attack_accuracy"], falls[2], 1)
+        # There and back, bit by bit.
+        there, back = os.path.join(self.folder, "there.npz"), os.path.join(self.folder, "back.h5")
+        analysis("convert", made, there)
+        analysis("convert", there, back)
+        with h5py.File(made) as a, h5py.File(back) as b:
+            for name in "labels", "clean/images", "attacks/fgsm/images", "attacks/linf_pgd/images":
+                self.assertEqual(a[name][:].tobytes(), b[name][:].tobytes(), name)
+                self.assertEqual(a[name].dtype, b[name].dtype)
+            self.assertEqual(dict(a["attacks/fgsm"].attrs), dict(b["attacks/fgsm"].attrs))
+            self.assertEqual(dict(a.attrs), dict(b.attrs))
+
+    def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28)):
+        """What `attack` asks of Foolbox and AutoAttack (neither is installed: stand-ins with their signatures record it)."""
+        victim, data, made, record = (os.path.join(self.folder, name) for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record"))
+        torch.jit.trace(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(int(np.prod(shape[1:])), 10)).eval(), torch.zeros(1, *shape[1:])).save(victim)
+        np.savez(data, images=random_images(*shape).astype("f4"), labels=np.arange(shape[0]) % 10)
+        open(record, "w").close()
+        environment = {**os.environ, "PYTHONPATH": os.path.join(SOURCE, "tests", "analysis", "fakes"), "FAKES_RECORD": record}
+        analysis("attack", data, victim, made, "--overwrite", "--batch", 20, *arguments, env=environment)
+        with open(record) as file:
+            return [json.loads(line) for line in file], made
+
+    def test_foolbox_and_autoattack_get_the_presets(self):
+        cw = {"binary_search_steps": 6, "steps": 300, "stepsize": 0.01, "confidence": 0, "initial_const": 0.001, "abort_early": True}
+        for dataset, shape, linf, l2, searched in (("mnist", (30, 1, 28, 28), 0.1, 1.0, cw), ("fashion_mnist", (30, 1, 28, 28), 0.1, 1.0, cw),
+                                                   ("cifar10", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01}),
+                                                   ("cifar100", (30, 3, 32, 32), 8 / 255, 0.5, {**cw, "binary_search_steps": 5, "steps": 100, "initial_const": 0.01})):
+            calls, made = self.calls(dataset=dataset, shape=shape)
+            self.assertEqual([call["images"] for call in calls], [20, 10] * 6)
+            firsts = {call["attack"]: call for call in calls[::2]}
+            self.assertEqual({name: round(call["epsilon"], 9) for name, call in firsts.items()},
+                             {"L2PGD": l2, "L2CarliniWagnerAttack": l2, "LinfPGD": round(linf, 9), "FGSM": round(linf, 9), "LinfDeepFoolAttack": round(linf, 9),
+                              "AutoAttack": round(linf, 9)})
+            self.assertEqual(firsts["L2CarliniWagnerAttack"]["settings"], searched)
+            self.assertEqual(firsts["L2PGD"]["settings"], {"steps": 50, "rel_stepsize": 0.025, "abs_stepsize": None, "random_start": True})
+            self.assertEqual(firsts["LinfPGD"]["settings"], {"steps": 40, "rel_stepsize": 0.01 / 0.3, "abs_stepsize": None, "random_start": True})
+            self.assertEqual(firsts["LinfDeepFoolAttack"]["settings"], {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"})
+            self.assertEqual(firsts["AutoAttack"]["settings"], {"norm": "Linf", "seed": 0, "version": "standard", "device": "cpu"})
+            self.assertEqual([call["seed"] for call in calls[:2]], [0, 20], "batches have seeds of their own")
+            with h5py.File(made) as file:
+                for name, group in file["attacks"].items():
+                    norm, epsilon = group.attrs["norm"], group.attrs["epsilon"]
+                    self.assertEqual((norm, round(epsilon, 9)), ("l2", l2) if name.startswith("l2") else ("linf", round(linf, 9)))
+                    self.assertLessEqual(np.abs(group["images"][:] - file["clean/images"][:]).max(), epsilon, "the clipped images are kept")
+                self.assertIn("L2CarliniWagnerAttack(binary_search_steps=", file["attacks/l2_carlini_wagner"].attrs["source"])
+                self.assertIn("standard", file["attacks/autoattack"].attrs["source"])
+
+    def test_presets_can_be_chosen(self):
+        """Another set has the settings of its kind, --preset and --epsilon come before."""
+        for arguments, epsilon in (((), 0.1), (("--preset", "cifar10"), 8 / 255), (("--epsilon", 0.2), 0.2)):
+            calls, _ = self.calls("--attacks", "fgsm", *arguments)
+            self.assertEqual({call["epsilon"] for call in calls}, {epsilon})
+        for name, text in (("fgsn", "no such attack"), *[("autoattack", "needs the package autoattack")] * (not presets.installed("autoattack"))):
+            data, victim = os.path.join(self.folder, "digits.npz"), os.path.join(self.folder, "tiny.pt")
+            done = analysis("attack", data, victim, os.path.join(self.folder, "no.h5"), "--attacks", name, status=2)
+            self.assertIn(text, done.stderr)
+
+    def test_npy_files_and_channels_last(self):
+        images = random_images(7, 3, 9, 11).astype("f4")
+        np.save(os.path.join(self.folder, "pgd.npy"), images.transpose(0, 2, 3, 1))
+        np.save(os.path.join(self.folder, "y.npy"), np.arange(7))
+        analysis("convert", os.path.join(self.folder, "pgd.npy"), os.path.join(self.folder, "set.h5"), "--labels", os.path.join(self.folder, "y.npy"),
+                 "--norm", "linf", "--epsilon", 0.03)
+        with h5py.File(os.path.join(self.folder, "set.h5")) as file:
+            np.testing.assert_array_equal(file["attacks/pgd/images"][:], images)
+            self.assertEqual((file["attacks/pgd"].attrs["norm"], file["attacks/pgd"].attrs["epsilon"]), ("linf", 0.03))
+        self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
+
+    def test_what_is_refused(self):
+        some, labels = random_images(4), np.arange(4)
+        for name, arrays, text in (("range", {"a": 255 * some, "labels": labels}, "floats must be in"),
+                                   ("count", {"a": some, "labels": np.arange(5)}, "4 images, but 5 labels"),
+                                   ("parts", {"a": some, "b": some[:3], "labels": labels}, "b: 3 images, but 4 labels"),
+                                   ("sizes", {"a": some, "clean": random_images(4, 1, 9), "labels": labels}, "clean: images of 1 x 9 x 10 (channels, height, width), but those of a are of 1 x 8 x 10"),
+                                   ("colours", {"a": some, "b": random_images(4, 3), "labels": labels}, "b: images of 3 x 8 x 10"),
+                                   ("none", {"a": some[:0], "labels": labels[:0]}, "labels: there are none"),
+                                   ("huge", {"a": some, "labels": np.full(4, 1 << 63, "u8")}, "is too large"),
+                                   ("one-hot", {"a": some, "labels": np.eye(4)}, "labels.argmax(1)"),
+                                   ("floats", {"a": some, "labels": labels / 1}, "integers [n] are needed"),
+                                   ("unlabelled", {"a": some}, "no array named labels"),
+                                   ("twice", {"a": some, "labels": labels, "Y": labels}, "a second array of labels"),
+                                   ("shape", {"a": np.zeros((4, 5)), "labels": labels}, "images of shape"),
+                                   ("json", {"a": some, "labels": labels, "attributes": "{"}, "attributes are no text in JSON"),
+                                   ("listed", {"a": some, "labels": labels, "attributes": json.dumps({"attacks": {"a": {"epsilon": "much"}}})}, "attributes are no text")):
+            path = os.path.join(self.folder, f"{name}.npz")
+            np.savez(path, **arrays)
+            with self.assertRaises(files.Unsuitable) as caught:
+                convert.to_set([path], os.path.join(self.folder, "bad.h5"))
+            self.assertIn(text, str(caught.exception))
+        self.assertIn(text, analysis("convert", path, os.path.join(self.folder, "bad.h5"), status=2).stderr)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("bad")], [])
+
+
+class Outputs(RunTest):
+    """What is written is whole, is judged before anything is computed, and replaces nothing unasked."""
+
+    def test_refused_before_the_work(self):
+        there, folder = os.path.join(self.folder, "there.h5"), os.path.join(self.folder, "none", "set.h5")
+        with open(there, "w") as file:
+            file.write("mine")
+        # The data and the victim do not exist: they have not been looked at.
+        for arguments, text in (("attack", "no data", "no victim", there), "exists; --overwrite"), (("convert", "none.npz", there), "exists; --overwrite"), \
+                (("attack", "no data", "no victim", folder), "there is no folder"), (("convert", "none.npz", self.folder + "/x/y.h5"), "there is no folder"), \
+                (("attack", "no data", there, there, "--overwrite"), "is a file that is read"), (("attack", "no data", "no victim", self.folder), "is no file"):
+            self.assertIn(text, analysis(*arguments, status=2).stderr)
+        with open(there) as file:
+            self.assertEqual(file.read(), "mine")
+
+    def test_no_right_to_write(self):
+        """Status 1, as barydef ends with: the input is not to blame."""
+        path = os.path.join(self.folder, "good.npz")
+        np.savez(path, fgsm=random_images(3), labels=np.arange(3))
+        with unittest.mock.patch("os.access", return_value=False):  # of root, too
+            self.assertRaisesRegex(files.Failed, "no right to write into", files.check_output, os.path.join(self.folder, "set.h5"), False)
+        self.assertRegex(analysis("convert", path, "/proc/set.h5", status=1).stderr, "/proc/set.h5: (cannot be written|no right to write)")
+
+    def test_whole_or_not_at_all(self):
+        path = os.path.join(self.folder, "half.h5")
+
+        def fail(problem):
+            with files.written(path) as temporary, open(temporary, "w") as file:
+                file.write("half")
+                raise problem
+        self.assertRaisesRegex(files.Failed, "half.h5: cannot be written .No space left", fail, OSError(28, "No space left on device"))
+        self.assertRaises(KeyboardInterrupt, fail, KeyboardInterrupt())
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("half")], [])
+
+    def test_names_as_barydef_reads_them(self):
+        """Both take a name, or both refuse it."""
+        images, labels = random_images(4).astype("f4"), np.arange(4)
+        good = ["..", "a b", "Grad-CAM, 0.1", "tab\there", "\u00e4" * 31, "x" * 63, "\u0e01" * 21, "<b>", "file", "CLEAN"]
+        bad = ["x" * 64, "\u00e4" * 32, "bell\x07", "\x7f", "c1\x85", "line\u2028", "right\u202e", "isolate\u2066", "clean"]
+        path = os.path.join(self.folder, "names.h5")
+        convert.write_set(path, labels, None, {name: (images, "linf", 0.1, "") for name in good}, "noise")
+        shown = launch("inspect", path)
+        self.assertEqual(shown.status, 0, shown)
+        for name in good:
+            self.assertIn(f"\n{name}", shown.out)
+        for name in bad:
+            write_set(path, {name: images})
+            self.assertEqual(launch("inspect", path).status, 2, ascii(name))
+            self.assertRaisesRegex(files.Unsuitable, "^the name of attack", convert.write_set, path + "2", labels, None, {name: (images, "linf", 0.1, "")}, "")
+        for name in "", "a/b", ".", "\ud800":  # HDF5 cannot hold them
+            self.assertRaisesRegex(files.Unsuitable, "^the name of attack", convert.write_set, path + "2", labels, None, {name: (images, "linf", 0.1, "")}, "")
+        self.assertFalse(os.path.exists(path + "2"))
+
+    def test_barydef_takes_what_is_written(self):
+        """Large images too: their chunks fit into an eighth of run.max_memory; of any type and byte order, and with the NaN of a failed image."""
+        large, small = os.path.join(self.folder, "large.npz"), os.path.join(self.folder, "small.npz")
+        np.savez(large, labels=np.arange(40), pgd=np.zeros((40, 400, 400, 1), "f4"), clean=np.zeros((40, 1, 400, 400), np.uint8))
+        images = random_images(6)
+        images[2] = np.nan
+        np.savez(small, labels=np.arange(6, dtype="u1"), half=images.astype("f2"), big=images.astype(">f8"), all_failed=np.full_like(images, np.nan))
+        for path, options, status in (large, ("--dry-run", "--set", "run.max_memory=32"), 0), (small, (), 3):
+            analysis("convert", path, path[:-3] + "h5")
+            finished = run_job(self.folder, {"input.file": path[:-3] + "h5"}, *options)
+            self.assertEqual(finished.status, status, finished)
+
+
+class Victims(RunTest):
+    def refused(self, path, images=None, labels=None):
+        images = random_images(6).astype("f4") if images is None else images
+        labels = np.arange(len(images)) if labels is None else labels
+        with self.assertRaises(files.Unsuitable) as caught:
+            victim.check(victim.load(path), path, images, labels, 4)
+        self.assertNotIn("\n", str(caught.exception))
+        return str(caught.exception)
+
+    def test_what_is_refused(self):
+        path = os.path.join(self.folder, "victim.pt")
+        write_victim(path)
+        model, images = victim.load(path), random_images(60).astype("f4")
+        seen = victim.logits_of(model, path, images, 7).argmax(1)
+        self.assertEqual(victim.check(model, path, images, seen, 4), (1, False))
+        self.assertEqual(victim.check(model, path, images, (seen + 1) % 10, 4), (0, True))
+        self.assertIn("labels from 0 to 10, but", self.refused(path, random_images(11).astype("f4")))
+        self.assertIn("has 10 classes, numbered from 0", self.refused(path, labels=np.arange(6) - 1))
+        for body, text in (("return x.flatten(1)[:, :10] @ torch.zeros(7, 10)", "cannot take images of 1 x 8 x 10 ("),
+                           ("return x", "gives [4, 1, 8, 10] for 4 images, not floats"), ("return x.flatten(1).argmax(1)", "gives [4] for 4"),
+                           ("return x.flatten(1)[:2, :10]", "gives [2, 10] for 4"), ("return x.flatten(1)[:, :10], x", "gives tuple for 4"),
+                           ("return x.flatten(1)[:, :10] / 0", "not finite for image 0"),
+                           ("return x.detach().flatten(1)[:, :10]", "has no gradient"), ("return x.round().flatten(1)[:, :10]", "has no gradient"),
+                           ("return torch.ones(x.size(0), 10)", "has no gradient")):
+            self.assertIn(text, self.refused(write_victim(path, body)), body)
+        with open(path, "wb") as file:
+            file.write(b"no program")
+        self.assertIn("victim.pt: no TorchScript classifier (", self.refused(path))
+        torch.save({"weight": torch.ones(3)}, path)
+        self.assertIn("no TorchScript classifier (", self.refused(path))
+        self.assertIn("no such file", self.refused(path + "2"))
+
+    def test_one_line_and_no_output(self):
+        data, path, made = (os.path.join(self.folder, name) for name in ("digits.npz", "no.pt", "made.h5"))
+        with open(path, "wb") as file:
+            file.write(b"no program")
+        for labels, text in (np.arange(6), "no.pt: no TorchScript classifier"), (np.eye(6), "labels: of shape (6, 6): where these are one-hot"):
+            np.savez(data, images=random_images(6), labels=labels)
+            self.assertIn(text, analysis("attack", data, path, made, status=2).stderr)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("made")], [])
+
+    def test_other_failures(self):
+        def work(problem):
+            raise problem
+        for problem, status in (RuntimeError("first\nsecond"), 1), (MemoryError(), 1), (KeyboardInterrupt(), 1), (files.Failed("no space"), 1), (OSError(28, "full"), 1), (OSError(2, "x"), 2), (ValueError("x"), 2):
+            with self.assertRaises(SystemExit) as caught, open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+                files.run(lambda problem=problem: work(problem), "analysis")
+            self.assertEqual(caught.exception.code, status)
+
+
+class Back(RunTest):
+    """From HDF5 to NumPy's arrays, and round again."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        images = random_images(5)
+        cls.set = write_set(os.path.join(cls.folder, "set.h5"), {"a": (images.astype("f4"), "linf", 0.1 + 1e-17, "one"), "b": (images / 2, "l2", 1 / 3, "two"),
+                                                                 "c": (np.uint8(255 * images), "l0", float("nan"), "")}, clean=images, labels=np.array([5, -1, 0, 9, 7]))
+        cls.result = purify(cls.folder, {"solver.iterations": "1, 3", "sweep.solver.gamma": "0.5, 0.25"})
+
+    def convert(self, *arguments, **others):
+        output = os.path.join(self.folder, arguments[0])
+        analysis("convert", *arguments[1:-1], arguments[-1], output, "--overwrite", **others)
+        return output
+
+    def test_a_set(self):
+        back = self.convert("back.h5", self.convert("there.npz", self.set))
+        with h5py.File(self.set) as a, h5py.File(back) as b:
+            self.assertEqual(a["labels"][:].tolist(), b["labels"][:].tolist())
+            self.assertEqual(dict(a.attrs), dict(b.attrs))
+            for name in "clean", "attacks/a", "attacks/b", "attacks/c":
+                self.assertEqual((a[name]["images"].dtype, a[name]["images"][:].tobytes()), (b[name]["images"].dtype, b[name]["images"][:].tobytes()))
+                np.testing.assert_equal(dict(a[name].attrs), dict(b[name].attrs))
+        self.assertEqual(run_job(self.folder, {"input.file": "back.h5", "output.file": "none.h5"}, "--dry-run").status, 0)
+        some = os.path.join(self.folder, "some.npz")
+        analysis("convert", self.set, some, "--attack", "b", "--attack", "clean")
+        with np.load(some) as arrays:
+            self.assertEqual(set(arrays.files), {"labels", "attributes", "b", "clean"})
+        again = os.path.join(self.folder, "again.h5")
+        analysis("convert", some, again, "--attack", "b", "--dataset", "mine")
+        with h5py.File(again) as file:
+            self.assertEqual((list(file), list(file["attacks"]), file.attrs["dataset"], file["attacks/b"].attrs["epsilon"]), (["attacks", "labels"], ["b"], "mine", 1 / 3))
+
+    def test_a_run_of_a_result(self):
+        there = os.path.join(self.folder, "run.npz")
+        analysis("convert", self.result, there, "--run", 3, "--attack", "a", "--attack", "clean")
+        with np.load(there) as arrays, h5py.File(self.result) as file:
+            about, run = json.loads(str(arrays["attributes"])), file["runs/003"]
+            self.assertEqual(set(arrays.files), {"labels", "attributes", "a", "clean"})
+            self.assertEqual(arrays["labels"].tolist(), [5, -1, 0, 9, 7])
+            for name in "a", "clean":
+                self.assertEqual(arrays[name].tobytes(), run[name]["images"][:].tobytes())
+            self.assertEqual(about["attacks"], {"a": {"norm": "linf", "epsilon": 0.1 + 1e-17, "source": "one"}})
+            self.assertEqual((about["run"], about["dataset"], about["parameters"]["solver.gamma"], about["parameters"]["solver.iterations"]), ("003", "noise", 0.25, 3))
+            self.assertEqual(set(about["parameters"]), set(run.attrs))
+        # The purified images are a set themselves.
+        made = os.path.join(self.folder, "purified.h5")
+        analysis("convert", there, made)
+        self.assertEqual(launch("inspect", made).status, 0)
+
+    def test_what_is_refused(self):
+        strange, empty, text, made = (os.path.join(self.folder, name) for name in ("strange.h5", "empty.h5", "text.h5", "made.npz"))
+        write_set(strange, {"Y": random_images(3)})
+        with open(text, "w") as file:
+            file.write("no HDF5")
+        with h5py.File(empty, "w") as file:
+            file.attrs["schema"] = "attacked-images"
+        bare = purify(self.folder, {"output.images": "no"}, output="bare.h5")
+        for path, run, chosen, why in ((self.result, None, None, "4 runs, 000 to 003; --run chooses one"), (self.result, 4, None, "no run 004; there are 000 to 003"),
+                                       (self.result, 0, ["d"], "no attack d; there are a, b, c, clean"), (self.set, 0, None, "has no runs"),
+                                       (strange, None, None, "attack Y would be taken for labels"), (bare, None, None, "output.images = no"), (empty, None, None, "or damaged"),
+                                       (text, None, None, "Unable to open file"), (text + "2", None, None, "no such file")):
+            self.assertRaisesRegex(files.Unsuitable, why, convert.to_arrays, path, made, run, chosen)
+        for arguments, why in (((self.set, made, "--run", 0), "has no runs"), ((made, "x.h5", "--run", 0), "--run is for results"), ((self.set, "x.h5"), ".h5 is written from"),
+                               ((self.set, self.set, made), ".npz from one .h5")):
+            self.assertIn(why, analysis("convert", *arguments, status=2).stderr)
+        self.assertFalse(os.path.exists(made))
+
+
+class Datasets(RunTest):
+    def idx(self, folder, labels, gz=False):
+        """An idx set of 28 x 28 images below the test's folder."""
+        folder = os.path.join(self.folder, folder)
+        os.makedirs(folder)
+        for name, rank, data in (("images-idx3", 3, np.zeros((len(labels), 28, 28))), ("labels-idx1", 1, np.array(labels))):
+            content = struct.pack(f">HBB{rank}I", 0, 8, rank, *data.shape) + data.astype(np.uint8).tobytes()
+            with (gzip.open if gz else open)(os.path.join(folder, f"t10k-{name}-ubyte" + ".gz" * gz), "wb") as file:
+                file.write(content)
+        return folder
+
+    def test_told_by_content_else_by_its_own_name(self):
+        few = [1, 2, 3]
+        self.idx("fashion project/MNIST/raw", few)
+        self.idx("fashion project/digits/raw", datasets.FIRST["mnist"] + few)
+        self.idx("fashion project/mnist/raw", datasets.FIRST["fashion_mnist"] + few, gz=True)
+        self.idx("fashion project/Fashion-MNIST/raw", few)
+        self.idx("fashion project/letters/raw", few)
+        for folder, name, how in (("MNIST", "mnist", "by its folder's name"), ("digits", "mnist", "by its labels"), ("mnist", "fashion_mnist", "by its labels"),
+                                  ("Fashion-MNIST", "fashion_mnist", "by its folder's name"), ("letters", "letters", "by its folder's name"),
+                                  ("MNIST/raw", "raw", "by its folder's name")):
+            self.assertEqual(datasets.read(os.path.join(self.folder, "fashion project", folder))[:2], (name, how))
+        path = os.path.join(self.folder, "fashion project", "x.npz")
+        for arrays, name in (({}, "x"), ({"attributes": json.dumps({"dataset": "CIFAR-10"})}, "CIFAR-10")):
+            np.savez(path, x_test=random_images(3), y_test=few, **arrays)
+            self.assertEqual(datasets.read(path)[0], name)
+        self.assertEqual(datasets.read(path, "Fashion MNIST")[:2], ("fashion_mnist", "by --dataset"))
+        self.assertEqual([presets.preset_of(name, 3) for name in ("Fashion-MNIST", "my fashion mnist", "CIFAR100")], ["fashion_mnist", "cifar10", "cifar100"])
+
+    def test_several_below_a_folder(self):
+        """torchvision keeps all its sets below one root: none is taken by chance."""
+        few = [1, 2, 3]
+        self.idx("root/MNIST/raw", few)
+        self.idx("root/FashionMNIST/raw", few + few)
+        root = os.path.join(self.folder, "root")
+        self.assertRaisesRegex(files.Unsuitable, "fashion_mnist in .*FashionMNIST/raw, mnist in .*--dataset or its own folder chooses", datasets.read, root)
+        self.assertEqual([len(datasets.read(root, name)[3]) for name in ("MNIST", "fashion_mnist")], [3, 6])
+
+    def test_damaged_or_missing(self):
+        folder = self.idx("torn", [1, 2, 3], gz=True)
+        path = os.path.join(folder, "t10k-images-idx3-ubyte.gz")
+        for damage in lambda data: data[:-9], lambda data: data[:20] + bytes(9) + data[29:], lambda data: b"none":
+            with open(path, "rb") as file:
+                data = file.read()
+            with open(path, "wb") as file:
+                file.write(damage(data))
+            self.assertRaisesRegex(files.Unsuitable, "t10k-images-idx3-ubyte.gz: not an idx file", datasets.read, folder)
+            with open(path, "wb") as file:
+                file.write(data)
+        with open(os.path.join(self.idx("counts", [1, 2, 3]), "t10k-labels-idx1-ubyte"), "wb") as file:
+            file.write(struct.pack(">HBBI", 0, 8, 1, 4) + bytes(4))
+        self.assertRaisesRegex(files.Unsuitable, "3 images, but 4 labels", datasets.read, os.path.join(self.folder, "counts"))
+        batch, npz = os.path.join(self.folder, "cifar", "test_batch"), os.path.join(self.folder, "broken.npz")
+        os.makedirs(os.path.dirname(batch))
+        for content in b"", b"no pickle", pickle.dumps({b"labels": [1]}), pickle.dumps({b"data": np.zeros(5), b"labels": [1]}, protocol=2):
+            with open(batch, "wb") as file:
+                file.write(content)
+            self.assertRaisesRegex(files.Unsuitable, "test_batch: not a CIFAR batch, or damaged", datasets.read, os.path.dirname(batch))
+        np.savez_compressed(npz, images=random_images(9), labels=np.arange(9))
+        with open(npz, "rb") as file:
+            whole = file.read()
+        for content in b"", b"PK\3\4", whole[:-40], whole[:200] + bytes(99) + whole[299:]:
+            with open(npz, "wb") as file:
+                file.write(content)
+            self.assertRaisesRegex(files.Unsuitable, "broken.npz: not an .npz", datasets.read, npz)
+        self.assertRaisesRegex(files.Unsuitable, "neither a folder nor an .npz", datasets.read, os.path.join(self.folder, "nowhere"))
+        os.makedirs(os.path.join(self.folder, "empty"))
+        self.assertRaisesRegex(files.Unsuitable, "neither MNIST's", datasets.read, os.path.join(self.folder, "empty"))
+
+    def test_mnist_and_cifar_folders(self):
+        images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array([3, 4], np.uint8)
+        folder = os.path.join(self.folder, "MNIST", "raw")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "t10k-images-idx3-ubyte"), "wb") as file:
+            file.write(struct.pack(">HBB3I", 0, 8, 3, 2, 28, 28) + images.tobytes())
+        with open(os.path.join(folder, "t10k-labels-idx1-ubyte"), "wb") as file:
+            file.write(struct.pack(">HBBI", 0, 8, 1, 2) + labels.tobytes())
+        name, _, read, numbers = datasets.read(os.path.join(self.folder, "MNIST"))
+        self.assertEqual(name, "mnist")
+        np.testing.assert_array_equal(read[:, 0], images)
+        np.testing.assert_array_equal(numbers, labels)
+        for name, file_name, key in ("cifar10", "test_batch", b"labels"), ("cifar100", "test", b"fine_labels"):
+            folder = os.path.join(self.folder, name)
+            os.makedirs(folder)
+            data = np.arange(3 * 3072, dtype=np.uint8).reshape(3, 3072)
+            with open(os.path.join(folder, file_name), "wb") as file:
+                pickle.dump({b"data": data, key: [1, 2, 3]}, file, protocol=2)
+            found, _, read, numbers = datasets.read(folder)
+            self.assertEqual((found, read.shape, list(numbers)), (name, (3, 3, 32, 32), [1, 2, 3]))
+            np.testing.assert_array_equal(read.reshape(3, -1), data)
+
+    def test_a_pickle_runs_nothing(self):
+        class Bomb:
+            def __reduce__(self):
+                return os.system, ("touch " + self.mark,)
+        folder = os.path.join(self.folder, "bomb")
+        os.makedirs(folder)
+        bomb = Bomb()
+        Bomb.mark = os.path.join(self.folder, "exploded")
+        with open(os.path.join(folder, "test_batch"), "wb") as file:
+            pickle.dump({b"data": bomb}, file, protocol=2)
+        self.assertRaisesRegex(convert.Unsuitable, "not a CIFAR batch", datasets.read, folder)
+        self.assertFalse(os.path.exists(Bomb.mark))
+
+
+if __name__ == "__main__":
+    unittest.main()
