@@ -4,20 +4,27 @@
     /usr/bin/python3 analysis/best.py RESULT.h5 ... [--cost 2]
 
 Every second image of each class is of the first half.  There, among the runs that cost at most `cost` points of the victim's clean
-accuracy (where none does: the one that costs least), those come first that reach the paper's barycenter accuracy on every attack it
-has figures for, else those that fall short of it least; of them, the one of the highest mean over the attacks.  The table is of the
-second half, with the baselines.  The blur, too, is the one of the sweeps chosen by this rule."""
+accuracy (where none does: the one that costs least; where it was not measured: all), those come first that reach the paper's
+barycenter accuracy on every attack it has figures for, else those that fall short of it least; of them, the one of the highest
+mean over the attacks.  The table is of the second half, with the baselines.  The blur, too, is the one of the sweeps chosen by
+this rule."""
 
 import argparse
 import os
 import sys
+from collections import namedtuple
 
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import files
 import paper
 import tables
 from result import CLEAN, SAME, Result
+
+# cost: of clean accuracy, as a fraction, None where it was not measured; cheap: it is small enough or not known;
+# lack: the largest by which an attack's accuracy falls short of the paper's, None where the paper has no figures.
+Choice = namedtuple("Choice", "result run cost cheap lack")
 
 
 def is_second(labels):
@@ -35,23 +42,69 @@ def halves(result, run, attack, field):
     return right[~second].mean(), right[second].mean()
 
 
+def accuracy(result, run, attack, field, half=None):
+    """On half 0 or 1, or on all images; field: attacked, rounded, blurred, mean or purified."""
+    if half is None:
+        return result.accuracy(run, attack, {"attacked": "attack", "purified": "barycenter"}.get(field, field))
+    return halves(result, run, attack, field)[half]
+
+
 def shortfall(accuracies, wanted):
-    """Of {attack: accuracy}, the largest lack of what is wanted."""
-    return max([0] + [wanted[attack] - accuracies[attack] for attack in wanted if attack in accuracies])
+    """Of {attack: accuracy}, the largest lack of what is wanted; None where nothing of it is."""
+    return max((max(0, wanted[attack] - accuracies[attack]) for attack in wanted if attack in accuracies), default=None)
 
 
-def choose(candidates, field, cost, wanted):
-    """(result, run, cheap, shortfall) of the candidates [(result, run)] whose images `field` serve best on the first half."""
-    before = halves(*candidates[0], CLEAN, "attacked")[0]
-    scores = []
+def choose(candidates, field, cost, wanted, half=None):
+    """The Choice of the candidates [(result, run)] whose images `field` serve best."""
+    scored = []
     for result, run in candidates:
-        accuracies = {attack: halves(result, run, attack, field)[0] for attack in result.robust}
-        clean = halves(result, run, CLEAN, field)[0]
-        cheap = clean >= before - cost / 100 - 1e-12
-        lack = shortfall(accuracies, wanted)
-        scores.append(((cheap, 0 if cheap else clean, -lack, np.mean(list(accuracies.values()))), lack))
-    best = max(range(len(scores)), key=lambda i: scores[i][0])
-    return *candidates[best], scores[best][0][0], scores[best][1]
+        accuracies = {attack: accuracy(result, run, attack, field, half) for attack in result.robust}
+        paid, clean = None, []
+        if CLEAN in result.attacks:
+            clean = [accuracy(result, run, CLEAN, field, half)]
+            paid = accuracy(result, run, CLEAN, "attacked", half) - clean[0]
+        cheap, lack = paid is None or paid <= cost / 100 + 1e-12, shortfall(accuracies, wanted)
+        scored.append(((cheap, 0 if cheap else -paid, -(lack or 0), np.mean(list(accuracies.values()) or clean)), Choice(result, run, paid, cheap, lack)))
+    return max(scored, key=lambda one: one[0])[1]
+
+
+def candidates_of(results, field):
+    """[(result, run)]; runs without an iteration purify nothing."""
+    runs = [(result, run) for result in results for run in result.runs]
+    return field == "purified" and [(result, run) for result, run in runs if result.attribute(run, "solver.iterations") > 0] or runs
+
+
+def best_run(results, cost=2, field="purified", half=None):
+    """The Choice of a result, or of several over the same images, by the rule above; half None: on all images.  Without a victim
+    it is the first run."""
+    results = results if isinstance(results, (list, tuple)) else [results]
+    candidates = candidates_of(results, field)
+    if not all(result.has_victim for result in results):
+        return Choice(*candidates[0], None, True, None)
+    published = paper.figures(results[0].dataset)
+    return choose(candidates, field, cost, {attack: pair[1] / 100 for attack, pair in published.items() if attack != CLEAN and pair[1] != ""}, half)
+
+
+def said(choice, cost=2):
+    """What of the rule a Choice meets, in sentences."""
+    if not choice.result.has_victim:
+        return "Without a victim there are no accuracies, and no run is better than another."
+    if choice.cost is None:
+        first, within = "Clean accuracy was not measured: what the run costs is not known.", "No run"
+    elif choice.cheap:
+        first = f"It costs {100 * choice.cost:.1f} points of clean accuracy." if choice.cost > 0 else "It costs no clean accuracy."
+        within = f"No run that costs at most {cost:g} points of clean accuracy"
+    else:
+        first, within = f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points.", ""
+    if choice.lack is None:
+        second = "The paper has no barycenters of these attacks on this data set."
+    elif choice.lack == 0:
+        second = "It reaches the paper's barycenter on every attack that the paper has."
+    elif within:
+        second = f"{within} reaches the paper's barycenter on every attack that the paper has: this one falls short by up to {100 * choice.lack:.1f} points."
+    else:
+        second = f"It falls short of the paper's barycenter by up to {100 * choice.lack:.1f} points."
+    return f"{first} {second}"
 
 
 def table(chosen, blurred, published):
@@ -73,31 +126,34 @@ def wilson(share, count, z=1.959964):
     return (middle - spread) / (1 + z * z / count), (middle + spread) / (1 + z * z / count)
 
 
+def opened(paths):
+    """Results that can be compared."""
+    results = []
+    for path in paths:
+        with files.reading(path, "a result of barydef"):
+            result = Result(path)
+            if not result.has_victim:
+                raise files.Unsuitable(f"{path}: made without a victim, which chooses the best run")
+            if any(result.file.attrs[name] != (results or [result])[0].file.attrs[name] for name in SAME):
+                raise files.Unsuitable(f"{path}: of other images or another victim than {paths[0]}")
+            results.append(result)
+    if not is_second(results[0].labels).any():
+        raise files.Unsuitable(f"{paths[0]}: one image of each class has no second half to report on")
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="+", metavar="RESULT.h5")
     parser.add_argument("--cost", type=float, default=2, help="points of clean accuracy")
     arguments = parser.parse_args()
-    results = [Result(path) for path in arguments.results]
-    for result in results:
-        if CLEAN not in result.attacks or not result.has_victim:
-            parser.exit(2, f"{result.path}: needs a victim and clean images\n")
-        if any(result.file.attrs[name] != results[0].file.attrs[name] for name in SAME):
-            parser.exit(2, f"{result.path}: of other images or another victim than {results[0].path}\n")
-    published = paper.figures(results[0].dataset)
-    wanted = {attack: pair[1] / 100 for attack, pair in published.items() if attack != CLEAN and pair[1] != ""}
-    candidates = [(result, run) for result in results for run in result.runs]
-    purified = [(result, run) for result, run in candidates if result.attribute(run, "solver.iterations") > 0] or candidates
-    result, run, cheap, lack = choose(purified, "purified", arguments.cost, wanted)
-    blurred = choose(candidates, "blurred", arguments.cost, wanted)
-    print(f"{os.path.basename(result.path)}, run {run} of {len(purified)}: {result.label(run)}")
-    if not cheap:
-        print(f"(no run costs at most {arguments.cost:g} points of clean accuracy: this one costs least)")
-    if wanted:
-        print("On the first half " + (f"it falls short of the paper's barycenter by up to {100 * lack:.1f} points." if lack else "it reaches the paper's barycenter on every attack.")
-              + (f" The blur: by {100 * blurred[3]:.1f}." if blurred[3] else " So does the blur."))
-    print("\n" + tables.as_markdown(table((result, run), blurred[:2], published)))
+    results = opened(arguments.results)
+    chosen, blurred = (best_run(results, arguments.cost, field, 0) for field in ("purified", "blurred"))
+    print(f"{os.path.basename(chosen.result.path)}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
+    print(f"On the first half: {said(chosen, arguments.cost)}")
+    print(f"The blur chosen likewise: {said(blurred, arguments.cost)}")
+    print("\n" + tables.as_markdown(table(chosen[:2], blurred[:2], paper.figures(results[0].dataset))))
 
 
 if __name__ == "__main__":
-    main()
+    files.run(main, "best.py")

@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 import torch
 
-import best
 import figures
 import gradcam
 import paper
@@ -94,50 +93,6 @@ class Report(RunTest):
         for attack in self.result.attacks:
             overall = np.average([float(row[attack]) for row in classes], weights=weights)
             self.assertAlmostEqual(overall, 100 * self.result.accuracy(run, attack), delta=0.06)
-
-    def test_chosen_on_one_half(self):
-        """Halves have the same classes; the choice knows nothing of the second one."""
-        labels = np.tile(np.arange(10), 7)  # classes in turn
-        second = best.is_second(labels)
-        self.assertEqual([list(labels[second]).count(number) for number in range(10)], [3] * 10)
-        candidates = [(self.result, run) for run in self.result.runs]
-        first = {run: {attack: best.halves(self.result, run, attack, "purified")[0] for attack in self.result.attacks} for run in self.result.runs}
-        before, _ = best.halves(self.result, "000", "clean", "attacked")
-        _, run, cheap, lack = best.choose(candidates, "purified", 2, {})
-        self.assertEqual((cheap, lack), (first[run]["clean"] >= before - 0.02, 0))
-        mean = {one: np.mean([figures[attack] for attack in self.result.robust]) for one, figures in first.items()}
-        self.assertEqual(mean[run], max(mean[one] for one in first if not cheap or first[one]["clean"] >= before - 0.02))
-        # What is wanted of each attack comes before the mean.
-        wanted = {"linf_deepfool": max(figures["linf_deepfool"] for figures in first.values())}
-        _, other, _, lack = best.choose(candidates, "purified", 100, wanted)
-        self.assertEqual((first[other]["linf_deepfool"], lack), (wanted["linf_deepfool"], 0))
-        self.assertEqual(best.shortfall({"a": 0.5, "b": 0.9}, {"a": 0.75, "b": 0.8, "c": 1}), 0.25)
-        weights = [np.sum(~best.is_second(self.result.labels)), np.sum(best.is_second(self.result.labels))]
-        self.assertAlmostEqual(np.average(best.halves(self.result, run, "fgsm", "purified"), weights=weights), self.result.accuracy(run, "fgsm"), 12)
-
-    def best(self, *paths, status=0):
-        done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), *paths], capture_output=True, text=True)
-        self.assertEqual(done.returncode, status, done.stderr)
-        return done
-
-    def test_best_of_several_results(self):
-        """A sweep over the blur goes beside one over the purifier; other images do not."""
-        blur = purify(self.folder, {**{key: value for key, value in self.JOB.items() if not key.startswith("sweep")}, "solver.iterations": 0,
-                                    "sweep.baseline.blur_sigma": "0.5, 1, 1.5"}, output="blur.h5")
-        alone, both = self.best(self.path).stdout, self.best(self.path, blur).stdout
-        self.assertIn(" of 12: ", alone)
-        self.assertEqual(alone.split("\n")[0], both.split("\n")[0], "runs without an iteration purify nothing")
-        sigma = float(re.search(r"blurred, sigma ([\d.]+)", both).group(1))
-        self.assertIn(sigma, (0.5, 1, 1.5))
-        self.assertIn("| clean |", both)
-        other = purify(self.folder, {**self.JOB, "input.limit": 60, "solver.iterations": 5, "sweep.solver.gamma": "0.5"}, output="other.h5")
-        self.assertIn("of other images", self.best(self.path, other, status=2).stderr)
-
-    def test_wilson(self):
-        row = self.result.row("000", "fgsm")
-        low, high = best.wilson(row["barycenter_accuracy"], row["images"])
-        self.assertAlmostEqual(low, row["barycenter_accuracy_low"], 6)
-        self.assertAlmostEqual(high, row["barycenter_accuracy_high"], 6)
 
     def test_files(self):
         names = os.listdir(os.path.dirname(self.page))

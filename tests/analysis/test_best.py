@@ -1,0 +1,129 @@
+"""The choice of the best run."""
+
+import os
+import re
+import shutil
+import types
+import unittest
+
+from test_inputs import DEMO_SET, DEMO_VICTIM, RunTest, analysis, need_victim, purify
+
+import h5py
+import numpy as np
+
+import best
+import result as results
+
+
+class Best(RunTest):
+    JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 100, "solver.iterations": "10, 50", "sweep.solver.gamma": "0.05, 0.5, 2",
+           "output.images": "no"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        cls.path = purify(cls.folder, cls.JOB)
+        cls.result = results.Result(cls.path)
+
+    def test_chosen_on_one_half(self):
+        """Halves have the same classes; the choice knows nothing of the second one."""
+        labels = np.tile(np.arange(10), 7)  # classes in turn
+        second = best.is_second(labels)
+        self.assertEqual([list(labels[second]).count(number) for number in range(10)], [3] * 10)
+        candidates = [(self.result, run) for run in self.result.runs]
+        first = {run: {attack: best.halves(self.result, run, attack, "purified")[0] for attack in self.result.attacks} for run in self.result.runs}
+        before, _ = best.halves(self.result, "000", "clean", "attacked")
+        _, run, cost, cheap, lack = best.choose(candidates, "purified", 2, {}, 0)
+        self.assertEqual((cheap, lack), (first[run]["clean"] >= before - 0.02, None))
+        self.assertAlmostEqual(cost, before - first[run]["clean"], 12)
+        mean = {one: np.mean([figures[attack] for attack in self.result.robust]) for one, figures in first.items()}
+        self.assertEqual(mean[run], max(mean[one] for one in first if not cheap or first[one]["clean"] >= before - 0.02))
+        # What is wanted of each attack comes before the mean.
+        wanted = {"linf_deepfool": max(figures["linf_deepfool"] for figures in first.values())}
+        _, other, _, _, lack = best.choose(candidates, "purified", 100, wanted, 0)
+        self.assertEqual((first[other]["linf_deepfool"], lack), (wanted["linf_deepfool"], 0))
+        self.assertEqual(best.shortfall({"a": 0.5, "b": 0.9}, {"a": 0.75, "b": 0.8, "c": 1}), 0.25)
+        self.assertEqual((best.shortfall({"a": 0.5}, {"a": 0.4}), best.shortfall({"a": 0.5}, {"b": 0.4})), (0, None))
+        weights = [np.sum(~best.is_second(self.result.labels)), np.sum(best.is_second(self.result.labels))]
+        self.assertAlmostEqual(np.average(best.halves(self.result, run, "fgsm", "purified"), weights=weights), self.result.accuracy(run, "fgsm"), 12)
+
+    def best(self, *paths, status=0):
+        return analysis(*paths, status=status, command="best.py")
+
+    def test_best_of_several_results(self):
+        """A sweep over the blur goes beside one over the purifier; other images do not."""
+        blur = purify(self.folder, {**{key: value for key, value in self.JOB.items() if not key.startswith("sweep")}, "solver.iterations": 0,
+                                    "sweep.baseline.blur_sigma": "0.5, 1, 1.5"}, output="blur.h5")
+        alone, both = self.best(self.path).stdout, self.best(self.path, blur).stdout
+        self.assertIn(" of 6: ", alone)
+        self.assertEqual(alone.split("\n")[0], both.split("\n")[0], "runs without an iteration purify nothing")
+        sigma = float(re.search(r"blurred, sigma ([\d.]+)", both).group(1))
+        self.assertIn(sigma, (0.5, 1, 1.5))
+        self.assertIn("| clean |", both)
+        other = purify(self.folder, {**self.JOB, "input.limit": 60, "solver.iterations": 5, "sweep.solver.gamma": "0.5"}, output="other.h5")
+        self.assertIn("of other images", self.best(self.path, other, status=2).stderr)
+
+    def test_wilson(self):
+        row = self.result.row("000", "fgsm")
+        low, high = best.wilson(row["barycenter_accuracy"], row["images"])
+        self.assertAlmostEqual(low, row["barycenter_accuracy_low"], 6)
+        self.assertAlmostEqual(high, row["barycenter_accuracy_high"], 6)
+
+    def test_the_one_rule(self):
+        """best_run by its definition, from the statistics; a report asks the same of all images as best.py of one half."""
+        whole = best.best_run(self.result)
+        clean = {run: self.result.accuracy(run, "clean") for run in self.result.runs}
+        before = self.result.accuracy("000", "clean", "attack")
+        cheap = [run for run in self.result.runs if clean[run] >= before - 0.02]
+        self.assertTrue(cheap and whole.cheap)
+        self.assertEqual(whole.run, max(cheap, key=self.result.robust_accuracy))
+        self.assertAlmostEqual(whole.cost, before - clean[whole.run], 12)
+        self.assertEqual(best.best_run(self.result, cost=-200).run, max(clean, key=lambda run: (clean[run], self.result.robust_accuracy(run))))
+        self.assertEqual(best.best_run([self.result], half=0), best.best_run(self.result, half=0))
+
+    def test_what_is_said(self):
+        """Whatever was not measured, not known or not reached."""
+        def of(accuracies, clean=None, dataset="mnist", **others):
+            runs = [f"{run:03d}" for run in range(len(accuracies))]
+
+            def accuracy(run, attack, name="barycenter"):
+                return (0.99 if name == "attack" else clean[int(run)]) if attack == "clean" else accuracies[int(run)]
+            result = types.SimpleNamespace(runs=runs, robust=["fgsm"], attacks=["fgsm"] + ["clean"] * (clean is not None), dataset=dataset, has_victim=True, accuracy=accuracy,
+                                           attribute=lambda run, name: 5)
+            result.__dict__.update(others)
+            chosen = best.best_run(result)
+            return chosen.run, best.said(chosen)
+        self.assertEqual(of([0.8, 0.76, 0.7], [0.96, 0.98, 0.99]), ("001", "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter on every attack that the paper has."))
+        self.assertEqual(of([0.8, 0.6, 0.7], [0.96, 0.98, 0.99]), ("002", "It costs no clean accuracy. No run that costs at most 2 points of clean accuracy reaches the paper's barycenter "
+                                                                           "on every attack that the paper has: this one falls short by up to 5.0 points."))
+        self.assertEqual(of([0.8, 0.7], [0.9, 0.95]), ("001", "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 points. It falls short of the paper's barycenter by "
+                                                              "up to 5.0 points."))
+        self.assertEqual(of([0.7, 0.8]), ("001", "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter on every attack that the paper has."))
+        self.assertEqual(of([0.7, 0.6]), ("000", "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter on every attack that the paper "
+                                                 "has: this one falls short by up to 5.0 points."))
+        self.assertEqual(of([0.7, 0.8], [0.99, 0.99], "digits"), ("001", "It costs no clean accuracy. The paper has no barycenters of these attacks on this data set."))
+        self.assertEqual(of([], [0.9, 0.98], robust=[], attacks=["clean"], runs=["000", "001"])[0], "001")
+        self.assertEqual(of([0.7, 0.8], has_victim=False), ("000", "Without a victim there are no accuracies, and no run is better than another."))
+
+    def test_without_clean_or_whole(self):
+        unclean = purify(self.folder, {**self.JOB, "input.clean": "no", "solver.iterations": 5}, output="unclean.h5")
+        self.assertIn("On the first half: Clean accuracy was not measured", self.best(unclean).stdout)
+        damaged, victimless = os.path.join(self.folder, "damaged.h5"), purify(self.folder, {**self.JOB, "victim.file": "", "solver.iterations": 1}, output="victimless.h5")
+        with open(self.path, "rb") as file:
+            content = file.read()
+        for data, why in (content[:5000], "damaged.h5: "), (b"none", "damaged.h5: Unable to open"):
+            with open(damaged, "wb") as file:
+                file.write(data)
+            self.assertIn(why, self.best(damaged, status=2).stderr)
+        shutil.copy(self.path, damaged)
+        with h5py.File(damaged, "a") as file:
+            del file["statistics"]
+        self.assertIn("damaged.h5: not a result of barydef, or damaged", self.best(damaged, status=2).stderr)
+        self.assertIn("made without a victim", self.best(victimless, status=2).stderr)
+        self.assertIn("absent.h5: no such file", self.best("absent.h5", status=2).stderr)
+        self.assertIn("not a result of barydef", self.best(DEMO_SET, status=2).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
