@@ -1,12 +1,13 @@
-"""The choice of the best run."""
+"""The choice of the best run, and the script that makes everything of docs/reproduction.md."""
 
 import os
 import re
 import shutil
+import subprocess
 import types
 import unittest
 
-from test_inputs import DEMO_SET, DEMO_VICTIM, RunTest, analysis, need_victim, purify
+from test_inputs import DEMO_SET, DEMO_VICTIM, SOURCE, RunTest, analysis, need_victim, purify
 
 import h5py
 import numpy as np
@@ -123,6 +124,32 @@ class Best(RunTest):
         self.assertIn("made without a victim", self.best(victimless, status=2).stderr)
         self.assertIn("absent.h5: no such file", self.best("absent.h5", status=2).stderr)
         self.assertIn("not a result of barydef", self.best(DEMO_SET, status=2).stderr)
+
+
+class Reproduce(RunTest):
+    SCRIPT = os.path.join(SOURCE, "jobs", "paper", "reproduce.sh")
+
+    def test_errors_before_anything_is_built(self):
+        data, out = os.path.join(self.folder, "data"), os.path.join(self.folder, "out")
+        os.makedirs(os.path.join(data, "victims"))
+        cases = [((), 2, "reproduce.sh DATA [OUT]"), (("a", "b", "c"), 2, "reproduce.sh DATA [OUT]"), ((os.path.join(self.folder, "none"), out), 2, "none: no such folder")]
+        for name in "mnist.h5", "victims/mnist.pt", "fashion_mnist.h5", "victims/fashion_mnist.pt", "cifar10.h5", "victims/cifar10.pt":
+            cases.append(((data, out), 2, f"{name}: missing, or not readable"))
+        cases.append(((data, os.path.join(data, "mnist.h5", "out")), 1, "cannot be written to"))
+        for arguments, status, why in cases:
+            done = subprocess.run(["bash", self.SCRIPT, *arguments], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (status, "", 1), done)
+            self.assertIn(why, done.stderr)
+            if "missing" in why:
+                open(os.path.join(data, why.split(":")[0]), "w").close()
+        self.assertFalse(os.path.exists(out))
+
+    def test_results_are_kept_out_of_git(self):
+        shutil.copy(os.path.join(SOURCE, ".gitignore"), self.folder)
+        subprocess.run(["git", "init", "-q", self.folder], check=True)
+        for path, status in (("build/reproduction/mnist.h5", 0), ("jobs/paper/best-result.h5", 0), ("jobs/demo-result-report/report.html", 0), ("jobs/paper/mnist.h5", 0),
+                             ("jobs/demo/digits.h5", 1), ("jobs/paper/best.ini", 1)):
+            self.assertEqual(subprocess.run(["git", "-C", self.folder, "check-ignore", "-q", path]).returncode, status, path)
 
 
 if __name__ == "__main__":
