@@ -79,21 +79,9 @@ def best_run_of(result):
     """The run to show, by the rule of best.py, and a sentence that says why."""
     if not result.has_victim or len(result.runs) == 1:
         return result.runs[0], "" if result.has_victim else "The job named no victim: there are no accuracies, and the first run is shown."
-    if CLEAN not in result.attacks or not result.robust:
-        run = max(result.runs, key=lambda one: result.robust_accuracy(one) if result.robust else result.accuracy(one, CLEAN))
-        return run, (f"Run {run} is shown in detail: it has the highest mean over the attacks. The job had no clean images, so what it costs on those is not known."
-                     if result.robust else f"Run {run} is shown in detail: it costs least on clean images, and the job had no attacks.")
-    wanted = {attack: pair[1] / 100 for attack, pair in paper.figures(result.dataset).items() if attack in result.robust and pair[1] != ""}
-    candidates = [(result, run) for run in result.runs if result.attribute(run, "solver.iterations") > 0] or [(result, run) for run in result.runs]
-    _, run, cheap, lack = best.choose(candidates, "purified", 2, wanted)
-    if not cheap:
-        why = "no run costs at most two points of clean accuracy, and this one costs least"
-    elif wanted:
-        why = "of the runs that cost at most two points of clean accuracy it " + (f"falls least short of the paper's barycenters, by up to {100 * lack:.1f} points" if lack
-              else "has the highest mean over the attacks among those that reach the paper's barycenters")
-    else:
-        why = "of the runs that cost at most two points of clean accuracy it has the highest mean over the attacks"
-    return run, f"Run {run} is shown in detail: {why}. It was chosen on every second image of each class and is shown on all; analysis/best.py reports on the others alone."
+    choice = best.best_run(result, half=0)
+    return choice.run, (f"Run {choice.run} is shown in detail. {best.said(choice)} It was chosen on every second image of each class and is shown on all; "
+                        "analysis/best.py reports on the others alone.")
 
 
 def summary_words(result, run):
