@@ -89,7 +89,7 @@ void bd_result_close(bd_result_t *result); /* NULL is allowed */
 
 /* ---- writing ------------------------------------------------------------------- */
 
-/* Allow writing.  `alone` refuses where another process writes alone, until it is closed.
+/* Allow writing.  `alone` refuses where another process writes alone and goes on doing so for five seconds, until it is closed.
    Errors: BD_FAILED. */
 bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error);
 
@@ -147,9 +147,10 @@ bd_status_t bd_result_verify_tables(const bd_result_t *result, const char **wron
 /* ---- a sweep in parts ---------------------------------------------------------- */
 
 /* Join complete results of the parts of one job into one, which is what one run would have
-   written.  Errors: BD_BAD_INPUT where a part is damaged, incomplete, missing or disagrees
-   with the first, naming it; BD_FAILED otherwise. */
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error);
+   written.  `resume`: a result that is there already, whole and of these very parts, is left as it is.  Errors: BD_BAD_INPUT
+   where a part is damaged, incomplete, missing or disagrees with the first, naming it, where `path` is one of them or
+   exists (not with `overwrite`); BD_FAILED otherwise. */
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *error);
 
 /* ---- reading ------------------------------------------------------------------- */
 

@@ -3,19 +3,22 @@
 #include <argp.h>
 #include <errno.h>
 
-enum { PARTS_MAX = 1000, KEY_OVERWRITE = 1 };
+enum { PARTS_MAX = 1000, KEY_OVERWRITE = 1, KEY_RESUME };
 
 typedef struct arguments {
   const char *result, *parts[PARTS_MAX];
-  int part_count, overwrite;
+  int part_count, overwrite, resume;
 } arguments_t;
 
-static const struct argp_option options[] = {{"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0}, {0}};
+static const struct argp_option options[] = {{"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0},
+                                             {"resume", KEY_RESUME, NULL, 0, "Leave a result that exists where it is whole and of these very parts", 0},
+                                             {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
   arguments_t *a = state->input;
   switch (key) {
     case KEY_OVERWRITE: a->overwrite = 1; return 0;
+    case KEY_RESUME: a->resume = 1; return 0;
     case ARGP_KEY_ARG:
       if (a->part_count == PARTS_MAX) {
         argp_error(state, "more than %d parts", PARTS_MAX);
@@ -25,6 +28,10 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       else a->parts[a->part_count++] = value;
       return 0;
     case ARGP_KEY_END:
+      if (a->resume && a->overwrite) {
+        argp_error(state, "--resume keeps the result, --overwrite replaces it: one of them, please");
+        return EINVAL;
+      }
       if (a->part_count) return 0;
       argp_error(state, "a result to create and its parts, please");
       return EINVAL;
@@ -42,7 +49,7 @@ int command_merge(int argc, char **argv) {
   bd_error_t error;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
-  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, &error);
+  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &error);
   if (status != BD_OK) return complain(&error);
   printf("result: %s\n", a.result);
   return BD_OK;

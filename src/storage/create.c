@@ -1,3 +1,4 @@
+#include "file.h"
 #include "h5.h"
 #include "result.h"
 
@@ -204,20 +205,20 @@ static void sync_folder(const char *path) {
   free(copy);
 }
 
-/* A writer holds a lock (bd_result_begin_writing). */
-static int is_being_written(const char *path) {
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  int file = open(path, O_RDWR | O_CLOEXEC);
-  int found = file >= 0 && fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+/* A writer holds a lock (bd_result_begin_writing); what cannot be opened, nobody writes. */
+static bd_status_t check_unwritten(const char *path, bd_error_t *error) {
+  int file = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  bd_status_t status = file >= 0 ? file_lock(file, path, error) : BD_OK;
   if (file >= 0) close(file);
-  return found;
+  return status;
 }
 
 bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error) {
   h5_silence();
   if (!overwrite && access(path, F_OK) == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
-  if (is_being_written(path)) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
+  bd_status_t status = check_unwritten(path, error);
+  if (status != BD_OK) return status;
   remove_leftovers(path);
   char *temporary = malloc(strlen(path) + 40);
   if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);
@@ -231,7 +232,7 @@ bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *
     return bd_fail(error, is_cause_of_user(number) ? BD_BAD_INPUT : BD_FAILED, "%s: cannot be created: %s", path,
                    number ? strerror(number) : h5_reason());
   }
-  bd_status_t status = fill(file, path, context, error);
+  status = fill(file, path, context, error);
   if (H5Fclose(file) < 0 && status == BD_OK) status = bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
   if (status == BD_OK) status = reserve(temporary, path, error);
   if (status == BD_OK && rename(temporary, path) != 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error) {
@@ -20,4 +21,17 @@ int file_read(int descriptor, uint64_t place, void *bytes, size_t size) {
     size -= (size_t)got;
   }
   return 0;
+}
+
+bd_status_t file_lock(int descriptor, const char *path, bd_error_t *error) {
+  enum { TRIES = 50 };
+  /* Not flock: HDF5's readers would respect it and fail. */
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  for (int i = 0; fcntl(descriptor, F_OFD_SETLK, &whole) != 0; i++) {
+    if (errno == ENOSYS || errno == EOPNOTSUPP) break;
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR) return bd_fail(error, BD_FAILED, "%s: cannot be locked: %m", path);
+    if (i == TRIES) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  }
+  return BD_OK;
 }

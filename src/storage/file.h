@@ -14,6 +14,11 @@ bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_e
 /* All of `size` bytes at `place`.  0, or the errno; ENODATA where the file ends too early. */
 int file_read(int descriptor, uint64_t place, void *bytes, size_t size);
 
+/* The lock of the one who writes a file, until the descriptor is closed.  Waits some seconds for another who has it, as the
+   ranks of a killed mpirun may: they take about two to notice.  A file system that knows no locks is taken to have given it.
+   Errors: BD_FAILED, naming the file. */
+bd_status_t file_lock(int descriptor, const char *path, bd_error_t *error);
+
 static inline int file_is_same(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
 
 #endif

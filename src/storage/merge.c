@@ -1,3 +1,4 @@
+#include "file.h"
 #include "isolate.h"
 #include "result.h"
 
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 typedef struct merge {
   int count;
@@ -114,6 +116,24 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT, "%s: damaged (%s; \"barydef check\" tells all); --resume of its job mends it", part->path, wrong);
 }
 
+/* As many as the sweep was cut into, which each of them tells; else the message says which are not there. */
+static bd_status_t check_count(const merge_t *merge, const char *path, bd_error_t *error) {
+  char text[32] = "", missing[512] = "";
+  int expected = 0;
+  bd_result_text(merge->parts[0], -1, "part", text, sizeof text);
+  /* What is no part of anything is refused with its name, later. */
+  if (sscanf(text, "%*d/%d", &expected) != 1 || expected < 1 || expected == merge->count) return BD_OK;
+  for (int part = 1; part <= expected && strlen(missing) + 32 < sizeof missing; part++) {
+    int there = 0, number;
+    for (int i = 0; i < merge->count; i++) {
+      bd_result_text(merge->parts[i], -1, "part", text, sizeof text);
+      there |= sscanf(text, "%d/", &number) == 1 && number == part;
+    }
+    if (!there) sprintf(missing + strlen(missing), "%s %d/%d", *missing ? "," : "; missing:", part, expected);
+  }
+  return bd_fail(error, BD_BAD_INPUT, "%s: the sweep has %d part%s, %d given%s", path, expected, expected == 1 ? "" : "s", merge->count, missing);
+}
+
 /* Part i of n, as the attribute of the root says, and runs without a gap. */
 static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
   bd_status_t status = BD_OK;
@@ -134,6 +154,47 @@ static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
   if (status == BD_OK) status = compare_instructions(merge, error);
   for (int i = 0; status == BD_OK && i < merge->count; i++) status = verify(merge->parts[i], error);
   return status;
+}
+
+/* ---- is it merged already? ----------------------------------------------------- */
+
+/* Images and records of a part, by their checksums. */
+static bd_status_t compare_marks(const bd_result_t *part, const bd_result_t *whole, bd_error_t *error) {
+  const bd_result_shape_t *shape = &part->shape;
+  const size_t size = (size_t)shape->count * sizeof(uint64_t);
+  uint64_t *a = malloc(size), *b = malloc(size);
+  bd_status_t status = a && b ? BD_OK : bd_fail(error, BD_FAILED, "no memory to compare %s", part->path);
+  for (int g = 0; status == BD_OK && g < shape->run_count * shape->attack_count; g++) {
+    const int run = shape->first_run + g / shape->attack_count, attack = g % shape->attack_count;
+    status = read_at(part, group_place(part, run, attack, MARKS), a, size, error);
+    if (status == BD_OK) status = read_at(whole, group_place(whole, run, attack, MARKS), b, size, error);
+    if (status == BD_OK && memcmp(a, b, size))
+      status = bd_fail(error, BD_BAD_INPUT, "other numbers than in %s (run %03d, %s)", part->path, run, part->names[attack]);
+  }
+  free(a);
+  free(b);
+  return status;
+}
+
+/* A result that is there must be what joining the parts would give. */
+static bd_status_t check_merged(const merge_t *merge, const char *path, bd_error_t *error) {
+  bd_result_t *whole = NULL;
+  char part[32] = "";
+  bd_error_t why = {BD_OK, ""};
+  bd_status_t status = bd_result_open(path, &whole, &why);
+  if (status == BD_OK) status = compare(merge->parts[0], whole, &why);
+  if (status == BD_OK) {
+    const bd_result_shape_t *s = &whole->shape, *first = &merge->parts[0]->shape, *last = &merge->parts[merge->count - 1]->shape;
+    bd_result_text(whole, -1, "part", part, sizeof part);
+    if (!s->complete || strcmp(part, "1/1") || s->first_run != 0 || s->run_count != last->first_run + last->run_count ||
+        s->count != first->count || s->store_images != first->store_images)
+      status = bd_fail(&why, BD_BAD_INPUT, "not complete, or of other runs");
+  }
+  for (int i = 0; status == BD_OK && i < merge->count; i++) status = compare_marks(merge->parts[i], whole, &why);
+  if (status == BD_OK) status = verify(whole, &why);
+  bd_result_close(whole);
+  if (status == BD_OK) return BD_OK;
+  return bd_fail(error, status, "%s: exists, and is not what its parts give (%.800s); --overwrite replaces it", path, why.message);
 }
 
 /* ---- joining ------------------------------------------------------------------- */
@@ -233,7 +294,7 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
 }
 
 typedef struct request {
-  int part_count, overwrite;
+  int part_count, overwrite, resume;
   const char *const *parts, *path;
 } request_t;
 
@@ -244,21 +305,28 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *))};
   if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", r->part_count);
   bd_status_t status = open_parts(&merge, r->parts, error);
+  if (status == BD_OK) status = check_count(&merge, r->path, error);
   if (status == BD_OK) status = check_parts(&merge, error);
-  if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, error);
+  if (status == BD_OK && r->resume && access(r->path, F_OK) == 0) status = check_merged(&merge, r->path, error);
+  else if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, error);
   for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
   return status;
 }
 
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, bd_error_t *error) {
-  request_t request = {part_count, overwrite, parts, path};
-  struct stat part;
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *error) {
+  request_t request = {part_count, overwrite, resume, parts, path};
+  struct stat part, there;
+  const int exists = stat(path, &there) == 0;
   int64_t bytes = 0;
   void *nothing;
   size_t size;
-  for (int i = 0; i < part_count; i++)
-    if (stat(parts[i], &part) == 0) bytes += part.st_size;
+  for (int i = 0; i < part_count; i++) {
+    if (stat(parts[i], &part) != 0) continue;
+    if (exists && file_is_same(&part, &there)) return bd_fail(error, BD_BAD_INPUT, "%s: is one of the parts that it would replace", path);
+    bytes += part.st_size;
+  }
+  if (exists && resume) bytes += there.st_size;
   bd_status_t status = isolate(merge_here, &request, path, bytes, 2 * (int64_t)RESULT_MEMORY, &nothing, &size, error);
   free(nothing);
   return status;

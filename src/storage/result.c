@@ -44,8 +44,6 @@ bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes
 /* ---- writing ------------------------------------------------------------------- */
 
 bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error) {
-  /* Not flock: HDF5's readers would respect it and fail. */
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   struct stat checked, opened;
   const int writable = open(result->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (writable < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
@@ -58,9 +56,7 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *
   result->descriptor = writable;
   result->waiting = result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  if (alone && fcntl(result->descriptor, F_OFD_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES))
-    return bd_fail(error, BD_FAILED, "%s: another run is writing it", result->path);
-  return BD_OK;
+  return alone ? file_lock(result->descriptor, result->path, error) : BD_OK;
 }
 
 uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels) {

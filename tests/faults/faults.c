@@ -1,17 +1,22 @@
-/* Preloaded into a run: fails or kills it at one call that changes a file.
+/* Preloaded into a run: fails or kills it at one call that changes a file, or makes a file slow.
 
    FAULT_FILE  only calls on files whose path contains this
    FAULT_RANK  only in this rank of an mpirun
    FAULT_AT    the number of the call, from 1
    FAULT       kill (SIGKILL before the call), or the name of an error: ENOSPC, EIO, EDQUOT;
-               from that call on all fail, or with FAULT_ONCE set that call alone */
+               from that call on all fail, or with FAULT_ONCE set that call alone
+   FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
+   SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static int is_watched(const char *path) {
@@ -29,13 +34,31 @@ static int fault(const char *path) {
   return !strcmp(kind, "ENOSPC") ? ENOSPC : !strcmp(kind, "EDQUOT") ? EDQUOT : EIO;
 }
 
-static int fault_of(int descriptor) {
-  char link[64], path[4096];
+/* Of an open file; "" where it has none. */
+static void path_of(int descriptor, char path[4096]) {
+  char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return 0;
-  path[length] = 0;
+  ssize_t length = readlink(link, path, 4095);
+  path[length < 0 ? 0 : length] = 0;
+}
+
+static int fault_of(int descriptor) {
+  char path[4096];
+  path_of(descriptor, path);
   return fault(path);
+}
+
+/* Sleeps, so that the time taken is the same on a busy machine. */
+static void linger(const char *name, int descriptor, ssize_t size) {
+  const char *pace = getenv(name), *rank = getenv("OMPI_COMM_WORLD_RANK");
+  char path[4096];
+  if (!pace || size <= 0) return;
+  path_of(descriptor, path);
+  if (!is_watched(path)) return;
+  for (int r = rank ? atoi(rank) : 0; r > 0 && strchr(pace, ','); r--) pace = strchr(pace, ',') + 1;
+  const long long time = (long long)(atof(pace) * (double)size);
+  struct timespec left = {time / 1000000000, time % 1000000000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
 }
 
 #define WRAP(type, name, parameters, arguments, found)                     \
@@ -45,8 +68,12 @@ static int fault_of(int descriptor) {
     if (number) return errno = number, -1;                                 \
     return real arguments;                                                 \
   }
-WRAP(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t place), (file, bytes, size, place), fault_of(file))
-WRAP(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t place), (file, bytes, size, place), fault_of(file))
+#define WRITE (linger("SLOW_WRITE", file, (ssize_t)size), fault_of(file))
+#define READ (linger("SLOW_READ", file, (ssize_t)size), 0)
+WRAP(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t place), (file, bytes, size, place), WRITE)
+WRAP(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t place), (file, bytes, size, place), WRITE)
+WRAP(ssize_t, pread, (int file, void *bytes, size_t size, off_t place), (file, bytes, size, place), READ)
+WRAP(ssize_t, pread64, (int file, void *bytes, size_t size, off64_t place), (file, bytes, size, place), READ)
 WRAP(int, ftruncate, (int file, off_t size), (file, size), fault_of(file))
 WRAP(int, ftruncate64, (int file, off64_t size), (file, size), fault_of(file))
 WRAP(int, fallocate64, (int file, int mode, off64_t place, off64_t size), (file, mode, place, size), fault_of(file))
@@ -54,3 +81,26 @@ WRAP(int, fallocate, (int file, int mode, off_t place, off_t size), (file, mode,
 WRAP(int, fsync, (int file), (file), fault_of(file))
 WRAP(int, fdatasync, (int file), (file), fault_of(file))
 WRAP(int, rename, (const char *from, const char *to), (from, to), fault(from))
+
+static int lock_fault(int descriptor, int command) {
+  char path[4096];
+  static long calls;
+  const char *number = getenv("FAULT_LOCK"), *times = getenv("FAULT_LOCK_TIMES");
+  if (!number || command != F_OFD_SETLK) return 0;
+  path_of(descriptor, path);
+  return is_watched(path) && (!times || calls++ < atol(times)) ? atoi(number) : 0;
+}
+
+#define FCNTL(name)                                                        \
+  int name(int file, int command, ...) {                                   \
+    int (*real)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, #name); \
+    va_list more;                                                          \
+    va_start(more, command);                                               \
+    void *argument = va_arg(more, void *);                                 \
+    va_end(more);                                                          \
+    int number = lock_fault(file, command);                                \
+    if (number) return errno = number, -1;                                 \
+    return real(file, command, argument);                                  \
+  }
+FCNTL(fcntl)
+FCNTL(fcntl64)

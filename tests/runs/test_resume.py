@@ -5,6 +5,7 @@ kills and signals: test_kills.py.
     test_resume.py --every              a fault at each write, not at some
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -26,6 +27,12 @@ class Faults(Interrupted):
     """At every so-manieth call that changes the result, in turn; with --every at each."""
 
     JOB = {name: value for name, value in Interrupted.JOB.items() if not name.startswith("victim.")}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stopped = os.path.join(cls.folder, "stopped.h5")
+        launch("run", cls.job, f"--set=output.file={cls.stopped}", "--set=run.max_minutes=1e-6")
 
     def at_each_call(self, fault, step, check, **others):
         calls = 0
@@ -63,6 +70,20 @@ class Faults(Interrupted):
             self.assertEqual(finished.status, 1, finished)
             self.assertIn("Input/output error", finished.err)
         self.at_each_call("EIO", 31, check, FAULT_ONCE="1")
+
+    def test_lock(self):
+        """Another who has it is waited for, about five seconds; other failures are told, but where a file system knows no locks."""
+        for option, number, times, status, text in (
+                ("--resume", errno.EAGAIN, 20, 3, "images failed"), ("--overwrite", errno.EAGAIN, 20, 3, "images failed"),
+                ("--resume", errno.EAGAIN, 60, 1, "result.h5: another run is writing it"), ("--resume", errno.ENOSYS, 1, 3, "images failed"),
+                ("--resume", errno.ENOLCK, 1, 1, "result.h5: cannot be locked: No locks available")):
+            self.setUp()
+            shutil.copy(self.stopped, self.result)
+            finished = launch("run", self.job, option, LD_PRELOAD=FAULTS, FAULT_FILE="result.h5", FAULT_LOCK=str(number), FAULT_LOCK_TIMES=str(times))
+            self.assertEqual(finished.status, status, finished)
+            self.assertIn(text, finished.err)
+            if status == 3:
+                self.check_whole()
 
     def test_full_file_system(self):
         folder = os.path.join(self.folder, "small")
@@ -277,6 +298,51 @@ class Parts(Interrupted):
         self.assertEqual(self.merge(*parts, options=["--overwrite"]).status, 0)
         self.assertIn("nothing left to do", self.resume().out)
 
+    def test_merge_again(self):
+        """With --resume what is merged already is left alone, and anything else refused; a part is never replaced."""
+        one, two = self.part(1), self.part(2)
+        self.assertEqual(self.merge(one, two, options=["--resume"]).status, 0)
+        before = folder_contents(self.folder)
+
+        def again(status, text, *parts, option="--resume"):
+            finished = self.merge(*parts, options=[option] if option else [])
+            self.assertEqual(finished.status, status, finished)
+            self.assertIn(text, finished.out + finished.err)
+        again(0, "result: ", two, one)
+        self.assertEqual(folder_contents(self.folder), before)
+        again(2, "one of them, please", one, two, "--overwrite")
+        kept, self.result = self.result, one
+        for option in "--overwrite", "--resume", None:
+            again(2, "part1.h5: is one of the parts that it would replace", one, two, option=option)
+        self.result = kept
+        self.assertEqual(folder_contents(self.folder), before)
+        # Another result there: of another job, damaged, not complete, a part, none.
+        with h5py.File(kept, "r+") as file:
+            file["runs/002/a/images"][3] = 0.5
+        again(2, "result.h5: exists, and is not what its parts give (" + kept + ": damaged (an image", one, two)
+        with h5py.File(kept, "r+") as file:
+            file["checksums/002/a"][3] += 1
+        again(2, "other numbers than in " + two + " (run 002, a)", one, two)
+        shutil.copy(two, kept)
+        again(2, "not complete, or of other runs", one, two)
+        for options, status, text in (("--set=solver.theta=9",), 3, "attribute job differs"), (("--set=run.max_minutes=0.000001",), 75, "not complete"):
+            finished = launch("run", self.job, "--overwrite", *options)
+            self.assertEqual(finished.status, status, finished)
+            again(2, text, one, two)
+        with open(kept, "w") as file:
+            file.write("not a result")
+        again(2, "not an HDF5 file", one, two)
+        again(0, "result: ", one, two, option="--overwrite")
+        self.assert_same(self.expected, contents(kept))
+
+    def test_wrong_number_of_parts(self):
+        parts = [self.part(number, of=3) for number in (1, 2, 3)]
+        for given, text in (([1], "the sweep has 3 parts, 1 given; missing: 1/3, 3/3"), ([0, 2], "the sweep has 3 parts, 2 given; missing: 2/3"),
+                            ([0, 1, 2, 2], "the sweep has 3 parts, 4 given\n")):
+            finished = self.merge(*(parts[i] for i in given))
+            self.assertEqual(finished.status, 2, finished)
+            self.assertIn("result.h5: " + text, finished.err)
+
     def test_refusals(self):
         one, two, other = self.part(1), self.part(2), self.part(2, of=3, name="other.h5")
         theta = os.path.join(self.folder, "theta.h5")
@@ -299,7 +365,7 @@ class Parts(Interrupted):
         with h5py.File(other_set, "r+") as file:
             for run in file["runs"].values():
                 run.attrs["instructions_used"] = "sse9"
-        for parts, text in (([one], "1/2"), ([one, pixels], "pixels.h5: no part of the same sweep as"), ([one, other_set], "instructions.h5: computed with sse9"), ([one, one], "each part once"), ([one, other], "each part once"), ([one, theta], "attribute job differs"),
+        for parts, text in (([one], "missing: 2/2"), ([one, pixels], "pixels.h5: no part of the same sweep as"), ([one, other_set], "instructions.h5: computed with sse9"), ([one, one], "each part once"), ([one, other], "each part once"), ([one, theta], "attribute job differs"),
                             ([one, half], "half.h5: not complete"), ([one, bent], "bent.h5: damaged"), ([one, self.job], "job.ini: not an HDF5 file")):
             finished = self.merge(*parts)
             self.assertEqual(finished.status, 2, finished)
