@@ -27,9 +27,12 @@ export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-
 # SLURM 22.05's default way of meeting over PMIx lets MPI_Init crash now and then.
 export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 
-# launch ARGUMENT...: barydef with these, under srun or mpirun.  Ends the script.
+# launch run ARGUMENT...: barydef with these, under srun or mpirun.  Ends the script.
 launch() {
   local status deaf=()
+  # Put back into the queue: marks of what is done are believed.  Checking terabytes anew could last from one time limit to
+  # the next and nothing be computed.  report.sbatch checks all in the end; a --set run.verify=all of yours wins.
+  [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || set -- "$1" --set run.verify=marks "${@:2}"
   case $BARYDEF_LAUNCHER in
     srun) srun --mpi=pmix "$BARYDEF" "$@" & ;;
     mpirun)

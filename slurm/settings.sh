@@ -15,6 +15,18 @@ SBATCH_OPTIONS=(
   # --account=my-project
 )
 
+# Beside those: for the run (or sweep, or each task of an array) alone, for the merge of an array, and for the
+# report.  The last two are one task each, whatever stands above.
+RUN_OPTIONS=(
+  # --ntasks=64 --time=08:00:00
+)
+MERGE_OPTIONS=(
+  # --time=02:00:00
+)
+REPORT_OPTIONS=(
+  # --mem=8G
+)
+
 # For the figures of report.sbatch: the folder analysis/ of the source, and a Python with h5py and matplotlib.
 BARYDEF_ANALYSIS=${BARYDEF_ANALYSIS:-$(dirname "${BASH_SOURCE[0]}")/../analysis}
 BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}

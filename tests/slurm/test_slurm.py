@@ -127,7 +127,7 @@ class Slurm(RunTest):
     RESUMED = r"resuming: \d+ of 1800 images are done"
 
     def test_run_and_report(self):
-        run, report = self.submit("run", self.job, "chain.h5", "--", "--ntasks=3")
+        run, report = self.submit("run", self.job, "chain.h5", "--set", f"input.file={DEMO_SET}", "--", "--ntasks=3")
         _, without = self.submit("run", self.job, "plain.h5", "--", "--ntasks=3", BARYDEF_LAUNCHER="mpirun", BARYDEF_ANALYSIS="/nowhere")
         self.ended(report, "COMPLETED")
         self.ended(without, "COMPLETED")
@@ -165,8 +165,14 @@ class Slurm(RunTest):
         self.assertEqual([name for name in sorted(os.listdir(self.folder)) if name.startswith("array.part")],
                          ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"])
         self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 6000", self.read("array.txt"))
-        # A part that fails stops what waits for it.
-        array, merge, report = self.submit("array", self.job, "array.h5", 9, "--", "--ntasks=1")
+        # Submitted again all is found done, and nothing written.
+        written = os.stat(os.path.join(self.folder, "array.h5")).st_mtime_ns
+        array, merge, report = self.submit("array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere")
+        self.ended(report, "COMPLETED")
+        self.assertIn("nothing left to do", self.log(f"{array}_2"))
+        self.assertEqual(os.stat(os.path.join(self.folder, "array.h5")).st_mtime_ns, written)
+        # A part that fails, here since it is another job's, stops what waits for it.
+        array, merge, report = self.submit("array", self.job, "array.h5", 3, "--", "--ntasks=1")
         self.ended(merge, "CANCELLED")
 
     def test_time_limit(self):
