@@ -1,0 +1,118 @@
+"""One rank slower than the others, stopped for a while, or the file slow to write: what that may cost.
+
+All that takes time here are sleeps (tests/faults), a known number for each image, so that other work on the machine
+changes the figures little: what an ideal distribution would take is known."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from support import BASE, ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, RunTest, job_text, launch, random_images, write_set
+from test_kills import ranks_of
+from test_resume import FAULTS
+
+SIDE = 16
+IMAGE = SIDE * SIDE * 4  # bytes of float32
+PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
+
+
+class Slowness(RunTest):
+    # Messages small enough that MPI sends them at once: a rank asleep, unlike one that solves, moves no others on.
+    SMALL = {"run.block": 64, "output.images": "no"}
+
+    def start(self, ranks, job, *wrapper, **environment):
+        path = os.path.join(self.folder, "job.ini")
+        with open(path, "w") as file:
+            file.write(job_text({**BASE, "marginals.set": "identity", "solver.iterations": 0, **job}))
+        return subprocess.Popen([MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"], text=True, stdin=subprocess.DEVNULL,
+                                env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl_vader_eager_limit": "16384", "LD_PRELOAD": FAULTS, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, process):
+        """Seconds that the run tells, load of each rank in percent, and what it wrote to stderr."""
+        out, err = process.communicate(timeout=120 * PATIENCE)
+        self.assertEqual(process.returncode, 0, out + err)
+        count, rate = map(int, re.search(r"(\d+) images in [\d.]+ s \((\d+) images/s\)", out).groups())
+        return count / rate, [float(load) for load in re.findall(r"([\d.]+) %", re.search(r"\n  rank 0: .*", out).group())], err
+
+    def write_set(self, count, side):
+        write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(count, 1, side, side).astype("f4")})
+
+    def reading(self, *milliseconds):
+        """Of each rank, for an image."""
+        return {"FAULT_FILE": "set.h5", "SLOW_READ": ",".join(str(1e6 * m / IMAGE) for m in milliseconds)}
+
+    def within(self, measure):
+        """What is measured, (seconds, bound, text), is within the bound once of three times: other work only adds to it."""
+        tries = []
+        for _ in range(3):
+            tries.append(measure())
+            print(tries[-1][2])
+            if tries[-1][0] <= tries[-1][1]:
+                return
+        self.fail(f"three times beyond the bound: {tries}")
+
+    def test_rank_ten_times_slower(self):
+        """Two ranks, one at a tenth of the speed, make 1.1 ranks: within a tenth of that, which is not slower than the whole one
+        alone, and both are at work nearly to the end."""
+        count = 1600
+        self.write_set(count, SIDE)
+        ideal = count / (1 / 0.002 + 1 / 0.02)
+
+        def measure():
+            seconds, loads, _ = self.end(self.start(2, self.SMALL, **self.reading(2, 20)))
+            self.assertGreater(min(loads), 60)
+            return seconds, 1.1 * ideal, f"one rank of two ten times slower: {seconds:.2f} s, ideal {ideal:.2f} (x {seconds / ideal:.3f}), loads {loads} %"
+        self.within(measure)
+
+    def test_stopped_rank(self):
+        """SIGSTOP of one of three ranks for two seconds loses what that rank does in them: a quarter of the speed, as rank 0, which does
+        not look at its post while it sleeps, sleeps half as long."""
+        count = 2400
+        self.write_set(count, SIDE)
+        ideal = count / (1 / 0.0025 + 2 / 0.005)
+
+        def measure():
+            process = self.start(3, {**self.SMALL, "run.progress": 0.1}, **self.reading(2.5, 5))
+            for line in process.stderr:
+                if re.search(r"barydef: [1-9]\d*/", line):
+                    break
+            victim = max(ranks_of(process))
+            start = time.monotonic()
+            os.kill(victim, signal.SIGSTOP)
+            time.sleep(2)
+            os.kill(victim, signal.SIGCONT)
+            share = (time.monotonic() - start) / 4
+            seconds, loads, _ = self.end(process)
+            return seconds, 1.2 * ideal + share, (f"one rank of three stopped for {4 * share:.2f} s: {seconds:.2f} s, ideal {ideal:.2f} and {share:.2f} "
+                                                  f"for its share (x {seconds / (ideal + share):.3f}), loads {loads} %")
+        self.within(measure)
+
+    @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
+    def test_slow_writer(self):
+        """Back-pressure: 57 MB of blocks from four ranks, written at 25 MB/s, pile up on no rank; each stays within what --dry-run
+        states, beside what a run of one image needs."""
+        count, side, block = 1536, 96, 32
+        self.write_set(count, side)
+        job = {"run.block": block}
+
+        def measure(limit, **environment):
+            seconds, _, err = self.end(self.start(4, {**job, "input.limit": limit}, sys.executable, "-c", PEAK, **environment))
+            return seconds, [int(peak) / 1024 for _, peak in sorted(re.findall(r"peak (\d) (\d+)", err))]
+        few, fast, slow = measure(1), measure(count), measure(count, FAULT_FILE="result.h5", SLOW_WRITE="40")
+        planned = launch("run", os.path.join(self.folder, "job.ini"), "--overwrite", "--dry-run", ranks=4)
+        stated, images = float(re.search(r"solver about ([\d.]+) MiB", planned.out).group(1)), 4 * side * side * block / 2**20
+        print(f"peak MiB of the ranks: one image {few[1]}, {count} images {fast[1]}, written slowly {slow[1]} ({slow[0]:.1f} s instead of {fast[0]:.1f}); "
+              f"stated {stated:.1f} for blocks and solver, and {images:.1f} for a third block")
+        self.assertGreater(slow[0], 0.9 * 40e-9 * 4 * side * side * count)  # it was the writing that took the time
+        self.assertLess(slow[1][0] - fast[1][0], 3 * images)
+        for rank in range(4):
+            self.assertLess(slow[1][rank] - few[1][rank], stated + images, f"rank {rank}")
+
+
+if __name__ == "__main__":
+    unittest.main()
