@@ -2,6 +2,7 @@
 
     cmake --build build --target scaling          (a few minutes, on idle cores)
 
+Ends with 1 and names each figure of this machine that misses what is promised below.
 BARYDEF_DATA names a folder with mnist.h5 and victims/mnist.pt; the demo set serves where it is not given."""
 
 import os
@@ -22,11 +23,15 @@ import h5py
 import numpy as np
 
 import scale
-from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, MPIRUN, PROGRAM, SOURCE, job_text, write_set
+from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, MPIRUN, PEAK, PROGRAM, SOURCE, job_text, peaks, ranks_of, write_set
 
-SCALE = os.environ["BARYDEF_SCALE"]
+SCALE = os.environ.get("BARYDEF_SCALE")
 DATA = os.environ.get("BARYDEF_DATA")
 REPEATS = 5
+
+# What is promised: times the images per second of one rank that two make, percent of the time for messages and writing,
+# and how much the memory of a rank may change with the number of images.
+RATIO_LEAST, GATHER_MOST, MEMORY_MOST = 1.9, 2, 0.05
 
 
 def command(folder, job, ranks, *wrapper):
@@ -69,20 +74,24 @@ def two_over_one(folder, job):
     return ratios, twos
 
 
-def efficiency(folder, jobs):
+def missed(found):
+    """What is not as promised, of figures (name, value, least, most)."""
+    return [f"{name}: {value:.3f}, promised is {f'at least {least:g}' if value < least else f'at most {most:g}'}"
+            for name, value, least, most in found if not least <= value <= most]
+
+
+def efficiency(folder, jobs, found):
     rows = ["| set | images/s, 1 rank | 2 ranks over 1 | ranks at work, % | writing, % | messages, % |", "|---|---|---|---|---|---|"]
     for name, job in jobs.items():
         ratios, twos = two_over_one(folder, job)
+        found += [(f"two ranks over one, {name}", statistics.median(ratios), RATIO_LEAST, float("inf")),
+                  (f"messages and writing in %, {name}", statistics.median(t["write"] + t["message"] for t in twos), 0, GATHER_MOST)]
         rows.append(f"| {name} | {spread([t['one']['rate'] for t in twos], 0)} | {spread(ratios)} | "
                     f"{spread([t['load'] for t in twos], 1)} | {spread([t['write'] for t in twos], 1)} | {spread([t['message'] for t in twos])} |")
     return rows
 
 
-PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
-
-
-def memory(folder):
+def memory(folder, found):
     """Peak resident memory of each of 2 ranks, by the number of images of a generated set."""
     rows, first = ["| images | rank 0, MiB | rank 1, MiB |", "|---|---|---|"], None
     path = os.path.join(folder, "large.h5")
@@ -96,9 +105,10 @@ def memory(folder):
     for count in 1000, 10000, 100000:
         job = {"input.file": path, "input.limit": count, "solver.iterations": 5}
         finished = subprocess.run(command(folder, job, 2, sys.executable, "-c", PEAK), env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
-        peaks = {int(rank): int(kib) / 1024 for rank, kib in re.findall(r"peak (\d) (\d+)", finished.stderr)}
-        first = first or peaks
-        rows.append(f"| {count} | {peaks[0]:.1f} (x {peaks[0] / first[0]:.3f}) | {peaks[1]:.1f} (x {peaks[1] / first[1]:.3f}) |")
+        now = peaks(finished.stderr)
+        first = first or now
+        rows.append(f"| {count} | {now[0]:.1f} (x {now[0] / first[0]:.3f}) | {now[1]:.1f} (x {now[1] / first[1]:.3f}) |")
+        found += [(f"memory of rank {rank}, {count} images over 1000", now[rank] / first[rank], 1 - MEMORY_MOST, 1 + MEMORY_MOST) for rank in (0, 1)]
     return rows
 
 
@@ -110,9 +120,9 @@ def slow_rank(folder, job):
 
     def rank_one(process):
         while True:
-            found = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout.split()
-            if len(found) == 2:
-                return max(map(int, found))
+            ranks = ranks_of(process)
+            if len(ranks) == 2:
+                return max(ranks)
 
     def pulses(number, process):
         while process.poll() is None:
@@ -144,6 +154,18 @@ def slow_rank(folder, job):
             f"whole ranks ({rate['two']:.0f}); one rank alone makes {rate['one'] / rate['two']:.2f} of them, and a rank and a tenth would make "
             f"{1.1 * rate['one'] / rate['two']:.2f}.",
             f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of {two['seconds']:.1f}; its share of the loss is 1.5 s."]
+
+
+def verdict(found):
+    return (f"The target ends with an error, and names the figure, where two ranks make less than {RATIO_LEAST:g} times the images per second of one, "
+            f"where\nmessages and writing take more than {GATHER_MOST} % of the time, or where the memory of a rank changes by more than "
+            f"{100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
+            + ("Missed here: " + "; ".join(missed(found)) + "." if missed(found) else "Nothing is missed here."))
+
+
+def end(lines):
+    """For sys.exit."""
+    return "\n".join(f"scaling.py: {line}" for line in lines) or 0
 
 
 def costs(folder):
@@ -191,11 +213,12 @@ def main():
     if DATA:
         jobs["MNIST (8,000 images)"] = {"input.file": os.path.join(DATA, "mnist.h5"), "victim.file": os.path.join(DATA, "victims", "mnist.pt")}
     try:
-        lines = efficiency(folder, jobs)
+        found = []
+        lines = efficiency(folder, jobs, found)
         print("\n".join(lines), flush=True)
         slow = slow_rank(folder, list(jobs.values())[-1])
         print("\n".join(slow), flush=True)
-        resident = memory(folder)
+        resident = memory(folder, found)
         cost = costs(folder)
         check = check_model(folder, cost)
         compute = imagenet_compute(folder)
@@ -214,6 +237,8 @@ def main():
 
 Written by `cmake --build build --target scaling` (tests/bench/scaling.py) on {time.strftime('%Y-%m-%d')}: {processor}, {os.cpu_count()} cores,
 {platform.system()} {platform.release()}. Medians of {REPEATS} runs, in brackets the least and the most; the machine is shared and noisy.
+
+{verdict(found)}
 
 ## Two ranks over one
 
@@ -260,7 +285,8 @@ ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L 
     with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
         file.write(text)
     print(text)
+    return missed(found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(end(main()))

@@ -24,6 +24,7 @@ SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
 PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))  # times as slow: under sanitizers, say
+FAULTS = os.path.abspath(os.environ.get("BARYDEF_FAULTS") or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so"))
 DEMO_SET = os.path.join(SOURCE, "jobs", "demo", "digits.h5")
 DEMO_VICTIM = os.path.join(SOURCE, "jobs", "demo", "victim.pt")
 
@@ -63,6 +64,22 @@ def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
         kill(process)
         raise
     return Finished(command, process.returncode, out, err)
+
+
+def ranks_of(process):
+    """Process numbers of the ranks below an mpirun."""
+    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
+    return [int(number) for number in children.split()]
+
+
+# For /usr/bin/python3 -c between mpirun and the program: tells the peak resident memory of each rank; peaks() reads it.
+PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
+
+
+def peaks(err):
+    """MiB of rank 0, 1 ..."""
+    return [int(kib) / 1024 for _, kib in sorted(re.findall(r"peak (\d) (\d+)", err))]
 
 
 def kill(process):

@@ -17,15 +17,9 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch
+from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch, ranks_of
 
 ROUNDS = 12
-
-
-def ranks_of(process):
-    """Process numbers of the ranks below an mpirun."""
-    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
-    return [int(number) for number in children.split()]
 
 
 class Kills(Interrupted):

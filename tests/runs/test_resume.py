@@ -17,9 +17,8 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
+from support import FAULTS, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
 
-FAULTS = os.path.abspath(os.environ.get("BARYDEF_FAULTS") or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so"))
 EVERY = False
 
 

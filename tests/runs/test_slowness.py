@@ -11,14 +11,10 @@ import sys
 import time
 import unittest
 
-from support import BASE, ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, RunTest, job_text, launch, random_images, write_set
-from test_kills import ranks_of
-from test_resume import FAULTS
+from support import BASE, ENVIRONMENT, FAULTS, MPIRUN, PATIENCE, PEAK, PROGRAM, RunTest, job_text, launch, peaks, random_images, ranks_of, write_set
 
 SIDE = 16
 IMAGE = SIDE * SIDE * 4  # bytes of float32
-PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
 
 
 class Slowness(RunTest):
@@ -30,7 +26,8 @@ class Slowness(RunTest):
         with open(path, "w") as file:
             file.write(job_text({**BASE, "marginals.set": "identity", "solver.iterations": 0, **job}))
         return subprocess.Popen([MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"], text=True, stdin=subprocess.DEVNULL,
-                                env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl_vader_eager_limit": "16384", "LD_PRELOAD": FAULTS, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl_vader_eager_limit": "16384",
+                                     "LD_PRELOAD": FAULTS, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def end(self, process):
         """Seconds that the run tells, load of each rank in percent, and what it wrote to stderr."""
@@ -102,7 +99,7 @@ class Slowness(RunTest):
 
         def measure(limit, **environment):
             seconds, _, err = self.end(self.start(4, {**job, "input.limit": limit}, sys.executable, "-c", PEAK, **environment))
-            return seconds, [int(peak) / 1024 for _, peak in sorted(re.findall(r"peak (\d) (\d+)", err))]
+            return seconds, peaks(err)
         few, fast, slow = measure(1), measure(count), measure(count, FAULT_FILE="result.h5", SLOW_WRITE="40")
         planned = launch("run", os.path.join(self.folder, "job.ini"), "--overwrite", "--dry-run", ranks=4)
         stated, images = float(re.search(r"solver about ([\d.]+) MiB", planned.out).group(1)), 4 * side * side * block / 2**20

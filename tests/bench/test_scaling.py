@@ -1,0 +1,50 @@
+"""What scaling.py makes of figures, made up here: whole runs of it need idle cores and minutes."""
+
+import os
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import scaling
+
+# A run of 1 rank, and of 2.
+GOOD = {1: {"rate": 1000, "write": 0.9}, 2: {"rate": 1930, "write": 0.9, "message": 0.1, "load": 99.0}}
+
+
+class Scaling(unittest.TestCase):
+    def efficiency(self, **changes):
+        found = []
+        with mock.patch.object(scaling, "run", lambda folder, job, ranks: {**GOOD[ranks], **(changes if ranks == 2 else {})}):
+            rows = scaling.efficiency("", {"a set": {}}, found)
+        self.assertEqual(len(rows), 3)
+        return scaling.missed(found)
+
+    def test_efficiency(self):
+        self.assertEqual(self.efficiency(), [])
+        self.assertEqual(self.efficiency(rate=1850), ["two ranks over one, a set: 1.850, promised is at least 1.9"])
+        self.assertEqual(self.efficiency(write=1.95), ["messages and writing in %, a set: 2.050, promised is at most 2"])
+
+    def test_memory(self):
+        def peaks(*values):
+            """Of both ranks, for the three numbers of images."""
+            found, told = [], iter(values)
+            finished = subprocess.CompletedProcess([], 0, "", "")
+            with mock.patch.object(scaling, "command"), mock.patch.object(scaling.h5py, "File"), \
+                    mock.patch.object(scaling.subprocess, "run", return_value=finished), mock.patch.object(scaling, "peaks", lambda err: next(told)):
+                scaling.memory("", found)
+            return scaling.missed(found)
+        self.assertEqual(peaks([30, 29], [30.5, 29], [31, 28.5]), [])
+        self.assertEqual(peaks([30, 29], [30, 29], [32, 27]), ["memory of rank 0, 100000 images over 1000: 1.067, promised is at most 1.05",
+                                                             "memory of rank 1, 100000 images over 1000: 0.931, promised is at least 0.95"])
+
+    def test_what_is_missed_is_told(self):
+        bad = [("a figure", 1.85, 1.9, float("inf"))]
+        self.assertIn("Missed here: a figure: 1.850, promised is at least 1.9.", scaling.verdict(bad))
+        self.assertIn("Nothing is missed here.", scaling.verdict([("a figure", 1.95, 1.9, float("inf"))]))
+        self.assertEqual((scaling.end(scaling.missed(bad)), scaling.end([])), ("scaling.py: a figure: 1.850, promised is at least 1.9", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
