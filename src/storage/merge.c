@@ -116,22 +116,28 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT, "%s: damaged (%s; \"barydef check\" tells all); --resume of its job mends it", part->path, wrong);
 }
 
+/* i of "i/n", as the attribute of the root says; 0 where there is none. */
+static long part_of(const bd_result_t *part, long *n) {
+  char text[32] = "", *rest;
+  bd_result_text(part, -1, "part", text, sizeof text);
+  const long number = strtol(text, &rest, 10);
+  *n = *rest == '/' ? strtol(rest + 1, NULL, 10) : 0;
+  return number;
+}
+
 /* As many as the sweep was cut into, which each of them tells; else the message says which are not there. */
 static bd_status_t check_count(const merge_t *merge, const char *path, bd_error_t *error) {
-  char text[32] = "", missing[512] = "";
-  int expected = 0;
-  bd_result_text(merge->parts[0], -1, "part", text, sizeof text);
+  char missing[512] = "";
+  long expected, n;
+  part_of(merge->parts[0], &expected);
   /* What is no part of anything is refused with its name, later. */
-  if (sscanf(text, "%*d/%d", &expected) != 1 || expected < 1 || expected == merge->count) return BD_OK;
-  for (int part = 1; part <= expected && strlen(missing) + 32 < sizeof missing; part++) {
-    int there = 0, number;
-    for (int i = 0; i < merge->count; i++) {
-      bd_result_text(merge->parts[i], -1, "part", text, sizeof text);
-      there |= sscanf(text, "%d/", &number) == 1 && number == part;
-    }
-    if (!there) sprintf(missing + strlen(missing), "%s %d/%d", *missing ? "," : "; missing:", part, expected);
+  if (expected < 1 || expected == merge->count) return BD_OK;
+  for (long part = 1; part <= expected && strlen(missing) + 64 < sizeof missing; part++) {
+    int there = 0;
+    for (int i = 0; i < merge->count; i++) there |= part_of(merge->parts[i], &n) == part;
+    if (!there) sprintf(missing + strlen(missing), "%s %ld/%ld", *missing ? "," : "; missing:", part, expected);
   }
-  return bd_fail(error, BD_BAD_INPUT, "%s: the sweep has %d part%s, %d given%s", path, expected, expected == 1 ? "" : "s", merge->count, missing);
+  return bd_fail(error, BD_BAD_INPUT, "%s: the sweep has %ld part%s, %d given%s", path, expected, expected == 1 ? "" : "s", merge->count, missing);
 }
 
 /* Part i of n, as the attribute of the root says, and runs without a gap. */
@@ -179,14 +185,13 @@ static bd_status_t compare_marks(const bd_result_t *part, const bd_result_t *who
 /* A result that is there must be what joining the parts would give. */
 static bd_status_t check_merged(const merge_t *merge, const char *path, bd_error_t *error) {
   bd_result_t *whole = NULL;
-  char part[32] = "";
+  long parts;
   bd_error_t why = {BD_OK, ""};
   bd_status_t status = bd_result_open(path, &whole, &why);
   if (status == BD_OK) status = compare(merge->parts[0], whole, &why);
   if (status == BD_OK) {
     const bd_result_shape_t *s = &whole->shape, *first = &merge->parts[0]->shape, *last = &merge->parts[merge->count - 1]->shape;
-    bd_result_text(whole, -1, "part", part, sizeof part);
-    if (!s->complete || strcmp(part, "1/1") || s->first_run != 0 || s->run_count != last->first_run + last->run_count ||
+    if (!s->complete || part_of(whole, &parts) != 1 || parts != 1 || s->first_run != 0 || s->run_count != last->first_run + last->run_count ||
         s->count != first->count || s->store_images != first->store_images)
       status = bd_fail(&why, BD_BAD_INPUT, "not complete, or of other runs");
   }
@@ -302,6 +307,7 @@ typedef struct request {
 static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   (void)out;
   const request_t *r = context;
+  if (r->part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: of no parts", r->path);
   merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *))};
   if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", r->part_count);
   bd_status_t status = open_parts(&merge, r->parts, error);
