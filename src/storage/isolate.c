@@ -2,18 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Coverage counters of a build that has them would be lost by _exit. */
 extern void __gcov_dump(void) __attribute__((weak)); // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
-enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 600, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
+enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 200, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
+
+static double seconds_for(int64_t file_size) { return SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND; }
 
 static void allow_files(int allowed) {
   struct rlimit files;
@@ -54,8 +59,7 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) signal(requests[i], SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   limit(RLIMIT_CORE, 0);
-  const double seconds = SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND;
-  set_seconds(seconds, seconds + SECONDS_MORE);
+  set_seconds(seconds_for(file_size), seconds_for(file_size) + SECONDS_MORE);
 #ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of addresses */
   char pages[64];
   FILE *used = fopen("/proc/self/statm", "r");
@@ -87,8 +91,39 @@ static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t f
 
 /* ---- the parent ---------------------------------------------------------------- */
 
-/* All that comes out of the pipe, up to `most` bytes; 0 where it is more, or memory is short. */
-static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
+/* By the clock a child has a minute, and ten times its processor time. */
+enum { CLOCK_AT_LEAST = 60, CLOCK_TIMES = 10 };
+static const double slice = 0.1;
+
+typedef struct watch {
+  pid_t process;
+  double seconds, waited; /* the processor time it begins with; what has been waited for it */
+  int is_late;
+} watch_t;
+
+static double clock_seconds(const watch_t *watch) {
+  struct rlimit time;
+  double seconds = watch->seconds;
+  /* It may have got more (isolate_more_time), or not have set its limits yet. */
+  if (prlimit(watch->process, RLIMIT_CPU, NULL, &time) == 0 && (double)time.rlim_cur <= seconds + SECONDS_MORE) seconds = (double)time.rlim_cur;
+  return CLOCK_AT_LEAST + CLOCK_TIMES * seconds;
+}
+
+/* Until something is to be read, or `most` seconds have passed, of which no more count: in a job that is suspended as a whole
+   and continued the child did not get its time either. */
+static int wait_for(watch_t *watch, int pipe, double most) {
+  struct timespec from, to;
+  struct pollfd end = {.fd = pipe, .events = POLLIN};
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  int ready = poll(&end, 1, (int)(1000 * most));
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  watch->waited += fmin((double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec), most);
+  watch->is_late = watch->waited > clock_seconds(watch);
+  return ready > 0;
+}
+
+/* All that comes out of the pipe, up to `most` bytes; 0 where it is more, or memory is short, or it takes too long. */
+static int read_all(watch_t *watch, int pipe, size_t most, char **bytes, size_t *size) {
   size_t room = 0;
   for (;;) {
     if (*size == room) {
@@ -99,6 +134,8 @@ static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
       if (!larger) return 0;
       *bytes = larger;
     }
+    while (!watch->is_late && !wait_for(watch, pipe, slice)) {}
+    if (watch->is_late) return 0;
     ssize_t got = read(pipe, *bytes + *size, room - *size);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return got == 0;
@@ -106,11 +143,27 @@ static int read_all(int pipe, size_t most, char **bytes, size_t *size) {
   }
 }
 
-static bd_status_t judge(const char *path, int whole, int ended, const char *bytes, size_t *size, bd_error_t *error) {
+/* How it ended; killed where it has to be. */
+static int end_of(watch_t *watch, int kill_it) {
+  int ended = 127 << 8; /* as if nobody knew */
+  pid_t process = 0;
+  while (!kill_it && (process = waitpid(watch->process, &ended, WNOHANG)) == 0) {
+    wait_for(watch, -1, 0.001);
+    kill_it = watch->is_late;
+  }
+  if (!kill_it) return process == watch->process ? ended : 127 << 8;
+  kill(watch->process, SIGKILL);
+  while (waitpid(watch->process, &ended, 0) < 0 && errno == EINTR) {}
+  return ended;
+}
+
+static bd_status_t judge(const char *path, const watch_t *watch, int whole, int ended, const char *bytes, size_t *size, bd_error_t *error) {
   bd_error_t said;
+  if (watch->is_late)
+    return bd_fail(error, BD_FAILED, "%s: the process that opened it did not answer for %.0f s", path, watch->waited);
   if (!whole) return bd_fail(error, BD_BAD_INPUT, "%s: there is more in it to be listed than run.max_memory allows", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
-    return bd_fail(error, BD_FAILED, "%s: the process that read it was killed", path);
+    return bd_fail(error, BD_FAILED, "%s: the process that opened it was killed", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGXCPU)
     return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
   if (WIFSIGNALED(ended))
@@ -126,7 +179,7 @@ static bd_status_t judge(const char *path, int whole, int ended, const char *byt
 
 bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
                     void **bytes, size_t *size, bd_error_t *error) {
-  int ends[2], ended = 0;
+  int ends[2];
   char *got = NULL;
   *bytes = NULL;
   *size = 0;
@@ -142,13 +195,11 @@ bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t f
     close(ends[0]);
     return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
   }
-  int whole = read_all(ends[0], (size_t)most_bytes + ROOM, &got, size);
+  watch_t watch = {.process = process, .seconds = seconds_for(file_size)};
+  int whole = read_all(&watch, ends[0], (size_t)most_bytes + ROOM, &got, size);
   close(ends[0]);
-  if (!whole) kill(process, SIGKILL);
-  pid_t waited;
-  while ((waited = waitpid(process, &ended, 0)) < 0 && errno == EINTR) {}
-  if (waited != process) ended = 127 << 8; /* nobody knows how it ended */
-  bd_status_t status = judge(path, whole, ended, got, size, error);
+  int ended = end_of(&watch, !whole);
+  bd_status_t status = judge(path, &watch, whole, ended, got, size, error);
   if (status == BD_OK) *bytes = got;
   else free(got);
   return status;

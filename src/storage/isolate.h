@@ -1,6 +1,6 @@
-/* Reading what others made: HDF5's own maintainers say that the library is not safe on files
-   made to harm.  What parses such a file therefore runs in a child process, which may crash, loop
-   or ask for all memory without harm to the run, and hands over plain bytes. */
+/* Reading what others made, and finishing a result that may be theirs: HDF5's own maintainers say that
+   the library is not safe on files made to harm.  What parses such a file therefore runs in a child
+   process, which may crash, loop or ask for all memory without harm to the run, and hands over plain bytes. */
 #ifndef BD_ISOLATE_H
 #define BD_ISOLATE_H
 
@@ -15,10 +15,11 @@ typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
 /* Run `work` in a child with
      - at most most_bytes of memory beyond what the process has, and of output;
      - processor time for a file of file_size bytes: 2 s, and 1 s for each 4 MB;
+     - by the clock 60 s, and ten times its processor time;
      - no right to open anything once isolate_close_doors has been called.
    Its status, error and findings become this call's; *bytes (the caller frees it) are [*size].
    Errors besides those of `work`: BD_BAD_INPUT, naming `path`, where the child crashed or met a
-   limit; BD_FAILED where there can be no child.  Not collective. */
+   limit; BD_FAILED where there can be no child, or it was killed or did not answer.  Not collective. */
 bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
                     void **bytes, size_t *size, bd_error_t *error);
 
