@@ -125,7 +125,8 @@ bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error);
 
 /* Compute /statistics from the records, write the attributes given (which must exist with
    room enough) and mark the file complete.  by_status[s], of BD_STATUSES_MAX, becomes the
-   number of images with status s.  Closes the result. */
+   number of images with status s.  Closes the result.  Forks, as bd_images_open does; where HDF5
+   fails on the file, what was written before is kept and it is not complete.  Errors: BD_FAILED. */
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
                              const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error);
 

@@ -1,14 +1,23 @@
+#include "isolate.h"
 #include "result.h"
 
 #include <barydef/solver.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bd_status_t write_failed(const bd_result_t *result, bd_error_t *error) {
   return bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", result->path, h5_reason());
+}
+
+/* HDF5 keeps what it is given until it is flushed: no disk that is full is met here. */
+static bd_status_t set_failed(const bd_result_t *result, const char *attribute, bd_error_t *error) {
+  return bd_fail(error, BD_FAILED, "%s: cannot be written: attribute %s is missing or damaged", result->path, attribute);
 }
 
 static hid_t open_group(hid_t file, int run, const char *attack) {
@@ -63,7 +72,7 @@ static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t
       fallbacks += one->fallbacks;
     }
     hid_t group = open_group(result->file, shape->first_run + run, NULL);
-    if (status == BD_OK && (group < 0 || !h5_set_integer(group, "fallbacks", fallbacks))) status = write_failed(result, error);
+    if (status == BD_OK && (group < 0 || !h5_set_integer(group, "fallbacks", fallbacks))) status = set_failed(result, "fallbacks", error);
     h5_close(group);
   }
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
@@ -92,49 +101,104 @@ static bd_status_t write_labels_checksum(bd_result_t *result, bd_error_t *error)
   if (status == BD_OK) status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
   if (status == BD_OK) labels_checksum(result->shape.count, labels, checksum);
   free(labels);
-  if (status == BD_OK && !h5_set_text(result->file, "labels_checksum", checksum)) status = write_failed(result, error);
+  if (status == BD_OK && !h5_set_text(result->file, "labels_checksum", checksum)) status = set_failed(result, "labels_checksum", error);
   return status;
 }
+
+/* ---- in a child: HDF5 opens a file that may be made up, and writes to it ---------- */
 
 /* Out of HDF5, and out of the kernel's memory. */
 static int flush(bd_result_t *result) {
   return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && fdatasync(result->descriptor) == 0;
 }
 
+/* The file of the descriptor, which nothing written here makes longer. */
 static bd_status_t open_writable(bd_result_t *result, bd_error_t *error) {
-  h5_close(result->file);
-  result->file = -1;
-  /* HDF5 opens by name. */
-  bd_status_t status = check_in_place(result, error);
-  if (status != BD_OK) return status;
-  result->file = h5_open(result->path, 1);
+  struct stat file;
+  if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
+  result->file = h5_open_descriptor(result->descriptor, 1);
+  isolate_close_doors();
+  const struct rlimit length = {(rlim_t)file.st_size, (rlim_t)file.st_size};
+  signal(SIGXFSZ, SIG_IGN); /* an error of the call is enough */
+  setrlimit(RLIMIT_FSIZE, &length);
   return result->file >= 0 ? BD_OK : write_failed(result, error);
 }
 
-bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error) {
+static bd_status_t close_written(bd_result_t *result, bd_status_t status, bd_error_t *error) {
+  hid_t file = result->file;
+  result->file = -1;
+  if (file >= 0 && H5Fclose(file) < 0 && status == BD_OK) status = write_failed(result, error);
+  return status;
+}
+
+static bd_status_t reopen(void *context, FILE *out, bd_error_t *error) {
+  (void)out;
+  bd_result_t *result = context;
   bd_status_t status = open_writable(result, error);
   if (status == BD_OK && (!h5_set_integer(result->file, "complete", 0) || !flush(result))) status = write_failed(result, error);
-  h5_close(result->file);
-  result->file = -1;
+  return close_written(result, status, error);
+}
+
+typedef struct finish {
+  bd_result_t *result;
+  int has_victim, attribute_count;
+  const bd_attribute_t *attributes;
+} finish_t;
+
+static bd_status_t write_attributes(const finish_t *f, bd_error_t *error) {
+  for (int i = 0; i < f->attribute_count; i++)
+    if (!set_attribute(f->result->file, &f->attributes[i])) return set_failed(f->result, f->attributes[i].name, error);
+  return BD_OK;
+}
+
+static bd_status_t finish(void *context, FILE *out, bd_error_t *error) {
+  const finish_t *f = context;
+  bd_result_t *result = f->result;
+  int64_t by_status[BD_STATUSES_MAX] = {0};
+  bd_status_t status = open_writable(result, error);
+  if (status == BD_OK) status = write_statistics(result, f->has_victim, by_status, error);
+  if (status == BD_OK) status = write_labels_checksum(result, error);
+  if (status == BD_OK) status = write_attributes(f, error);
+  if (status == BD_OK && !(flush(result) && h5_set_integer(result->file, "complete", 1) && flush(result))) status = write_failed(result, error);
+  fwrite(by_status, sizeof by_status, 1, out);
+  return close_written(result, status, error);
+}
+
+/* ---- the parent ------------------------------------------------------------------ */
+
+/* Whatever goes wrong, the blocks are in the file, and it is not complete. */
+static bd_status_t in_child(isolated_t *work, void *context, bd_result_t *result, void **bytes, size_t *size, bd_error_t *error) {
+  struct stat file;
+  *bytes = NULL;
+  bd_status_t status = check_in_place(result, error);
+  if (status == BD_OK && fstat(result->descriptor, &file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
+  if (status == BD_OK)
+    status = isolate(work, context, result->path, file.st_size, RESULT_MEMORY + result->shape.count * (int64_t)sizeof(int64_t), bytes, size, error);
+  if (status != BD_OK && error) error->status = BD_FAILED;
+  return status == BD_OK ? BD_OK : BD_FAILED;
+}
+
+bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error) {
+  void *nothing;
+  size_t size;
+  bd_status_t status = in_child(reopen, result, result, &nothing, &size, error);
+  free(nothing);
   result->shape.complete = 0;
   return status;
 }
 
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
                              const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error) {
+  finish_t request = {result, has_victim, attribute_count, attributes};
+  void *found = NULL;
+  size_t size = 0;
   memset(by_status, 0, BD_STATUSES_MAX * sizeof *by_status);
   bd_status_t status = bd_result_sync(result, 1, error);
-  if (status == BD_OK) status = open_writable(result, error);
-  if (status == BD_OK) status = write_statistics(result, has_victim, by_status, error);
-  int done = status == BD_OK;
-  if (done) status = write_labels_checksum(result, error);
-  done = status == BD_OK;
-  for (int i = 0; done && i < attribute_count; i++) done = set_attribute(result->file, &attributes[i]);
-  done = done && flush(result) && h5_set_integer(result->file, "complete", 1) && flush(result);
-  if (status == BD_OK && !done) status = write_failed(result, error);
-  hid_t file = result->file;
-  result->file = -1;
-  if (file >= 0 && H5Fclose(file) < 0 && status == BD_OK) status = write_failed(result, error);
+  if (status == BD_OK) status = in_child(finish, &request, result, &found, &size, error);
+  if (status == BD_OK && size != BD_STATUSES_MAX * sizeof *by_status)
+    status = bd_fail(error, BD_FAILED, "%s: HDF5 counts nonsense in it: damaged, or made to harm", result->path);
+  if (status == BD_OK) memcpy(by_status, found, size);
+  free(found);
   bd_result_close(result);
   return status;
 }

@@ -48,7 +48,9 @@ void h5_close(hid_t id) {
   }
 }
 
-hid_t h5_open(const char *path, int writable) {
+hid_t h5_open_descriptor(int descriptor, int writable) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
   h5_silence();
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 #if H5_VERSION_GE(1, 10, 7)
@@ -57,12 +59,6 @@ hid_t h5_open(const char *path, int writable) {
   hid_t file = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
   h5_close(access);
   return file;
-}
-
-hid_t h5_open_descriptor(int descriptor) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-  return h5_open(path, 0);
 }
 
 const char *h5_link_problem(hid_t location, const char *path, size_t *length) {
@@ -161,13 +157,14 @@ static int put(hid_t object, const char *name, hid_t type, const void *value) {
 }
 
 int h5_put_text(hid_t object, const char *name, const char *text, size_t room) {
-  size_t length = strlen(text) + 1;
+  /* An attribute has less than 64 KiB, with its name and type: the names of ten thousand hosts are cut. */
+  size_t length = strnlen(text, 65000) + 1;
   if (room < length) room = length;
   hid_t type = H5Tcopy(H5T_C_S1);
   char *value = calloc(room, 1);
   H5Tset_size(type, room);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  if (value) memcpy(value, text, length);
+  if (value) memcpy(value, text, length - 1);
   int done = value && put(object, name, type, value);
   free(value);
   h5_close(type);

@@ -26,11 +26,9 @@ int h5_get_text(hid_t object, const char *name, char *text, size_t size);
 int h5_get_integer(hid_t object, const char *name, int64_t *value);
 int h5_get_real(hid_t object, const char *name, double *value);
 
-/* Open a file; without HDF5's own lock, which would let a reader stop a writer.  Negative on failure. */
-hid_t h5_open(const char *path, int writable);
-
-/* To read the very file of a descriptor, whatever has taken its name since. */
-hid_t h5_open_descriptor(int descriptor);
+/* Open the very file of a descriptor, whatever has taken its name since; without HDF5's own lock, which would let a reader
+   stop a writer.  Negative on failure. */
+hid_t h5_open_descriptor(int descriptor, int writable);
 
 /* Create an attribute, a text with room for `room` bytes or, with 0, as long as it is; 1 on
    success. */

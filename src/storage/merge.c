@@ -286,7 +286,7 @@ static int join_runs(hid_t file, const merge_t *merge) {
 static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {
   const merge_t *merge = context;
   for (int i = 0; i < merge->count; i++)
-    if ((merge->parts[i]->file = h5_open_descriptor(merge->parts[i]->descriptor)) < 0)
+    if ((merge->parts[i]->file = h5_open_descriptor(merge->parts[i]->descriptor, 0)) < 0)
       return bd_fail(error, BD_FAILED, "%s: cannot be opened (%s)", merge->parts[i]->path, h5_reason());
   for (int i = 0; i < merge->count; i++)
     for (int run = merge->parts[i]->shape.first_run; run < merge->parts[i]->shape.first_run + merge->parts[i]->shape.run_count; run++)

@@ -143,17 +143,22 @@ bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *er
   char schema[64];
   int64_t version = 0, complete = -1;
   struct stat file;
+  haddr_t end;
   *out = NULL;
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
-  if (status == BD_OK && (result->file = h5_open_descriptor(result->descriptor)) < 0)
+  if (status == BD_OK && (result->file = h5_open_descriptor(result->descriptor, 0)) < 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   isolate_close_doors();
   if (status == BD_OK && (!h5_get_text(result->file, "schema", schema, sizeof schema) || strcmp(schema, "barydef-result")))
     status = bd_fail(error, BD_BAD_INPUT, "%s: not a result of barydef", path);
   if (status == BD_OK && (!h5_get_integer(result->file, "schema_version", &version) || version != 1))
     status = bd_fail(error, BD_BAD_INPUT, "%s: attribute schema_version of / is %" PRId64 ", this program writes 1", path, version);
+  if (status == BD_OK && H5Lexists(result->file, "/checksums", H5P_DEFAULT) == 0)
+    status = bd_fail(error, BD_BAD_INPUT, "%s: has no /checksums: from a barydef before they were, which this program can only inspect", path);
+  /* HDF5 would cut the file off where it says it ends. */
+  if (status == BD_OK && (H5Fget_eoa(result->file, &end) < 0 || end != (haddr_t)file.st_size)) status = damaged(result, "the end of the file", error);
   if (status == BD_OK && (!h5_get_integer(result->file, "complete", &complete) || complete < 0 || complete > 1))
     status = damaged(result, "attribute complete of /", error);
   result->shape.complete = (int)complete;

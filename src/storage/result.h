@@ -15,7 +15,7 @@ typedef struct waiting {
 
 struct bd_result {
   char *path;
-  hid_t file; /* in a child that reads it, and while it is finished; else -1 */
+  hid_t file; /* in a child that reads or finishes it; else -1 */
   int descriptor;
   bd_result_shape_t shape;
   char (*names)[BD_ATTACK_NAME]; /* of the attacks; NULL after bd_result_join */

@@ -29,7 +29,7 @@ static bd_status_t in_child(isolated_t *work, const char *path, void **bytes, si
 }
 
 static bd_status_t open_h5(const source_t *source, hid_t *file, bd_error_t *error) {
-  *file = h5_open_descriptor(source->descriptor);
+  *file = h5_open_descriptor(source->descriptor, 0);
   isolate_close_doors();
   return *file >= 0 ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", source->path, h5_reason());
 }

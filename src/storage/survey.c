@@ -74,7 +74,7 @@ static bd_status_t open_file(taking_t *t, bd_error_t *error) {
   char schema[64];
   int64_t version;
   hsize_t block = 0;
-  t->file = h5_open_descriptor(t->request->descriptor);
+  t->file = h5_open_descriptor(t->request->descriptor, 0);
   isolate_close_doors();
   if (t->file < 0) return bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   hid_t plan = H5Fget_create_plist(t->file);

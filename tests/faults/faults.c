@@ -3,7 +3,7 @@
    FAULT_FILE  only calls on files whose path contains this
    FAULT_RANK  only in this rank of an mpirun
    FAULT_AT    the number of the call, from 1
-   FAULT       kill (SIGKILL before the call), or the name of an error: ENOSPC, EIO, EDQUOT;
+   FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), or the name of an error: ENOSPC, EIO, EDQUOT;
                from that call on all fail, or with FAULT_ONCE set that call alone
    FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
    SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow */
@@ -19,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+static pid_t process; /* which made the children */
+__attribute__((constructor)) static void remember(void) { process = getpid(); }
+
 static int is_watched(const char *path) {
   const char *file = getenv("FAULT_FILE"), *only = getenv("FAULT_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
   if (only && (!rank || strcmp(only, rank))) return 0;
@@ -30,7 +33,7 @@ static int fault(const char *path) {
   static long calls;
   const char *kind = getenv("FAULT"), *at = getenv("FAULT_AT");
   if (!kind || !at || !is_watched(path) || ++calls < atol(at) || (getenv("FAULT_ONCE") && calls > atol(at))) return 0;
-  if (!strcmp(kind, "kill")) kill(getpid(), SIGKILL);
+  if (!strcmp(kind, "kill")) kill(process, SIGKILL), kill(getpid(), SIGKILL);
   return !strcmp(kind, "ENOSPC") ? ENOSPC : !strcmp(kind, "EDQUOT") ? EDQUOT : EIO;
 }
 
