@@ -71,8 +71,6 @@ static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info
   summary->attributes = grown;
   memset(&summary->attributes[summary->attribute_count], 0, sizeof *summary->attributes);
   snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", name);
-  text_clean(summary->attributes[summary->attribute_count].name);
-  text_clean(text);
   memcpy(summary->attributes[summary->attribute_count].value, text, sizeof text);
   summary->attribute_count++;
   return 0;
@@ -80,13 +78,7 @@ static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info
 
 static int read_job(hid_t file, bd_result_summary_t *summary) {
   summary->job = calloc(1, JOB_MAX);
-  if (!summary->job || !h5_get_text(file, "job", summary->job, JOB_MAX)) return 0;
-  for (char *line = summary->job, *end; line; line = end) { /* line by line */
-    if ((end = strchr(line, '\n'))) *end = 0;
-    text_clean(line);
-    if (end) *end++ = '\n';
-  }
-  return 1;
+  return summary->job && h5_get_text(file, "job", summary->job, JOB_MAX);
 }
 
 static int read_rows(hid_t file, bd_result_summary_t *summary) {
@@ -99,12 +91,6 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   int done = summary->row_count > 0 && summary->row_count <= ROWS_MAX && summary->count >= 0;
   if (done) summary->rows = calloc((size_t)summary->row_count, sizeof *summary->rows);
   done = done && summary->rows && H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, summary->rows) >= 0;
-  for (int64_t i = 0; done && i < summary->row_count; i++) {
-    bd_statistics_t *row = &summary->rows[i];
-    row->attack[sizeof row->attack - 1] = row->norm[sizeof row->norm - 1] = 0;
-    text_clean(row->attack);
-    text_clean(row->norm);
-  }
   h5_close(type);
   h5_close(label_space);
   h5_close(labels);
@@ -162,6 +148,30 @@ static void *part(const char **from, size_t size) {
   return copy;
 }
 
+static void end_and_clean(char *text, size_t size) {
+  text[size - 1] = 0;
+  text_clean(text);
+}
+
+/* Texts of the file's author, which the child has handed over as they are. */
+static void clean_texts(bd_result_summary_t *summary) {
+  for (int64_t i = 0; i < summary->row_count; i++) {
+    bd_statistics_t *row = &summary->rows[i];
+    end_and_clean(row->attack, sizeof row->attack);
+    end_and_clean(row->norm, sizeof row->norm);
+  }
+  for (int i = 0; i < summary->attribute_count; i++) {
+    end_and_clean(summary->attributes[i].name, sizeof summary->attributes->name);
+    end_and_clean(summary->attributes[i].value, sizeof summary->attributes->value);
+  }
+  summary->job[JOB_MAX - 1] = 0;
+  for (char *line = summary->job, *end; line; line = end) { /* line by line */
+    if ((end = strchr(line, '\n'))) *end = 0;
+    text_clean(line);
+    if (end) *end++ = '\n';
+  }
+}
+
 bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error) {
   void *bytes;
   size_t size;
@@ -181,7 +191,7 @@ bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summar
     summary->attributes = part(&from, attributes);
     summary->job = part(&from, JOB_MAX);
     if (!summary->rows || !summary->attributes || !summary->job) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
-    else summary->job[JOB_MAX - 1] = 0;
+    else clean_texts(summary);
   }
   free(bytes);
   if (status != BD_OK) bd_result_summary_free(summary);
