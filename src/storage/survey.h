@@ -45,7 +45,7 @@ chunk_t *survey_chunks(const survey_t *survey);
 
 static inline size_t element_size(element_t element) { return element == ELEMENT_FLOAT64 ? 8 : element == ELEMENT_UINT8 ? 1 : 4; }
 
-/* Of a place whose shape has been checked: bytes of a chunk; chunks along a dimension; all chunks. */
+/* Of a place whose shape has been checked: bytes of a chunk; chunks along a dimension; all chunks, or INT64_MAX. */
 int64_t chunk_bytes(const place_t *place);
 int64_t chunks_along(const place_t *place, int dimension);
 int64_t chunks_of(const place_t *place);

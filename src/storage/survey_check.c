@@ -12,7 +12,8 @@ int64_t chunks_along(const place_t *place, int d) { return (place->shape[d] - 1)
 
 int64_t chunks_of(const place_t *place) {
   int64_t all = place->chunk[0] != 0;
-  for (int d = 0; d < 4 && all; d++) all *= chunks_along(place, d);
+  for (int d = 0; d < 4 && all; d++)
+    if (__builtin_mul_overflow(all, chunks_along(place, d), &all)) return INT64_MAX;
   return all;
 }
 
@@ -28,7 +29,7 @@ static bd_status_t refuse(const survey_request_t *request, const char *attack, c
   return bd_fail(error, BD_BAD_INPUT, "%s: %s%s/images %s", request->path, strcmp(attack, "clean") ? "/attacks/" : "/", attack, why);
 }
 
-/* No product of these overflows: counts up to 2^40, images up to 2^42 bytes, chunks up to the memory. */
+/* No product of these but the count of chunks overflows: counts up to 2^40, images up to 2^45 bytes, chunks up to the memory. */
 static bd_status_t check_shape(const survey_request_t *request, const survey_t *head, const char *name, const place_t *place,
                                const place_t *first, bd_error_t *error) {
   char why[160];
@@ -123,8 +124,9 @@ bd_status_t survey_check(const survey_request_t *request, const survey_t *survey
   bd_status_t status = survey_check_shapes(request, survey, survey_attacks(survey), survey_places(survey), error);
   for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
     if (survey_places(survey)[a].first_chunk != chunks) return made_up;
-    chunks += chunks_of(&survey_places(survey)[a]);
-    if (chunks > survey->chunk_count) return made_up;
+    const int64_t more = chunks_of(&survey_places(survey)[a]);
+    if (more > survey->chunk_count - chunks) return made_up;
+    chunks += more;
   }
   if (status == BD_OK && chunks != survey->chunk_count) return made_up;
   uint64_t stored = 0;

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "../../src/storage/survey.h"
+
 enum { H = 12, W = 15, PIXELS = H * W, KINDS = 6 };
 
 static void fill(int kind, double *image) {
@@ -94,6 +96,20 @@ Test(hostile, next_to_nothing) {
   cr_assert_eq(report.status, BD_IMAGE_OK, "%s", bd_image_status_name(report.status));
   for (int i = 0; i < PIXELS; i++) cr_assert(purified[i] == 0);
   bd_solver_destroy(solver);
+}
+
+/* 2^27 images of 2^36 pixels, each a chunk: with a run.max_memory of a terabyte no other limit is met. */
+Test(hostile, chunks_without_number) {
+  const int64_t most = INT64_C(1000000) << 20;
+  struct {
+    survey_t head;
+    bd_attack_t attack;
+    place_t place;
+  } made = {{.count = 1 << 27, .attack_count = 1}, {.name = "a"}, {.shape = {1 << 27, 4096, 32768, 512}, .chunk = {1, 1, 1, 1}, .element = ELEMENT_UINT8}};
+  const survey_request_t request = {.path = "set.h5", .file_size = INT64_C(1) << 40, .most_bytes = most};
+  bd_error_t error = {0};
+  cr_assert_eq(survey_check_shapes(&request, &made.head, &made.attack, &made.place, &error), BD_OK, "%s", error.message);
+  for (int doubled = 0; doubled < 4; doubled++, made.place.shape[0] *= 2) cr_assert_eq(chunks_of(&made.place), INT64_MAX);
 }
 
 Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }
