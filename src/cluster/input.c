@@ -95,6 +95,10 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   session->plan.count = info->count;
   if (session->parameters.limit && session->parameters.limit < info->count) session->plan.count = session->parameters.limit;
   if (session->plan.block > session->plan.count) session->plan.block = (int)session->plan.count;
+  const double needed = worker_bytes(&session->plan, info) / (1 << 20);
+  if (needed > session->parameters.max_memory)
+    return bd_fail(error, BD_BAD_INPUT, "blocks and solver need about %.0f MiB on each rank, more than run.max_memory = %d: a smaller run.block (now %d) needs less",
+                   needed, session->parameters.max_memory, session->plan.block);
   if (block_size(&session->plan, info) > INT_MAX)
     return bd_fail(error, BD_BAD_INPUT, "run.block = %d makes blocks of more than 2 GiB; a smaller one is needed",
                    session->parameters.block);

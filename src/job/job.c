@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PARAMETERS_MAX = 64, SWEEPS_MAX = 16, VALUES_MAX = 1024, RUNS_MAX = 1000 };
+enum { PARAMETERS_MAX = 64, SWEEPS_MAX = 16, VALUES_MAX = 1024, RUNS_MAX = 1000,
+       TEXT_LONGEST = 65000 }; /* an attribute of HDF5 has less than 64 KiB, with its name and type */
 
 typedef struct sweep {
   int parameter, count;
@@ -237,7 +238,9 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
     for (int v = 0; v < sweep->count; v++) fprintf(out, "%s %s", v ? "," : "", sweep->values[v]);
     fprintf(out, "\n");
   }
-  return fclose(out) == 0 ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
+  if (fclose(out) != 0) return bd_fail(error, BD_FAILED, "no memory for the job");
+  if (size <= TEXT_LONGEST) return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT, "%s: with its defaults the job has %zu bytes; a result has room for %d", job->name, size, TEXT_LONGEST);
 }
 
 bd_status_t bd_job_parse(const char *text, const char *name, const char *directory, int override_count,
@@ -294,10 +297,11 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
     /* Absolute, so that every rank resolves the same paths. */
     const char *slash = strrchr(path, '/');
     char here[BD_TEXT_MAX] = "";
-    if (*path != '/' && !getcwd(here, sizeof here - 1)) *here = 0;
+    if (*path != '/' && !getcwd(here, sizeof here - 1))
+      status = bd_fail(error, BD_FAILED, "%s: the working directory, which its paths would be relative to, has no path: %m", path);
     if (*path != '/') strcat(here, slash ? "/" : "");
     snprintf(directory, sizeof directory, "%s%.*s", here, slash ? (int)(slash - path) : 0, path);
-    status = bd_job_parse(text, path, *directory ? directory : "/", override_count, overrides, job, error);
+    if (status == BD_OK) status = bd_job_parse(text, path, *directory ? directory : "/", override_count, overrides, job, error);
   }
   free(text);
   return status;

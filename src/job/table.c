@@ -39,7 +39,7 @@ static const bd_parameter_t table[] = {
     {"run", "block", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images a rank works on at once: bounds its memory, changes no number", AT(block)},
     {"run", "max_minutes", BD_KIND_REAL, "0", 0, 1e6, NULL, "minutes", "stop after this time as a signal would, exit status 75, to be resumed; 0: never", AT(max_minutes)},
     {"run", "writers", BD_KIND_CHOICE, "root", 0, 0, "root|all", "", "who writes purified images: rank 0, or each rank its own (hundreds of ranks on a parallel file system)", AT(all_write)},
-    {"run", "max_memory", BD_KIND_INTEGER, "2048", 16, 1e6, NULL, "MiB", "what reading the input may take on a rank: labels, the list of its chunks, some chunks inflated", AT(max_memory)},
+    {"run", "max_memory", BD_KIND_INTEGER, "2048", 16, 1e6, NULL, "MiB", "memory of a rank: what reading the input may take, and an estimate of blocks and solver (--dry-run shows it; without the classifier)", AT(max_memory)},
     {"run", "victim_seconds", BD_KIND_REAL, "600", 0, 1e6, NULL, "seconds", "time the classifier may take to load, and for a batch; 0: any", AT(victim_seconds)},
     {"run", "verify", BD_KIND_CHOICE, "all", 0, 0, "all|marks", "", "what --resume checks of what is done: every checksum, or (terabytes) only that it is marked as done", AT(trusts)},
     {"run", "progress", BD_KIND_REAL, "30", 0, 1e6, NULL, "seconds", "interval of progress lines where there is no terminal; 0 prints none", AT(progress)},

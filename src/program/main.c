@@ -1,8 +1,10 @@
 #include "program.h"
 
 #include <argp.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
   const char *name;
@@ -45,7 +47,15 @@ static int arrived(int status) {
   return status == BD_OK ? BD_FAILED : status;
 }
 
+/* Where one of the three was closed, the next file opened would get its number, and what is printed.  What cannot be
+   read stands for the output, so that a closed one is an error still. */
+static void hold_standard_files(void) {
+  for (int file = 0; file <= 2; file++)
+    if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) != file) _exit(BD_FAILED);
+}
+
 int main(int argc, char **argv) {
+  hold_standard_files();
   argp_err_exit_status = BD_BAD_INPUT;
   const char *name = argc > 1 ? argv[1] : "";
   if (!strcmp(name, "--version") || !strcmp(name, "-V")) return arrived(version());

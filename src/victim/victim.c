@@ -49,7 +49,8 @@ static volatile sig_atomic_t is_watched;
 const char *bd_victim_watched(void) { return is_watched ? watched : NULL; }
 
 static void set_timer(double seconds) {
-  const struct itimerval timer = {.it_value = {(time_t)seconds, (suseconds_t)(1e6 * fmod(seconds, 1))}};
+  /* A limit below a microsecond is one all the same: zeros would be none. */
+  const struct itimerval timer = {.it_value = {(time_t)seconds, (suseconds_t)ceil(999999 * fmod(seconds, 1))}};
   setitimer(ITIMER_REAL, &timer, NULL);
 }
 
