@@ -3,9 +3,10 @@
     campaign.py                     500, for the test suite
     campaign.py --count 20000       the long run; --seed N for others
 
-A quarter each: sets of images through the library (opened, every image read), results through "barydef check" and "inspect",
-results through "barydef run --resume", job files through the library; and of every 25 a set through "barydef run".  A file that
-fails the test is kept in the folder that is named."""
+Half are sets of images through the library (opened, every image read); a quarter results through "barydef check", "inspect" and
+"run --resume", half of these not complete, with their marks believed, so that they come to be finished; a quarter job files
+through the library; and of every 25 one is a set through "barydef run".  A file that fails the test is kept in the folder that
+is named."""
 
 import argparse
 import collections
@@ -27,6 +28,7 @@ import library
 
 SECONDS, MEMORY, SLACK = 10, 32, 48  # MEMORY, in MiB: what the reader may take; SLACK: pages of libraries, the pipe, the survey
 SIGNATURES = b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD", b"BTLF", b"EAHD", b"EAIB", b"FAHD", b"GCOL", b"\x89HDF"
+NAMES = b"hosts\0", b"ranks\0", b"seconds\0", b"finished\0", b"complete\0", b"labels_checksum\0", b"fallbacks\0", b"epsilon\0", b"norm\0", b"schema"  # of attributes: object headers of the first kind have no signature
 VALUES = [0, 1, 2, 7, 8, 127, 128, 255, 256, 1 << 15, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
 
 
@@ -50,19 +52,49 @@ def make_seeds(folder):
             file["attacks/a"].attrs[f"attribute {number}"] = "text " * number
     job = {"input.file": "set-0.h5", "solver.iterations": "2, 3", "sweep.solver.gamma": "0.5, 1", "run.block": 2}
     purify(folder, job, output="result-0.h5")
-    purify(folder, job, "--set=run.max_minutes=1e-7", output="result-1.h5", status=75)
+    for form in "earliest", "latest":
+        partial = purify(folder, job, "--set=run.max_minutes=1e-7", output=f"partial-{form}.h5", status=75)
+    with open(partial, "rb") as file, open(os.path.join(folder, "result-1.h5"), "wb") as out:
+        out.write(file.read())
+    rewrite(partial)
     with open(os.path.join(folder, "job-0.ini"), "w") as file:
         file.write(job_text({**job, "output.file": "out.h5", "marginals.set": "identity + rotate 2 + translate 3 0", "solver.weights": "1 1 1"}))
 
 
+def rewrite(path):
+    """With attributes of other storage: heaps, B-trees of the second kind, texts of variable length."""
+    import h5py
+    os.rename(path, path + ".old")
+
+    def attributes(old, new):
+        for key in old.attrs:
+            kind = h5py.h5a.open(old.id, key.encode()).dtype
+            new.attrs.create(key, old.attrs[key], dtype=h5py.string_dtype() if key in ("norm", "source", "solver.method", "git_revision") else kind)
+
+    def add(name, item):
+        if isinstance(item, h5py.Group):
+            attributes(item, new.create_group(name))
+        else:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            made = h5py.h5d.create(new.id, name.encode(), item.id.get_type(), item.id.get_space(), plan)
+            made.write(h5py.h5s.ALL, h5py.h5s.ALL, item[...])
+            attributes(item, new[name])
+
+    with h5py.File(path + ".old") as old, h5py.File(path, "w", libver="latest") as new:
+        attributes(old, new)
+        old.visititems(add)
+    os.unlink(path + ".old")
+
+
 def mutate(data, dice):
     data = bytearray(data)
-    landmarks = [at for mark in SIGNATURES for at in find_all(data, mark)] or [0]
+    landmarks = [at for mark in SIGNATURES + NAMES for at in find_all(data, mark)] or [0]
     for _ in range(dice.choice((1, 1, 2, 3, 8))):
         if not data:
             break
         where = dice.random()
-        at = dice.choice(landmarks) + dice.randrange(96) if where < 0.5 else dice.randrange(min(len(data), 2048)) if where < 0.7 else dice.randrange(len(data))
+        at = max(0, dice.choice(landmarks) + dice.randrange(-24, 72)) if where < 0.5 else dice.randrange(min(len(data), 2048)) if where < 0.7 else dice.randrange(len(data))
         at = min(at, len(data) - 1)
         kind = dice.randrange(9)
         if kind < 2:
@@ -216,11 +248,12 @@ class Campaign:
             path = self.mutated("set", "set.h5")
             self.judge("set, library", path, in_child(read_set, path))
         elif number % 4 == 2:
-            path = self.mutated("result", "result.h5")
-            command = self.dice.choice(("check", "inspect", "run"))
-            if command == "run":
-                self.judge("result, resume", path, run_program("run", os.path.join(self.folder, "job.ini"), "--resume", "--quiet", memory,
-                                                               "--set=output.file=result.h5"), self.quiet["run--resume"])
+            command = self.dice.choice(("check", "inspect", "resume", "finish", "finish", "finish"))
+            path = self.mutated("partial" if command == "finish" else "result", "result.h5")
+            if command in ("resume", "finish"):
+                finished = run_program("run", os.path.join(self.folder, "job.ini"), "--resume", "--quiet", memory, "--set=output.file=result.h5",
+                                       f"--set=run.verify={'marks' if command == 'finish' else 'all'}")
+                self.judge(f"result, {command}", path, finished, self.quiet["run--resume"])
             else:
                 self.judge(f"result, {command}", path, run_program(command, path), self.quiet[command])
         else:

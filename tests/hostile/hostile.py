@@ -1,0 +1,70 @@
+"""What the tests of files made to harm share."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
+import h5py
+from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, random_images, run_job, write_set
+
+IMAGES = random_images(6, 1, 8, 9)
+SECONDS = 10 * PATIENCE
+
+
+def preloaded(folder, name, code):
+    """A library to be preloaded, in whose functions in_child() tells where they run."""
+    path = os.path.join(folder, f"{name}.so")
+    head = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\nstatic pid_t first;\n" \
+           "__attribute__((constructor)) static void remember(void) { first = getpid(); }\nstatic int in_child(void) { return getpid() != first; }\n"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl"], input=head + code, text=True, check=True)
+    return path
+
+
+class Hostile(RunTest):
+    def setUp(self):
+        self.set = write_set(os.path.join(self.folder, "set.h5"), {"a": IMAGES, "b": IMAGES}, clean=IMAGES)
+        self.secret = os.path.join(self.folder, "secret.h5")
+        write_set(self.secret, {"a": IMAGES}, clean=IMAGES)
+        for name in "result.h5", "job.ini":
+            if os.path.exists(os.path.join(self.folder, name)):
+                os.unlink(os.path.join(self.folder, name))
+
+    def change(self, *removed):
+        file = h5py.File(self.set, "r+")
+        for name in removed:
+            del file[name]
+        return file
+
+    def run_it(self, job={}, ranks=0, **environment):
+        start = time.time()
+        finished = run_job(self.folder, job, ranks=ranks, **environment)
+        self.assertLess(time.time() - start, SECONDS + 5 * bool(ranks))
+        return finished
+
+    def refused(self, text, status=2, job={}, ranks=0):
+        """Refused by run, in the same words by inspect; nothing is written."""
+        finished = self.run_it(job, ranks)
+        self.assertEqual(finished.status, status, finished)
+        self.assertEqual(len(finished.err_lines), 1, finished)
+        self.assertRegex(finished.err, text)
+        self.assertRegex(finished.err, r"^[\x20-\x7e\n\u00a0-\uffff]*$")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "result.h5")))
+        if status == 2 and "input.file" not in job:
+            inspected = launch("inspect", self.set)
+            self.assertEqual((inspected.status, len(inspected.err_lines)), (2, 1), inspected)
+            self.assertRegex(inspected.err, text)
+
+    def opened_files(self, job={}):
+        """Paths that the program and its children open, by strace."""
+        trace = os.path.join(self.folder, "trace")
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(job_text({**BASE, **job}))
+        done = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2,stat,newfstatat,readlink", PROGRAM, "run",
+                               os.path.join(self.folder, "job.ini"), "--overwrite"], env=ENVIRONMENT, capture_output=True, text=True)
+        if "ptrace" in done.stderr and "not permitted" in done.stderr:
+            self.skipTest("SKIPPED LOUDLY: strace may not trace here")
+        with open(trace) as file:
+            return set(re.findall(r'"([^"]*)"', file.read()))

@@ -1,0 +1,301 @@
+"""Results, job files, victims and surroundings made to harm, and children that HDF5 fails in: one line that says what is wrong, the
+exit status, and nothing lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import h5py
+import numpy as np
+
+from hostile import IMAGES, Hostile, preloaded
+from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, contents, job_text, launch, need_victim, purify, run_job, write_set, write_victim
+
+
+class Results(Hostile):
+    """A result to be resumed, checked or merged may be made up as well."""
+
+    def setUp(self):
+        super().setUp()
+        self.result = purify(self.folder, {}, "--overwrite")
+        self.job = os.path.join(self.folder, "job.ini")
+
+    def refused_result(self, text, commands=("check", "resume", "merge")):
+        for command in commands:
+            arguments = {"check": ("check", self.result), "resume": ("run", self.job, "--resume"), "merge": ("merge", os.path.join(self.folder, "m.h5"), self.result)}
+            finished = launch(*arguments[command])
+            self.assertEqual(finished.status, 2, finished)
+            self.assertEqual(len(finished.err_lines), 1, finished)
+            self.assertRegex(finished.err, text)
+
+    def test_links_and_layouts(self):
+        other = os.path.join(self.folder, "other.h5")
+        shutil.copy(self.result, other)
+        for name in "runs/000/a/images", "runs/000/a/per_image", "checksums/000/a", "labels", "statistics":
+            for link in h5py.ExternalLink("other.h5", name), h5py.SoftLink("/nowhere"):
+                with self.subTest(name, link=link):
+                    shutil.copy(other, self.result)
+                    with h5py.File(self.result, "r+") as file:
+                        del file[name]
+                        file[name] = link
+                    self.refused_result("a damaged result", ("check", "resume"))
+
+    def test_virtual_and_chunked(self):
+        for kind in "virtual", "chunked":
+            with h5py.File(self.result, "r+") as file:
+                images = file["runs/000/a/images"][...]
+                del file["runs/000/a/images"]
+                if kind == "chunked":
+                    file.create_dataset("runs/000/a/images", data=images, chunks=True)
+                else:
+                    layout = h5py.VirtualLayout(images.shape, images.dtype)
+                    layout[:] = h5py.VirtualSource("other.h5", "runs/000/a/images", images.shape)
+                    file.create_virtual_dataset("runs/000/a/images", layout)
+            self.refused_result("a damaged result: /runs/000/a/images")
+            purify(self.folder, {}, "--overwrite")
+
+    def test_counts_made_up(self):
+        with h5py.File(self.result, "r+") as file:
+            file.attrs["attacks"] = "/" * 500000
+        self.refused_result("a damaged result: the list of attacks")
+        purify(self.folder, {}, "--overwrite")
+        with h5py.File(self.result, "r+") as file:
+            del file["statistics"]
+            file.create_dataset("statistics", (1 << 40,), "f8", chunks=(1024,))
+        self.refused_result("a damaged result")
+        self.assertEqual(launch("inspect", self.result).status, 2)
+
+    def test_attributes_that_are_arrays(self):
+        """merge copies attributes: of any size."""
+        with h5py.File(self.result, "r+") as file:
+            file.attrs["extra"] = np.arange(4000)
+            file.attrs.create("text", ["a" * 100] * 50, dtype=h5py.string_dtype())
+        finished = launch("merge", os.path.join(self.folder, "m.h5"), self.result)
+        self.assertEqual(finished.status, 0, finished)
+
+    def test_job_made_up(self):
+        for text in "x" * 900000, "[solver]\ngamma = 1e999\n", "[solver]\n" + "gamma = 1\n" * 1000, "\x1b[2J":
+            with h5py.File(self.result, "r+") as file:
+                del file.attrs["job"]
+                file.attrs.create("job", text, dtype=h5py.string_dtype())
+            finished = launch("run", self.job, "--resume")
+            self.assertEqual(finished.status, 2, finished)
+            self.assertEqual(len(finished.err_lines), 1, finished)
+            self.assertNotIn("\x1b", finished.err)
+
+    def test_no_file(self):
+        os.unlink(self.result)
+        os.mkfifo(self.result)
+        for arguments in ("check", self.result), ("inspect", self.result):
+            self.assertIn("not a file", launch(*arguments).err)
+        self.assertEqual(launch("run", self.job, "--resume").status, 2)
+        os.unlink(self.result)
+
+
+    def begun(self):
+        """A result with nothing done."""
+        return purify(self.folder, {}, "--overwrite", "--set=run.max_minutes=1e-7", status=75)
+
+    def not_finished(self, text, **environment):
+        """All images are done and kept, the result is not complete, and one line says why."""
+        finished = launch("run", self.job, "--resume", "--quiet", **environment)
+        self.assertEqual((finished.status, len(finished.err_lines)), (1, 1), finished)
+        self.assertRegex(finished.err, text)
+        self.assertIn("NOT COMPLETE: 18 of 18 images are done, all their checksums are right", launch("check", self.result).out)
+
+    def test_hdf5_fails_when_it_finishes(self):
+        whole = contents(self.result)
+        for name, code, text in (("crash", "abort();", r"result.h5: HDF5 crashes on it \(Aborted\)"), ("loop", "for (;;) {}", "HDF5 does not come to an end with it"),
+                                 ("end", "_exit(0);", "HDF5 fails on it"), ("kill", "raise(SIGKILL);", "the process that opened it was killed")):
+            with self.subTest(name):
+                # The one attribute that is written last.
+                library = preloaded(self.folder, name, 'int H5Awrite(long a, long b, const void *c) { if (in_child()) { %s } '
+                                    'return ((int (*)(long, long, const void *))dlsym(RTLD_NEXT, "H5Awrite"))(a, b, c); }' % code)
+                self.begun()
+                self.not_finished(text, LD_PRELOAD=library)
+                finished = launch("run", self.job, "--resume")
+                self.assertEqual(finished.status, 0, finished)
+                self.assert_same(whole, contents(self.result))
+
+    def test_attributes_missing_when_it_is_finished(self):
+        for name, path in ("hosts", "/"), ("ranks", "/"), ("fallbacks", "runs/000"):
+            self.begun()
+            with h5py.File(self.result, "r+") as file:
+                del file[path].attrs[name]
+            self.not_finished(f"result.h5: cannot be written: attribute {name} is missing or damaged")
+
+    def test_an_end_before_the_end(self):
+        """HDF5 would cut the file off there when it is written."""
+        size = os.path.getsize(self.result)
+        with open(self.result, "r+b") as file:
+            file.seek(40)
+            self.assertEqual(int.from_bytes(file.read(8), "little"), size)
+            file.seek(40)
+            file.write((size - 8).to_bytes(8, "little"))
+        self.refused_result("a damaged result: the end of the file")
+        self.assertEqual(os.path.getsize(self.result), size)
+
+    def test_older_than_checksums(self):
+        with h5py.File(self.result, "r+") as file:
+            del file["checksums"]
+        self.refused_result("result.h5: has no /checksums: from a barydef before they were, which this program can only inspect")
+        self.assertEqual(launch("inspect", self.result).status, 0)
+
+    def test_runs_that_are_one(self):
+        with h5py.File(self.result, "r+") as file:
+            for number in range(1, 400):
+                file[f"runs/{number:03d}"], file[f"checksums/{number:03d}"] = file["runs/000"], file["checksums/000"]
+            rows = file["statistics"][...]
+            del file["statistics"]
+            file["statistics"] = np.tile(rows, 400)
+        self.refused_result("a damaged result")
+
+    def test_merge_of_a_part_with_more_in_it(self):
+        with h5py.File(self.result, "r+") as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_external(b"/etc/passwd", 0, 100)
+            h5py.h5d.create(file["runs/000"].id, b"leak", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple((100,)), plan)
+        finished = launch("merge", os.path.join(self.folder, "merged.h5"), self.result)
+        self.assertEqual(finished.status, 2, finished)
+        self.assertIn("run 000 holds more than a run does", finished.err)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("merged.h5")], [])
+
+
+class Signals(Hostile):
+    def test_asked_to_stop_while_a_child_reads(self):
+        """Not the file's fault: the run stops as it would at any other moment."""
+        write_set(self.set, {"a": np.full((20000, 1, 4, 4), 0.5, "f4")}, chunks=(1, 1, 4, 4))
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(job_text(BASE))
+        for number in signal.SIGTERM, signal.SIGUSR1:
+            process = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--resume"], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
+            while not subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True).stdout and process.poll() is None:
+                time.sleep(0.01)
+            os.killpg(process.pid, number)
+            err = process.communicate(timeout=60)[1]
+            self.assertEqual(process.returncode, 75, err)
+            self.assertRegex(err, "stopped with|stopped while")
+
+
+class Jobs(Hostile):
+    def test_encoding_and_length(self):
+        good = job_text(BASE)
+        for name, data, text in (("control", good + "; \x1b[2J\n", r"control.ini:\d+: a control character, or not UTF-8"),
+                                 ("latin", good.encode() + b"; caf\xe9\n", r"latin.ini:\d+: a control character, or not UTF-8"),
+                                 ("long", good + ";" + "x" * 70000, r"long.ini:\d+: a line of more than 65536 bytes"),
+                                 ("large", good + "; x\n" * 300000, "large.ini: more than a mebibyte is no job file")):
+            path = os.path.join(self.folder, f"{name}.ini")
+            with open(path, "wb") as file:
+                file.write(data if isinstance(data, bytes) else data.encode())
+            finished = launch("run", path)
+            self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+            self.assertRegex(finished.err, text)
+        windows = os.path.join(self.folder, "windows.ini")
+        with open(windows, "w", newline="\r\n") as file:
+            file.write(good)
+        self.assertEqual(launch("run", windows).status, 0)
+
+    def test_longer_than_a_result_can_keep(self):
+        path = os.path.join(self.folder, "long.ini")
+        with open(path, "w") as file:
+            file.write(job_text(BASE) + "\n[sweep]\n" + "".join(f"solver.{key} = {', '.join(['1.' + '0' * 1200] * 30)}\n" for key in ("gamma", "tau")))
+        finished = launch("run", path)
+        self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+        self.assertRegex(finished.err, r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000")
+
+    def test_a_command_line_longer_than_a_result_can_keep(self):
+        finished = run_job(self.folder, {}, *["--set=solver.gamma=1." + "0" * 1000] * 80)
+        self.assertEqual(finished.status, 0, finished)
+
+    def test_a_folder_without_a_path(self):
+        """Relative paths would become absolute ones."""
+        code = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n" \
+               "open('job.ini', 'w').write(sys.argv[2])\nos.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
+        done = subprocess.run([sys.executable, "-c", code, self.folder, job_text(BASE), PROGRAM], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done)  # Open MPI complains as well
+        self.assertRegex(done.stderr, "(?m)^barydef: job.ini: the working directory, which its paths would be relative to, has no path: ")
+
+    def test_closed_standard_files(self):
+        """No file of the run becomes one of them, and what is printed."""
+        expected = contents(purify(self.folder, {}))
+        for closed in "0<&- 1>&- 2>&-", "2>&-", "0<&- 2>&-":
+            command = f"exec '{PROGRAM}' run '{self.folder}/job.ini' --overwrite --set=run.progress=1e-9 {closed}"
+            done = subprocess.run(["sh", "-c", command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, "1>&-" in closed, done)  # what it should print did not arrive
+            self.assert_same(expected, contents(os.path.join(self.folder, "result.h5")))
+            self.assertEqual(launch("check", os.path.join(self.folder, "result.h5")).status, 0)
+
+    def test_devices(self):
+        finished = launch("run", "/dev/zero")
+        self.assertEqual(finished.status, 2, finished)
+
+
+class Victims(Hostile):
+    def test_a_victim_that_hangs(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)")
+        for ranks in 0, 2:
+            finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5}, ranks=ranks)
+            self.assertEqual(finished.status, 1, finished)
+            lines = [line for line in finished.err_lines if line.startswith("barydef: ")]
+            self.assertEqual(len(lines), 1, finished)
+            self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
+
+    def test_the_shortest_time(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)")
+        finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": "1e-9"})
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
+
+    def test_a_victim_that_hangs_later(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)")
+        finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5})
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("no answer within 1.5 s", finished.err)
+        self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
+
+    def test_a_victim_is_said_to_be_a_program(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        finished = self.run_it({"victim.file": "victim.pt"})
+        self.assertRegex(finished.out, r"victim: \S*victim.pt, a program that ran with your rights")
+        self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
+
+
+class Waiting(Hostile):
+    """A child that does nothing costs no processor time.  Begun by setUpModule, so that the other tests pass meanwhile."""
+
+    def test_a_child_that_stops_or_sleeps(self):
+        for name, process in waiting.items():
+            with self.subTest(name):
+                err = process.communicate(timeout=100 * PATIENCE)[1]
+                self.assertEqual(process.returncode, 1, err)
+                self.assertRegex(err, r"^barydef: \S*set.h5: the process that opened it did not answer for 8\d s\n$")
+
+
+waiting = {}
+
+
+def setUpModule():
+    folder = tempfile.mkdtemp(prefix="barydef-waiting-")
+    unittest.addModuleCleanup(shutil.rmtree, folder)
+    path = write_set(os.path.join(folder, "set.h5"), {"a": IMAGES})
+    for name, code in ("stops", "raise(SIGSTOP);"), ("sleeps", "for (;;) pause();"):
+        library = preloaded(folder, name, 'long H5Fopen(const char *a, unsigned b, long c) { if (in_child()) { %s } '
+                            'return ((long (*)(const char *, unsigned, long))dlsym(RTLD_NEXT, "H5Fopen"))(a, b, c); }' % code)
+        waiting[name] = subprocess.Popen([PROGRAM, "inspect", path], env={**ENVIRONMENT, "LD_PRELOAD": library}, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.PIPE, text=True)
+        unittest.addModuleCleanup(waiting[name].stderr.close)
+        unittest.addModuleCleanup(waiting[name].kill)
+
+
+if __name__ == "__main__":
+    unittest.main()
