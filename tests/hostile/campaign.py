@@ -26,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "reference")]
 import library
 
-SECONDS, MEMORY, SLACK = 10, 32, 48  # MEMORY, in MiB: what the reader may take; SLACK: pages of libraries, the pipe, the survey
+SECONDS, CLOCK, MEMORY, SLACK = 10, 100, 32, 48  # of the processor; by the clock (a child has 80 there, and the machine may be busy); MEMORY, in MiB: what the reader may take; SLACK: pages of libraries, the pipe, the survey
 SIGNATURES = b"TREE", b"SNOD", b"HEAP", b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD", b"BTLF", b"EAHD", b"EAIB", b"FAHD", b"GCOL", b"\x89HDF"
 NAMES = b"hosts\0", b"ranks\0", b"seconds\0", b"finished\0", b"complete\0", b"labels_checksum\0", b"fallbacks\0", b"epsilon\0", b"norm\0", b"schema"  # of attributes: object headers of the first kind have no signature
 VALUES = [0, 1, 2, 7, 8, 127, 128, 255, 256, 1 << 15, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, 1 << 40, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
@@ -153,7 +153,7 @@ def parse_job(path):
 
 
 def in_child(work, path):
-    """(exit status or -signal, seconds, MiB more than before, message)"""
+    """(exit status or -signal, seconds of the processor, MiB more than before, message)"""
     start = time.time()
     ends = os.pipe()
     process = os.fork()
@@ -167,7 +167,7 @@ def in_child(work, path):
     message = os.read(ends[0], 2000)
     os.close(ends[0])
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return status, time.time() - start, (usage.ru_maxrss - own) / 1024, message.decode(errors="replace")
+    return status, usage.ru_utime + usage.ru_stime, (usage.ru_maxrss - own) / 1024, message.decode(errors="replace")
 
 
 def wait(process, start):
@@ -175,7 +175,7 @@ def wait(process, start):
         ended, status, usage = os.wait4(process, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status), usage
-        if time.time() - start > SECONDS:
+        if time.time() - start > CLOCK:
             os.kill(process, signal.SIGKILL)
             _, _, usage = os.wait4(process, 0)
             return "hang", usage
@@ -191,7 +191,7 @@ def run_program(*arguments):
         process.returncode = 0
         out.seek(0)
         message = out.read().decode(errors="replace")
-    return status, time.time() - start, usage.ru_maxrss / 1024, message
+    return status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, message
 
 
 class Campaign:
@@ -269,9 +269,9 @@ def main():
     campaign, start = Campaign(arguments.seed), time.time()
     for number in range(arguments.count):
         campaign.one(number)
-        if sys.stderr.isatty() or number % 2000 == 1999:
+        if sys.stderr.isatty() or number % 500 == 499:
             print(f"\r{number + 1}/{arguments.count}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
-    print(f"\n{arguments.count} mutated files in {time.time() - start:.0f} s: crashes {campaign.counts['crashes']}, hangs {campaign.counts['hangs']} (over {SECONDS} s), "
+    print(f"\n{arguments.count} mutated files in {time.time() - start:.0f} s: crashes {campaign.counts['crashes']}, hangs {campaign.counts['hangs']} (over {SECONDS} s of the processor, or {CLOCK} by the clock), "
           f"over memory {campaign.counts['over memory']} (most: {campaign.most:.0f} MiB more than a good file; {MEMORY} allowed, and {SLACK} for libraries)")
     for name, count in sorted(campaign.counts.items(), key=str):
         print(f"  {name if isinstance(name, str) else ': '.join(name)}: {count}")
