@@ -91,8 +91,8 @@ static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t f
 
 /* ---- the parent ---------------------------------------------------------------- */
 
-/* By the clock a child has a minute, and ten times its processor time. */
-enum { CLOCK_AT_LEAST = 60, CLOCK_TIMES = 10 };
+/* By the clock a child has half a minute, and ten times its processor time. */
+enum { CLOCK_AT_LEAST = 30, CLOCK_TIMES = 10 };
 static const double slice = 0.1;
 
 typedef struct watch {

@@ -15,7 +15,7 @@ typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
 /* Run `work` in a child with
      - at most most_bytes of memory beyond what the process has, and of output;
      - processor time for a file of file_size bytes: 2 s, and 1 s for each 4 MB;
-     - by the clock 60 s, and ten times its processor time;
+     - by the clock 30 s, and ten times its processor time;
      - no right to open anything once isolate_close_doors has been called.
    Its status, error and findings become this call's; *bytes (the caller frees it) are [*size].
    Errors besides those of `work`: BD_BAD_INPUT, naming `path`, where the child crashed or met a

@@ -278,7 +278,7 @@ class Waiting(Hostile):
             with self.subTest(name):
                 err = process.communicate(timeout=100 * PATIENCE)[1]
                 self.assertEqual(process.returncode, 1, err)
-                self.assertRegex(err, r"^barydef: \S*set.h5: the process that opened it did not answer for 8\d s\n$")
+                self.assertRegex(err, r"^barydef: \S*set.h5: the process that opened it did not answer for 5\d s\n$")
 
 
 waiting = {}
