@@ -38,7 +38,7 @@ static bd_status_t check_storage(const taking_t *t, const char *path, hid_t data
   hid_t plan = H5Dget_create_plist(dataset);
   const H5D_layout_t layout = H5Pget_layout(plan);
   const int filters = H5Pget_nfilters(plan), external = H5Pget_external_count(plan);
-  char unknown[96] = "", name[64] = "";
+  char unknown[160] = "", name[64] = "";
   for (int i = 0; i < filters && !*unknown; i++) {
     unsigned flags, config;
     size_t values = 0;
