@@ -140,6 +140,12 @@ static void failed(int number) {
   _exit(number == SIGALRM ? 98 : 97);
 }
 
+/* Instrumented builds and busy machines are slower: the same factor as for the tests in Python. */
+static unsigned patience(void) {
+  const char *times = getenv("BARYDEF_PATIENCE");
+  return PATIENCE * (times ? (unsigned)strtoul(times, NULL, 10) : 1);
+}
+
 static void child(long first, long end, int is_sanitized) {
   static uint8_t stack[1 << 16];
   const stack_t other = {.ss_sp = stack, .ss_size = sizeof stack};
@@ -155,7 +161,7 @@ static void child(long first, long end, int is_sanitized) {
   if (!is_sanitized) setrlimit(RLIMIT_AS, &limit);
   for (shared->number = first; shared->number < end; shared->number++) {
     make(shared->number, &input);
-    alarm(PATIENCE);
+    alarm(patience());
     LLVMFuzzerTestOneInput(input.bytes, input.size);
     alarm(0);
     shared->accepted = fuzz_accepted;
