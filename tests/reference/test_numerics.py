@@ -295,6 +295,12 @@ class Strips(Comparison):
             for name in SETS_HERE[-1:] if options["window"] == "full" and "cost" in options else SETS_HERE:
                 self.check_with(name, self.IMAGES[0], iterations, **options)
 
+    def test_widths_that_no_strip_divides(self):
+        """The paper's window, unrolled for planes beyond the caches: in bands of four rows, and of two where rows are long."""
+        for shape in (91, 91), (43, 201):
+            for name in SETS_HERE:
+                self.check_with(name, random_images(98, 1, 1, *shape)[0], [0, 12], gamma=0.02, window=7)
+
     def check_with(self, instructions, image, iterations, **options):
         chosen = functools.partial(library.solve, instructions=instructions)
         with unittest.mock.patch.object(library, "solve", chosen):

@@ -70,6 +70,11 @@ BAD_JOBS = {
     "sweep with an empty value": ({"sweep.solver.gamma": "0.1,"}, [], ["job.ini:LINE", "solver.gamma", "allowed"]),
     "sweep of too many runs": ({"sweep.solver.gamma": "1, " * 39 + "1", "sweep.solver.tau": "1, " * 39 + "1"}, [],
                                ["job.ini", "runs"]),
+    "sweep of too many runs with their iterations": ({"sweep.solver.gamma": "1, " * 599 + "1", "solver.iterations": "1, 2"}, [],
+                                                     ["job.ini", "solver.iterations", "1000 runs"]),
+    "sweep of too many values": ({"sweep.solver.gamma": "1, " * 1024 + "1"}, [], ["job.ini:LINE", "solver.gamma", "1024"]),
+    "path too long with its folder": ({"input.file": "x" * 4090}, [], ["job.ini", "xxx...", "4095"]),
+    "--part of more parts than the sweep has": ({}, ["--part=2/3"], ["--part 2/3", "1 point"]),
     "--set without value": ({}, ["--set", "solver.gamma"], ["--set", "solver.gamma"]),
     "--set without section": ({}, ["--set", "gamma=1"], ["--set", "gamma"]),
     "--set of an unknown section": ({}, ["--set", "solvers.gamma=1"], ["--set", "solvers"]),
@@ -293,7 +298,9 @@ class BadInput(RunTest):
     def test_usage(self):
         folder = self.make("usage")
         for arguments in ([], ["nonsense"], ["run"], ["run", "a.ini", "b.ini"], ["run", "--nonsense", "a.ini"],
-                          ["run", "a.ini", "--set"], ["inspect"], ["inspect", "a.h5", "b.h5"], ["params", "x"]):
+                          ["run", "a.ini", "--set"], ["inspect"], ["inspect", "a.h5", "b.h5"], ["params", "x"],
+                          ["check", "a.h5", "b.h5"], ["merge", "a.h5"], ["run", "a.ini", "--part=3/2"], ["run", "a.ini", "--resume", "--overwrite"],
+                          ["run", "a.ini", *["--set=solver.gamma=1"] * 257]):
             with self.subTest(arguments):
                 finished = launch(*arguments, folder=folder)
                 self.assertEqual((finished.status, finished.out), (2, ""), finished)
@@ -311,7 +318,8 @@ class BadInput(RunTest):
     # ---- the input ---------------------------------------------------------------
 
     def test_sets(self):
-        self.refused(map(self.bad_set, BAD_SETS))
+        only_clean = self.case("only clean", {"input.clean": "no"}, ["set.h5", "no attack", "input.clean"], change=remove("attacks"))
+        self.refused([*map(self.bad_set, BAD_SETS), only_clean])
 
     def test_files_that_are_no_hdf5(self):
         with open(write_set(os.path.join(self.folder, "good.h5"), {"a": IMAGES}), "rb") as file:

@@ -90,6 +90,20 @@ class CommandLine(RunTest):
             file.attrs["complete"] = 0
         self.assertIn("NOT COMPLETE", self.succeed("inspect", os.path.join(self.folder, "unfinished.h5")).out)
 
+    def test_check_names_images_side_by_side(self):
+        damaged = shutil.copy(self.result, os.path.join(self.folder, "damaged.h5"))
+        with h5py.File(damaged, "r+") as file:
+            file["runs/000/fast/images"][1:4] += 0.25
+        finished = launch("check", damaged)
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("run 000, fast: images 1 to 3 are damaged\n", finished.out)
+
+    def test_standard_output_on_a_full_disk(self):
+        for arguments in ["params"], ["inspect", self.result]:
+            finished = subprocess.run(["sh", "-c", '"$@" >/dev/full', "sh", PROGRAM, *arguments], env=ENVIRONMENT, capture_output=True, text=True)
+            self.assertEqual((finished.returncode, finished.stderr),
+                             (1, "barydef: standard output cannot be written: No space left on device\n"), finished)
+
     def test_a_run_prints_the_table_that_inspect_prints(self):
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
