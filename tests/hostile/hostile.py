@@ -62,8 +62,10 @@ class Hostile(RunTest):
         trace = os.path.join(self.folder, "trace")
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text({**BASE, **job}))
+        # LeakSanitizer does not work under strace.
+        environment = {**ENVIRONMENT, "ASAN_OPTIONS": ENVIRONMENT.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         done = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2,stat,newfstatat,readlink", PROGRAM, "run",
-                               os.path.join(self.folder, "job.ini"), "--overwrite"], env=ENVIRONMENT, capture_output=True, text=True)
+                               os.path.join(self.folder, "job.ini"), "--overwrite"], env=environment, capture_output=True, text=True)
         if "ptrace" in done.stderr and "not permitted" in done.stderr:
             self.skipTest("SKIPPED LOUDLY: strace may not trace here")
         with open(trace) as file:
