@@ -91,7 +91,7 @@ class Kills(Interrupted):
         """Of a run that ends, and whether mpirun had to be killed: 4.1's deadlocks now and then in PMIx_server_finalize, when all ranks
         have ended after one was killed."""
         try:
-            return process.communicate(timeout=30)[1], False
+            return process.communicate(timeout=30 * PATIENCE)[1], False
         except subprocess.TimeoutExpired:
             states = subprocess.run(["ps", "-o", "stat=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout.split()
             self.assertEqual([state for state in states if not state.startswith("Z")], [], "ranks that do not end")
@@ -107,7 +107,7 @@ class Kills(Interrupted):
         process.communicate(timeout=60)
 
     def stopped(self, process, status=75):
-        err = process.communicate(timeout=60)[1]
+        err = process.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(process.returncode, status, err[-2000:])
         lines = re.findall(r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err)
         self.assertEqual(len(lines), 1, err)
@@ -183,7 +183,7 @@ class Kills(Interrupted):
         os.kill(victim, signal.SIGSTOP)
         time.sleep(2)
         os.kill(victim, signal.SIGCONT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=60 * PATIENCE)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
@@ -203,14 +203,14 @@ class Kills(Interrupted):
         process = self.begun(2)
         with h5py.File(self.result, "r") as file:
             self.assertEqual(file.attrs["complete"], 0)
-            process.communicate(timeout=60)
+            process.communicate(timeout=60 * PATIENCE)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
     def test_result_removed_meanwhile(self):
         process = self.begun(0)
         os.unlink(self.result)
-        err = process.communicate(timeout=60)[1]
+        err = process.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(process.returncode, 1, err[-500:])
         self.assertIn("was removed or replaced while it was written", err)
 
