@@ -146,7 +146,7 @@ static bd_status_t allocate(direct_t *g, bd_error_t *error) {
 }
 
 /* Half-widths end where the guard lets potentials reach no further: at the neighbouring strips, at what sweeps can take. */
-static void limit(direct_t *g, int *radius, int most) {
+static void restrain(direct_t *g, int *radius, int most) {
   if (*radius <= most) return;
   *radius = most;
   g->base.farthest = fmin(g->base.farthest, kernel_cost(g->options.cost, most, 0));
@@ -161,9 +161,9 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, in
                   .radius_x = kernel_support(o, kernel_radius(o->window, width))};
   const int usual_y = kernel_usual(o, g->radius_y), usual_x = kernel_usual(o, g->radius_x);
   const int sweeps = is_separable(g) && larger(usual_y, usual_x) <= SWEEP_RADIUS_USUAL;
-  if (g->in_strips) limit(g, &g->radius_x, g->width);
-  if (sweeps) limit(g, &g->radius_x, SWEEP_RADIUS_MAX);
-  if (sweeps) limit(g, &g->radius_y, SWEEP_RADIUS_MAX);
+  if (g->in_strips) restrain(g, &g->radius_x, g->width);
+  if (sweeps) restrain(g, &g->radius_x, SWEEP_RADIUS_MAX);
+  if (sweeps) restrain(g, &g->radius_y, SWEEP_RADIUS_MAX);
   bd_status_t status = allocate(g, error);
   if (status == BD_OK && sweeps) {
     g->base.sweep = sweep;

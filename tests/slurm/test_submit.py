@@ -103,7 +103,7 @@ class Submit(RunTest):
                                  "--set", self.input, "--set=solver.theta=9"])
         one = ["--parsable", "--ntasks=32", "--account=a", "--nodes=1", "--ntasks=1", "--dependency=afterok:7", "--kill-on-invalid-dep=yes"]
         self.assertEqual(merge, [*one, "--time=1", script("merge"), result, "3"])
-        self.assertEqual(report, [*one, "--time=2", script("report"), result])
+        self.assertEqual(report, [*one, "--time=2", script("report"), result, "--use-victim-of-result"])
         self.assertEqual(run, ["--parsable", "--ntasks=32", "--account=a", "--ntasks=64", script("run"), self.job, f"--set={self.input}", "--set", f"output.file={result}"])
         self.assertEqual(sweep[-4:], [script("sweep"), self.job, "--set", f"output.file={result}"])
 
