@@ -184,12 +184,17 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
     }
 }
 
+/* In float32 rounding is not kept small where steps are longer than is stable. */
+static int is_single_right(const bd_engine_t *s, const bd_image_report_t *report) {
+  return !report->fallback && report->status != BD_IMAGE_DIVERGED && s->options.tau <= report->safe_tau;
+}
+
 /* In float32 and in strips: what is not right there.  Else everything is, if by the wide-range way. */
 static void leave_pending(const bd_engine_t *s, const output_t *out) {
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (size_t i = 0; i < out->count; i++) {
       const bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + i];
-      if (sizeof(bd_real_t) == 4 ? report->fallback || report->status == BD_IMAGE_DIVERGED : s->strips > 1 && report->fallback)
+      if (sizeof(bd_real_t) == 4 ? !is_single_right(s, report) : s->strips > 1 && report->fallback)
         out->reports[i].status = BD_IMAGE_PENDING;
     }
 }

@@ -104,10 +104,12 @@ struct bd_solver {
 /* Where float32 can agree with float64 to 1e-6 of a pixel's range.  Its error grows with the
    iterations and with the range of the potentials, and the mean over N marginals makes it less:
    within these bounds and the guard of gradient.c (4 bits) the largest seen was 6e-7.  At
-   smaller gamma potentials soon span more, and long recursions lose more. */
+   smaller gamma potentials soon span more, and long recursions lose more; a weight much above the
+   others', a handful of pixels, and steps too long (purify.c) let rounding grow. */
 static int single_may_serve(const bd_solver_options_t *o, int height, int width) {
   const int last = o->iterations.values[o->iterations.count - 1];
   if (o->method != BD_METHOD_FB || o->gamma < 0.5 || last > 256 || last > 50 * o->marginals.count) return 0;
+  if (o->weights.count > 0 || height * width < 64) return 0;
   return kernel_choice(o, height, width) != BD_WAY_FOURIER && (o->window != BD_WINDOW_FULL || height * width <= 4096);
 }
 

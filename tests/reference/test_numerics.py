@@ -255,6 +255,26 @@ class Paths(unittest.TestCase):
                         np.testing.assert_array_equal(alone[0, 0], together[0, i])
                         self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
+    def test_the_best_set_is_this_processors(self):
+        """By the kernel's word, not the program's: a lost dispatch would only be slow."""
+        with open("/proc/cpuinfo") as file:
+            flags = set(next((line for line in file if line.startswith("flags")), "").split())
+        wanted = 1 + {"avx2", "fma", "bmi1", "bmi2"}.issubset(flags)
+        wanted += wanted == 2 and {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}.issubset(flags)
+        self.assertEqual(library.INSTRUCTIONS[library.lib.bd_instructions_best()], library.INSTRUCTIONS[wanted])
+
+    def test_auto_precision_leaves_what_it_is_not_right_for(self):
+        """Uneven weights, steps longer than is stable, a handful of pixels: float64; other regularizers agree."""
+        images = np.random.default_rng(94).random((8, 1, 12, 12))
+        for shape, bits, options in ((12, 64, dict(weights=(8, 0.25), marginals="identity + translate 1 0")), (12, 64, dict(tau=200)), (2, 64, dict(marginals="identity")),
+                                     (12, 32, dict(regularizer="norm")), (12, 32, dict(regularizer="none"))):
+            options = dict(dict(gamma=5, iterations=[0, 50]), **options)
+            wanted = library.solve(images[:, :, :shape, :shape], **options)[0]
+            got, _, reports = library.solve(images[:, :, :shape, :shape], precision="auto", **options)
+            with self.subTest(**options):
+                self.assertEqual({r.bits for r in reports[1]}, {bits})
+                self.assertLess(np.abs(got - wanted).max(), 1e-6)
+
     def test_auto_precision_agrees_with_float64(self):
         binary = (np.random.default_rng(98).random((8, 1, 28, 28)) < 0.3).astype(float)
         images = np.concatenate([random_images(97, 12, 1, 28, 28), binary, np.eye(28)[None, None], np.zeros((1, 1, 28, 28))])
