@@ -280,7 +280,8 @@ ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L 
 - Choose `run.block` so that a rank gets some tens of blocks: large ones cost memory and the last ones idle time, small ones messages.
   The last blocks are split by themselves.
 - The model knows no network and no file system that slows down when all write: it says where rank 0 ends to be the limit, not
-  what a cluster's storage can take.
+  what a cluster's storage can take. With `writers = all` each rank waits for its own disk once a block (fdatasync: milliseconds
+  here), which it leaves out too: nothing beside the tens of seconds of a block of large images; of small ones let rank 0 write.
 """
     with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
         file.write(text)

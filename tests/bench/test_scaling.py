@@ -45,6 +45,27 @@ class Scaling(unittest.TestCase):
         self.assertIn("Nothing is missed here.", scaling.verdict([("a figure", 1.95, 1.9, float("inf"))]))
         self.assertEqual((scaling.end(scaling.missed(bad)), scaling.end([])), ("scaling.py: a figure: 1.850, promised is at least 1.9", 0))
 
+    def test_the_model(self):
+        """Where messages and bytes cost nothing ranks add up; where bytes do, rank 0 is the limit unless all write."""
+        job = {"images": 4000, "attacks": 2, "runs": 3, "pixels": 100}
+        free, dear = {"compute": 0.1, "message": 0, "write": 0, "byte": 0}, {"compute": 0.1, "message": 1e-6, "write": 1e-6, "byte": 1e-5}
+        work = 0.1 * 4000 * 2 * 3
+
+        def model(ranks, costs, **options):
+            return scaling.scale.simulate(scaling.SCALE, ranks, 16, costs, job, **options)
+        one = model(1, free)
+        self.assertAlmostEqual(one.seconds / work, 1, delta=0.06)
+        self.assertEqual((one.messages, one.waited), (0, 0))
+        for ranks in 2, 8, 64:
+            run = model(ranks, free)
+            self.assertAlmostEqual(run.speedup / ranks, 1, delta=0.06)
+            self.assertAlmostEqual(run.seconds * ranks / work, 1, delta=0.06)
+            blocks = 4000 * 2 * 3 / 16
+            self.assertLess(run.messages, 2 * (blocks + 12 * ranks))
+        alone, together = model(256, dear), model(256, dear, all_write=True)
+        self.assertGreater(alone.seconds, 4000 * 2 * 3 * 400 * 1e-5)  # the bytes one after the other
+        self.assertGreater(together.speedup, 2 * alone.speedup)
+
 
 if __name__ == "__main__":
     unittest.main()
