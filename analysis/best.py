@@ -99,11 +99,11 @@ def said(choice, cost=2):
     if choice.lack is None:
         second = "The paper has no barycenters of these attacks on this data set."
     elif choice.lack == 0:
-        second = "It reaches the paper's barycenter on every attack that the paper has."
+        second = "It reaches the paper's barycenter (B6) on every attack that the paper has."
     elif within:
-        second = f"{within} reaches the paper's barycenter on every attack that the paper has: this one falls short by up to {100 * choice.lack:.1f} points."
+        second = f"{within} reaches the paper's barycenter (B6) on every attack that the paper has: this one falls short by up to {100 * choice.lack:.1f} points."
     else:
-        second = f"It falls short of the paper's barycenter by up to {100 * choice.lack:.1f} points."
+        second = f"It falls short of the paper's barycenter (B6) by up to {100 * choice.lack:.1f} points."
     return f"{first} {second}"
 
 
@@ -117,7 +117,7 @@ def table(chosen, blurred, published):
         low, high = wilson(accuracies[-1], is_second(chosen[0].labels).sum())
         rows.append([attack] + [tables.percent(value) for value in accuracies] + [f"{tables.percent(low)}-{tables.percent(high)}"])
     if published:
-        rows = [row + [last] for row, last in zip(rows, ["paper: barycenter"] + [str(published.get(attack, ("", ""))[1]) for attack in chosen[0].attacks])]
+        rows = [row + [last] for row, last in zip(rows, [paper.HEADS[1]] + [str(published.get(attack, ("", ""))[1]) for attack in chosen[0].attacks])]
     return rows
 
 
@@ -152,7 +152,8 @@ def main():
     print(f"{os.path.basename(chosen.result.path)}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
     print(f"On the first half: {said(chosen, arguments.cost)}")
     print(f"The blur chosen likewise: {said(blurred, arguments.cost)}")
-    print("\n" + tables.as_markdown(table(chosen[:2], blurred[:2], paper.figures(results[0].dataset))))
+    published = paper.figures(results[0].dataset)
+    print("\n" + tables.as_markdown(table(chosen[:2], blurred[:2], published), paper.NOTE if published else ""))
 
 
 if __name__ == "__main__":

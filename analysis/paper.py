@@ -9,6 +9,10 @@ FIGURES = {
     "fashion_mnist": {"l2_carlini_wagner": (None, 80.4), "linf_deepfool": (None, 81.1), "l2_pgd": (None, 14.4), "autoattack": (None, 2.8)},
 }
 
+HEADS = ["paper: attacked", "paper: B6"]
+NOTE = ("Columns \"paper\" are the paper's own figures, of its own victim and attacks; its barycenters are of B6 at its own "
+        "setting, whatever run they stand beside.")
+
 
 def figures(dataset):
     """{attack: (attacked, barycenter)} of a data set by its name, however that is spelt."""

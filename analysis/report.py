@@ -22,11 +22,11 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bot
 /* A table scrolls in its own box; a shadow says that it goes on. */
 .table { overflow-x: auto; background: linear-gradient(to left, #fff 1.5rem, #fff0 3rem) right / 100% 100% no-repeat local, linear-gradient(to left, #0003, #0000 1rem) right / 100% 100% no-repeat scroll; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; overflow-wrap: normal; }
-th, td { padding: .25rem .45rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; } th { white-space: normal; border-bottom: 2px solid #bbb; vertical-align: bottom; }
+th, td { padding: .25rem .25rem .25rem .3rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; } th { white-space: normal; font-size: .75rem; border-bottom: 2px solid #bbb; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } .marked { font-weight: bold; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; } figcaption, .note { color: #555; font-size: .85rem; }
 code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; } pre { white-space: pre-wrap; }
-@media (max-width: 40rem) { body { padding: .6rem; } table { font-size: .8rem; } th, td { padding: .2rem .3rem; } }
+@media (max-width: 40rem) { body { padding: .6rem; } table { font-size: .8rem; } th { font-size: .7rem; } }
 """
 
 MAPS = 200  # images whose heat maps are compared
@@ -52,9 +52,9 @@ class Report:
     def files(self, name, kinds):
         return " ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in kinds)
 
-    def table(self, name, rows, words, run=None, marked=(), shown=None):
-        """`shown`: what the page has of it, where that is not all."""
-        words = tables.caption(self.result, words, run)
+    def table(self, name, rows, words, run=None, marked=(), shown=None, more=""):
+        """`shown`: what the page has of it, where that is not all; `more` ends the caption."""
+        words = f"{tables.caption(self.result, words, run)} {more}".strip()
         tables.write(self.folder, name, rows, words)
         self.parts.append(f"<figure><figcaption>{html.escape(words)} ({self.files(name, ('csv', 'md', 'tex'))})</figcaption>"
                           f"{tables.as_html(shown or rows, marked)}</figure>")
@@ -105,12 +105,11 @@ def accuracy(report):
         label = result.label(one, short=True)
         report.heading(f"Accuracy of the victim, %: run {one}" + (f", {label}" if label else ""))
         rows = tables.accuracies(result, one, attacks)
-        report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns)
+        published = paper.HEADS[0] in rows[0]
+        report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns, tables.narrowed(rows), paper.NOTE if published else "")
         if one == shown[0]:
             report.note("8 bits: the attacked image rounded; blurred: with this sigma in pixels; 95 %: the interval (Wilson) of the barycenter; recovered, broken: images "
                         "the victim gets right only with the purifier, only without; failed images count as wrong.")
-        if "paper: barycenter" in rows[0]:
-            report.note("Columns marked \"paper\" are the paper's own figures, of its own victim and attacks; all others are measured here.")
     if len(result.runs) > 1:
         rows = tables.all_runs(result, attacks)
         order, part = range(len(result.runs)), len(result.runs) > LONGEST

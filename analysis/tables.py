@@ -26,7 +26,7 @@ def accuracies(result, run, attacks):
     blurred = f"blurred {plain(result.attribute(run, 'baseline.blur_sigma'))}"  # pixels, the sigma
     header = ["attack", "norm", "epsilon"] + [blurred if name == "blurred" else name for _, name in BASELINES] + ["95 % low", "95 % high", "recovered", "broken", "failed"]
     if any(attack in published for attack in attacks):
-        header += ["paper: attacked", "paper: barycenter"]
+        header += paper.HEADS
     rows = [header]
     for attack in attacks:
         row = result.row(run, attack)
@@ -39,6 +39,12 @@ def accuracies(result, run, attacks):
             cells += [str(number) for number in published[attack]] if attack in published else ["", ""]
         rows.append(cells)
     return rows
+
+
+def narrowed(rows):
+    """The same for a page: the interval in one column."""
+    low = rows[0].index("95 % low")
+    return [row[:low] + ["95 %" if row is rows[0] else "-".join(row[low:low + 2])] + row[low + 2:] for row in rows]
 
 
 def changes(result, run, attacks):

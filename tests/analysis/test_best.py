@@ -95,13 +95,13 @@ class Best(RunTest):
             result.__dict__.update(others)
             chosen = best.best_run(result)
             return chosen.run, best.said(chosen)
-        self.assertEqual(of([0.8, 0.76, 0.7], [0.96, 0.98, 0.99]), ("001", "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter on every attack that the paper has."))
-        self.assertEqual(of([0.8, 0.6, 0.7], [0.96, 0.98, 0.99]), ("002", "It costs no clean accuracy. No run that costs at most 2 points of clean accuracy reaches the paper's barycenter "
+        self.assertEqual(of([0.8, 0.76, 0.7], [0.96, 0.98, 0.99]), ("001", "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter (B6) on every attack that the paper has."))
+        self.assertEqual(of([0.8, 0.6, 0.7], [0.96, 0.98, 0.99]), ("002", "It costs no clean accuracy. No run that costs at most 2 points of clean accuracy reaches the paper's barycenter (B6) "
                                                                            "on every attack that the paper has: this one falls short by up to 5.0 points."))
-        self.assertEqual(of([0.8, 0.7], [0.9, 0.95]), ("001", "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 points. It falls short of the paper's barycenter by "
+        self.assertEqual(of([0.8, 0.7], [0.9, 0.95]), ("001", "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 points. It falls short of the paper's barycenter (B6) by "
                                                               "up to 5.0 points."))
-        self.assertEqual(of([0.7, 0.8]), ("001", "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter on every attack that the paper has."))
-        self.assertEqual(of([0.7, 0.6]), ("000", "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter on every attack that the paper "
+        self.assertEqual(of([0.7, 0.8]), ("001", "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter (B6) on every attack that the paper has."))
+        self.assertEqual(of([0.7, 0.6]), ("000", "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter (B6) on every attack that the paper "
                                                  "has: this one falls short by up to 5.0 points."))
         self.assertEqual(of([0.7, 0.8], [0.99, 0.99], "digits"), ("001", "It costs no clean accuracy. The paper has no barycenters of these attacks on this data set."))
         self.assertEqual(of([], [0.9, 0.98], robust=[], attacks=["clean"], runs=["000", "001"])[0], "001")

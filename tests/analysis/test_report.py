@@ -2,6 +2,8 @@
 fails; the page in a browser."""
 
 import contextlib
+import csv
+import html
 import io
 import os
 import re
@@ -23,6 +25,7 @@ import figures
 import gradcam
 import report
 import result as results
+import tables
 
 ATTACKS = ["fgsm", "linf_pgd", "clean"]
 
@@ -249,7 +252,10 @@ class Page(Sweep):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.page = report.make(cls.path, os.path.join(cls.folder, "page"), victim=DEMO_VICTIM, count=4, run="5", attacks=["linf_pgd", "clean"])
+        with h5py.File(shutil.copy(cls.path, os.path.join(cls.folder, "mnist.h5")), "a") as file:
+            file.attrs["dataset"] = "MNIST"  # of which the paper has figures
+            cls.mnist = file.filename
+        cls.page = report.make(cls.mnist, os.path.join(cls.folder, "page"), victim=DEMO_VICTIM, count=4, run="5", attacks=["linf_pgd", "clean"])
         cls.text = cls.page.read_text()
 
     def test_run_and_attacks_can_be_chosen(self):
@@ -276,18 +282,36 @@ class Page(Sweep):
                 with open(self.page.parent / f"{name}.{kind}") as file:
                     text = file.read()
                 caption = re.search(first, text).group(1)
-                self.assertRegex(caption, r"^\w.*: noise, 60 images\. " + re.escape(words), f"{name}.{kind}")
+                self.assertRegex(caption, r"^\w.*: MNIST, 60 images\. " + re.escape(words), f"{name}.{kind}")
             self.assertIn(words, self.text)
         with open(self.page.parent / "runs.csv") as file:
             self.assertIn("run,marginals,gamma,iterations,", file.read())
+
+    def test_the_papers_figures(self):
+        """Beside those of a set and attack that it has, and marked as what they are in every form; the interval is one column on the page."""
+        with open(self.page.parent / "accuracy-005.csv") as file:
+            head, *rows = csv.reader(file)
+        self.assertEqual(head[-2:], ["paper: attacked", "paper: B6"])
+        self.assertEqual({row[0]: row[-2:] for row in rows}, {"linf_pgd": ["16.4", "31.8"], "clean": ["99.0", "98.9"]})
+        low, high = (rows[0][head.index(f"95 % {end}")] for end in ("low", "high"))
+        self.assertIn(f"<td>{low}-{high}</td>", self.text)
+        for name, text in ("page", html.unescape(self.text)), *((kind, (self.page.parent / f"accuracy-005.{kind}").read_text()) for kind in ("md", "tex")):
+            self.assertIn("barycenters are of B6 at its own setting, whatever run they stand beside", text, name)
+        self.assertNotIn("paper: ", str(tables.accuracies(self.result, "005", ATTACKS)), "of a set that the paper has not")
+        with mock.patch.object(self.result, "dataset", "MNIST"):
+            self.assertEqual([row[-1] for row in tables.accuracies(self.result, "005", ATTACKS)], ["paper: B6", "75.0", "31.8", "98.9"])
+            self.assertNotIn("paper: ", str(tables.accuracies(self.result, "005", [])))
+        done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), self.mnist], capture_output=True, text=True)
+        self.assertRegex(done.stdout, r"B6 at its own setting.*\n\n\| attack .*\| paper: B6 \|\n")
 
     def test_in_a_browser(self):
         """No error, every image loaded, nothing wider than the window at any width but tables, which scroll in their own box."""
         browser = shutil.which("chromium") or shutil.which("google-chrome")
         self.assertTrue(browser, "chromium is of cmake/packages.txt")
-        frames = os.path.join(self.folder, "frames.html")
+        frames, page = os.path.join(self.folder, "frames.html"), self.page.parent / "wide.html"
+        page.write_text(self.text.replace("linf_pgd", "l2_carlini_wagner"))  # the longest name of the presets
         with open(frames, "w") as file:
-            file.write("<body style='margin:0'>" + "".join(f"<iframe src='{self.page.as_uri()}' style='border:0;width:{width}px;height:3000px'></iframe>" for width in (1200, 800, 400))
+            file.write("<body style='margin:0'>" + "".join(f"<iframe src='{page.as_uri()}' style='border:0;width:{width}px;height:3000px'></iframe>" for width in (1200, 800, 400))
                        + """<script>addEventListener('load', () => { document.title = [...document.querySelectorAll('iframe')].map(frame => {
                        const page = frame.contentDocument, images = [...page.images], wide = page.documentElement.clientWidth;
                        const cut = [...page.body.querySelectorAll('*')].filter(x => !x.closest('table, details') && x.getBoundingClientRect().right > wide + 0.5);
