@@ -5,7 +5,7 @@
 
 Every second image of each class is of the first half.  There, among the runs that cost at most `cost` points of the victim's clean
 accuracy (where none does: the one that costs least; where it was not measured: all), those come first that reach the paper's
-barycenter accuracy on every attack it has figures for, else those that fall short of it least; of them, the one of the highest
+barycenter accuracy on every attack whose figures are known, else those that fall short of it least; of them, the one of the highest
 mean over the attacks.  The table is of the second half, with the baselines.  The blur, too, is the one of the sweeps chosen by
 this rule."""
 
@@ -23,7 +23,7 @@ import tables
 from result import CLEAN, SAME, Result
 
 # cost: of clean accuracy, as a fraction, None where it was not measured; cheap: it is small enough or not known;
-# lack: the largest by which an attack's accuracy falls short of the paper's, None where the paper has no figures.
+# lack: the largest by which an attack's accuracy falls short of the paper's, None where its figures are not known.
 Choice = namedtuple("Choice", "result run cost cheap lack")
 
 
@@ -97,7 +97,7 @@ def said(choice, cost=2):
     else:
         first, within = f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points.", ""
     if choice.lack is None:
-        second = "The paper has no barycenters of these attacks on this data set."
+        second = "The paper's figures for these attacks on this data set are not known here."
     elif choice.lack == 0:
         second = "It reaches the paper's barycenter (B6) on every attack that the paper has."
     elif within:

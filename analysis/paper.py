@@ -1,5 +1,6 @@
 """Figures of Subramanyam and Raj, "Barycentric Defense", in percent: accuracy of the victim on attacked images, and on their
-barycenters (B6 where it gives both sets).  None where it gives no figure."""
+barycenters (B6 where it gives both sets).  None where it gives no figure; its figures of other sets and attacks are not known
+here."""
 
 import re
 

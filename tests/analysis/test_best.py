@@ -103,7 +103,7 @@ class Best(RunTest):
         self.assertEqual(of([0.7, 0.8]), ("001", "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter (B6) on every attack that the paper has."))
         self.assertEqual(of([0.7, 0.6]), ("000", "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter (B6) on every attack that the paper "
                                                  "has: this one falls short by up to 5.0 points."))
-        self.assertEqual(of([0.7, 0.8], [0.99, 0.99], "digits"), ("001", "It costs no clean accuracy. The paper has no barycenters of these attacks on this data set."))
+        self.assertEqual(of([0.7, 0.8], [0.99, 0.99], "digits"), ("001", "It costs no clean accuracy. The paper's figures for these attacks on this data set are not known here."))
         self.assertEqual(of([], [0.9, 0.98], robust=[], attacks=["clean"], runs=["000", "001"])[0], "001")
         self.assertEqual(of([0.7, 0.8], has_victim=False), ("000", "Without a victim there are no accuracies, and no run is better than another."))
 
