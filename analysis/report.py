@@ -29,6 +29,9 @@ code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { m
 @media (max-width: 40rem) { body { padding: .6rem; } table { font-size: .8rem; } th { font-size: .7rem; } }
 """
 
+# What reports are made of.
+NAMES = re.compile(r"((accuracy-\d+|runs|changes|per-class|grad-cam-similarity)\.(csv|md|tex)"
+                   r"|(front|sensitivity|per-class|grad-cam|(along|map|gallery)-[A-Za-z0-9._-]+)\.(png|svg))")
 MAPS = 200  # images whose heat maps are compared
 LONGEST = 30  # rows of a table on the page; the files have all
 CLASSES = 40  # of a figure by class; the table has all
@@ -39,7 +42,7 @@ class Report:
     """`run` is shown in detail, of `attacks`; `named` says that these were asked for."""
 
     def __init__(self, result, folder, run, attacks, named):
-        self.result, self.folder, self.parts = result, pathlib.Path(folder), []
+        self.result, self.folder, self.parts, self.made = result, pathlib.Path(folder), [], set()
         self.run, self.attacks, self.named = run, attacks, named
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -50,6 +53,7 @@ class Report:
         self.parts.append(f"<p class=note>{html.escape(words)}</p>")
 
     def files(self, name, kinds):
+        self.made |= {f"{name}.{kind}" for kind in kinds}
         return " ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in kinds)
 
     def table(self, name, rows, words, run=None, marked=(), shown=None, more=""):
@@ -68,8 +72,17 @@ class Report:
         self.parts.append(f"<figure><a href='{name}.png'><img src='data:image/png;base64,{base64.b64encode(data).decode()}' width={wide} height={high} "
                           f"alt='{html.escape(caption, quote=True)}'></a><figcaption>{html.escape(caption)} ({self.files(name, ('png', 'svg'))})</figcaption></figure>")
 
+    def clear(self, page):
+        """Remove what an earlier report's page names and this one has not: it would be taken for this result's."""
+        text = page.read_text(errors="replace") if page.is_file() else ""
+        if "<title>barydef: " in text:
+            for name in set(re.findall("<a href='([^']+)'>", text)) - self.made:
+                if NAMES.fullmatch(name):
+                    (self.folder / name).unlink(missing_ok=True)
+
     def write(self, title):
         path = self.folder / "report.html"
+        self.clear(path)
         path.write_text(f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>{html.escape(title)}</title>"
                         f"<style>{STYLE}</style></head><body><h1>{html.escape(title)}</h1>{''.join(self.parts)}</body></html>\n")
         return path

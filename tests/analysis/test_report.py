@@ -304,6 +304,27 @@ class Page(Sweep):
         done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), self.mnist], capture_output=True, text=True)
         self.assertRegex(done.stdout, r"B6 at its own setting.*\n\n\| attack .*\| paper: B6 \|\n")
 
+    def test_into_the_folder_of_another_report(self):
+        """What the earlier one made goes; what others put there stays, whatever it is called and a page says."""
+        folder = shutil.copytree(self.page.parent, os.path.join(self.folder, "again"))
+        old = {name for name in os.listdir(folder) if name != "wide.html"}
+        self.assertEqual(set(re.findall("<a href='([^']+)'>", self.text)) | {"report.html"}, old)
+        self.assertEqual([name for name in old if not report.NAMES.fullmatch(name)], ["report.html"])
+        others = {"accuracy-009.csv", "gallery-mine.png", "notes.txt", "data.csv"}
+        for name in others | {"../runs.csv"}:
+            with open(os.path.join(folder, name), "w") as file:
+                file.write("mine")
+        with open(os.path.join(folder, "report.html"), "a") as file:
+            file.write("<a href='data.csv'>csv</a><a href='../runs.csv'>csv</a>")
+        text = report.make(self.path, folder, run="4", attacks=["fgsm"], count=2).read_text()
+        self.assertEqual(set(os.listdir(folder)) - {"wide.html"}, set(re.findall("<a href='([^']+)'>", text)) | {"report.html"} | others)
+        self.assertTrue({"accuracy-005.csv", "gallery-linf_pgd.png", "grad-cam.svg", "accuracy-004.csv"} - set(os.listdir(folder)) == {"accuracy-005.csv", "gallery-linf_pgd.png", "grad-cam.svg"})
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "runs.csv")))
+        with open(os.path.join(folder, "report.html"), "w") as file:
+            file.write("<title>A page of another</title><a href='accuracy-009.csv'>csv</a>")
+        report.make(self.path, folder, run="4", attacks=["fgsm"], count=2)
+        self.assertTrue(others <= set(os.listdir(folder)))
+
     def test_in_a_browser(self):
         """No error, every image loaded, nothing wider than the window at any width but tables, which scroll in their own box."""
         browser = shutil.which("chromium") or shutil.which("google-chrome")
