@@ -142,7 +142,9 @@ def front(data, place, words):
     ax.plot(*data.points[place], "*", color="black", markersize=11, label=textwrap.fill(words, 28))
     for low, high, limit in (*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim):
         spare = max(0, 5 - (high - low)) / 2  # a tenth of a point is no difference
-        limit(low - spare, min(high + spare, 101))
+        limit(max(low - spare, 0), min(high + spare, 100))
+    for line in ax.lines:
+        line.set_clip_on(False)  # a marker at 100 is drawn whole
     ax.set(xlabel="accuracy on clean images, %", ylabel="mean accuracy over the attacks, %")
     legend(ax)
     return figure

@@ -56,12 +56,12 @@ class Report:
         self.made |= {f"{name}.{kind}" for kind in kinds}
         return " ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in kinds)
 
-    def table(self, name, rows, words, run=None, marked=(), shown=None, more=""):
-        """`shown`: what the page has of it, where that is not all; `more` ends the caption."""
+    def table(self, name, rows, words, run=None, marked=(), shown=None, more="", bold=None):
+        """`shown`: what the page has of it, where that is not all; `more` ends the caption; `bold` is a row by its first cell."""
         words = f"{tables.caption(self.result, words, run)} {more}".strip()
         tables.write(self.folder, name, rows, words)
         self.parts.append(f"<figure><figcaption>{html.escape(words)} ({self.files(name, ('csv', 'md', 'tex'))})</figcaption>"
-                          f"{tables.as_html(shown or rows, marked)}</figure>")
+                          f"{tables.as_html(shown or rows, marked, bold)}</figure>")
 
     def figure(self, name, figure, caption):
         for kind in "png", "svg":
@@ -128,8 +128,11 @@ def accuracy(report):
         order, part = range(len(result.runs)), len(result.runs) > LONGEST
         if part:
             order = sorted(order, key=lambda i: -result.robust_accuracy(result.runs[i]))[:LONGEST]
+            order += [i for i in [result.runs.index(run)] if i not in order]  # what is shown in detail is never left out
         report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
-        report.table("runs", rows, "Accuracy on barycenters in percent", shown=[rows[0]] + [list(map(shortened, rows[1 + i])) for i in order])
+        report.table("runs", rows, "Accuracy on barycenters in percent", shown=rows[:2] + [list(map(shortened, rows[2 + i])) for i in order],
+                     more="Row \"attacked\": accuracy on the attacked images.", bold=run)
+        report.note(f"In bold: run {run}, which is shown in detail{', at the end, as it is not one of these' * (len(order) > LONGEST and part)}.")
 
 
 def front(report, blurs):

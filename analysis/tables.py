@@ -9,6 +9,8 @@ import drawn
 import paper
 from result import BASELINES, CLEAN, plain, short_name
 
+ATTACKED = "attacked"  # among runs, the images that none has purified
+
 
 def percent(value):
     return "" if np.isnan(value) else f"{100 * value:.1f}"
@@ -60,8 +62,11 @@ def changes(result, run, attacks):
 
 
 def all_runs(result, attacks):
-    """A row for each run: what is swept, the mean over all attacks, and each attack that is asked for."""
+    """A row for each run: what is swept, the mean over all attacks, and each attack that is asked for; first, what all are measured
+    against."""
     rows = [["run"] + [short_name(name) for name in result.swept] + ["mean of attacks"] + attacks]
+    first = result.runs[0]  # the attacked images are the same for all
+    rows.append([ATTACKED] + [""] * len(result.swept) + [percent(result.robust_accuracy(first, "attack"))] + [percent(result.accuracy(first, attack, "attack")) for attack in attacks])
     for run in result.runs:
         rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + [percent(result.robust_accuracy(run))]
                     + [percent(result.accuracy(run, attack)) for attack in attacks])
@@ -102,10 +107,10 @@ def as_latex(rows, words, label):
                       r"\end{table}"]) + "\n"
 
 
-def as_html(rows, marked=()):
-    """`marked`: columns in bold."""
+def as_html(rows, marked=(), bold=None):
+    """`marked`: columns in bold; `bold`: the row that is, by its first cell."""
     def line(cells, tag):
-        return "<tr>" + "".join(f"<{tag}{' class=marked' if i in marked else ''}>{html.escape(cell)}</{tag}>" for i, cell in enumerate(cells)) + "</tr>"
+        return ("<tr class=marked>" if tag == "td" and cells[0] == bold else "<tr>") + "".join(f"<{tag}{' class=marked' if i in marked else ''}>{html.escape(cell)}</{tag}>" for i, cell in enumerate(cells)) + "</tr>"
     return ("<div class=table tabindex=0><table><thead>" + line(rows[0], "th") + "</thead><tbody>" + "".join(line(row, "td") for row in rows[1:])
             + "</tbody></table></div>")
 

@@ -74,8 +74,10 @@ class Report(RunTest):
             self.assertEqual(row["barycenter"], f"{100 * stored['barycenter_accuracy']:.1f}")
             self.assertEqual(row["mean of marginals"], f"{100 * stored['mean_accuracy']:.1f}")
         runs = rows_of(os.path.join(folder, "runs.csv"))
-        self.assertEqual(len(runs), 12)
-        self.assertEqual([run["gamma"] for run in runs[:5]], ["0.05"] * 4 + ["0.5"])
+        self.assertEqual((len(runs), runs[0]["run"], runs[0]["gamma"]), (13, "attacked", ""))
+        for attack in self.result.attacks:
+            self.assertEqual(runs[0][attack], f"{100 * self.result.row(run, attack)['attack_accuracy']:.1f}")
+        self.assertEqual([run["gamma"] for run in runs[1:6]], ["0.05"] * 4 + ["0.5"])
         for row in runs:
             means = [float(row[attack]) for attack in self.result.robust]
             self.assertAlmostEqual(float(row["mean of attacks"]), np.mean(means), delta=0.11)

@@ -125,6 +125,8 @@ class Figures(Sweep):
             wanted = sorted({(round(self.percent(run, "clean", field), 3), round(self.mean(run, field), 3)) for run in self.runs})
             np.testing.assert_allclose(sorted(lines[label]), wanted, err_msg=label)
         self.assertEqual(len(lines["mean of marginals"]), 2, "B4 and B6 have means of their own")
+        full = figures.front(data._replace(points=np.full((8, 2), 100.0)), 5, "words").axes[0]
+        self.assertEqual((full.get_xlim()[1], full.get_ylim()[1], any(line.get_clip_on() for line in full.lines)), (100, 100, False))
 
     def test_by_class(self):
         labels = self.file["labels"][:]
@@ -303,6 +305,18 @@ class Page(Sweep):
             self.assertNotIn("paper: ", str(tables.accuracies(self.result, "005", [])))
         done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), self.mnist], capture_output=True, text=True)
         self.assertRegex(done.stdout, r"B6 at its own setting.*\n\n\| attack .*\| paper: B6 \|\n")
+
+    def test_the_run_in_detail_is_marked_among_all(self):
+        """Also where it is not of those that the page has room for, beside what they are measured against."""
+        self.assertEqual(re.findall(r"<tr class=marked><td>(\w+)<", self.text), ["005"])
+        self.assertIn("In bold: run 005, which is shown in detail.", self.text)
+        worst = min(self.runs, key=self.mean)
+        with mock.patch.object(report, "LONGEST", 3):
+            text = report.make(self.path, os.path.join(self.folder, "short"), run=worst, attacks=["fgsm"], count=2).read_text()
+        rows = re.findall(r"<tr(?: class=marked)?><td>(attacked|\d{3})<.*?</tr>", text)
+        self.assertEqual((rows[0], len(rows), rows[-1]), ("attacked", 5, worst))
+        self.assertRegex(text, f"<tr><td>attacked</td><td></td><td></td><td></td><td>{self.mean('000', 'attacked'):.1f}</td><td>{self.percent('000', 'fgsm', 'attacked'):.1f}</td>")
+        self.assertRegex(text, f"<tr class=marked><td>{worst}<.*In bold: run {worst}, which is shown in detail, at the end, as it is not one of these")
 
     def test_into_the_folder_of_another_report(self):
         """What the earlier one made goes; what others put there stays, whatever it is called and a page says."""
