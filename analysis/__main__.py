@@ -126,7 +126,7 @@ def main():
     sub.set_defaults(call=convert_files)
     sub = commands.add_parser("report", help="tables and figures of a result")
     sub.add_argument("result")
-    sub.add_argument("folder", nargs="?", help="default: RESULT-report")
+    sub.add_argument("folder", nargs="?", help="default: RESULT-report; files of an earlier report in it are replaced or removed")
     sub.add_argument("--input", help="the file of attacked images, where it is not where the result says")
     sub.add_argument("--victim", help="TorchScript classifier for Grad-CAM (a program: use only what you trust)")
     sub.add_argument("--use-victim-of-result", action="store_true", help="Grad-CAM of the classifier that the job named (it is loaded, and runs)")
