@@ -144,6 +144,18 @@ class CommandLine(RunTest):
             self.assertNotIn("exists", finished.out)
         self.assertEqual(run_job(self.folder, {"input.file": "absent.h5"}, "--dry-run").status, 2)
 
+    def test_dry_run_announces_the_size_of_the_file(self):
+        """Of many runs without images it is mostly what HDF5 needs for their groups."""
+        many = {"sweep.solver.gamma": ", ".join(f"0.{100 + i}" for i in range(100)), "solver.iterations": "0, 1"}
+        for job, images in itertools.product(({}, many), ("yes", "no")):
+            with self.subTest(job, images=images):
+                job = {"output.file": "size.h5", "output.images": images, "solver.iterations": 0, **job}
+                shown = run_job(self.folder, job, "--overwrite", "--dry-run").out
+                number, unit = re.search(r"^result about ([\d.]+) (KiB|MiB)", shown, re.MULTILINE).groups()
+                size = os.path.getsize(purify(self.folder, job, "--overwrite", "--quiet", output="size.h5"))
+                announced = float(number) * {"KiB": 2**10, "MiB": 2**20}[unit]
+                self.assertLess(abs(announced - size), max(0.05 * size, 2**16), f"{shown} {size} bytes")
+
     def test_dry_run_beside_an_output(self):
         """It writes nothing, so it says what a run would meet."""
         path = purify(self.folder, {}, output="there.h5")
