@@ -6,14 +6,15 @@ import pty
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import unittest
 
 import h5py
 import numpy as np
 
-from support import (BASE, ENVIRONMENT, MPIRUN, PROGRAM, RunTest, contents, folder_contents, job_text, kill, launch, need_victim,
-                     parameters, purify, random_images, read, run_job, skip, write_set, write_victim)
+from support import (BASE, ENVIRONMENT, MPIRUN, PATIENCE, PEAK, PROGRAM, RunTest, contents, folder_contents, job_text, kill, launch,
+                     need_victim, parameters, peaks, purify, random_images, read, run_job, skip, write_set, write_victim)
 
 # The job file of the formats' documentation: key, default, what must be among the allowed values.
 JOB_FILE = {
@@ -155,6 +156,24 @@ class CommandLine(RunTest):
                 size = os.path.getsize(purify(self.folder, job, "--overwrite", "--quiet", output="size.h5"))
                 announced = float(number) * {"KiB": 2**10, "MiB": 2**20}[unit]
                 self.assertLess(abs(announced - size), max(0.05 * size, 2**16), f"{shown} {size} bytes")
+
+    @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
+    def test_dry_run_announces_the_memory_of_a_rank(self):
+        self.compare_memory({})
+
+    @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
+    def test_dry_run_announces_the_memory_of_a_rank_with_a_victim(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        self.compare_memory({"victim.file": "victim.pt"})
+
+    def compare_memory(self, job):
+        shown = run_job(self.folder, {"output.file": "memory.h5", **job}, "--dry-run", "--overwrite").out
+        finished = subprocess.run([MPIRUN, "-n", "2", sys.executable, "-c", PEAK, PROGRAM, "run", "job.ini", "--overwrite"], cwd=self.folder,
+                                  env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        self.assertEqual(finished.returncode, 0, finished)
+        announced, peak = int(re.search(r"--mem-per-cpu=(\d+)M", shown).group(1)), max(peaks(finished.stderr))
+        self.assertTrue(peak / 1.5 < announced < 1.5 * peak, f"{shown} {peak} MiB")
 
     def test_dry_run_beside_an_output(self):
         """It writes nothing, so it says what a run would meet."""
