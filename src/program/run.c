@@ -20,7 +20,7 @@ static const struct argp_option options[] = {
     {"resume", KEY_RESUME, NULL, 0, "Go on with an output that exists, from whatever was stopped, killed or damaged; start where there is none", 0},
     {"part", KEY_PART, "I/N", 0, "Only the I-th of N parts of the sweep, for a job array; \"barydef merge\" joins the results", 0},
     {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and show the runs, the work, memory and file size; write nothing", 0},
-    {"quiet", 'q', NULL, 0, "Print errors only", 0},
+    {"quiet", 'q', NULL, 0, "Print errors only (and what --dry-run shows)", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -187,7 +187,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     progress_end(&progress);
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
-      if (!a->quiet && a->dry_run) {
+      if (a->dry_run) { /* the facts that were asked for, --quiet or not */
         const int first = a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0;
         const int may_exist = a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
         print_plan(job, &summary, first, may_exist ? NULL : parameters->output_file);

@@ -175,6 +175,12 @@ class CommandLine(RunTest):
         announced, peak = int(re.search(r"--mem-per-cpu=(\d+)M", shown).group(1)), max(peaks(finished.stderr))
         self.assertTrue(peak / 1.5 < announced < 1.5 * peak, f"{shown} {peak} MiB")
 
+    def test_dry_run_shows_its_facts_when_quiet_too(self):
+        for ranks in 0, 2:
+            loud, quiet = (run_job(self.folder, {"output.file": "dry.h5"}, "--dry-run", *options, ranks=ranks) for options in ([], ["--quiet"]))
+            self.assertIn("--mem-per-cpu", quiet.out)
+            self.assertEqual((quiet.status, quiet.out, quiet.err), (0, loud.out, ""), quiet)
+
     def test_dry_run_beside_an_output(self):
         """It writes nothing, so it says what a run would meet."""
         path = purify(self.folder, {}, output="there.h5")
