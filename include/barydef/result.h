@@ -163,7 +163,7 @@ typedef struct bd_result_summary {
   int attribute_count;
   struct {
     char name[64], value[256];
-  } *attributes; /* the root's, as text, but the job */
+  } *attributes; /* the root's but the job, and kernel_used and instructions_used of the runs, as text */
   int64_t row_count;
   bd_statistics_t *rows;
 } bd_result_summary_t;

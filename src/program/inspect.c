@@ -37,7 +37,7 @@ static int inspect_result(const char *path, bd_error_t *error) {
   printf("%s: a result of barydef, %s\n%" PRId64 " images, %d attacks, %d runs\n\n", path,
          summary.complete ? "complete" : "NOT COMPLETE", summary.count, summary.attack_count, summary.run_count);
   for (int i = 0; i < summary.attribute_count; i++)
-    printf("%-16s %s\n", summary.attributes[i].name, summary.attributes[i].value);
+    printf("%-17s %s\n", summary.attributes[i].name, summary.attributes[i].value);
   printf("\n%s\n", summary.job);
   if (summary.complete) print_statistics(stdout, &summary);
   bd_result_summary_free(&summary);

@@ -54,7 +54,19 @@ bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error) {
   return status;
 }
 
-/* ---- root attributes as text --------------------------------------------------- */
+/* ---- attributes as text -------------------------------------------------------- */
+
+static int append(bd_result_summary_t *summary, const char *name, const char *text) {
+  if (summary->attribute_count == ATTRIBUTES_MAX) return 1;
+  void *grown = realloc(summary->attributes, ((size_t)summary->attribute_count + 1) * sizeof *summary->attributes);
+  if (!grown) return 0;
+  summary->attributes = grown;
+  memset(&summary->attributes[summary->attribute_count], 0, sizeof *summary->attributes);
+  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", name);
+  snprintf(summary->attributes[summary->attribute_count].value, sizeof summary->attributes->value, "%.255s", text);
+  summary->attribute_count++;
+  return 1;
+}
 
 static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info, void *context) {
   (void)info;
@@ -62,18 +74,27 @@ static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info
   char text[sizeof summary->attributes->value] = "";
   int64_t integer;
   double real;
-  if (!strcmp(name, "job") || summary->attribute_count == ATTRIBUTES_MAX) return 0;
+  if (!strcmp(name, "job")) return 0;
   if (h5_get_integer(root, name, &integer)) snprintf(text, sizeof text, "%" PRId64, integer);
   else if (h5_get_real(root, name, &real)) snprintf(text, sizeof text, "%g", real);
   else if (!h5_get_text(root, name, text, sizeof text)) return 0;
-  void *grown = realloc(summary->attributes, ((size_t)summary->attribute_count + 1) * sizeof *summary->attributes);
-  if (!grown) return -1;
-  summary->attributes = grown;
-  memset(&summary->attributes[summary->attribute_count], 0, sizeof *summary->attributes);
-  snprintf(summary->attributes[summary->attribute_count].name, sizeof summary->attributes->name, "%.63s", name);
-  memcpy(summary->attributes[summary->attribute_count].value, text, sizeof text);
-  summary->attribute_count++;
-  return 0;
+  return append(summary, name, text) ? 0 : -1;
+}
+
+/* What the runs have under a name, each once: kernels, say, can differ with gamma. */
+static int add_of_runs(hid_t file, const char *name, bd_result_summary_t *summary) {
+  char first[16] = "", all[sizeof summary->attributes->value] = "", one[16], path[32];
+  H5Lget_name_by_idx(file, "/runs", H5_INDEX_NAME, H5_ITER_INC, 0, first, sizeof first, H5P_DEFAULT);
+  for (long run = strtol(first, NULL, 10), end = run + summary->run_count; run < end; run++) {
+    snprintf(path, sizeof path, "/runs/%03ld", run);
+    hid_t group = h5_has(file, path) ? H5Gopen2(file, path, H5P_DEFAULT) : -1;
+    const size_t used = strlen(all);
+    if (group >= 0 && h5_get_text(group, name, one, sizeof one) && !strstr(all, one))
+      snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", one);
+    h5_close(group);
+    if (group < 0) break;
+  }
+  return !*all || append(summary, name, all);
 }
 
 static int read_job(hid_t file, bd_result_summary_t *summary) {
@@ -120,6 +141,8 @@ static bd_status_t read_summary(const source_t *source, bd_result_summary_t *sum
   if (status == BD_OK) {
     summary->run_count = (int)runs.nlinks;
     summary->attack_count = (int)(summary->row_count / summary->run_count);
+    if (!add_of_runs(file, "kernel_used", summary) || !add_of_runs(file, "instructions_used", summary))
+      status = bd_fail(error, BD_FAILED, "%s: no memory", path);
   }
   summary->complete = complete == 1;
   h5_close(file);

@@ -87,6 +87,11 @@ class CommandLine(RunTest):
                       r"(?m)^fast +linf +0.125 .* 0/6$", r"(?m)^slow +l2 +1.5 .* 0/6$", r"(?m)^clean +none .* 0/6$"]:
             self.assertRegex(out, words)
         self.assertNotIn("NOT COMPLETE", out)
+        self.assertRegex(out, r"(?m)^kernel_used +direct$")
+        best = re.search(r"(?m)^instructions (\w+)", launch("--version").out)[1]
+        self.assertRegex(out, rf"(?m)^instructions_used +{best}$")
+        two = purify(self.folder, {"sweep.solver.kernel": "fftw, direct, auto"}, output="two.h5")
+        self.assertRegex(self.succeed("inspect", two).out, r"(?m)^kernel_used +fftw, direct$")
         with h5py.File(shutil.copy(self.result, os.path.join(self.folder, "unfinished.h5")), "r+") as file:
             file.attrs["complete"] = 0
         self.assertIn("NOT COMPLETE", self.succeed("inspect", os.path.join(self.folder, "unfinished.h5")).out)
