@@ -2,8 +2,9 @@
 
 An .npz holds `labels`, optionally `clean`, and an array for each attack; the images [n,C,H,W] or [n,H,W,C] (told apart by
 which axis has 1 or 3), float in [0,1] or uint8.  Its names become the names of the attacks: the form in which sets made with
-Foolbox, ART or RobustBench are kept.  `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks":
-{name: {"norm", "epsilon", "source"}}} and, of a result, its "run" and "parameters"."""
+Foolbox, ART or RobustBench are kept (RESERVED: x_test and y_test, say, are clean images and labels, beside an attack x_adv).
+`attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm", "epsilon", "source"}}} and, of a
+result, its "run" and "parameters"."""
 
 import json
 import os
@@ -15,7 +16,8 @@ import numpy as np
 from files import Unsuitable, reading, written
 from result import CLEAN, Result, opened, text
 
-RESERVED = {"labels": "labels", "y": "labels", "clean": "clean", "x_clean": "clean", "attributes": "attributes"}
+# What an array's name means, in lower case; any other is an attack's.  `attack` reads the same (datasets.py).
+RESERVED = {**dict.fromkeys(("labels", "y", "y_test"), "labels"), **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN), "attributes": "attributes"}
 KINDS = {"norm": str, "epsilon": float, "source": str}
 NAME_BYTES, ATTACKS_MOST = 63, 1000  # as in src/storage/survey.h
 
@@ -148,7 +150,7 @@ def to_set(paths, output, labels=None, dataset="", norm="unknown", epsilon=float
     arrays = read_arrays(paths, labels)
     numbers, about = arrays.pop("labels", None), attributes_of(arrays.pop("attributes", None), paths[0])
     if numbers is None:
-        raise Unsuitable(f"{paths[0]}: no array named labels (or y); --labels names a file")
+        raise Unsuitable(f"{paths[0]}: no array named labels (or y, y_test); --labels names a file")
     if not arrays:
         raise Unsuitable(f"{paths[0]}: no images in it")
     for name in arrays.keys() - {CLEAN}:

@@ -1,5 +1,5 @@
 """Test images of a data set folder as torchvision keeps it: MNIST and Fashion-MNIST (idx files), CIFAR-10 and -100 (Python
-batches); or of an .npz with `images` (or `clean`) and `labels`."""
+batches); or of an .npz with `images` and `labels`, or what else convert.py takes for clean images and labels."""
 
 import gzip
 import os
@@ -8,9 +8,10 @@ import struct
 
 import numpy as np
 
-from convert import attributes_of, check_set, load, planes_first
+from convert import attributes_of, check_set, planes_first, read_arrays
 from files import Unsuitable, reading
 from presets import known
+from result import CLEAN
 
 # MNIST and Fashion-MNIST have files of the same names and shapes: the first labels of their test images tell them apart.
 FIRST = {"mnist": [7, 2, 1, 0, 4, 1, 4, 9, 5, 9], "fashion_mnist": [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]}
@@ -76,10 +77,8 @@ def sets_below(folder):
 
 
 def read_npz(path):
-    arrays = load(path)
-    names = {name.lower(): name for name in arrays}
-    images = next((arrays[names[name]] for name in ("images", "clean", "x", "x_test") if name in names), None)
-    labels = next((arrays[names[name]] for name in ("labels", "y", "y_test") if name in names), None)
+    arrays = read_arrays([path])
+    images, labels = arrays.get(CLEAN), arrays.get("labels")
     if images is None or labels is None:
         raise Unsuitable(f"{path}: needs arrays named images and labels; it has {', '.join(arrays)}")
     stated, told = attributes_of(arrays.get("attributes"), path)["dataset"], told_by(labels.ravel()[:10])

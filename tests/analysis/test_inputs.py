@@ -161,6 +161,24 @@ class Command(RunTest):
             self.assertEqual((file["attacks/pgd"].attrs["norm"], file["attacks/pgd"].attrs["epsilon"]), ("linf", 0.03))
         self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
 
+    def test_names_of_others(self):
+        """ART's and RobustBench's names mean the same to `convert` and to `attack`."""
+        clean, adversarial, labels = random_images(4).astype("f4"), random_images(4, seed=1).astype("f4"), np.arange(4)
+        path, made = (os.path.join(self.folder, name) for name in ("art.npz", "art.h5"))
+        for images, numbers in ("x_test", "y_test"), ("X_test", "y"), ("x_clean", "y"), ("x", "Y"), ("images", "labels"), ("clean", "labels"):
+            with self.subTest(images=images, numbers=numbers):
+                np.savez(path, **{images: clean, numbers: labels, "x_adv": adversarial})
+                convert.to_set([path], made)
+                with h5py.File(made) as file:
+                    self.assertEqual(list(file["attacks"]), ["x_adv"])
+                    for place, whole in ("clean/images", clean), ("attacks/x_adv/images", adversarial), ("labels", labels):
+                        np.testing.assert_array_equal(file[place][:], whole)
+                for read, whole in zip(datasets.read(path)[2:], (clean, labels)):
+                    np.testing.assert_array_equal(read, whole)
+        np.savez(path, images=adversarial, x_test=clean, y=labels)
+        for read in lambda: convert.to_set([path], made), lambda: datasets.read(path):
+            self.assertRaisesRegex(files.Unsuitable, "a second array of clean", read)
+
     def test_what_is_refused(self):
         some, labels = random_images(4), np.arange(4)
         for name, arrays, text in (("range", {"a": 255 * some, "labels": labels}, "floats must be in"),
