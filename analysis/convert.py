@@ -4,7 +4,7 @@ An .npz holds `labels`, optionally `clean`, and an array for each attack; the im
 which axis has 1 or 3), float in [0,1] or uint8.  Its names become the names of the attacks: the form in which sets made with
 Foolbox, ART or RobustBench are kept (RESERVED: x_test and y_test, say, are clean images and labels, beside an attack x_adv).
 `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm", "epsilon", "source"}}} and, of a
-result, its "run" and "parameters"."""
+result, its file's name as "result", its "run" and "parameters", and which arrays are "purified"."""
 
 import json
 import os
@@ -20,6 +20,9 @@ from result import CLEAN, Result, opened, text
 RESERVED = {**dict.fromkeys(("labels", "y", "y_test"), "labels"), **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN), "attributes": "attributes"}
 KINDS = {"norm": str, "epsilon": float, "source": str}
 NAME_BYTES, ATTACKS_MOST = 63, 1000  # as in src/storage/survey.h
+TEXT_BYTES = 65000  # of an attribute (docs/formats.md); barydef shows the first 255 of a source, so what tells runs apart comes first
+FOREMOST = ("marginals.set", "solver.gamma", "solver.theta", "solver.tau", "solver.iterations", "solver.cost", "solver.window")
+PURIFIED_CLEAN = "purified_clean"  # what was purified is no clean image any more
 
 
 # ---- what barydef's own reader accepts (src/storage/survey.c, survey_check.c, src/text.c) ----
@@ -99,7 +102,7 @@ def write_set(path, labels, clean, attacks, dataset):
             count = max(1, min(len(images), 64, (4 << 20) // (images[0].size * images.itemsize)))  # chunks that any run.max_memory can hold
             file.create_dataset(f"{group}/images", data=images, chunks=(count, *images.shape[1:]), compression="gzip", shuffle=True)
             if norm is not None:
-                file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source)
+                file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source.encode()[:TEXT_BYTES].decode(errors="ignore"))
 
 
 def load(path):
@@ -112,15 +115,20 @@ def load(path):
             return {name: found[name] for name in found.files}
 
 
+def run_of(about):
+    """Where purified images come from, in words; "" of other images."""
+    if "run" not in about:
+        return ""
+    known = {name: about["parameters"][name] for name in (*FOREMOST, *about["parameters"]) if name.startswith(("marginals.", "solver.")) and name in about["parameters"]}
+    return f"run {about['run']} of {about.get('result', 'a result')}: {', '.join(f'{name}={value}' for name, value in known.items())}"
+
+
 def attributes_of(array, path):
-    """Of `attributes`, what a set can keep."""
-    about = {}
-    if array is not None:
-        with reading(path, "a file of this package: its attributes are no text in JSON of the form of convert.py"):
-            about = json.loads(str(array))
-            about = {"dataset": str(about.get("dataset", "")),
-                     "attacks": {name: {key: KINDS[key](one[key]) for key in KINDS if key in one} for name, one in about.get("attacks", {}).items()}}
-    return about or {"dataset": "", "attacks": {}}
+    """Of `attributes`, what a set can keep; "purified": {name: run_of}."""
+    with reading(path, "a file of this package: its attributes are no text in JSON of the form of convert.py"):
+        about = {} if array is None else json.loads(str(array))
+        return {"dataset": str(about.get("dataset", "")), "purified": dict.fromkeys(about.get("purified", ()), run_of(about)),
+                "attacks": {name: {key: KINDS[key](one[key]) for key in KINDS if key in one} for name, one in about.get("attacks", {}).items()}}
 
 
 def read_arrays(paths, labels=None):
@@ -157,8 +165,15 @@ def to_set(paths, output, labels=None, dataset="", norm="unknown", epsilon=float
         check_name(name)
     images = {name: planes_first(arrays[name], name) for name in wanted(arrays, chosen, paths[0])}
     usual = {"norm": norm, "epsilon": epsilon, "source": f"converted from {paths[0]}"}
-    attacks = {name: (stack, *{**usual, **about["attacks"].get(name, {})}.values()) for name, stack in images.items() if name != CLEAN}
-    write_set(output, numbers, images.get(CLEAN), attacks, dataset or about["dataset"])
+    attacks = {name: {**usual, **about["attacks"].get(name, {})} for name in images if name != CLEAN}
+    if CLEAN in images and CLEAN in about["purified"]:
+        if PURIFIED_CLEAN in images:
+            raise Unsuitable(f"{paths[0]}: a second array of {PURIFIED_CLEAN}")
+        images[PURIFIED_CLEAN], attacks[PURIFIED_CLEAN] = images.pop(CLEAN), {"norm": "none", "epsilon": 0, "source": "clean images"}
+        about["purified"][PURIFIED_CLEAN] = about["purified"][CLEAN]
+    for name in attacks.keys() & about["purified"].keys():
+        attacks[name]["source"] = f"{about['purified'][name]}; made from: {attacks[name]['source']}"
+    write_set(output, numbers, images.get(CLEAN), {name: (images[name], *known.values()) for name, known in attacks.items()}, dataset or about["dataset"])
 
 
 # ---- and back ----
@@ -184,7 +199,7 @@ def groups_of_result(path, run):
         raise Unsuitable(f"{path}: no run {number}; there are {result.runs[0]} to {result.runs[-1]}")
     place = result.file[f"runs/{number}"]
     return ({name: place[name] for name in result.attacks},
-            {"dataset": result.dataset, "run": number, "parameters": {name: plain(value) for name, value in place.attrs.items()}})
+            {"dataset": result.dataset, "result": os.path.basename(path), "run": number, "parameters": {name: plain(value) for name, value in place.attrs.items()}})
 
 
 def arrays_of(path, labels, groups, about):
@@ -207,6 +222,8 @@ def to_arrays(path, output, run=None, chosen=None):
             raise Unsuitable(f"{path}: a set of attacked images has no runs")
         groups, about = groups_of_set(path, file) if schema == "attacked-images" else groups_of_result(path, run)
         groups = {name: groups[name] for name in wanted(groups, chosen, path)}
+        if "run" in about:
+            about["purified"] = list(groups)
         for name, group in groups.items():
             if "images" not in group:
                 raise Unsuitable(f"{path}: it holds no images of {name} (output.images = no)")

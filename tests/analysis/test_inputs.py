@@ -369,10 +369,34 @@ class Back(RunTest):
             self.assertEqual(about["attacks"], {"a": {"norm": "linf", "epsilon": 0.1 + 1e-17, "source": "one"}})
             self.assertEqual((about["run"], about["dataset"], about["parameters"]["solver.gamma"], about["parameters"]["solver.iterations"]), ("003", "noise", 0.25, 3))
             self.assertEqual(set(about["parameters"]), set(run.attrs))
-        # The purified images are a set themselves.
-        made = os.path.join(self.folder, "purified.h5")
+        # The purified images are a set themselves, none of them clean, and say what made them; clean images can be put beside them.
+        made, again, clean = (os.path.join(self.folder, name) for name in ("purified.h5", "again.npz", "clean.npy"))
         analysis("convert", there, made)
         self.assertEqual(launch("inspect", made).status, 0)
+        with h5py.File(made) as file, h5py.File(self.result) as result:
+            self.assertEqual((set(file), set(file["attacks"])), ({"labels", "attacks"}, {"a", "purified_clean"}))
+            self.assertEqual(file["attacks/purified_clean/images"][:].tobytes(), result["runs/003/clean/images"][:].tobytes())
+            known = {name: dict(group.attrs) for name, group in file["attacks"].items()}
+        for name, norm, epsilon, source in ("a", "linf", 0.1 + 1e-17, "one"), ("purified_clean", "none", 0, "clean images"):
+            self.assertEqual((known[name]["norm"], known[name]["epsilon"]), (norm, epsilon))
+            self.assertRegex(known[name]["source"], f"^run 003 of result.h5: marginals.set=B6, solver.gamma=0.25, .*solver.iterations=3, .*solver.method=fb.*; made from: {source}$")
+        analysis("convert", made, again)
+        analysis("convert", again, made, "--overwrite")
+        with h5py.File(made) as file:
+            self.assertEqual({name: dict(group.attrs) for name, group in file["attacks"].items()}, known)
+        analysis("convert", self.result, again, "--run", 3, "--attack", "a", "--overwrite")
+        np.save(clean, random_images(5))
+        analysis("convert", again, clean, made, "--overwrite")
+        with h5py.File(made) as file:
+            self.assertEqual((list(file["attacks"]), file["clean/images"][:].tobytes()), (["a"], random_images(5).tobytes()))
+
+    def test_long_sources_are_cut(self):
+        """HDF5 keeps less than 64 KiB of an attribute."""
+        path, made = (os.path.join(self.folder, name) for name in ("long.npz", "long.h5"))
+        np.savez(path, a=random_images(3), labels=np.arange(3), attributes=json.dumps({"attacks": {"a": {"source": "\u00e4" * 40000}}}))
+        analysis("convert", path, made)
+        with h5py.File(made) as file:
+            self.assertEqual(file["attacks/a"].attrs["source"], "\u00e4" * 32500)
 
     def test_what_is_refused(self):
         strange, empty, text, made = (os.path.join(self.folder, name) for name in ("strange.h5", "empty.h5", "text.h5", "made.npz"))
