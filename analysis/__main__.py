@@ -56,6 +56,8 @@ def attack(arguments):
     before, guesses = victim.check(model, arguments.victim, clean, labels, arguments.batch)
     print(f"{name} ({how}): {len(labels)} images, accuracy {100 * before:.1f} %{' (no better than guessing: is this their victim?)' if guesses else ''}\nsettings of {preset}{' (--preset)' if arguments.preset else ''}: "
           + ", ".join(f"{one} {norm} {epsilon:.4g}" for one, (norm, epsilon, _) in settings.items()), file=sys.stderr)
+    if not arguments.attacks and presets.left_out():
+        print(presets.left_out(), file=sys.stderr)
     for one, (norm, epsilon, options) in settings.items():
         stacks, source = [], ""
         for start in range(0, len(labels), arguments.batch):

@@ -41,9 +41,21 @@ def installed(package):
     return importlib.util.find_spec(package) is not None
 
 
+def lacking(name):
+    """The package that an attack cannot do without and that is not installed, or None."""
+    needed = "autoattack" if name == "autoattack" else "foolbox"
+    return None if installed(needed) or name in OWN else needed
+
+
 def runnable():
     """The paper's attacks, as far as something that runs them is installed."""
-    return [name for name in PAPER if (installed("autoattack") if name == "autoattack" else installed("foolbox") or name in OWN)]
+    return [name for name in PAPER if not lacking(name)]
+
+
+def left_out():
+    """One line about the others; "" where there are none."""
+    missing = [f"{name} (the package {lacking(name)} is not installed)" for name in PAPER if lacking(name)]
+    return f"left out: {', '.join(missing)}" if missing else ""
 
 
 def known(name):
@@ -60,9 +72,8 @@ def setting(name, preset, epsilon=None):
     """(norm, epsilon, settings) of an attack; refuses what cannot be run before anything is computed."""
     if name not in ATTACKS:
         raise Unsuitable(f"{name}: no such attack; there are {', '.join(ATTACKS)}")
-    needed = "autoattack" if name == "autoattack" else "foolbox"
-    if not installed(needed) and name not in OWN:
-        raise Unsuitable(f"{name} needs the package {needed}, which is not installed; without it there are {', '.join(runnable())}")
+    if lacking(name):
+        raise Unsuitable(f"{name} needs the package {lacking(name)}, which is not installed; without it there are {', '.join(runnable())}")
     _, norm, settings = ATTACKS[name]
     usual = 0.17 if name == "linf_pgd_0.17" else DATASETS[preset]["epsilon"][norm]
     return norm, usual if epsilon is None else epsilon, {**settings, **DATASETS[preset].get(name, {})}

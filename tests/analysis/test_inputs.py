@@ -4,6 +4,7 @@ import contextlib
 import glob
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -148,6 +149,38 @@ class Command(RunTest):
             data, victim = os.path.join(self.folder, "digits.npz"), os.path.join(self.folder, "tiny.pt")
             done = analysis("attack", data, victim, os.path.join(self.folder, "no.h5"), "--attacks", name, status=2)
             self.assertIn(text, done.stderr)
+
+    def test_what_is_left_out_is_named(self):
+        """Without --attacks; on a line of its own."""
+        line = "left out: l2_carlini_wagner (the package foolbox is not installed), autoattack (the package autoattack is not installed)"
+        for here, expected in ((), line), (("foolbox",), "left out: autoattack (the package autoattack is not installed)"), (("foolbox", "autoattack"), ""):
+            with unittest.mock.patch("presets.installed", here.__contains__):
+                self.assertEqual(presets.left_out(), expected)
+        self.calls("--attacks", "fgsm")  # writes the victim and the data
+        data, victim, made = (os.path.join(self.folder, name) for name in ("digits.npz", "tiny.pt", "made.h5"))
+        for options, expected in ((), [presets.left_out()] * bool(presets.left_out())), (("--attacks", "fgsm"), []):
+            done = analysis("attack", data, victim, made, "--overwrite", *options)
+            self.assertEqual([one for one in done.stderr.split("\n") if one.startswith("left out")], expected)
+
+    def test_progress_bars(self):
+        """On a terminal a bar after each batch, elsewhere a line for each attack."""
+        self.calls("--attacks", "fgsm")
+        command = [sys.executable, os.path.join(SOURCE, "analysis"), "attack", *(os.path.join(self.folder, name) for name in ("digits.npz", "tiny.pt", "made.h5")),
+                   "--overwrite", "--attacks", "fgsm", "--batch", "20"]
+        ours, theirs = pty.openpty()
+        with open(ours, "rb", buffering=0) as terminal:
+            try:
+                subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=True, timeout=60)
+            finally:
+                os.close(theirs)
+            shown = b""
+            with contextlib.suppress(OSError):  # EIO: the end
+                while part := terminal.read(4096):
+                    shown += part
+        self.assertIn(f"\rfgsm: [{'#' * 20:30s}] 20/30\rfgsm: [{'#' * 30}] 30/30\r\n".encode(), shown)
+        piped = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stderr
+        self.assertIn("\nfgsm: 30 images\n", piped)
+        self.assertNotIn("\r", piped)
 
     def test_npy_files_and_channels_last(self):
         images = random_images(7, 3, 9, 11).astype("f4")
