@@ -14,6 +14,7 @@ import drawn
 import figures
 import paper
 import tables
+from files import Unsuitable
 from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
@@ -44,7 +45,10 @@ class Report:
     def __init__(self, result, folder, run, attacks, named):
         self.result, self.folder, self.parts, self.made = result, pathlib.Path(folder), [], set()
         self.run, self.attacks, self.named = run, attacks, named
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise Unsuitable(f"{folder}: a report is a folder, but there is a file of this name or in its path") from None
 
     def heading(self, title):
         self.parts.append(f"<h2>{html.escape(title)}</h2>")

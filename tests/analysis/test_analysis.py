@@ -120,6 +120,9 @@ class Report(RunTest):
         for arguments, text in (((DEMO_SET,), "not a result of barydef"), ((__file__,), f"{__file__}: Unable to open"), (("none.h5",), "none.h5: no such file"),
                                 ((self.path, "--input", other), "its labels are not those of"), ((self.path, "--blurs", os.path.join(self.folder, "victim.h5")), "of other images")):
             self.assertIn(text, analysis("report", *arguments, status=2).stderr)
+        for folder in other, os.path.join(other, "below"):
+            self.assertEqual(analysis("report", self.path, folder, status=2).stderr,
+                             f"analysis: {folder}: a report is a folder, but there is a file of this name or in its path\n")
 
     def test_failed_images_colour_and_names_from_elsewhere(self):
         """Sets are downloaded files: an attack of which no image can be purified, and names that are HTML, formulas, Markdown."""
