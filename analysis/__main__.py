@@ -31,6 +31,11 @@ def number(kind, least):
     return parsed
 
 
+def layer(text):
+    """A number or a name."""
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
 def attack(arguments):
     import numpy as np
     import torch
@@ -134,7 +139,7 @@ def main():
     sub.add_argument("--use-victim-of-result", action="store_true", help="Grad-CAM of the classifier that the job named (it is loaded, and runs)")
     sub.add_argument("--run", help="number of the run to show in detail (default: the best, by the rule of best.py)")
     sub.add_argument("--attack", action="append", help="show this attack in tables, galleries and Grad-CAM; may be given again (default: all, galleries of three)")
-    sub.add_argument("--layer", type=int, default=-1, help="which convolution Grad-CAM looks at; -1: the last")
+    sub.add_argument("--layer", type=layer, default=-1, help="which convolution Grad-CAM looks at: its number from 0 (-1: the last), or its module's name")
     sub.add_argument("--images", type=int, default=6, help="images of a gallery")
     sub.add_argument("--blurs", help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs")
     sub.set_defaults(call=report)

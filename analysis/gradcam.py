@@ -25,13 +25,23 @@ def convolutions(graph):
     return [node for node in found if node is not None]
 
 
+def index_of(layer, nodes, module, path):
+    """The place among the convolutions of the one whose module has this name: its weights are those of the node."""
+    weights = [list(node.inputs())[1].toIValue() for node in nodes]
+    names = {name.removesuffix(".weight"): i for name, parameter in module.named_parameters() for i, weight in enumerate(weights)
+             if name.endswith(".weight") and weight is not None and torch.equal(weight, parameter)}
+    if layer not in names:
+        raise Unsuitable(f"{path}: convolution {layer} was asked for; it has {', '.join(names) or f'none with a name, but {len(nodes)}, numbered from 0'}")
+    return names[layer]
+
+
 class Victim:
-    """`layer`: the number of the convolution, from 0; -1 is the last."""
+    """`layer`: the number of the convolution, from 0, -1 the last; or the name of its module."""
 
     def __init__(self, path, layer=-1):
-        module = torch.jit.load(path, map_location="cpu").eval()
+        module = named = torch.jit.load(path, map_location="cpu").eval()
         try:
-            module = torch.jit.freeze(module)
+            module = torch.jit.freeze(module, optimize_numerics=not isinstance(layer, str))  # which would change weights that a name is told by
         except RuntimeError:
             pass  # frozen already
         graph = module.forward.graph.copy()
@@ -41,7 +51,7 @@ class Victim:
         if not nodes:
             raise Unsuitable(f"{path}: no convolution in it")
         try:
-            node = nodes[layer]
+            node = nodes[index_of(layer, nodes, named, path) if isinstance(layer, str) else layer]
         except IndexError:
             raise Unsuitable(f"{path}: convolution {layer} was asked for; it has {len(nodes)}") from None
         graph.registerOutput(node.output())

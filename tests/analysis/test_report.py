@@ -405,7 +405,7 @@ class Victims(RunTest):
             self.assertIn("left out: MemoryError", self.looked(DEMO_VICTIM)[1])
         # The whole report, from the command line.
         done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), "report", self.path, os.path.join(self.folder, "flat"), "--victim",
-                               os.path.join(self.folder, "flat.pt")], capture_output=True, text=True)
+                               os.path.join(self.folder, "flat.pt"), "--layer", "features.0"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stderr.count("\n")), (0, 1), done.stderr)
         with open(done.stdout.strip()) as file:
             self.assertRegex(file.read(), "no convolution in it.*How it was made")
