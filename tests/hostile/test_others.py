@@ -204,7 +204,8 @@ class Jobs(Hostile):
     def test_longer_than_a_result_can_keep(self):
         path = os.path.join(self.folder, "long.ini")
         with open(path, "w") as file:
-            file.write(job_text(BASE) + "\n[sweep]\n" + "".join(f"solver.{key} = {', '.join(['1.' + '0' * 1200] * 30)}\n" for key in ("gamma", "tau")))
+            values = ", ".join(f"0.{i}" + "0" * 1200 for i in range(10, 40))
+            file.write(job_text(BASE) + f"\n[sweep]\nsolver.gamma = {values}\nsolver.tau = {values}\n")
         finished = launch("run", path)
         self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
         self.assertRegex(finished.err, r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000")
