@@ -194,6 +194,25 @@ void bd_job_parameters(const bd_job_t *job, int point, bd_parameters_t *paramete
   parse_point(job, point, parameters, NULL); /* checked when the job was read */
 }
 
+/* Numbers written in two ways are one value. */
+static int is_same_value(const char *one, const char *other) {
+  char *end, *other_end;
+  const double number = strtod(one, &end), other_number = strtod(other, &other_end);
+  return !strcmp(one, other) || (end != one && other_end != other && !*end && !*other_end && number == other_number);
+}
+
+/* It would be computed once more for the same numbers. */
+static bd_status_t refuse_repeated(const sweep_t *sweep, bd_error_t *error) {
+  int count;
+  const bd_parameter_t *parameter = &bd_parameter_table(&count)[sweep->parameter];
+  for (int v = 1; v < sweep->count; v++)
+    for (int before = 0; before < v; before++)
+      if (is_same_value(sweep->values[v], sweep->values[before]))
+        return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s.%s: the value %.80s is given twice", sweep->where, parameter->section,
+                       parameter->key, sweep->values[v]);
+  return BD_OK;
+}
+
 static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   int64_t points = 1;
   for (int i = 0; i < job->sweep_count; i++) {
@@ -209,6 +228,7 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
     status = parse_point(job, point, parameters, error);
     if (status == BD_OK) job->first_run[point + 1] = job->first_run[point] + parameters->solver.iterations.count;
   }
+  for (int i = 0; status == BD_OK && i < job->sweep_count; i++) status = refuse_repeated(job->sweeps[i], error);
   if (status == BD_OK && !*parameters->input_file)
     status = bd_fail(error, BD_BAD_INPUT, "%s: input.file is not given; it names the file of attacked images", job->name);
   if (status == BD_OK && !*parameters->output_file)

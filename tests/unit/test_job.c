@@ -128,6 +128,9 @@ static const struct {
     {"[sweep]\nsolver.gama = 1\n", {"job.ini:6", "solver.gama", "unknown key"}},
     {"[sweep]\ngamma = 1\n", {"job.ini:6", "gamma", "section.key"}},
     {"[sweep]\nsolver.gamma = 1\nsolver.gamma = 2\n", {"job.ini:7", "given before", "job.ini:6"}},
+    {"[sweep]\nsolver.gamma = 0.02, 0.1, 0.02\n", {"job.ini:6", "solver.gamma", "0.02 is given twice"}},
+    {"[sweep]\nsolver.tau = 0.2, 2e-1\n", {"job.ini:6", "solver.tau", "2e-1 is given twice"}},
+    {"[sweep]\nmarginals.set = B4, B4\n", {"job.ini:6", "marginals.set", "B4 is given twice"}},
     {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
     {"[solver\n", {"job.ini", "line 5", "section"}},
 };
