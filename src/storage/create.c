@@ -140,7 +140,8 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   for (int i = 0; done && i < layout->attribute_count; i++) done = put_attribute(file, &layout->attributes[i]);
   hid_t labels = create_dataset(file, "labels", H5T_NATIVE_INT64, 1, (hsize_t[]){(hsize_t)layout->count}, -1, NULL);
   done = done && labels >= 0 &&
-         H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0;
+         H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0 &&
+         H5Dflush(labels) >= 0; /* else they are written at the close, whose failure is not seen */
   h5_close(labels);
   hid_t type = h5_statistics_type(1);
   const hsize_t rows = (hsize_t)layout->run_count * (hsize_t)layout->attack_count;
