@@ -281,7 +281,7 @@ ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L 
   The last blocks are split by themselves.
 - The model knows no network and no file system that slows down when all write: it says where rank 0 ends to be the limit, not
   what a cluster's storage can take. With `writers = all` each rank waits for its own disk once a block (fdatasync: milliseconds
-  here), which it leaves out too: nothing beside the tens of seconds of a block of large images; of small ones let rank 0 write.
+  here), which it leaves out too: nothing beside the seconds of a block of large images; of small ones let rank 0 write.
 """
     with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
         file.write(text)
