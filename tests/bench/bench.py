@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../reference"), os.path.join(HERE, "../runs")]
 import library
 import numpy as np
+from support import ENVIRONMENT, MPIRUN
 from test_reference import random_images
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 7))
@@ -133,7 +134,7 @@ def whole_set():
         job = os.path.join(folder, "job.ini")
         with open(job, "w") as file:
             file.write("[input]\nfile = %s/mnist.h5\n[output]\nfile = out.h5\n[victim]\nfile = %s/victims/mnist.pt\n" % (data, data))
-        said = subprocess.run(["mpirun", "-n", "2", os.environ["BARYDEF"], "run", job], capture_output=True, text=True)
+        said = subprocess.run([MPIRUN, "-n", "2", os.environ["BARYDEF"], "run", job], capture_output=True, text=True, env=ENVIRONMENT)
         assert said.returncode == 0, said.stderr
         return next(line for line in said.stdout.splitlines() if " images in " in line)
 
