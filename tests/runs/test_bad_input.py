@@ -42,6 +42,12 @@ BAD_VALUES = {
     "output.images": ["2"],
 }
 
+
+def numbers(count):
+    """So many different values of a sweep."""
+    return ", ".join(map(str, range(1, count + 1)))
+
+
 # name: (changes of the job, options, what the line must name).  A change to None removes a key.
 BAD_JOBS = {
     "unknown attack": ({"input.attacks": "a, nonsense"}, [], ["set.h5", "input.attacks", "nonsense"]),
@@ -68,11 +74,11 @@ BAD_JOBS = {
     "sweep of what cannot be swept": ({"sweep.input.limit": "1, 2"}, [], ["job.ini:LINE", "input.limit"]),
     "sweep with one bad value": ({"sweep.solver.gamma": "0.1, 0.2, 0x1"}, [], ["job.ini:LINE", "solver.gamma", "0x1", "allowed"]),
     "sweep with an empty value": ({"sweep.solver.gamma": "0.1,"}, [], ["job.ini:LINE", "solver.gamma", "allowed"]),
-    "sweep of too many runs": ({"sweep.solver.gamma": "1, " * 39 + "1", "sweep.solver.tau": "1, " * 39 + "1"}, [],
-                               ["job.ini", "runs"]),
-    "sweep of too many runs with their iterations": ({"sweep.solver.gamma": "1, " * 599 + "1", "solver.iterations": "1, 2"}, [],
+    "sweep of too many runs": ({"sweep.solver.gamma": numbers(40), "sweep.solver.tau": numbers(40)}, [],
+                               ["job.ini", "1000 runs"]),
+    "sweep of too many runs with their iterations": ({"sweep.solver.gamma": numbers(600), "solver.iterations": "1, 2"}, [],
                                                      ["job.ini", "solver.iterations", "1000 runs"]),
-    "sweep of too many values": ({"sweep.solver.gamma": "1, " * 1024 + "1"}, [], ["job.ini:LINE", "solver.gamma", "1024"]),
+    "sweep of too many values": ({"sweep.solver.gamma": numbers(1025)}, [], ["job.ini:LINE", "solver.gamma", "1024"]),
     "path too long with its folder": ({"input.file": "x" * 4090}, [], ["job.ini", "xxx...", "4095"]),
     "--part of more parts than the sweep has": ({}, ["--part=2/3"], ["--part 2/3", "1 point"]),
     "--set without value": ({}, ["--set", "solver.gamma"], ["--set", "solver.gamma"]),
