@@ -18,9 +18,10 @@ class Failed(Exception):
 
 
 def line_of(problem):
-    """The first line of what an exception says."""
+    """The line of an exception that says what went wrong: the first, of TorchScript's interpreter the last."""
     text = getattr(problem, "strerror", None) or str(problem)
-    return next((line.strip() for line in text.splitlines() if line.strip()), type(problem).__name__)
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(problem).__name__]
+    return lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]
 
 
 @contextlib.contextmanager

@@ -6,12 +6,9 @@ TorchScript runs no hooks of Python, so the output of the convolution is made a 
 import numpy as np
 import torch
 
+from files import Unsuitable
 
 BATCH = 16
-
-
-class Unsuitable(Exception):
-    """The victim has no convolution that could be looked at."""
 
 
 def convolutions(graph):

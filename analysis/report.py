@@ -14,7 +14,7 @@ import drawn
 import figures
 import paper
 import tables
-from files import Unsuitable
+from files import Unsuitable, line_of
 from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
@@ -249,12 +249,6 @@ def where_it_looks(report, attack, victim, layer, count):
         words = f"Grad-CAM of {victim} left out: {line_of(problem)[:300]}"
         print(f"analysis: {words}", file=sys.stderr)
         report.note(words)
-
-
-def line_of(problem):
-    """The line of an error that says what went wrong: of TorchScript's interpreter the last one."""
-    words = [line.strip() for line in str(problem).splitlines() if line.strip()] or [type(problem).__name__]
-    return words[-1] if "TorchScript interpreter" in words[0] else words[0]
 
 
 def cost_words(result):

@@ -17,11 +17,6 @@ def load(path):
         raise Unsuitable(f"{path}: no TorchScript classifier ({line_of(problem)})") from None
 
 
-def why_of(problem):
-    """TorchScript tells the cause last, after its own stack."""
-    return ([line.strip() for line in str(problem).splitlines() if line.strip()] or [type(problem).__name__])[-1]
-
-
 def logits_of(model, path, images, batch):
     """[n, classes] of float images [n,C,H,W]."""
     found = []
@@ -30,7 +25,7 @@ def logits_of(model, path, images, batch):
             with torch.no_grad():
                 found.append(model(torch.as_tensor(images[start:start + batch])))
         except Exception as problem:
-            raise Unsuitable(f"{path}: cannot take images of {' x '.join(map(str, images.shape[1:]))} ({why_of(problem)})") from None
+            raise Unsuitable(f"{path}: cannot take images of {' x '.join(map(str, images.shape[1:]))} ({line_of(problem)})") from None
         part = found[-1]
         if not isinstance(part, torch.Tensor) or part.ndim != 2 or len(part) != len(images[start:start + batch]) or not part.is_floating_point():
             shape = list(part.shape) if isinstance(part, torch.Tensor) else type(part).__name__

@@ -3,11 +3,9 @@
 
 #include <barydef/solver.h>
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,8 +106,12 @@ static bd_status_t write_labels_checksum(bd_result_t *result, bd_error_t *error)
 /* ---- in a child: HDF5 opens a file that may be made up, and writes to it ---------- */
 
 /* Out of HDF5, and out of the kernel's memory. */
-static int flush(bd_result_t *result) {
-  return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 && fdatasync(result->descriptor) == 0;
+static bd_status_t flush(bd_result_t *result, bd_error_t *error) {
+  return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 ? bd_result_flush(result, error) : write_failed(result, error);
+}
+
+static bd_status_t set_complete(bd_result_t *result, int complete, bd_error_t *error) {
+  return h5_set_integer(result->file, "complete", complete) ? flush(result, error) : write_failed(result, error);
 }
 
 /* The file of the descriptor, which nothing written here makes longer. */
@@ -118,9 +120,7 @@ static bd_status_t open_writable(bd_result_t *result, bd_error_t *error) {
   if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
   result->file = h5_open_descriptor(result->descriptor, 1);
   isolate_close_doors();
-  const struct rlimit length = {(rlim_t)file.st_size, (rlim_t)file.st_size};
-  signal(SIGXFSZ, SIG_IGN); /* an error of the call is enough */
-  setrlimit(RLIMIT_FSIZE, &length);
+  isolate_keep_length(file.st_size);
   return result->file >= 0 ? BD_OK : write_failed(result, error);
 }
 
@@ -135,7 +135,7 @@ static bd_status_t reopen(void *context, FILE *out, bd_error_t *error) {
   (void)out;
   bd_result_t *result = context;
   bd_status_t status = open_writable(result, error);
-  if (status == BD_OK && (!h5_set_integer(result->file, "complete", 0) || !flush(result))) status = write_failed(result, error);
+  if (status == BD_OK) status = set_complete(result, 0, error);
   return close_written(result, status, error);
 }
 
@@ -159,7 +159,8 @@ static bd_status_t finish(void *context, FILE *out, bd_error_t *error) {
   if (status == BD_OK) status = write_statistics(result, f->has_victim, by_status, error);
   if (status == BD_OK) status = write_labels_checksum(result, error);
   if (status == BD_OK) status = write_attributes(f, error);
-  if (status == BD_OK && !(flush(result) && h5_set_integer(result->file, "complete", 1) && flush(result))) status = write_failed(result, error);
+  if (status == BD_OK) status = flush(result, error);
+  if (status == BD_OK) status = set_complete(result, 1, error);
   fwrite(by_status, sizeof by_status, 1, out);
   return close_written(result, status, error);
 }

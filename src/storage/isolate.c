@@ -45,6 +45,11 @@ static void limit(int what, uint64_t value) {
   setrlimit(what, &both);
 }
 
+void isolate_keep_length(int64_t length) {
+  signal(SIGXFSZ, SIG_IGN); /* an error of the call is enough */
+  limit(RLIMIT_FSIZE, (uint64_t)length);
+}
+
 static void set_limits(int64_t file_size, int64_t most_bytes) {
   /* Handlers of MPI would print a trace where the child crashes: its parent tells of it. */
   const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGPIPE};

@@ -30,4 +30,7 @@ void isolate_more_time(double seconds);
    may say of others. */
 void isolate_close_doors(void);
 
+/* From here on the child can make no file longer than this. */
+void isolate_keep_length(int64_t length);
+
 #endif

@@ -45,21 +45,32 @@ static void strip(char *job) {
   *to = 0;
 }
 
-/* The pixels the parts were made from. */
-static bd_status_t compare_pixels(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
-  const size_t n = (size_t)first->shape.count;
-  uint64_t *a = malloc(n * sizeof *a), *b = malloc(n * sizeof *b);
+/* The first image whose checksums at these places of two results differ; -1 where none does. */
+static bd_status_t find_difference(const bd_result_t *one, int64_t place, const bd_result_t *other, int64_t other_place, int64_t *image, bd_error_t *error) {
+  const int64_t n = one->shape.count;
+  const size_t size = (size_t)n * sizeof(uint64_t);
+  uint64_t *a = malloc(size), *b = malloc(size);
   bd_status_t status = a && b ? BD_OK : bd_fail(error, BD_FAILED, "no memory to compare %s", other->path);
-  for (int attack = 0; status == BD_OK && attack < first->shape.attack_count; attack++) {
-    status = read_at(first, input_place(first, attack), a, n * sizeof *a, error);
-    if (status == BD_OK) status = read_at(other, input_place(other, attack), b, n * sizeof *b, error);
-    for (size_t i = 0; status == BD_OK && i < n; i++)
-      if (a[i] != b[i])
-        status = bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: made from other pixels (image %zu of %s)", other->path,
-                         first->path, i, first->names[attack]);
-  }
+  if (status == BD_OK) status = read_at(one, place, a, size, error);
+  if (status == BD_OK) status = read_at(other, other_place, b, size, error);
+  *image = 0;
+  while (status == BD_OK && *image < n && a[*image] == b[*image]) ++*image;
+  if (*image == n) *image = -1;
   free(a);
   free(b);
+  return status;
+}
+
+/* The pixels the parts were made from. */
+static bd_status_t compare_pixels(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  for (int attack = 0; status == BD_OK && attack < first->shape.attack_count; attack++) {
+    int64_t image;
+    status = find_difference(first, input_place(first, attack), other, input_place(other, attack), &image, error);
+    if (status == BD_OK && image >= 0)
+      status = bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: made from other pixels (image %" PRId64 " of %s)", other->path,
+                       first->path, image, first->names[attack]);
+  }
   return status;
 }
 
@@ -167,18 +178,14 @@ static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
 /* Images and records of a part, by their checksums. */
 static bd_status_t compare_marks(const bd_result_t *part, const bd_result_t *whole, bd_error_t *error) {
   const bd_result_shape_t *shape = &part->shape;
-  const size_t size = (size_t)shape->count * sizeof(uint64_t);
-  uint64_t *a = malloc(size), *b = malloc(size);
-  bd_status_t status = a && b ? BD_OK : bd_fail(error, BD_FAILED, "no memory to compare %s", part->path);
+  bd_status_t status = BD_OK;
   for (int g = 0; status == BD_OK && g < shape->run_count * shape->attack_count; g++) {
     const int run = shape->first_run + g / shape->attack_count, attack = g % shape->attack_count;
-    status = read_at(part, group_place(part, run, attack, MARKS), a, size, error);
-    if (status == BD_OK) status = read_at(whole, group_place(whole, run, attack, MARKS), b, size, error);
-    if (status == BD_OK && memcmp(a, b, size))
+    int64_t image;
+    status = find_difference(part, group_place(part, run, attack, MARKS), whole, group_place(whole, run, attack, MARKS), &image, error);
+    if (status == BD_OK && image >= 0)
       status = bd_fail(error, BD_BAD_INPUT, "other numbers than in %s (run %03d, %s)", part->path, run, part->names[attack]);
   }
-  free(a);
-  free(b);
   return status;
 }
 
