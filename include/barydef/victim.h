@@ -5,7 +5,8 @@
    load only what you trust.  It has one thread, full batches of a fixed size, and a time limit:
    a victim that does not answer within it ends the process by SIGALRM, for which a program
    installs a handler that says so (bd_victim_watched).  The module
-   that holds libtorch is loaded at the first call; where it was not built or not
+   that holds libtorch is loaded at the first call, which sets OPENBLAS_CORETYPE where the
+   environment does not; where it was not built or not
    installed, bd_victim_load says so.  No call is collective. */
 #ifndef BARYDEF_VICTIM_H
 #define BARYDEF_VICTIM_H

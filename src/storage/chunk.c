@@ -1,7 +1,7 @@
 #include "chunk.h"
 
+#include <libdeflate.h>
 #include <string.h>
-#include <zlib.h>
 
 size_t chunk_room(const place_t *place) { return (size_t)chunk_bytes(place) + 4; }
 
@@ -26,28 +26,11 @@ static const char *check_sum(const unsigned char *bytes, size_t *size) {
 }
 
 static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to, size_t room, size_t *got) {
-  z_stream stream = {.next_in = (unsigned char *)from, .avail_in = (uInt)size, .next_out = to};
-  if (size > UINT32_MAX || inflateInit(&stream) != Z_OK) return "cannot be inflated";
-  int state = Z_OK;
-  /* zlib counts in 32 bits. */
-  for (size_t left = room; state == Z_OK && left > 0;) {
-    const uInt portion = left > (1u << 30) ? 1u << 30 : (uInt)left;
-    stream.avail_out = portion;
-    state = inflate(&stream, Z_NO_FLUSH);
-    left -= portion - stream.avail_out;
-    if (stream.avail_out) break;
-  }
-  *got = (size_t)(stream.next_out - to);
-  /* An exact fit may leave the end mark unread. */
-  if (state == Z_OK && *got == room) {
-    unsigned char more;
-    stream.next_out = &more;
-    stream.avail_out = 1;
-    state = inflate(&stream, Z_NO_FLUSH);
-    if (stream.avail_out == 0) state = Z_DATA_ERROR;
-  }
-  inflateEnd(&stream);
-  return state == Z_STREAM_END ? NULL : "cannot be inflated to the size declared";
+  struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
+  if (!inflater) return "cannot be inflated for want of memory";
+  const enum libdeflate_result result = libdeflate_zlib_decompress(inflater, from, size, to, room, got);
+  libdeflate_free_decompressor(inflater);
+  return result == LIBDEFLATE_SUCCESS ? NULL : "cannot be inflated to the size declared";
 }
 
 /* Byte k of all elements lies together. */

@@ -1,5 +1,6 @@
 #include "plugin.h"
 
+#include <barydef/solver.h>
 #include <barydef/victim.h>
 
 #include <dlfcn.h>
@@ -23,9 +24,18 @@ struct bd_victim {
 /* Found beside libbarydef, whose RUNPATH is its own directory. */
 static char problem[400];
 
+/* OpenBLAS before 0.3.25 takes an Intel processor newer than itself for a Pentium 4, its slowest kernels
+   (OpenMathLib/OpenBLAS issue 4267): it is told what this one can do, unless the user has. */
+static void name_processor(void) {
+  const char *best = bd_instructions_name((int)bd_instructions_best());
+  if (!strcmp(best, "avx512")) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+  if (!strcmp(best, "avx2")) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+}
+
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
   if (!found) {
+    name_processor();
     void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
     if (module) found = dlsym(module, "bd_victim_plugin");
     const char *why = found ? NULL : dlerror();

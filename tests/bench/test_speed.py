@@ -4,6 +4,7 @@ The ratios asked for are half of those measured (docs/performance.md), for machi
 
 import os
 import statistics
+import subprocess
 import sys
 import unittest
 
@@ -54,6 +55,24 @@ class Speed(unittest.TestCase):
             print("%s: 224 x 224 costs %.3g of 28 x 28" % (options, ratio))
             with self.subTest(**options):
                 self.assertLess(ratio, 2.2)
+
+
+class Victim(unittest.TestCase):
+    def test_openblas_takes_this_processor_for_what_it_can_do(self):
+        """Old ones take what is newer than they for a Pentium 4: a classifier then costs twice as much."""
+        if library.lib.bd_instructions_best() < library.INSTRUCTIONS.index("avx2"):
+            self.skipTest("this processor is an old one")
+        # In a process without numpy, which would bring OpenBLAS along before the library can name the processor.
+        code = ("import ctypes as c, os, sys; ours = c.CDLL(sys.argv[1]); ours.bd_victim_library.restype = c.c_void_p\n"
+                "if not ours.bd_victim_library(): sys.exit('no victim module')\n"
+                "blas = c.CDLL('libopenblas.so.0', mode=os.RTLD_NOLOAD | os.RTLD_LAZY)\n"
+                "blas.openblas_get_corename.restype = c.c_char_p; print(blas.openblas_get_corename().decode())")
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+        said = subprocess.run([sys.executable, "-c", code, library.LIBRARY], capture_output=True, text=True, env=environment)
+        if "no victim module" in said.stderr or "libopenblas.so.0" in said.stderr:
+            self.skipTest("without " + said.stderr.strip().splitlines()[-1])
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn(said.stdout.strip().lower(), ("haswell", "skylakex"))
 
 
 if __name__ == "__main__":
