@@ -74,7 +74,8 @@ static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t
     h5_close(group);
   }
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
-  if (status == BD_OK && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0) status = write_failed(result, error);
+  /* Flushed here, as the close would write them without telling of a failure. */
+  if (status == BD_OK && (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0 || H5Dflush(dataset) < 0)) status = write_failed(result, error);
   h5_close(type);
   h5_close(dataset);
   free(row);

@@ -247,7 +247,8 @@ static int join_statistics(hid_t file, const merge_t *merge) {
   hid_t space = H5Screate_simple(1, &rows, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
   hid_t dataset = H5Dcreate2(file, "statistics", type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
-  done = done && dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0;
+  done = done && dataset >= 0 && H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0 &&
+         H5Dflush(dataset) >= 0; /* else the close writes them, whose failure is not seen */
   h5_close(dataset);
   h5_close(plan);
   h5_close(space);

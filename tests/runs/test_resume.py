@@ -74,6 +74,23 @@ class Faults(Interrupted):
             self.assertIn("Input/output error", finished.err)
         self.at_each_call("EIO", 31, check, first=8, harmless_most=40 if EVERY else 9, FAULT_ONCE="1")
 
+    def test_failing_once_when_it_is_finished(self):
+        """Every write of a resume that has only the statistics to write."""
+        failed = whole = 0
+        for at in range(1, 60):
+            shutil.copy(self.whole, self.result)
+            with h5py.File(self.result, "r+") as file:
+                file["statistics"][...] = np.zeros_like(file["statistics"])
+                file.attrs.modify("complete", np.int64(0))
+            finished = launch("run", self.job, "--resume", LD_PRELOAD=FAULTS, FAULT="EIO", FAULT_AT=str(at), FAULT_FILE="result.h5", FAULT_ONCE="1")
+            self.assertIn(finished.status, (1, 3), finished)
+            failed, whole = failed + (finished.status == 1), whole + 1 if finished.status == 3 else 0
+            if finished.status == 3:
+                self.check_whole()
+            if whole == 3:
+                break
+        self.assertGreater(failed, 5)
+
     def test_lock(self):
         """Another who has it is waited for, about five seconds; other failures are told, but where a file system knows no locks."""
         for option, number, times, status, text in (
