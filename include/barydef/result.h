@@ -141,9 +141,15 @@ enum { BD_ROW_MISSING, BD_ROW_DONE, BD_ROW_DAMAGED };
 bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, int trusting,
                              uint8_t *states, uint64_t *input_marks, bd_error_t *error);
 
-/* Do labels and, in a complete result, /statistics say what they should?  *wrong becomes
-   NULL or the name of what is damaged.  Errors: BD_FAILED. */
-bd_status_t bd_result_verify_tables(const bd_result_t *result, const char **wrong, bd_error_t *error);
+/* Do labels, the attributes below /runs and, in a complete result, /statistics say what they should?  *wrong becomes
+   NULL or the names of what is damaged, a line each: the result's, until the next call.  Errors: BD_FAILED. */
+bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error);
+
+/* How many attributes that follow from job and input (of `layout`: below /runs, and the data set's name) are others in the file?  `first`
+   becomes the name of one.  With `mend` they are written anew; writing must have begun.  Forks, as bd_images_open does.
+   Errors: BD_BAD_INPUT, naming one that cannot be mended in its place; BD_FAILED. */
+bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout, int mend, int *differing, char first[256],
+                                         bd_error_t *error);
 
 /* ---- a sweep in parts ---------------------------------------------------------- */
 

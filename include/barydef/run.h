@@ -63,6 +63,8 @@ typedef struct bd_run_summary {
   int64_t messages;       /* rank 0 has sent and received, */
   double message_seconds; /* and the time it spent on them, without writing */
   int was_complete; /* a resume found nothing to do */
+  int mended;       /* attributes that a resume has written anew, as they were not what job and input say, */
+  char mended_first[256], revision_there[64]; /* the name of one; the program's revision by which a result that is resumed was begun */
 } bd_run_summary_t;
 
 /* For programs that do not speak MPI themselves: start and stop it, rank in between.

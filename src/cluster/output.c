@@ -48,17 +48,18 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
   static char names[64][64];
   static bd_parameters_t parameters;
   const session_t *session = context;
+  const bd_job_t *job = session->job_there ? session->job_there : session->job;
   int point, snapshot, table_size, count = 0;
   const bd_parameter_t *table = bd_parameter_table(&table_size);
-  bd_job_run(session->job, index, &point, &snapshot);
-  bd_job_parameters(session->job, point, &parameters);
+  bd_job_run(job, index, &point, &snapshot);
+  bd_job_parameters(job, point, &parameters);
   for (int i = 0; i < table_size; i++) {
     const bd_parameter_t *p = &table[i];
     if (!strcmp(p->section, "run") || !strcmp(p->section, "output")) continue;
     const char *field = (const char *)&parameters + p->offset;
     bd_attribute_t *attribute = &attributes[count];
     snprintf(names[count], sizeof names[count], "%s.%s", p->section, p->key);
-    *attribute = text_attribute(names[count++], bd_job_value(session->job, point, i));
+    *attribute = text_attribute(names[count++], bd_job_value(job, point, i));
     if (p->kind == BD_KIND_REAL) {
       attribute->kind = BD_ATTRIBUTE_REAL;
       memcpy(&attribute->real, field, sizeof attribute->real);
@@ -77,8 +78,30 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
   bd_instructions_t set = parameters.solver.instructions;
   if (set == BD_INSTRUCTIONS_AUTO) set = session->plan.instructions;
   attributes[count++] = text_attribute("instructions_used", bd_instructions_name((int)set));
-  attributes[count++] = (bd_attribute_t){.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   return count;
+}
+
+/* What the result holds, but for the root's attributes; the list of attacks is the caller's. */
+static bd_status_t lay_out(session_t *session, bd_attack_t **attacks, bd_result_layout_t *layout, bd_error_t *error) {
+  const bd_images_info_t *info = bd_images_info(session->images);
+  const bd_plan_t *plan = &session->plan;
+  *attacks = malloc((size_t)plan->attack_count * sizeof **attacks);
+  if (!*attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
+  for (int a = 0; a < plan->attack_count; a++) (*attacks)[a] = info->attacks[session->attacks[a]];
+  *layout = (bd_result_layout_t){.info = info, .count = plan->count, .labels = bd_images_labels(session->images),
+                                 .attack_count = plan->attack_count, .attacks = *attacks, .first_run = plan_first_run(plan),
+                                 .run_count = plan_runs(plan), .store_images = plan->store_images,
+                                 .run_attributes = run_attributes, .context = session};
+  return BD_OK;
+}
+
+bd_status_t session_compare_attributes(session_t *session, int mend, char first[256], bd_error_t *error) {
+  bd_attack_t *attacks;
+  bd_result_layout_t layout;
+  bd_status_t status = lay_out(session, &attacks, &layout, error);
+  if (status == BD_OK) status = bd_result_compare_attributes(session->result, &layout, mend, &session->differing, first, error);
+  free(attacks);
+  return status;
 }
 
 /* The names of the hosts, each once, on rank 0. */
@@ -102,7 +125,6 @@ char *session_hosts(const session_t *session) {
 bd_status_t session_create_output(session_t *session, const char *hosts, bd_error_t *error) {
   enum { HOSTS_ROOM = 1024 }; /* of the next session, which may have more */
   const bd_images_info_t *info = bd_images_info(session->images);
-  const bd_plan_t *plan = &session->plan;
   const bd_run_options_t *options = &session->options;
   char started[32];
   date(started);
@@ -111,7 +133,6 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
                            text_attribute("command_line", options->command_line ? options->command_line : ""),
                            text_attribute("job", bd_job_text(session->job)),
                            text_attribute("part", session->part),
-                           text_attribute("dataset", info->dataset),
                            text_attribute("input_file", session->parameters.input_file),
                            text_attribute("input_digest", info->digest),
                            text_attribute("victim_digest", session->victim_digest),
@@ -124,15 +145,12 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
                            {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = session->size},
                            text_attribute("slurm_job_id", getenv("SLURM_JOB_ID"))};
   int attribute_count = (int)(sizeof root / sizeof *root) - (getenv("SLURM_JOB_ID") == NULL);
-  bd_attack_t *attacks = malloc((size_t)plan->attack_count * sizeof *attacks);
-  if (!attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
-  for (int a = 0; a < plan->attack_count; a++) attacks[a] = info->attacks[session->attacks[a]];
-  bd_result_layout_t layout = {.info = info, .count = plan->count, .labels = bd_images_labels(session->images),
-                               .attack_count = plan->attack_count, .attacks = attacks, .first_run = plan_first_run(plan),
-                               .run_count = plan_runs(plan), .store_images = plan->store_images,
-                               .attribute_count = attribute_count, .attributes = root,
-                               .run_attributes = run_attributes, .context = session};
-  bd_status_t status = bd_result_create(session->parameters.output_file, options->overwrite, &layout, error);
+  bd_attack_t *attacks;
+  bd_result_layout_t layout;
+  bd_status_t status = lay_out(session, &attacks, &layout, error);
+  layout.attribute_count = attribute_count;
+  layout.attributes = root;
+  if (status == BD_OK) status = bd_result_create(session->parameters.output_file, options->overwrite, &layout, error);
   free(attacks);
   return status == BD_OK ? bd_result_open(session->parameters.output_file, &session->result, error) : status;
 }

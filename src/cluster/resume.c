@@ -42,19 +42,17 @@ static bd_status_t compare_jobs(const session_t *session, const bd_job_t *there,
   return BD_OK;
 }
 
-static bd_status_t compare_job(const session_t *session, bd_error_t *error) {
+static bd_status_t compare_job(session_t *session, bd_error_t *error) {
   enum { LARGEST = 1 << 20 };
   char *text = malloc(LARGEST);
-  bd_job_t *there = NULL;
   bd_error_t why;
   bd_status_t status = BD_OK;
   if (!text) return bd_fail(error, BD_FAILED, "no memory for the job");
   if (!bd_result_text(session->result, -1, "job", text, LARGEST))
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: there is no job in it", session->parameters.output_file);
-  else if (bd_job_parse(text, "its job", "", 0, NULL, &there, &why) != BD_OK)
+  else if (bd_job_parse(text, "its job", "", 0, NULL, &session->job_there, &why) != BD_OK)
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %.900s", session->parameters.output_file, why.message);
-  if (status == BD_OK) status = compare_jobs(session, there, error);
-  bd_job_free(there);
+  if (status == BD_OK) status = compare_jobs(session, session->job_there, error);
   free(text);
   return status;
 }
@@ -82,22 +80,31 @@ static bd_status_t keep_instructions(session_t *session, bd_error_t *error) {
   char there[32] = "";
   bd_status_t status = parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for parameters");
   const bd_plan_t *plan = &session->plan;
-  for (int point = plan->first_point; status == BD_OK && point < plan->first_point + plan->point_count; point++) {
-    int set = BD_INSTRUCTIONS_BASELINE;
+  for (int run = plan_first_run(plan); status == BD_OK && run < plan_first_run(plan) + plan_runs(plan); run++) {
+    char one[32] = "";
+    int point, snapshot;
+    bd_job_run(session->job, run, &point, &snapshot);
     bd_job_parameters(session->job, point, parameters);
     if (parameters->solver.instructions != BD_INSTRUCTIONS_AUTO) continue;
-    bd_result_text(session->result, bd_job_first_run(session->job, point), "instructions_used", there, sizeof there);
-    while (bd_instructions_name(set) && strcmp(bd_instructions_name(set), there)) set++;
-    if (!bd_instructions_name(set) || set > (int)bd_instructions_best() || set > (int)session->plan.instructions)
-      status = differs(session, "instructions_used", there, bd_instructions_name((int)session->plan.instructions), error);
+    bd_result_text(session->result, run, "instructions_used", one, sizeof one);
+    if (!*there) memcpy(there, one, sizeof there);
+    if (strcmp(one, there))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: damaged: instructions_used of run %03d is \"%.30s\", of a run before it \"%.30s\"",
+                       session->parameters.output_file, run, one, there);
+  }
+  int set = BD_INSTRUCTIONS_BASELINE;
+  while (*there && bd_instructions_name(set) && strcmp(bd_instructions_name(set), there)) set++;
+  if (status == BD_OK && *there) {
+    if (!bd_instructions_name(set) || set > (int)bd_instructions_best() || set > (int)plan->instructions)
+      status = differs(session, "instructions_used", there, bd_instructions_name((int)plan->instructions), error);
     else session->plan.instructions = (bd_instructions_t)set;
-    break;
   }
   free(parameters);
   return status;
 }
 
 bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
+  char first[256];
   bd_status_t status = bd_result_open(session->parameters.output_file, &session->result, error);
   if (status == BD_OK) status = compare_text(session, "program_version", bd_version(), error);
   if (status == BD_OK) status = compare_job(session, error);
@@ -106,7 +113,8 @@ bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
   if (status == BD_OK) status = compare_text(session, "victim_library", session->victim ? bd_victim_library() : "none", error);
   if (status == BD_OK) status = compare_text(session, "part", session->part, error);
   if (status == BD_OK) status = compare_shape(session, error);
-  return status == BD_OK ? keep_instructions(session, error) : status;
+  if (status == BD_OK) status = keep_instructions(session, error);
+  return status == BD_OK ? session_compare_attributes(session, 0, first, error) : status;
 }
 
 /* ---- what is done -------------------------------------------------------------- */

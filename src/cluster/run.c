@@ -113,7 +113,7 @@ static bd_status_t open_output(session_t *session, double deadline, const char *
 static bd_status_t look_at_complete(const session_t *session, bd_run_summary_t *summary, bd_error_t *error) {
   const char *wrong;
   bd_result_summary_t read;
-  if (!bd_result_shape(session->result)->complete || session->done_count < summary->images) return BD_OK;
+  if (!bd_result_shape(session->result)->complete || session->done_count < summary->images || session->differing) return BD_OK;
   bd_status_t status = bd_result_verify_tables(session->result, &wrong, error);
   if (status != BD_OK || wrong) return status;
   status = bd_result_read_summary(session->parameters.output_file, &read, error);
@@ -126,11 +126,13 @@ static bd_status_t look_at_complete(const session_t *session, bd_run_summary_t *
                  (long long)summary->failed, (long long)summary->images);
 }
 
-static bd_status_t begin_writing(session_t *session, bd_error_t *error) {
+static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, bd_error_t *error) {
   const int was_complete = session->rank == 0 && bd_result_shape(session->result)->complete;
   if (session->rank != 0 && !session->plan.all_write) return BD_OK;
   bd_status_t status = bd_result_begin_writing(session->result, session->rank == 0, error);
   if (status == BD_OK && was_complete) status = bd_result_reopen(session->result, error);
+  if (status == BD_OK && session->rank == 0 && (summary->mended = session->differing))
+    status = session_compare_attributes(session, 1, summary->mended_first, error);
   if (status == BD_OK && session->rank == 0 && session->is_resumed)
     status = bd_result_write_labels(session->result, bd_images_labels(session->images), error);
   if (session->plan.all_write) session->worker.result = session->result;
@@ -139,7 +141,7 @@ static bd_status_t begin_writing(session_t *session, bd_error_t *error) {
 
 static bd_status_t compute(session_t *session, double deadline, const char *hosts, bd_run_summary_t *summary, bd_error_t *error) {
   MPI_Comm all = session->communicator;
-  bd_status_t status = agree(all, begin_writing(session, error), error);
+  bd_status_t status = agree(all, begin_writing(session, summary, error), error);
   const bd_work_t work = {.communicator = all, .plan = &session->plan, .worker = &session->worker, .options = &session->options,
                           .done = session->done, .done_before = session->done_count, .damaged = session->damaged_count,
                           .is_resumed = session->is_resumed, .result = session->result, .summary = summary,
@@ -155,6 +157,7 @@ static void release(session_t *session) {
   bd_victim_free(session->victim);
   bd_images_close(session->images);
   bd_job_free(session->job);
+  bd_job_free(session->job_there);
   free(session->attacks);
   free(session->done);
   free(session);
@@ -176,6 +179,8 @@ bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_opti
     const double minutes = session->parameters.max_minutes, deadline = minutes > 0 ? start + 60 * minutes : INFINITY;
     status = open_output(session, deadline, hosts, error);
     summary->done_before = session->done_count;
+    if (status == BD_OK && session->rank == 0 && session->is_resumed)
+      bd_result_text(session->result, -1, "git_revision", summary->revision_there, sizeof summary->revision_there);
     if (status == BD_OK && session->rank == 0 && session->is_resumed) status = look_at_complete(session, summary, error);
     status = agree(communicator, status, error);
     MPI_Bcast(&summary->was_complete, 1, MPI_INT, 0, communicator);

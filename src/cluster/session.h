@@ -9,7 +9,7 @@ typedef struct session {
   MPI_Comm communicator;
   int rank, size;
   bd_run_options_t options; /* of rank 0, but `stop`, which is each rank's */
-  bd_job_t *job;
+  bd_job_t *job, *job_there; /* of the result that is continued, on rank 0: [run] and paths may be others */
   bd_parameters_t parameters; /* of the first point: input, output, victim, run */
   bd_images_t *images;
   bd_victim_t *victim;
@@ -21,6 +21,7 @@ typedef struct session {
   /* Rank 0, of a result that is continued: what is done, as in schedule_create. */
   uint8_t *done;
   int64_t done_count, damaged_count; /* counted for every run */
+  int differing;                     /* attributes that are not what job and input say */
   int is_resumed;
 } session_t;
 
@@ -33,6 +34,7 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error);
 bd_status_t session_check_output(const session_t *session, const char *job_name, bd_error_t *error);
 bd_status_t session_create_output(session_t *session, const char *hosts, bd_error_t *error);
 bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_summary_t *summary, bd_error_t *error);
+bd_status_t session_compare_attributes(session_t *session, int mend, char first[256], bd_error_t *error);
 char *session_hosts(const session_t *session);
 
 /* resume.c: open a result that is there and refuse it where it is not this job's (rank 0, not

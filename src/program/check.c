@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 static error_t parse(int key, char *value, struct argp_state *state) {
   if (key == ARGP_KEY_ARG && state->arg_num == 0) {
@@ -73,10 +74,13 @@ static bd_status_t check(const char *path, bd_error_t *error) {
   if (status == BD_OK) status = bd_result_verify_tables(result, &wrong, error);
   if (status == BD_OK) {
     int64_t all = count.all;
-    if (wrong) printf("%s is damaged\n", wrong);
+    for (const char *line = wrong, *end; line; line = *end ? end + 1 : NULL) {
+      end = line + strcspn(line, "\n");
+      printf("%.*s is damaged\n", (int)(end - line), line);
+    }
     if (count.damaged || wrong)
-      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%s; --resume of its job mends it", path,
-                       count.damaged, all, wrong ? ", and " : "", wrong ? wrong : "");
+      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%.*s; --resume of its job mends it", path,
+                       count.damaged, all, wrong ? ", and " : "", wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
     else if (shape->complete) printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
     else
       printf("%s: NOT COMPLETE: %" PRId64 " of %" PRId64 " images are done, all their checksums are right\n", path, count.done, all);

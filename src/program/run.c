@@ -142,6 +142,19 @@ static void print_victim_note(const bd_run_summary_t *s, const char *victim) {
     fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
 }
 
+/* Of a result that was there: what was mended, and that it is another program of the same version. */
+static void print_notes(const bd_run_summary_t *s, const char *path) {
+  bd_error_t note; /* which cleans what a file says */
+  if (s->mended) {
+    bd_fail(&note, BD_OK, "%s: damaged: %s%s; written anew", path, s->mended_first, s->mended == 1 ? "" : ", and others");
+    complain(&note);
+  }
+  if (*s->revision_there && strcmp(s->revision_there, bd_revision()) != 0) {
+    bd_fail(&note, BD_OK, "%s: was begun by revision %s of the program, this is %s", path, s->revision_there, bd_revision());
+    complain(&note);
+  }
+}
+
 static void print_result(const char *path) {
   bd_result_summary_t summary;
   bd_error_t error;
@@ -181,10 +194,11 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
   const bd_run_options_t run_options = {.overwrite = a->overwrite, .resume = a->resume, .dry_run = a->dry_run, .part = a->part,
                                         .parts = a->parts, .command_line = command_line,
                                         .progress = a->quiet ? NULL : progress_show, .context = &progress, .stop = signals_stop()};
-  bd_run_summary_t summary;
+  bd_run_summary_t summary = {0};
   status = bd_run(bd_world(), job, &run_options, &summary, &error);
   if (rank == 0) {
     progress_end(&progress);
+    if (status != BD_BAD_INPUT && !a->quiet) print_notes(&summary, parameters->output_file);
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
       if (a->dry_run) { /* the facts that were asked for, --quiet or not */

@@ -19,15 +19,6 @@
 
 /* ---- contents ------------------------------------------------------------------ */
 
-static int put_attribute(hid_t object, const bd_attribute_t *attribute) {
-  switch (attribute->kind) {
-    case BD_ATTRIBUTE_TEXT: return h5_put_text(object, attribute->name, attribute->text, attribute->room);
-    case BD_ATTRIBUTE_INTEGER: return h5_put_integer(object, attribute->name, attribute->integer);
-    case BD_ATTRIBUTE_REAL: return h5_put_real(object, attribute->name, attribute->real);
-  }
-  return 0;
-}
-
 /* Contiguous, its space taken at once: blocks are raw data at known places. */
 static hid_t create_dataset(hid_t location, const char *name, hid_t type, int rank, const hsize_t *size,
                             hid_t fill_type, const void *fill) {
@@ -42,14 +33,6 @@ static hid_t create_dataset(hid_t location, const char *name, hid_t type, int ra
   return dataset;
 }
 
-/* "0 ok, 1 pending, ..." */
-static int put_names(hid_t dataset, const char *attribute, const char *name_of(int)) {
-  char names[512] = "";
-  for (int code = 0; name_of(code); code++)
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
-  return h5_put_text(dataset, attribute, names, 0);
-}
-
 static int create_records(hid_t group, int64_t count) {
   static const bd_per_image_t pending = {.label = -1, .status = BD_IMAGE_PENDING, .residual = NAN, .mass_defect = NAN,
                                          .l2_to_attacked = NAN, .linf_to_attacked = NAN, .l2_to_clean = NAN,
@@ -58,11 +41,9 @@ static int create_records(hid_t group, int64_t count) {
                                          .objective = NAN, .safe_tau = NAN};
   hid_t type = h5_per_image_type();
   hid_t dataset = create_dataset(group, "per_image", type, 1, (hsize_t[]){(hsize_t)count}, type, &pending);
-  int done = dataset >= 0 && put_names(dataset, "status_names", bd_image_status_name) &&
-             put_names(dataset, "convergence_names", bd_convergence_name);
   h5_close(dataset);
   h5_close(type);
-  return done;
+  return dataset >= 0;
 }
 
 static int create_marks(hid_t group, const char *name, int64_t count) {
@@ -76,9 +57,7 @@ static int create_group(hid_t run, const bd_result_layout_t *layout, const bd_at
   const hsize_t size[4] = {(hsize_t)layout->count, (hsize_t)layout->info->channels,
                            (hsize_t)layout->info->height, (hsize_t)layout->info->width};
   hid_t group = H5Gcreate2(run, attack->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  int done = group >= 0 && create_records(group, layout->count) &&
-             h5_put_text(group, "norm", attack->norm, 0) && h5_put_real(group, "epsilon", attack->epsilon) &&
-             h5_put_text(group, "source", attack->source, 0);
+  int done = group >= 0 && create_records(group, layout->count);
   if (done && layout->store_images) {
     hid_t images = create_dataset(group, "images", H5T_NATIVE_FLOAT, 4, size, -1, NULL);
     done = images >= 0;
@@ -93,12 +72,9 @@ static int create_runs(hid_t file, const bd_result_layout_t *layout) {
   int done = runs >= 0;
   for (int r = layout->first_run; done && r < layout->first_run + layout->run_count; r++) {
     char name[16];
-    bd_attribute_t attributes[64];
-    int attribute_count = layout->run_attributes(layout->context, r, attributes);
     snprintf(name, sizeof name, "%03d", r);
     hid_t run = H5Gcreate2(runs, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    done = run >= 0;
-    for (int i = 0; done && i < attribute_count; i++) done = put_attribute(run, &attributes[i]);
+    done = run >= 0 && h5_put_integer(run, "fallbacks", 0); /* counted in the end */
     for (int a = 0; done && a < layout->attack_count; a++) done = create_group(run, layout, &layout->attacks[a]);
     h5_close(run);
   }
@@ -133,11 +109,12 @@ static int put_attack_names(hid_t file, const bd_result_layout_t *layout) {
 
 static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   char checksum[17];
+  attributes_found_t found;
   labels_checksum(layout->count, layout->labels, checksum);
   int done = h5_put_text(file, "schema", "barydef-result", 0) && h5_put_integer(file, "schema_version", 1) &&
              h5_put_integer(file, "complete", 0) && put_attack_names(file, layout) &&
              h5_put_text(file, "labels_checksum", checksum, 0);
-  for (int i = 0; done && i < layout->attribute_count; i++) done = put_attribute(file, &layout->attributes[i]);
+  for (int i = 0; done && i < layout->attribute_count; i++) done = h5_put(file, &layout->attributes[i], H5_CREATE) != H5_FAILED;
   hid_t labels = create_dataset(file, "labels", H5T_NATIVE_INT64, 1, (hsize_t[]){(hsize_t)layout->count}, -1, NULL);
   done = done && labels >= 0 &&
          H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0 &&
@@ -151,7 +128,7 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   done = done && statistics >= 0;
   h5_close(statistics);
   h5_close(type);
-  return done && create_runs(file, layout) && create_checksums(file, layout);
+  return done && create_runs(file, layout) && create_checksums(file, layout) && attributes_put(file, layout, H5_CREATE, &found);
 }
 
 /* ---- the file ------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
 #include "isolate.h"
 #include "result.h"
+#include "../text.h"
 
 #include <barydef/solver.h>
 
@@ -116,10 +117,10 @@ static bd_status_t set_complete(bd_result_t *result, int complete, bd_error_t *e
 }
 
 /* The file of the descriptor, which nothing written here makes longer. */
-static bd_status_t open_writable(bd_result_t *result, bd_error_t *error) {
+static bd_status_t open_here(bd_result_t *result, int writable, bd_error_t *error) {
   struct stat file;
   if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
-  result->file = h5_open_descriptor(result->descriptor, 1);
+  result->file = h5_open_descriptor(result->descriptor, writable);
   isolate_close_doors();
   isolate_keep_length(file.st_size);
   return result->file >= 0 ? BD_OK : write_failed(result, error);
@@ -135,7 +136,7 @@ static bd_status_t close_written(bd_result_t *result, bd_status_t status, bd_err
 static bd_status_t reopen(void *context, FILE *out, bd_error_t *error) {
   (void)out;
   bd_result_t *result = context;
-  bd_status_t status = open_writable(result, error);
+  bd_status_t status = open_here(result, 1, error);
   if (status == BD_OK) status = set_complete(result, 0, error);
   return close_written(result, status, error);
 }
@@ -156,7 +157,7 @@ static bd_status_t finish(void *context, FILE *out, bd_error_t *error) {
   const finish_t *f = context;
   bd_result_t *result = f->result;
   int64_t by_status[BD_STATUSES_MAX] = {0};
-  bd_status_t status = open_writable(result, error);
+  bd_status_t status = open_here(result, 1, error);
   if (status == BD_OK) status = write_statistics(result, f->has_victim, by_status, error);
   if (status == BD_OK) status = write_labels_checksum(result, error);
   if (status == BD_OK) status = write_attributes(f, error);
@@ -164,6 +165,22 @@ static bd_status_t finish(void *context, FILE *out, bd_error_t *error) {
   if (status == BD_OK) status = set_complete(result, 1, error);
   fwrite(by_status, sizeof by_status, 1, out);
   return close_written(result, status, error);
+}
+
+typedef struct comparison {
+  bd_result_t *result;
+  const bd_result_layout_t *layout;
+  int mend;
+} comparison_t;
+
+static bd_status_t compare_attributes(void *context, FILE *out, bd_error_t *error) {
+  const comparison_t *c = context;
+  attributes_found_t found = {0};
+  bd_status_t status = open_here(c->result, c->mend, error);
+  if (status == BD_OK && attributes_put(c->result->file, c->layout, c->mend ? H5_MEND : H5_COMPARE, &found) && c->mend)
+    status = flush(c->result, error);
+  fwrite(&found, sizeof found, 1, out);
+  return close_written(c->result, status, error);
 }
 
 /* ---- the parent ------------------------------------------------------------------ */
@@ -203,4 +220,21 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
   free(found);
   bd_result_close(result);
   return status;
+}
+
+bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout, int mend, int *differing, char first[256],
+                                         bd_error_t *error) {
+  comparison_t comparison = {result, layout, mend};
+  attributes_found_t found = {0};
+  void *bytes;
+  size_t size;
+  bd_status_t status = in_child(compare_attributes, &comparison, result, &bytes, &size, error);
+  if (status == BD_OK && size == sizeof found) memcpy(&found, bytes, size);
+  free(bytes);
+  found.name[sizeof found.name - 1] = 0;
+  text_clean(found.name);
+  snprintf(first, 256, "%s", found.name);
+  *differing = found.differing;
+  if (status != BD_OK || !found.is_hopeless) return status;
+  return bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %s is damaged, or missing; --overwrite begins anew", result->path, first);
 }

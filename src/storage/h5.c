@@ -147,16 +147,33 @@ int h5_get_real(hid_t object, const char *name, double *value) {
          get_number(object, name, H5T_INTEGER, H5T_NATIVE_DOUBLE, value);
 }
 
-static int put(hid_t object, const char *name, hid_t type, const void *value) {
+/* One that is there, as this program creates it: of this very type. */
+static h5_found_t find(hid_t object, const char *name, hid_t type, const void *value, int mend) {
+  hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
+  hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
+  void *there = calloc(1, H5Tget_size(type));
+  h5_found_t found = H5_FAILED;
+  if (there && attribute >= 0 && H5Tequal(stored, type) > 0 && H5Sget_simple_extent_type(space) == H5S_SCALAR && H5Aread(attribute, type, there) >= 0)
+    found = memcmp(there, value, H5Tget_size(type)) == 0 ? H5_SAME : H5_DIFFERS;
+  if (found == H5_DIFFERS && mend && H5Awrite(attribute, type, value) < 0) found = H5_FAILED;
+  free(there);
+  h5_close(space);
+  h5_close(stored);
+  h5_close(attribute);
+  return found;
+}
+
+static h5_found_t put(hid_t object, const char *name, hid_t type, const void *value, h5_how_t how) {
+  if (how != H5_CREATE) return find(object, name, type, value, how == H5_MEND);
   hid_t space = H5Screate(H5S_SCALAR);
   hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   int done = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;
   h5_close(attribute);
   h5_close(space);
-  return done;
+  return done ? H5_SAME : H5_FAILED;
 }
 
-int h5_put_text(hid_t object, const char *name, const char *text, size_t room) {
+static h5_found_t put_text(hid_t object, const char *name, const char *text, size_t room, h5_how_t how) {
   /* An attribute has less than 64 KiB, with its name and type: the names of ten thousand hosts are cut. */
   size_t length = strnlen(text, 65000) + 1;
   if (room < length) room = length;
@@ -165,18 +182,25 @@ int h5_put_text(hid_t object, const char *name, const char *text, size_t room) {
   H5Tset_size(type, room);
   H5Tset_cset(type, H5T_CSET_UTF8);
   if (value) memcpy(value, text, length - 1);
-  int done = value && put(object, name, type, value);
+  h5_found_t found = value ? put(object, name, type, value, how) : H5_FAILED;
   free(value);
   h5_close(type);
-  return done;
+  return found;
 }
+
+int h5_put_text(hid_t object, const char *name, const char *text, size_t room) { return put_text(object, name, text, room, H5_CREATE) != H5_FAILED; }
 
 int h5_put_integer(hid_t object, const char *name, int64_t value) {
-  return put(object, name, H5T_NATIVE_INT64, &value);
+  return put(object, name, H5T_NATIVE_INT64, &value, H5_CREATE) != H5_FAILED;
 }
 
-int h5_put_real(hid_t object, const char *name, double value) {
-  return put(object, name, H5T_NATIVE_DOUBLE, &value);
+h5_found_t h5_put(hid_t object, const bd_attribute_t *attribute, h5_how_t how) {
+  switch (attribute->kind) {
+    case BD_ATTRIBUTE_TEXT: return put_text(object, attribute->name, attribute->text, attribute->room, how);
+    case BD_ATTRIBUTE_INTEGER: return put(object, attribute->name, H5T_NATIVE_INT64, &attribute->integer, how);
+    case BD_ATTRIBUTE_REAL: return put(object, attribute->name, H5T_NATIVE_DOUBLE, &attribute->real, how);
+  }
+  return H5_FAILED;
 }
 
 static int set(hid_t object, const char *name, H5T_class_t wanted, hid_t memory, const void *value) {

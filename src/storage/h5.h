@@ -3,7 +3,7 @@
 #define BD_H5_H
 
 #include <barydef/error.h>
-#include <barydef/statistics.h>
+#include <barydef/result.h>
 #include <hdf5.h>
 #include <stddef.h>
 
@@ -34,7 +34,12 @@ hid_t h5_open_descriptor(int descriptor, int writable);
    success. */
 int h5_put_text(hid_t object, const char *name, const char *text, size_t room);
 int h5_put_integer(hid_t object, const char *name, int64_t value);
-int h5_put_real(hid_t object, const char *name, double value);
+
+/* The same from one table; and compare what is there with what it would have been created as, or make it so, in its place.
+   H5_FAILED where it is missing or of another type. */
+typedef enum h5_how { H5_CREATE, H5_COMPARE, H5_MEND } h5_how_t;
+typedef enum h5_found { H5_FAILED, H5_SAME, H5_DIFFERS } h5_found_t;
+h5_found_t h5_put(hid_t object, const bd_attribute_t *attribute, h5_how_t how);
 
 /* Replace the value of an attribute that exists, in its place; 1 on success.  A text that
    is too long is cut. */

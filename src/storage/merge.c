@@ -124,7 +124,7 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
         if (states[i] != BD_ROW_DONE) wrong = "an image";
     }
   if (status != BD_OK || !wrong) return status;
-  return bd_fail(error, BD_BAD_INPUT, "%s: damaged (%s; \"barydef check\" tells all); --resume of its job mends it", part->path, wrong);
+  return bd_fail(error, BD_BAD_INPUT, "%s: damaged (%.*s; \"barydef check\" tells all); --resume of its job mends it", part->path, (int)strcspn(wrong, "\n"), wrong);
 }
 
 /* i of "i/n", as the attribute of the root says; 0 where there is none. */

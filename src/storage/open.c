@@ -176,7 +176,7 @@ bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *er
 /* ---- from the child to its parent ------------------------------------------------ */
 
 /* Texts that are asked for later: of the root, and of every run. */
-static const char *const root_texts[] = {"job", "program_version", "input_digest", "victim_digest", "victim_library", "part", "labels_checksum", "attacks"};
+static const char *const root_texts[] = {"job", "program_version", "git_revision", "input_digest", "victim_digest", "victim_library", "part", "labels_checksum", "attacks"};
 static const char *const run_texts[] = {"instructions_used", "solver.instructions"};
 enum { TEXT_MAX = 1 << 20 };
 
@@ -322,6 +322,7 @@ void bd_result_close(bd_result_t *result) {
   if (result->descriptor >= 0) close(result->descriptor);
   free(result->waiting);
   free(result->found);
+  free(result->wrong);
   free(result->names);
   free(result->places);
   free(result->path);

@@ -65,8 +65,10 @@ uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const
   return mark ? mark : 1;
 }
 
+void checksum_text(uint64_t checksum, char text[17]) { snprintf(text, 17, "%016" PRIx64, checksum); }
+
 void labels_checksum(int64_t count, const int64_t *labels, char text[17]) {
-  snprintf(text, 17, "%016" PRIx64, (uint64_t)XXH3_64bits(labels, (size_t)count * sizeof *labels));
+  checksum_text(XXH3_64bits(labels, (size_t)count * sizeof *labels), text);
 }
 
 bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first, int64_t count,

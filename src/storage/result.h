@@ -6,6 +6,8 @@
 
 #include <barydef/result.h>
 
+#include <stdio.h>
+
 /* Marks that wait for their data to reach the disk. */
 enum { WAITING_MAX = 4096 };
 typedef struct waiting {
@@ -26,6 +28,7 @@ struct bd_result {
   int64_t waiting_count;
   waiting_t *waiting;
   double synced, sync_seconds; /* when the last sync ended, how long it took */
+  char *wrong;   /* what bd_result_verify_tables has named */
   int is_broken; /* a flush failed: the system tells only once, and nothing may be marked any more */
 };
 
@@ -54,7 +57,19 @@ bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes
 /* Is what stands under the path still the file the blocks go to? */
 bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error);
 
+/* attributes.c.  What the table and the file have in common: how many differ, and the first of these; hopeless where one is
+   missing or of another type, which is then the one named. */
+typedef struct attributes_found {
+  int differing, is_hopeless;
+  char name[BD_ATTACK_NAME + 160];
+} attributes_found_t;
+int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how, attributes_found_t *found);
+
+/* A line for each run, and attack of a run, whose attributes are not those of their checksum. */
+void attributes_verify(const bd_result_t *result, FILE *out);
+
 /* XXH3-64, hexadecimal. */
+void checksum_text(uint64_t checksum, char text[17]);
 void labels_checksum(int64_t count, const int64_t *labels, char text[17]);
 
 /* The row of a run and attack, from its records. */

@@ -1,6 +1,8 @@
 #include "isolate.h"
 #include "result.h"
+#include "../text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,8 +50,19 @@ static bd_status_t verify_labels(bd_result_t *result, int *right, bd_error_t *er
   return status;
 }
 
+/* What a run says of its images that went through wide-range arithmetic. */
+static void verify_fallbacks(const bd_result_t *result, int run, int64_t counted, FILE *out) {
+  char path[32];
+  int64_t there = -1;
+  snprintf(path, sizeof path, "/runs/%03d", run);
+  hid_t group = h5_has(result->file, path) ? H5Oopen(result->file, path, H5P_DEFAULT) : -1;
+  h5_get_integer(group, "fallbacks", &there);
+  h5_close(group);
+  if (there != counted) fprintf(out, "attribute fallbacks of %s\n", path);
+}
+
 /* The statistics, computed again. */
-static bd_status_t verify_statistics(bd_result_t *result, int *right, bd_error_t *error) {
+static bd_status_t verify_statistics(bd_result_t *result, FILE *out, bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
   const size_t rows = (size_t)shape->run_count * (size_t)shape->attack_count;
   int64_t by_status[BD_STATUSES_MAX] = {0};
@@ -62,14 +75,18 @@ static bd_status_t verify_statistics(bd_result_t *result, int *right, bd_error_t
   bd_status_t status = bytes && again && background ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (status == BD_OK && H5Dread(dataset, packed, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
     status = bd_fail(error, BD_FAILED, "%s: /statistics cannot be read (%s)", result->path, h5_reason());
-  *right = 1;
+  int right = 1;
+  int64_t fallbacks = 0;
   for (size_t g = 0; status == BD_OK && g < rows; g++) {
-    status = statistics_row(result, shape->first_run + (int)(g / (size_t)shape->attack_count), (int)(g % (size_t)shape->attack_count),
-                            strcmp(library, "none") != 0, &computed, by_status, error);
+    const int run = shape->first_run + (int)(g / (size_t)shape->attack_count), attack = (int)(g % (size_t)shape->attack_count);
+    status = statistics_row(result, run, attack, strcmp(library, "none") != 0, &computed, by_status, error);
+    fallbacks = computed.fallbacks + (attack ? fallbacks : 0);
+    if (status == BD_OK && attack + 1 == shape->attack_count) verify_fallbacks(result, run, fallbacks, out);
     memcpy(again, &computed, sizeof computed);
     H5Tconvert(type, packed, 1, again, background, H5P_DEFAULT);
-    *right &= memcmp(again, bytes + g * size, size) == 0;
+    right &= memcmp(again, bytes + g * size, size) == 0;
   }
+  if (!right) fprintf(out, "/statistics\n");
   free(background);
   free(again);
   free(bytes);
@@ -86,23 +103,31 @@ static bd_status_t verify_tables(void *path, FILE *out, bd_error_t *error) {
   bd_status_t status = result_open_here(path, &result, error);
   if (status != BD_OK) return status;
   status = verify_labels(result, &right, error);
-  if (!right) fprintf(out, "/labels");
-  if (status == BD_OK && right && result->shape.complete) {
-    status = verify_statistics(result, &right, error);
-    if (!right) fprintf(out, "/statistics");
-  }
+  if (!right) fprintf(out, "/labels\n");
+  if (status == BD_OK) attributes_verify(result, out);
+  if (status == BD_OK && result->shape.complete) status = verify_statistics(result, out, error);
   bd_result_close(result);
   return status;
 }
 
-bd_status_t bd_result_verify_tables(const bd_result_t *result, const char **wrong, bd_error_t *error) {
+bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error) {
   struct stat file;
   void *found;
   size_t size;
   *wrong = NULL;
   if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
   bd_status_t status = isolate(verify_tables, result->path, result->path, file.st_size, RESULT_MEMORY, &found, &size, error);
-  if (status == BD_OK && size) *wrong = size == strlen("/labels") ? "/labels" : "/statistics";
-  free(found);
-  return status;
+  if (status != BD_OK || size == 0) {
+    free(found);
+    return status;
+  }
+  free(result->wrong);
+  *wrong = result->wrong = found;
+  result->wrong[size - 1] = 0; /* a newline */
+  for (char *line = result->wrong, *end; line; line = end) {
+    if ((end = strchr(line, '\n'))) *end = 0;
+    text_clean(line);
+    if (end) *end++ = '\n';
+  }
+  return BD_OK;
 }

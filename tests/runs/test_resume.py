@@ -228,6 +228,118 @@ class Damage(Interrupted):
                 self.assertEqual(len(finished.err_lines), 1, finished)
 
 
+class Attributes(Interrupted):
+    """Those that follow from job and input: check names where they are damaged, and a resume writes them anew, each in its place."""
+
+    JOB = Faults.JOB
+    TOPS = "runs/002", "runs/001/b", "runs/003/clean/per_image", "checksums/001", "checksums/002/a"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stopped = os.path.join(cls.folder, "stopped.h5")
+        launch("run", cls.job, f"--set=output.file={cls.stopped}", "--set=run.max_minutes=1e-6")
+        with h5py.File(cls.stopped, "r") as file:
+            cls.names = [(path, name) for path in cls.TOPS for name in file[path].attrs if file[path].attrs.get_id(name).dtype.itemsize > 1]
+
+    def damage(self, path, name, new=None):
+        """Another value of the same type."""
+        with h5py.File(self.result, "r+") as file:
+            attribute = file[path].attrs.get_id(name)
+            value = np.zeros((), attribute.dtype)
+            attribute.read(value)
+            changed = bytearray(value.tobytes())
+            changed[0] ^= 1
+            if new:
+                changed[:] = new.ljust(len(changed), b"\0")
+            attribute.write(np.frombuffer(bytes(changed), value.dtype).reshape(()))
+
+    def test_each_is_mended(self):
+        self.assertGreater(len(self.names), 30)
+        for before in self.stopped, self.whole:
+            for at, (path, name) in enumerate(self.names):
+                tried = EVERY or at % 4 == 0 or name in ("source", "epsilon", "norm", "fallbacks", "attributes_checksum")
+                if not tried or name == "instructions_used" or (name == "fallbacks" and before == self.stopped):
+                    continue
+                with self.subTest(path=path, name=name):
+                    shutil.copy(before, self.result)
+                    self.damage(path, name)
+                    self.assertNotEqual(contents(before), contents(self.result))
+                    where = f"attribute fallbacks of /{path}" if name == "fallbacks" else f"an attribute of /{path.replace('checksums', 'runs').replace('/per_image', '')}"
+                    checked = launch("check", self.result)
+                    self.assertEqual(checked.status, 1, checked)
+                    self.assertIn(f"{where} is damaged\n", checked.out)
+                    self.assertIn("damaged: 0 of 360 images, and ", checked.err)
+                    finished = self.resume()
+                    if name != "fallbacks":
+                        self.assertIn(f"result.h5: damaged: attribute {name} of /{path}; written anew\n", finished.err)
+                    self.assert_same(self.expected, contents(self.result))
+            self.check_whole()
+
+    def test_of_another_type_or_missing(self):
+        """There is no room for it where it stood: nothing is changed, and one line says so."""
+        for path, name, value in ("runs/001/a", "epsilon", "much"), ("runs/001", "solver.gamma", np.float32(0.5)), ("runs/000/b", "source", None), ("/", "dataset", 3):
+            shutil.copy(self.whole, self.result)
+            with h5py.File(self.result, "r+") as file:
+                del file[path].attrs[name]
+                if value is not None:
+                    file[path].attrs[name] = value
+            before = contents(self.result)
+            finished = self.resume(status=2)
+            self.assertEqual(len(finished.err_lines), 1, finished)
+            self.assertIn(f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing", finished.err)
+            self.assertEqual(contents(self.result), before)
+
+    def test_instructions(self):
+        """Where the job leaves them open the file alone knows them."""
+        used = contents(self.whole)["runs/000@instructions_used"][2]
+        for runs, text in (((0,), "instructions_used of run 001 is"), ((3,), "instructions_used of run 003 is"), (range(4), "cannot be resumed: (attribute )?instructions_used")):
+            shutil.copy(self.whole, self.result)
+            for run in runs:
+                self.damage(f"runs/{run:03d}", "instructions_used", b"baseline"[:len(used) - 1] if used.startswith(b"a") else b"avx2")
+            checked = launch("check", self.result)
+            self.assertIn(f"an attribute of /runs/{runs[0]:03d} is damaged", checked.out)
+            self.assertRegex(self.resume(status=2).err, text)
+        shutil.copy(self.whole, self.result)
+        for run in range(4):
+            self.damage(f"checksums/{run:03d}", "attributes_checksum")
+        self.assertIn("attribute instructions_used (or the checksum) of /runs/000", self.resume(status=2).err)
+
+    def test_data_set(self):
+        shutil.copy(self.whole, self.result)
+        self.damage("/", "dataset")
+        self.assertIn("damaged: attribute dataset of /; written anew", self.resume(ranks=2).err)
+        with h5py.File(self.result, "r") as file:
+            self.assertEqual(file.attrs["dataset"], b"noise" if isinstance(file.attrs["dataset"], bytes) else "noise")
+
+    def test_other_paths(self):
+        """The same input under another name: the run keeps what it was begun with."""
+        shutil.copy(self.stopped, self.result)
+        os.link(os.path.join(self.folder, "set.h5"), os.path.join(self.folder, "another.h5"))
+        finished = self.resume(f"--set=input.file={self.folder}/another.h5")
+        self.assertNotIn("damaged", finished.err)
+        self.check_whole()
+
+    def test_without_checksums(self):
+        """Results of before these were written are as good; one that lacks some is not."""
+        shutil.copy(self.whole, self.result)
+        with h5py.File(self.result, "r+") as file:
+            del file["checksums/003/b"].attrs["attributes_checksum"]
+        self.assertIn("an attribute of /runs/003/b is damaged", launch("check", self.result).out)
+        with h5py.File(self.result, "r+") as file:
+            file["checksums"].visititems(lambda name, item: item.attrs.clear())
+        self.assertEqual(launch("check", self.result).status, 0)
+        self.damage("runs/001/b", "epsilon")
+        self.assertIn("attribute epsilon of /runs/001/b; written anew", self.resume().err)
+
+    def test_another_revision(self):
+        """It is said, and not refused."""
+        shutil.copy(self.stopped, self.result)
+        self.damage("/", "git_revision", b"0ther")
+        self.assertRegex(self.resume().err, r"barydef: \S*result.h5: was begun by revision 0ther of the program, this is \S+\n")
+        self.check_whole()
+
+
 class Refusals(Interrupted):
     """A resume of something else is refused, with the difference named, and nothing changes."""
 
@@ -315,6 +427,11 @@ class Parts(Interrupted):
         checked = launch("check", self.result)
         self.assertIn("complete, 540 images, all checksums are right", checked.out)
         self.assertEqual(self.merge(*parts).status, 2)
+        with h5py.File(parts[0], "r+") as file:
+            file.attrs["git_revision"] = "another"
+        finished = self.merge(*parts, options=["--overwrite"])
+        self.assertEqual(finished.status, 0, finished)
+        self.assertRegex(finished.err, r"^barydef: \S*part1.h5: computed by revision \S+ of the program, \S*part2.h5 by another\n$")
         self.assertEqual(self.merge(*parts, options=["--overwrite"]).status, 0)
         self.assertIn("nothing left to do", self.resume().out)
 
@@ -396,5 +513,5 @@ class Parts(Interrupted):
 if __name__ == "__main__":
     if "--every" in sys.argv:
         EVERY = True
-        sys.argv[1:] = ["Faults.test_kill_at_each_write", "Faults.test_failing_writes", "Faults.test_failing_once"]
+        sys.argv[1:] = ["Attributes.test_each_is_mended", "Faults.test_kill_at_each_write", "Faults.test_failing_writes", "Faults.test_failing_once"]
     unittest.main()
