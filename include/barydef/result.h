@@ -49,14 +49,14 @@ typedef struct bd_result_layout {
   void *context;
 } bd_result_layout_t;
 
-/* Create the file: allocated on the disk where the file system can promise space.
+typedef struct bd_result bd_result_t;
+
+/* Create the file, allocated on the disk where the file system can promise space, and open it; the caller closes *result.
    Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its directory does not exist;
-   BD_FAILED otherwise (no right to write, no space).  After an error there is no new file. */
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_error_t *error);
+   BD_FAILED otherwise (no right to write, no space, another process has created it meanwhile).  After an error there is no new file. */
+bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_result_t **result, bd_error_t *error);
 
 /* ---- an open result ------------------------------------------------------------ */
-
-typedef struct bd_result bd_result_t;
 
 /* What is where, plain data: enough to read and write blocks on any rank, and all that
    bd_result_join needs.  Group g = (run - first_run) * attack_count + attack. */

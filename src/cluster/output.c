@@ -150,9 +150,9 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
   bd_status_t status = lay_out(session, &attacks, &layout, error);
   layout.attribute_count = attribute_count;
   layout.attributes = root;
-  if (status == BD_OK) status = bd_result_create(session->parameters.output_file, options->overwrite, &layout, error);
+  if (status == BD_OK) status = bd_result_create(session->parameters.output_file, options->overwrite, &layout, &session->result, error);
   free(attacks);
-  return status == BD_OK ? bd_result_open(session->parameters.output_file, &session->result, error) : status;
+  return status;
 }
 
 bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_summary_t *summary, bd_error_t *error) {

@@ -157,16 +157,15 @@ static int is_cause_of_user(int number) { return number == ENOENT || number == E
 
 /* Space now rather than an error after hours; a file system that cannot promise any is
    believed to have it. */
-static bd_status_t reserve(const char *temporary, const char *path, bd_error_t *error) {
-  struct stat status;
+static bd_status_t reserve(const char *temporary, const char *path, struct stat *made, bd_error_t *error) {
   int file = open(temporary, O_RDWR | O_CLOEXEC);
-  if (file < 0 || fstat(file, &status) != 0) {
+  if (file < 0 || fstat(file, made) != 0) {
     if (file >= 0) close(file);
     return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   }
   bd_status_t result = BD_OK;
-  if (fallocate(file, 0, 0, status.st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-    result = bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)status.st_size);
+  if (fallocate(file, 0, 0, made->st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+    result = bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)made->st_size);
   if (result == BD_OK && fsync(file) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
   close(file);
   return result;
@@ -183,20 +182,51 @@ static void sync_folder(const char *path) {
   free(copy);
 }
 
-/* A writer holds a lock (bd_result_begin_writing); what cannot be opened, nobody writes. */
-static bd_status_t check_unwritten(const char *path, bd_error_t *error) {
-  int file = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  bd_status_t status = file >= 0 ? file_lock(file, path, error) : BD_OK;
-  if (file >= 0) close(file);
+/* What stands under the path, which a writer holds the lock of (bd_result_begin_writing); what cannot be opened, nobody writes. */
+typedef struct old {
+  int exists, descriptor;
+  struct stat file, made; /* and what has taken its place */
+} old_t;
+
+/* Its lock is kept until it has been replaced, so that of two who create one comes after the other. */
+static bd_status_t lock_old(const char *path, old_t *old, bd_error_t *error) {
+  old->exists = lstat(path, &old->file) == 0;
+  old->descriptor = old->exists ? open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
+  if (old->descriptor < 0) return BD_OK;
+  bd_status_t status = file_lock(old->descriptor, path, error);
+  if (status == BD_OK && fstat(old->descriptor, &old->file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   return status;
 }
 
-bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error) {
-  h5_silence();
-  if (!overwrite && access(path, F_OK) == 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
-  bd_status_t status = check_unwritten(path, error);
-  if (status != BD_OK) return status;
+/* The rank of a killed mpirun that was creating it may come to this late, when another run has created its own: nothing
+   is replaced but what stood there from the start. */
+static bd_status_t put_in_place(const char *temporary, const char *path, const old_t *old, bd_error_t *error) {
+  struct stat there;
+  int failed = 1;
+  if (old->descriptor >= 0 && (stat(path, &there) != 0 || !file_is_same(&there, &old->file))) errno = EEXIST;
+  else if (old->exists) failed = rename(temporary, path);
+  else if ((failed = renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE)) != 0 && (errno == EINVAL || errno == ENOSYS)) {
+    /* A file system that knows no such call: a moment remains. */
+    if (lstat(path, &there) == 0) errno = EEXIST;
+    else failed = rename(temporary, path);
+  }
+  if (!failed) return BD_OK;
+  if (errno == EEXIST || errno == ENOENT) return bd_fail(error, BD_FAILED, "%s: another run has created it meanwhile", path);
+  return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
+}
+
+/* From an empty temporary file to the result under its name. */
+static bd_status_t fill_and_place(hid_t file, const char *temporary, const char *path, old_t *old, bd_fill_t *fill, void *context, bd_error_t *error) {
+  bd_status_t status = fill(file, path, context, error);
+  if (H5Fclose(file) < 0 && status == BD_OK) status = bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
+  if (status == BD_OK) status = reserve(temporary, path, &old->made, error);
+  if (status == BD_OK) status = put_in_place(temporary, path, old, error);
+  if (status != BD_OK) unlink(temporary);
+  else sync_folder(path);
+  return status;
+}
+
+static bd_status_t create_beside(const char *path, old_t *old, bd_fill_t *fill, void *context, bd_error_t *error) {
   remove_leftovers(path);
   char *temporary = malloc(strlen(path) + 40);
   if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);
@@ -210,14 +240,20 @@ bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *
     return bd_fail(error, is_cause_of_user(number) ? BD_BAD_INPUT : BD_FAILED, "%s: cannot be created: %s", path,
                    number ? strerror(number) : h5_reason());
   }
-  status = fill(file, path, context, error);
-  if (H5Fclose(file) < 0 && status == BD_OK) status = bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
-  if (status == BD_OK) status = reserve(temporary, path, error);
-  if (status == BD_OK && rename(temporary, path) != 0)
-    status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
-  if (status != BD_OK) unlink(temporary);
-  else sync_folder(path);
+  bd_status_t status = fill_and_place(file, temporary, path, old, fill, context, error);
   free(temporary);
+  return status;
+}
+
+bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, struct stat *made, bd_error_t *error) {
+  old_t old = {0};
+  h5_silence();
+  if (!overwrite && access(path, F_OK) == 0)
+    return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
+  bd_status_t status = lock_old(path, &old, error);
+  if (status == BD_OK) status = create_beside(path, &old, fill, context, error);
+  if (old.descriptor >= 0) close(old.descriptor);
+  *made = old.made;
   return status;
 }
 
@@ -225,6 +261,13 @@ static bd_status_t fill_layout(hid_t file, const char *path, void *layout, bd_er
   return create_contents(file, layout) ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
 }
 
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_error_t *error) {
-  return create_file(path, overwrite, fill_layout, (void *)(uintptr_t)layout, error);
+bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_result_t **result, bd_error_t *error) {
+  struct stat made, opened;
+  *result = NULL;
+  bd_status_t status = create_file(path, overwrite, fill_layout, (void *)(uintptr_t)layout, &made, error);
+  if (status == BD_OK) status = bd_result_open(path, result, error);
+  if (status != BD_OK || (fstat((*result)->descriptor, &opened) == 0 && file_is_same(&made, &opened))) return status;
+  bd_result_close(*result);
+  *result = NULL;
+  return bd_fail(error, BD_FAILED, "%s: another run has created it meanwhile", path);
 }

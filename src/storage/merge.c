@@ -315,6 +315,7 @@ typedef struct request {
 static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   (void)out;
   const request_t *r = context;
+  struct stat made;
   if (r->part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: of no parts", r->path);
   merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *))};
   if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", r->part_count);
@@ -322,7 +323,7 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   if (status == BD_OK) status = check_count(&merge, r->path, error);
   if (status == BD_OK) status = check_parts(&merge, error);
   if (status == BD_OK && r->resume && access(r->path, F_OK) == 0) status = check_merged(&merge, r->path, error);
-  else if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, error);
+  else if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, &made, error);
   for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
   return status;

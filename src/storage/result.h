@@ -7,6 +7,7 @@
 #include <barydef/result.h>
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Marks that wait for their data to reach the disk. */
 enum { WAITING_MAX = 4096 };
@@ -76,8 +77,8 @@ void labels_checksum(int64_t count, const int64_t *labels, char text[17]);
 bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_victim, bd_statistics_t *row,
                            int64_t *by_status, bd_error_t *error);
 
-/* Create a file under a temporary name, have it filled, reserve its space, and rename it. */
+/* Create a file under a temporary name, have it filled, reserve its space, and rename it; *made becomes its identity. */
 typedef bd_status_t bd_fill_t(hid_t file, const char *path, void *context, bd_error_t *error);
-bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, bd_error_t *error);
+bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context, struct stat *made, bd_error_t *error);
 
 #endif

@@ -3,7 +3,7 @@
    FAULT_FILE  only calls on files whose path contains this
    FAULT_RANK  only in this rank of an mpirun
    FAULT_AT    the number of the call, from 1
-   FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), or the name of an error: ENOSPC, EIO, EDQUOT;
+   FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), stop (SIGSTOP before it), or the name of an error: ENOSPC, EIO, EDQUOT;
                from that call on all fail, or with FAULT_ONCE set that call alone
    FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
    SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow */
@@ -33,6 +33,7 @@ static int fault(const char *path) {
   static long calls;
   const char *kind = getenv("FAULT"), *at = getenv("FAULT_AT");
   if (!kind || !at || !is_watched(path) || ++calls < atol(at) || (getenv("FAULT_ONCE") && calls > atol(at))) return 0;
+  if (!strcmp(kind, "stop")) return calls == atol(at) && raise(SIGSTOP);
   if (!strcmp(kind, "kill")) kill(process, SIGKILL), kill(getpid(), SIGKILL);
   return !strcmp(kind, "ENOSPC") ? ENOSPC : !strcmp(kind, "EDQUOT") ? EDQUOT : EIO;
 }
@@ -94,6 +95,7 @@ WRAP(int, fallocate, (int file, int mode, off_t place, off_t size), (file, mode,
 WRAP(int, fsync, (int file), (file), fault_of(file))
 WRAP(int, fdatasync, (int file), (file), fault_of(file))
 WRAP(int, rename, (const char *from, const char *to), (from, to), fault(from))
+WRAP(int, renameat2, (int at, const char *from, int there, const char *to, unsigned flags), (at, from, there, to, flags), fault(from))
 
 static int lock_fault(int descriptor, int command) {
   char path[4096];

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import FAULTS, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
+from support import ENVIRONMENT, FAULTS, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
 
 EVERY = False
 
@@ -90,6 +90,29 @@ class Faults(Interrupted):
             if whole == 3:
                 break
         self.assertGreater(failed, 5)
+
+    def test_two_create_it(self):
+        """One that was held up while it created the result, as the rank of a killed mpirun may be, does not replace that of the next run."""
+        for option, first in ("--resume", None), ("--overwrite", self.whole):
+            for at in 3, 9:
+                self.setUp()
+                if first:
+                    shutil.copy(first, self.result)
+                environment = {**ENVIRONMENT, "LD_PRELOAD": FAULTS, "FAULT": "stop", "FAULT_AT": str(at), "FAULT_FILE": "creating"}
+                late = subprocess.Popen([PROGRAM, "run", self.job, option], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+                os.waitid(os.P_PID, late.pid, os.WSTOPPED)
+                finished = launch("run", self.job, option)
+                if first:  # whose lock it holds
+                    self.assertEqual(finished.status, 1, finished)
+                    self.assertIn("result.h5: another run is writing it", finished.err)
+                    os.unlink(self.result)
+                    finished = launch("run", self.job, option)
+                self.assertEqual(finished.status, 3, finished)
+                late.send_signal(signal.SIGCONT)
+                out, err = late.communicate(timeout=60)
+                self.assertEqual((late.returncode, len(err.splitlines())), (1, 1), err)
+                self.assertIn("result.h5: another run has created it meanwhile", err)
+                self.check_whole()
 
     def test_lock(self):
         """Another who has it is waited for, about five seconds; other failures are told, but where a file system knows no locks."""
