@@ -145,8 +145,10 @@ static int is_open(int count, const bd_attribute_t *attributes) {
 /* They are the same in all runs that leave them open (the resume has seen to it): one whole run will do. */
 static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   bd_attribute_t attributes[64];
-  for (int run = layout->first_run; run < layout->first_run + layout->run_count; run++)
-    if (is_open(layout->run_attributes(layout->context, run, attributes), attributes) && seal(file, run, NULL, H5_COMPARE) == H5_SAME) return 1;
+  for (int run = layout->first_run; run < layout->first_run + layout->run_count; run++) {
+    const int count = layout->run_attributes(layout->context, run, attributes);
+    if (is_open(count, attributes) && seal(file, run, NULL, H5_COMPARE) == H5_SAME) return 1;
+  }
   return 0;
 }
 

@@ -109,7 +109,7 @@ static int put_attack_names(hid_t file, const bd_result_layout_t *layout) {
 
 static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   char checksum[17];
-  attributes_found_t found;
+  attributes_found_t found = {0};
   labels_checksum(layout->count, layout->labels, checksum);
   int done = h5_put_text(file, "schema", "barydef-result", 0) && h5_put_integer(file, "schema_version", 1) &&
              h5_put_integer(file, "complete", 0) && put_attack_names(file, layout) &&
