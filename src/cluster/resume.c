@@ -22,7 +22,8 @@ static bd_status_t compare_text(const session_t *session, const char *attribute,
 
 /* Every parameter of every point; not [run], which changes no number, nor paths, whose
    contents are compared. */
-static bd_status_t compare_jobs(const session_t *session, const bd_job_t *there, bd_error_t *error) {
+static bd_status_t compare_jobs(const session_t *session, bd_error_t *error) {
+  const bd_job_t *there = session->job_there;
   int count;
   const bd_parameter_t *table = bd_parameter_table(&count);
   if (bd_job_point_count(there) != bd_job_point_count(session->job)) {
@@ -52,7 +53,7 @@ static bd_status_t compare_job(session_t *session, bd_error_t *error) {
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: there is no job in it", session->parameters.output_file);
   else if (bd_job_parse(text, "its job", "", 0, NULL, &session->job_there, &why) != BD_OK)
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %.900s", session->parameters.output_file, why.message);
-  if (status == BD_OK) status = compare_jobs(session, session->job_there, error);
+  if (status == BD_OK) status = compare_jobs(session, error);
   free(text);
   return status;
 }

@@ -117,8 +117,9 @@ static int put_seal(const walk_t *walk, int run, const char *attack, int others,
 
 /* "0 ok, 1 pending, ..." */
 static bd_attribute_t list_names(const char *attribute, const char *name_of(int), char names[512]) {
-  size_t used = 0;
-  for (int code = 0; name_of(code); code++) used += (size_t)snprintf(names + used, 512 - used, "%s%d %s", code ? ", " : "", code, name_of(code));
+  *names = 0;
+  for (int code = 0; name_of(code); code++)
+    snprintf(names + strlen(names), 512 - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
   return (bd_attribute_t){.name = attribute, .kind = BD_ATTRIBUTE_TEXT, .text = names};
 }
 

@@ -27,9 +27,8 @@ static char problem[400];
 /* OpenBLAS before 0.3.25 takes an Intel processor newer than itself for a Pentium 4, its slowest kernels
    (OpenMathLib/OpenBLAS issue 4267): it is told what this one can do, unless the user has. */
 static void name_processor(void) {
-  const char *best = bd_instructions_name((int)bd_instructions_best());
-  if (!strcmp(best, "avx512")) setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
-  if (!strcmp(best, "avx2")) setenv("OPENBLAS_CORETYPE", "Haswell", 0);
+  const bd_instructions_t best = bd_instructions_best();
+  if (best >= BD_INSTRUCTIONS_AVX2) setenv("OPENBLAS_CORETYPE", best >= BD_INSTRUCTIONS_AVX512 ? "SkylakeX" : "Haswell", 0);
 }
 
 static const bd_victim_plugin_t *plugin(void) {
