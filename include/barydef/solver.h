@@ -163,17 +163,29 @@ typedef struct bd_image_report {
 
 typedef struct bd_solver bd_solver_t;
 
+/* Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are prepared once, and images
+   moved once, as long as solvers have the same marginals, interpolation, mass and kind of arithmetic; else anew.
+   most: bytes that moved images may take (0: they are not kept).  NULL without memory.  The caller frees it, after the
+   solver.  What results are does not depend on it. */
+typedef struct bd_moved bd_moved_t;
+bd_moved_t *bd_moved_create(double most);
+void bd_moved_free(bd_moved_t *moved); /* NULL is allowed */
+
+/* Before bd_solver_run is given other images than the last time: their number, or a pixel. */
+void bd_moved_forget(bd_moved_t *moved);
+
 /* What K is applied with for these options and image size, where its guard allows: "direct",
    "recursion" or "fftw". */
 const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
 
 /* Prepare stencils, kernel and work space for images of [channels][height][width].
-   The options are copied.  The caller destroys *solver.  Memory: bd_solver_bytes(), whatever
+   The options are copied.  moved may be NULL; it serves one solver at a time: the one before is destroyed first.
+   The caller destroys *solver.  Memory: bd_solver_bytes(), whatever
    the number of images.
    Errors: BD_BAD_INPUT for options out of range or instructions
    that this processor has not, BD_FAILED without memory. */
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
-                             int width, bd_solver_t **solver, bd_error_t *error);
+                             int width, bd_moved_t *moved, bd_solver_t **solver, bd_error_t *error);
 
 /* Upper estimate of what a solver of these options takes. */
 double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);

@@ -67,11 +67,27 @@ uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const 
 
 /* ---- work space ---------------------------------------------------------------- */
 
+/* The most a point's solver takes, and the points of a sweep keep of a block's moved images for each other: all, within an
+   eighth of run.max_memory. */
+static void solvers_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *solver, double *moved) {
+  const double pixels = (double)plan->block * (double)image_size(info);
+  bd_parameters_t *p = malloc(sizeof *p);
+  *solver = *moved = 0;
+  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
+    bd_job_parameters(plan->job, point, p);
+    *solver = fmax(*solver, bd_solver_bytes(&p->solver, info->height, info->width));
+    *moved = fmax(*moved, fmin(pixels * 8 * (p->solver.marginals.count + 2), p->max_memory * (double)(1 << 17)));
+  }
+  if (plan->point_count == 1) *moved = 0;
+  free(p);
+}
+
 bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim, bd_worker_t *w,
                           bd_error_t *error) {
   *w = (bd_worker_t){.plan = plan, .images = images, .victim = victim, .point = -1};
   size_t block = (size_t)plan->block, pixels = block * image_size(bd_images_info(images));
   size_t snapshots = (size_t)most_snapshots(plan);
+  double solver, moved;
   w->reports = malloc(snapshots * block * sizeof *w->reports);
   w->attacked = malloc(pixels * sizeof *w->attacked);
   w->clean = malloc(pixels * sizeof *w->clean);
@@ -80,7 +96,9 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
   w->purified = malloc(snapshots * pixels * sizeof *w->purified);
   w->stored = malloc(pixels * sizeof *w->stored);
   w->predicted = malloc(5 * block * sizeof *w->predicted);
-  if (!w->reports || !w->attacked || !w->clean || !w->mean || !w->baseline || !w->purified || !w->stored || !w->predicted)
+  solvers_bytes(plan, bd_images_info(images), &solver, &moved);
+  w->moved = bd_moved_create(moved);
+  if (!w->moved || !w->reports || !w->attacked || !w->clean || !w->mean || !w->baseline || !w->purified || !w->stored || !w->predicted)
     return bd_fail(error, BD_FAILED, "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
   return BD_OK;
 }
@@ -95,20 +113,16 @@ void worker_free(bd_worker_t *w) {
   free(w->purified);
   free(w->stored);
   free(w->predicted);
+  bd_moved_free(w->moved);
   memset(w, 0, sizeof *w);
 }
 
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
-  double pixels = (double)plan->block * (double)image_size(info), solver = 0;
-  bd_parameters_t *p = malloc(sizeof *p);
-  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
-    bd_job_parameters(plan->job, point, p);
-    solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
-  }
-  free(p);
-  /* Two blocks under way, the images in float64, the solver, and the chunks kept of the
+  double pixels = (double)plan->block * (double)image_size(info), solver, moved;
+  solvers_bytes(plan, info, &solver, &moved);
+  /* Two blocks under way, the images in float64, the solver, what its points share, and the chunks kept of the
      attack being read and of the clean images. */
-  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + info->bytes;
+  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + moved + info->bytes;
 }
 
 /* ---- one item ------------------------------------------------------------------ */
@@ -129,7 +143,7 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   bd_job_parameters(w->plan->job, point, &w->parameters);
   if (w->parameters.solver.instructions == BD_INSTRUCTIONS_AUTO) w->parameters.solver.instructions = w->plan->instructions;
   bd_status_t status =
-      bd_solver_create(&w->parameters.solver, info->channels, info->height, info->width, &w->solver, error);
+      bd_solver_create(&w->parameters.solver, info->channels, info->height, info->width, w->moved, &w->solver, error);
   if (status == BD_OK) w->point = point;
   return status;
 }
@@ -153,8 +167,7 @@ static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *
 }
 
 static int same_marginals(const bd_baselines_t *a, const bd_baselines_t *b) {
-  int same = a->mass == b->mass && a->interpolation == b->interpolation && a->marginals.count == b->marginals.count;
-  return same && !memcmp(a->marginals.motions, b->marginals.motions, (size_t)a->marginals.count * sizeof *a->marginals.motions);
+  return a->mass == b->mass && a->interpolation == b->interpolation && bd_marginal_sets_equal(&a->marginals, &b->marginals);
 }
 
 /* The baselines' predictions, which no snapshot changes, and a new point of a sweep only
@@ -255,6 +268,7 @@ static bd_status_t read_pixels(bd_worker_t *w, const bd_item_t *item, bd_error_t
   const bd_item_t *held = &w->read;
   if (held->count == item->count && held->attack == item->attack && held->first == item->first) return BD_OK;
   w->read.count = w->baselines.count = 0;
+  bd_moved_forget(w->moved);
   bd_status_t status = bd_images_read(w->images, plan->attacks[item->attack], item->first, item->count, w->attacked, error);
   if (status == BD_OK && plan->clean >= 0)
     status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);

@@ -52,6 +52,7 @@ typedef struct bd_worker {
   bd_result_t *result; /* where this rank writes images itself; else NULL */
   int point;           /* of the solver; -1: none yet */
   bd_parameters_t parameters;
+  bd_moved_t *moved; /* what the solvers of the points share */
   bd_solver_t *solver;
   bd_image_report_t *reports;
   bd_item_t read;           /* whose pixels are in hand; count 0: none */

@@ -1,5 +1,4 @@
 #include "engine.h"
-#include "paths.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,56 +9,32 @@ static void set_weights(bd_engine_t *s) {
   for (int k = 0; k < s->marginals; k++) s->weight[k] = (bd_real_t)(s->beta[k] /= total);
 }
 
-static bd_status_t create_marginals(bd_engine_t *s, bd_error_t *error) {
-  if (s->lender) {
-    memcpy(s->stencils, s->lender->stencils, sizeof s->stencils);
-    s->column_mass = s->lender->column_mass;
-    return BD_OK;
-  }
-  s->column_mass = calloc((size_t)s->marginals * s->area, sizeof *s->column_mass);
-  if (!s->column_mass) return bd_fail(error, BD_FAILED, "no memory for the marginals");
-  for (int k = 0; k < s->marginals; k++) {
-    bd_status_t status = stencil_build(&s->options.marginals.motions[k], s->options.interpolation, s->height,
-                                       s->width * s->strips, &s->stencils[k], error);
-    if (status != BD_OK) return status;
-    double *column = s->column_mass + (size_t)k * s->area;
-    for (size_t i = 0; i < s->area; i++)
-      for (int c = 0; c < 4; c++)
-        column[s->stencils[k].source[i][c]] += s->stencils[k].weight[i][c];
-  }
-  return BD_OK;
-}
-
 static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
   const int points = s->options.method == BD_METHOD_FISTA ? 3 : 1;
-  size_t count = (size_t)s->marginals * (size_t)(2 + points) + 3 + (size_t)points;
-  s->planes = lanes_allocate(count * s->pixels * sizeof *s->planes);
+  size_t count = (size_t)s->marginals * (size_t)(1 + points) + 2 + (size_t)points;
+  s->planes = lanes_allocate(count * s->pixels * sizeof *s->planes + batch_size(s));
   if (!s->planes)
     return bd_fail(error, BD_FAILED, "no memory for %zu planes of %d x %d pixels", count, s->height, s->width);
-  bd_lanes_t *next = s->planes, **single[3] = {&s->x, &s->a, &s->b};
-  for (int i = 0; i < 3; i++, next += s->pixels) *single[i] = next;
-  for (int k = 0; k < s->marginals; k++) {
-    s->q[k] = next;
-    s->p[k] = next + s->pixels;
-    next += 2 * s->pixels;
-  }
+  bd_lanes_t *next = s->planes;
+  s->a = next, next += s->pixels;
+  s->b = next, next += s->pixels;
+  for (int k = 0; k < s->marginals; k++, next += s->pixels) s->p[k] = next;
   potentials_t *point[3] = {&s->at, &s->z, &s->z_next};
   for (int i = 0; i < points; i++) {
     for (int k = 0; k < s->marginals; k++, next += s->pixels) point[i]->u[k] = next;
     point[i]->v = next;
     next += s->pixels;
   }
+  s->own = next;
   return BD_OK;
 }
 
 static void destroy(void *engine) {
   bd_engine_t *s = engine;
-  for (int k = 0; k < s->marginals && !s->lender; k++) stencil_free(&s->stencils[k]);
   if (s->gibbs) s->gibbs->destroy(s->gibbs);
 #ifndef BD_SINGLE
   wide_free(&s->wide);
 #endif
-  if (!s->lender) free(s->column_mass);
   free(s->planes);
   free(s->image);
   free(s);
@@ -75,8 +50,8 @@ static int can_strip(const bd_solver_options_t *o, int height, int width) {
   return kernel_choice(o, height, width) != BD_WAY_DIRECT || kernel_usual(o, kernel_radius(o->window, width)) <= width / BD_LANES;
 }
 
-static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width, int in_strips, const void *lender,
-                          void **engine, bd_error_t *error) {
+static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width, int in_strips, bd_moved_t *moved,
+                          int is_first, void **engine, bd_error_t *error) {
   /* The struct holds vectors: it needs their alignment. */
   bd_engine_t *s = lanes_allocate(sizeof *s);
   if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
@@ -88,13 +63,13 @@ static bd_status_t create(const bd_solver_options_t *options, int channels, int 
   s->width = width / s->strips;
   s->pixels = (size_t)height * (size_t)s->width;
   s->area = (size_t)height * (size_t)width;
-  s->lender = lender;
+  s->moved = moved;
+  s->is_first = is_first;
   s->marginals = options->marginals.count;
   s->unit = options->gamma * 0.693147180559945309417;
   s->longest_cost = kernel_cost(options->cost, kernel_radius(options->window, height), kernel_radius(options->window, width));
   s->image = malloc((size_t)channels * sizeof *s->image);
   bd_status_t status = s->image ? create_planes(s, error) : bd_fail(error, BD_FAILED, "no memory for a solver");
-  if (status == BD_OK) status = create_marginals(s, error);
   set_weights(s);
   if (status == BD_OK) status = gibbs_create(options, height, width, s->strips, &s->gibbs, error);
 #ifndef BD_SINGLE

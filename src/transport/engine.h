@@ -15,7 +15,8 @@
 #define BD_ENGINE_H
 
 #include "gibbs.h"
-#include "stencil.h"
+#include "moved.h"
+#include "paths.h"
 #include "wide.h"
 
 /* A point of the dual, u_1 .. u_{N-1} and v; u[N-1] is the eliminated one. */
@@ -54,22 +55,21 @@ typedef struct bd_engine {
   double unit; /* of the potentials: gamma ln 2 */
   double beta[BD_MARGINALS_MAX];
   bd_real_t weight[BD_MARGINALS_MAX]; /* beta, in this precision */
-  const struct bd_engine *lender; /* whose stencils and column_mass these are; NULL: its own */
-  bd_stencil_t stencils[BD_MARGINALS_MAX];
-  double *column_mass; /* [marginals][area]: mass of A_k e_j */
+  bd_moved_t *moved;
+  int is_first; /* of the solver's engines: its batches are those of all images */
   bd_gibbs_t *gibbs;
   bd_wide_t wide;
   double longest_cost; /* of an offset in the window */
 
   problem_t *image; /* [channels], the image being prepared */
   problem_t queue[BD_LANES];
-  int queued;
+  int queued, batch; /* problems; batches before these */
   const output_t *out;
 
   /* Planes of the queued problems. */
-  bd_lanes_t *planes, *x, *a, *b;
-  bd_lanes_t *q[BD_MARGINALS_MAX], *p[BD_MARGINALS_MAX];
-  bd_lanes_t q_mass[BD_MARGINALS_MAX], q_entropy[BD_MARGINALS_MAX];
+  bd_lanes_t *planes, *a, *b, *p[BD_MARGINALS_MAX];
+  bd_lanes_t *own; /* batch_size() bytes, where `moved` has none for a batch */
+  bd_lanes_t *x, *q[BD_MARGINALS_MAX], *q_mass, *q_entropy; /* of the batch: place_batch, purify.c */
   potentials_t at;         /* where p is evaluated */
   potentials_t z, z_next;  /* fista only */
   bd_lanes_t p_max, mass_defect;
@@ -79,6 +79,12 @@ typedef struct bd_engine {
   bd_lanes_t start_objective;
   int snapshot;            /* the next one */
 } bd_engine_t;
+
+/* The batch: planes x and q_k, then mass and entropy of each q_k.  In bytes. */
+BD_INLINE size_t batch_size(const bd_engine_t *s) {
+  const size_t n = (size_t)s->marginals;
+  return ((n + 1) * s->pixels + 2 * n) * sizeof(bd_lanes_t);
+}
 
 /* What was found over a plane, lane by lane, for all of a problem. */
 BD_INLINE bd_lanes_t whole_sum(const bd_engine_t *s, bd_lanes_t a) {
@@ -163,6 +169,9 @@ int trajectory_wants_objective(const bd_engine_t *s, int iteration);
 void consensus(bd_engine_t *s, bd_lanes_t *residual);
 
 /* ---- the rest ------------------------------------------------------------------ */
+
+/* This compilation. */
+extern const bd_path_t path;
 
 /* Solve what is loaded from potentials of zero; they call trajectory_look. */
 void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context);

@@ -32,7 +32,7 @@ static bd_image_status_t prepare_image(bd_engine_t *s, const double *image, size
     if (problem->mass < least_mass) problem->mass = 0;
     joint.mass += problem->mass;
     for (int k = 0; k < s->marginals; k++) {
-      const double *column = s->column_mass + (size_t)k * s->area;
+      const double *column = s->moved->column_mass + (size_t)k * s->area;
       for (size_t i = 0; i < s->area; i++)
         problem->marginal_mass[k] += column[i] * problem->pixels[i];
       joint.marginal_mass[k] += problem->marginal_mass[k];
@@ -67,7 +67,7 @@ static void scale_plane(const bd_engine_t *s, bd_lanes_t *plane, const bd_lanes_
 
 /* q_k = A_k x, not yet scaled; of strips from the image, whose pixels may come from any of them. */
 static void move(bd_engine_t *s, int k) {
-  const bd_stencil_t *stencil = &s->stencils[k];
+  const bd_stencil_t *stencil = &s->moved->stencils[k];
   for (size_t i = 0; i < s->area; i++) {
     const int32_t *source = stencil->source[i];
     const double *weight = stencil->weight[i];
@@ -114,8 +114,8 @@ static bd_real_t inverse_of(const bd_engine_t *s, const problem_t *problem, doub
   return usable ? (bd_real_t)(1 / mass) : 0;
 }
 
-/* The queued problems into the planes x and q_k, scaled to mass 1; potentials zero. */
-static void load(bd_engine_t *s) {
+/* The queued problems into the planes x and q_k, scaled to mass 1. */
+static void write_batch(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
   memset(s->x, 0, s->pixels * sizeof *s->x);
   for (int l = 0; l < s->queued; l++)
@@ -130,6 +130,23 @@ static void load(bd_engine_t *s) {
   for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].mass);
   if (s->strips > 1) inverse = lanes_all(0) + inverse[0];
   scale_plane(s, s->x, &inverse, &mass);
+}
+
+/* The planes of the batch in place: of these very images another solver may have left them. */
+static void place_batch(bd_engine_t *s) {
+  int is_there = 0;
+  bd_lanes_t *kept = s->is_first ? moved_batch(s->moved, s->batch, &is_there) : NULL;
+  s->x = kept ? kept : s->own;
+  for (int k = 0; k < s->marginals; k++) s->q[k] = s->x + (size_t)(1 + k) * s->pixels;
+  s->q_mass = s->x + (size_t)(1 + s->marginals) * s->pixels;
+  s->q_entropy = s->q_mass + s->marginals;
+  if (!is_there) write_batch(s);
+  s->batch++;
+}
+
+/* The queued problems, potentials zero. */
+static void load(bd_engine_t *s) {
+  place_batch(s);
   clear(s, &s->at);
   if (s->options.method == BD_METHOD_FISTA) {
     clear(s, &s->z);
@@ -204,6 +221,8 @@ void engine_run(void *engine, int count, const double *images, double *purified,
   bd_engine_t *s = engine;
   const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports};
   s->out = &out;
+  s->batch = 0;
+  if (s->is_first) moved_begin(s->moved, &path, s->strips, batch_size(s), (count * s->channels * s->strips + BD_LANES - 1) / BD_LANES);
   for (size_t i = 0; i < out.count; i++) {
     if (reports[i].status != BD_IMAGE_PENDING) continue;
     bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);

@@ -1,4 +1,5 @@
 #include "kernel.h"
+#include "moved.h"
 #include "paths.h"
 
 #include <math.h>
@@ -97,6 +98,7 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
 enum { ENGINES_MAX = 3 };
 struct bd_solver {
   int count;
+  bd_moved_t *own; /* where the caller shares none */
   const bd_path_t *paths[ENGINES_MAX];
   void *engines[ENGINES_MAX];
 };
@@ -113,25 +115,29 @@ static int single_may_serve(const bd_solver_options_t *o, int height, int width)
   return kernel_choice(o, height, width) != BD_WAY_FOURIER && (o->window != BD_WINDOW_FULL || height * width <= 4096);
 }
 
-bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height, int width,
+bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height, int width, bd_moved_t *moved,
                              bd_solver_t **solver, bd_error_t *error) {
   *solver = NULL;
   bd_status_t status = check_options(options, channels, height, width, error);
   if (status != BD_OK) return status;
   bd_solver_t *s = calloc(1, sizeof *s);
-  if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
+  if (s && !moved) moved = s->own = bd_moved_create(0);
+  if (!s || !moved) {
+    free(s);
+    return bd_fail(error, BD_FAILED, "no memory for a solver");
+  }
   bd_instructions_t set = options->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : options->instructions;
   const bd_path_t *path = instructions[set].paths[0], *single = instructions[set].paths[1];
   const int in_strips = path->can_strip(options, height, width), single_strips = single->can_strip(options, height, width);
   /* Of large images float64 in strips is faster than float32 without. */
   const int has_single = options->precision == BD_PRECISION_AUTO && single_may_serve(options, height, width) && single_strips >= in_strips;
   s->count = 1 + has_single + in_strips;
-  for (int i = 0; i < s->count; i++) s->paths[i] = has_single && i == 0 ? single : path;
-  void **last = &s->engines[s->count - 1];
-  status = path->create(options, channels, height, width, 0, NULL, last, error);
-  if (status == BD_OK && in_strips) status = path->create(options, channels, height, width, 1, *last, &s->engines[has_single], error);
-  if (status == BD_OK && has_single)
-    status = single->create(options, channels, height, width, single_strips, NULL, &s->engines[0], error);
+  status = moved_fit(moved, options, channels, height, width, error);
+  for (int i = 0; status == BD_OK && i < s->count; i++) {
+    const int is_single = has_single && i == 0, strips = is_single ? single_strips : i < s->count - 1;
+    s->paths[i] = is_single ? single : path;
+    status = s->paths[i]->create(options, channels, height, width, strips, moved, i == 0, &s->engines[i], error);
+  }
   if (status != BD_OK) {
     bd_solver_destroy(s);
     return status;
@@ -148,7 +154,8 @@ void bd_solver_run(bd_solver_t *s, int count, const double *images, double *puri
 
 void bd_solver_destroy(bd_solver_t *s) {
   if (!s) return;
-  for (int i = 0; i < s->count; i++) /* the last one lends */
+  for (int i = 0; i < s->count; i++)
     if (s->engines[i]) s->paths[i]->destroy(s->engines[i]);
+  bd_moved_free(s->own);
   free(s);
 }

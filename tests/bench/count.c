@@ -16,7 +16,7 @@ int main(int argc, char **argv) {
   bd_error_t error;
   for (int i = 0; i < IMAGES * PIXELS; i++) images[i] = i * 7 % 11 < 5 ? 0 : (i * 7 % 11) / 11.0;
   if (bd_marginal_set_parse("B6", &options.marginals, &error) != BD_OK) return 1;
-  if (bd_solver_create(&options, 1, SIDE, SIDE, &solver, &error) != BD_OK) return 1;
+  if (bd_solver_create(&options, 1, SIDE, SIDE, NULL, &solver, &error) != BD_OK) return 1;
   bd_solver_run(solver, IMAGES, images, purified, NULL, reports, NULL, NULL);
   bd_solver_destroy(solver);
   return reports[0].status;

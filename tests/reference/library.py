@@ -107,7 +107,7 @@ def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(20
     options.weights.count = len(weights)
     options.weights.values[:len(weights)] = list(weights)
     solver = c.c_void_p()
-    call(lib.bd_solver_create, c.byref(options), channels, height, width, c.byref(solver))
+    call(lib.bd_solver_create, c.byref(options), channels, height, width, None, c.byref(solver))
     purified = np.empty((len(iterations),) + images.shape)
     mean = np.empty_like(images)
     reports = (Report * (n * len(iterations)))()

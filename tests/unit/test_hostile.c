@@ -32,7 +32,7 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
   bd_error_t error = {0};
   for (int kind = 0; kind < KINDS; kind++) fill(kind, images + kind * PIXELS);
   options->iterations = (bd_iterations_t){2, {1, 60}};
-  cr_assert_eq(bd_solver_create(options, 1, H, W, &solver, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_solver_create(options, 1, H, W, NULL, &solver, &error), BD_OK, "%s", error.message);
   feenableexcept(FE_INVALID | FE_DIVBYZERO);
   bd_solver_run(solver, KINDS, images, purified, NULL, reports, NULL, NULL);
   fedisableexcept(FE_INVALID | FE_DIVBYZERO);
@@ -85,7 +85,7 @@ Test(hostile, next_to_nothing) {
   bd_solver_t *solver;
   bd_solver_options_t options = {.gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {5}}};
   bd_marginal_set_parse("B6", &options.marginals, NULL);
-  cr_assert_eq(bd_solver_create(&options, 2, H, W, &solver, NULL), BD_OK);
+  cr_assert_eq(bd_solver_create(&options, 2, H, W, NULL, &solver, NULL), BD_OK);
   feenableexcept(FE_INVALID | FE_DIVBYZERO);
   images[6 * W + 7] = 5e-324;
   bd_solver_run(solver, 1, images, purified, NULL, &report, NULL, NULL);

@@ -22,7 +22,7 @@ static bd_image_report_t purify(const bd_solver_options_t *options, int channels
   bd_solver_t *solver;
   bd_error_t error = {0};
   bd_image_report_t reports[BD_SNAPSHOTS_MAX];
-  cr_assert_eq(bd_solver_create(options, channels, H, W, &solver, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_solver_create(options, channels, H, W, NULL, &solver, &error), BD_OK, "%s", error.message);
   bd_solver_run(solver, 1, image, purified, NULL, reports, NULL, NULL);
   bd_solver_destroy(solver);
   return reports[options->iterations.count - 1];
@@ -35,7 +35,7 @@ Test(solver, options_out_of_range_are_refused) {
   do {                                                                                       \
     bd_solver_options_t o = defaults();                                                      \
     change;                                                                                  \
-    cr_assert_eq(bd_solver_create(&o, 1, H, W, &solver, &error), BD_BAD_INPUT, #change);     \
+    cr_assert_eq(bd_solver_create(&o, 1, H, W, NULL, &solver, &error), BD_BAD_INPUT, #change);     \
     cr_assert(solver == NULL && error.message[0]);                                           \
   } while (0)
   REFUSED(o.gamma = 0);
@@ -119,7 +119,7 @@ Test(solver, poll_is_called_every_iteration_of_every_eight_problems) {
   bd_solver_t *solver;
   int calls = 0;
   for (int i = 0; i < 17; i++) fill(images + i * PIXELS, 0.5);
-  cr_assert_eq(bd_solver_create(&options, 1, H, W, &solver, NULL), BD_OK);
+  cr_assert_eq(bd_solver_create(&options, 1, H, W, NULL, &solver, NULL), BD_OK);
   bd_solver_run(solver, 17, images, purified, NULL, reports, count_call, &calls);
   bd_solver_destroy(solver);
   cr_assert_eq(calls, 3 * 20);
