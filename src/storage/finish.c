@@ -236,5 +236,6 @@ bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_la
   snprintf(first, 256, "%s", found.name);
   *differing = found.differing;
   if (status != BD_OK || !found.is_hopeless) return status;
+  if (mend) return bd_fail(error, BD_FAILED, "%s: %s cannot be written", result->path, first); /* the comparison before it has seen no damage */
   return bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %s is damaged, or missing; --overwrite begins anew", result->path, first);
 }
