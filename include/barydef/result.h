@@ -154,10 +154,11 @@ bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_la
 /* ---- a sweep in parts ---------------------------------------------------------- */
 
 /* Join complete results of the parts of one job into one, which is what one run would have
-   written.  `resume`: a result that is there already, whole and of these very parts, is left as it is.  Errors: BD_BAD_INPUT
+   written.  `resume`: a result that is there already, whole and of these very parts, is left as it is.  The message of `note`:
+   empty, or that other revisions of the program computed them.  Errors: BD_BAD_INPUT
    where a part is damaged, incomplete, missing or disagrees with the first, naming it, where `path` is one of them or
    exists (not with `overwrite`); BD_FAILED otherwise. */
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *error);
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *note, bd_error_t *error);
 
 /* ---- reading ------------------------------------------------------------------- */
 

@@ -44,31 +44,15 @@ static const struct argp argp = {options, parse, "RESULT.h5 PART.h5...",
                                  "Parts that are missing, damaged, not complete or of another job are refused.",
                                  NULL, NULL, NULL};
 
-/* Parts of other programs of the same version are joined, but not in silence. */
-static void compare_revisions(const arguments_t *a) {
-  char first[64] = "", other[64] = "";
-  bd_error_t note; /* which cleans what a file says */
-  for (int i = 0; i < a->part_count && !strcmp(first, other); i++) {
-    bd_result_t *part;
-    if (bd_result_open(a->parts[i], &part, NULL) != BD_OK) return;
-    bd_result_text(part, -1, "git_revision", other, sizeof other);
-    bd_result_close(part);
-    if (i == 0) memcpy(first, other, sizeof first);
-    if (strcmp(first, other) == 0) continue;
-    bd_fail(&note, BD_OK, "%s: computed by revision %s of the program, %s by %s", a->parts[i], other, a->parts[0], first);
-    complain(&note);
-  }
-}
-
 int command_merge(int argc, char **argv) {
   static char name[] = "barydef merge";
   arguments_t a = {0};
-  bd_error_t error;
+  bd_error_t error, note;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
-  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &error);
+  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &note, &error);
   if (status != BD_OK) return complain(&error);
-  compare_revisions(&a);
+  if (*note.message) complain(&note);
   printf("result: %s\n", a.result);
   return BD_OK;
 }

@@ -151,18 +151,29 @@ static bd_status_t check_count(const merge_t *merge, const char *path, bd_error_
   return bd_fail(error, BD_BAD_INPUT, "%s: the sweep has %ld part%s, %d given%s", path, expected, expected == 1 ? "" : "s", merge->count, missing);
 }
 
+/* Of the same version they are joined, but not in silence. */
+static void compare_revisions(const merge_t *merge, FILE *out) {
+  char first[64] = "", other[64] = "";
+  bd_result_text(merge->parts[0], -1, "git_revision", first, sizeof first);
+  for (int i = 1; i < merge->count; i++) {
+    bd_result_text(merge->parts[i], -1, "git_revision", other, sizeof other);
+    if (strcmp(first, other) == 0) continue;
+    fprintf(out, "%s: computed by revision %s of the program, %s by %s", merge->parts[i]->path, other, merge->parts[0]->path, first);
+    return;
+  }
+}
+
 /* Part i of n, as the attribute of the root says, and runs without a gap. */
 static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
   bd_status_t status = BD_OK;
   int next = 0;
-  char expected[32], part[32] = "";
   for (int i = 0; status == BD_OK && i < merge->count; i++) {
     const bd_result_t *one = merge->parts[i];
-    snprintf(expected, sizeof expected, "%d/%d", i + 1, merge->count);
-    bd_result_text(one, -1, "part", part, sizeof part);
+    long parts, part = part_of(one, &parts);
     status = compare(merge->parts[0], one, error);
-    if (status == BD_OK && (strcmp(part, expected) || one->shape.first_run != next))
-      status = bd_fail(error, BD_BAD_INPUT, "%s: is part %s of its sweep where part %s should come: each part once, please", one->path, part, expected);
+    if (status == BD_OK && (part != i + 1 || parts != merge->count || one->shape.first_run != next))
+      status = bd_fail(error, BD_BAD_INPUT, "%s: is part %ld/%ld of its sweep where part %d/%d should come: each part once, please", one->path, part,
+                       parts, i + 1, merge->count);
     next = one->shape.first_run + one->shape.run_count;
     if (status == BD_OK && (one->shape.store_images != merge->parts[0]->shape.store_images || one->shape.count != merge->parts[0]->shape.count))
       status = bd_fail(error, BD_BAD_INPUT, "%s: other images than in %s", one->path, merge->parts[0]->path);
@@ -313,7 +324,6 @@ typedef struct request {
 
 /* HDF5 opens and copies the parts, which may be made up, in a child. */
 static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
-  (void)out;
   const request_t *r = context;
   struct stat made;
   if (r->part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: of no parts", r->path);
@@ -324,25 +334,27 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   if (status == BD_OK) status = check_parts(&merge, error);
   if (status == BD_OK && r->resume && access(r->path, F_OK) == 0) status = check_merged(&merge, r->path, error);
   else if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, &made, error);
+  if (status == BD_OK) compare_revisions(&merge, out);
   for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
   return status;
 }
 
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *error) {
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *note, bd_error_t *error) {
   request_t request = {part_count, overwrite, resume, parts, path};
   struct stat part, there;
   const int exists = stat(path, &there) == 0;
   int64_t bytes = 0;
-  void *nothing;
-  size_t size;
+  void *found = NULL;
+  size_t size = 0;
   for (int i = 0; i < part_count; i++) {
     if (stat(parts[i], &part) != 0) continue;
     if (exists && file_is_same(&part, &there)) return bd_fail(error, BD_BAD_INPUT, "%s: is one of the parts that it would replace", path);
     bytes += part.st_size;
   }
   if (exists && resume) bytes += there.st_size;
-  bd_status_t status = isolate(merge_here, &request, path, bytes, 2 * (int64_t)RESULT_MEMORY, &nothing, &size, error);
-  free(nothing);
+  bd_status_t status = isolate(merge_here, &request, path, bytes, 2 * (int64_t)RESULT_MEMORY, &found, &size, error);
+  bd_fail(note, BD_OK, "%.*s", status == BD_OK ? (int)size : 0, found ? (const char *)found : "");
+  free(found);
   return status;
 }
