@@ -164,15 +164,21 @@ typedef struct bd_image_report {
 typedef struct bd_solver bd_solver_t;
 
 /* Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are prepared once, and images
-   moved once, as long as solvers have the same marginals, interpolation, mass and kind of arithmetic; else anew.
+   moved once, as long as solvers move alike (below) and use the same kind of arithmetic; else anew.
    most: bytes that moved images may take (0: they are not kept).  NULL without memory.  The caller frees it, after the
    solver.  What results are does not depend on it. */
 typedef struct bd_moved bd_moved_t;
 bd_moved_t *bd_moved_create(double most);
 void bd_moved_free(bd_moved_t *moved); /* NULL is allowed */
 
-/* Before bd_solver_run is given other images than the last time: their number, or a pixel. */
+/* To be called before a solver that uses `moved`, the next or the same, is run on other images, or on another number of them. */
 void bd_moved_forget(bd_moved_t *moved);
+
+/* 1 when solvers of these options move an image alike: the same marginals, interpolation and mass. */
+int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b);
+
+/* Upper estimate of the bytes that `count` moved images take. */
+double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height, int width, int count);
 
 /* What K is applied with for these options and image size, where its guard allows: "direct",
    "recursion" or "fftw". */

@@ -67,27 +67,12 @@ uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const 
 
 /* ---- work space ---------------------------------------------------------------- */
 
-/* The most a point's solver takes, and the points of a sweep keep of a block's moved images for each other: all, within an
-   eighth of run.max_memory. */
-static void solvers_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *solver, double *moved) {
-  const double pixels = (double)plan->block * (double)image_size(info);
-  bd_parameters_t *p = malloc(sizeof *p);
-  *solver = *moved = 0;
-  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
-    bd_job_parameters(plan->job, point, p);
-    *solver = fmax(*solver, bd_solver_bytes(&p->solver, info->height, info->width));
-    *moved = fmax(*moved, fmin(pixels * 8 * (p->solver.marginals.count + 2), p->max_memory * (double)(1 << 17)));
-  }
-  if (plan->point_count == 1) *moved = 0;
-  free(p);
-}
-
 bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim, bd_worker_t *w,
                           bd_error_t *error) {
   *w = (bd_worker_t){.plan = plan, .images = images, .victim = victim, .point = -1};
   size_t block = (size_t)plan->block, pixels = block * image_size(bd_images_info(images));
   size_t snapshots = (size_t)most_snapshots(plan);
-  double solver, moved;
+  double moved;
   w->reports = malloc(snapshots * block * sizeof *w->reports);
   w->attacked = malloc(pixels * sizeof *w->attacked);
   w->clean = malloc(pixels * sizeof *w->clean);
@@ -96,7 +81,7 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
   w->purified = malloc(snapshots * pixels * sizeof *w->purified);
   w->stored = malloc(pixels * sizeof *w->stored);
   w->predicted = malloc(5 * block * sizeof *w->predicted);
-  solvers_bytes(plan, bd_images_info(images), &solver, &moved);
+  worker_bytes(plan, bd_images_info(images), &moved);
   w->moved = bd_moved_create(moved);
   if (!w->moved || !w->reports || !w->attacked || !w->clean || !w->mean || !w->baseline || !w->purified || !w->stored || !w->predicted)
     return bd_fail(error, BD_FAILED, "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
@@ -117,12 +102,22 @@ void worker_free(bd_worker_t *w) {
   memset(w, 0, sizeof *w);
 }
 
-double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
-  double pixels = (double)plan->block * (double)image_size(info), solver, moved;
-  solvers_bytes(plan, info, &solver, &moved);
-  /* Two blocks under way, the images in float64, the solver, what its points share, and the chunks kept of the
+double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved) {
+  double pixels = (double)plan->block * (double)image_size(info), solver = 0, all = 0, limit = 0;
+  bd_parameters_t *p = malloc(sizeof *p);
+  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
+    bd_job_parameters(plan->job, point, p);
+    solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
+    all = fmax(all, bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
+    limit = (double)p->max_memory * (1 << 20);
+  }
+  free(p);
+  /* Two blocks under way, the images in float64, the solver, and the chunks kept of the
      attack being read and of the clean images. */
-  return 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + moved + info->bytes;
+  const double needed = 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + info->bytes;
+  /* Of large images little is kept: moving is a smaller part of the work than memory is of the cost. */
+  *moved = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
+  return needed + *moved;
 }
 
 /* ---- one item ------------------------------------------------------------------ */
@@ -166,19 +161,13 @@ static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *
   return status;
 }
 
-static int same_marginals(const bd_baselines_t *a, const bd_baselines_t *b) {
-  return a->mass == b->mass && a->interpolation == b->interpolation && bd_marginal_sets_equal(&a->marginals, &b->marginals);
-}
-
 /* The baselines' predictions, which no snapshot changes, and a new point of a sweep only
    in part. */
 static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seconds, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = image_size(info), plane = (size_t)info->height * (size_t)info->width;
-  const bd_solver_options_t *options = &w->parameters.solver;
   const bd_baselines_t held = w->baselines;
-  bd_baselines_t wanted = {item->attack, item->count, item->first, w->parameters.blur_sigma, options->mass,
-                           options->interpolation, options->marginals};
+  bd_baselines_t wanted = {item->attack, item->count, item->first, w->parameters.blur_sigma, w->parameters.solver};
   const int same = held.count == item->count && held.attack == item->attack && held.first == item->first;
   bd_status_t status = BD_OK;
   if (!w->victim) return BD_OK;
@@ -187,8 +176,8 @@ static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seco
   /* The mean of an image that failed is missing here and may be there at another point. */
   int all_ok = 1;
   for (int i = 0; i < item->count; i++) all_ok &= w->reports[i].status == BD_IMAGE_OK;
-  if (status == BD_OK && !(same && same_marginals(&held, &wanted))) status = predict(w, item, w->mean, w->stored, MEAN, seconds, error);
-  if (!all_ok) wanted.marginals.count = 0; /* matches nothing */
+  if (status == BD_OK && !(same && bd_solvers_move_alike(&held.solver, &wanted.solver))) status = predict(w, item, w->mean, w->stored, MEAN, seconds, error);
+  if (!all_ok) wanted.solver.marginals.count = 0; /* matches nothing */
   double start = now();
   if (!same) bd_round8((size_t)item->count * size, w->attacked, w->baseline);
   seconds[BASELINE] += now() - start;

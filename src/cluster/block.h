@@ -39,9 +39,7 @@ typedef struct bd_baselines {
   int attack, count; /* count 0: none in hand */
   int64_t first;
   double blur_sigma;
-  bd_mass_t mass;
-  bd_interpolation_t interpolation;
-  bd_marginal_set_t marginals;
+  bd_solver_options_t solver;
 } bd_baselines_t;
 
 /* Work space of a rank. */
@@ -67,8 +65,8 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
                           bd_error_t *error);
 void worker_free(bd_worker_t *worker);
 
-/* Bytes worker_create and the solvers of the plan's points take at most. */
-double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info);
+/* Bytes worker_create and the solvers of the plan's points take at most, and of these what is kept of moved images. */
+double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved);
 
 /* Compute an item into *block; a failure goes into its status and message. */
 void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll, void *context);

@@ -88,6 +88,7 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(session->images);
   session->plan.job = session->job;
   status = choose_points(session, error);
+  if (status == BD_OK) status = plan_order(&session->plan, error);
   if (status != BD_OK) return status;
   session->plan.block = session->parameters.block;
   session->plan.store_images = session->parameters.images;
@@ -95,7 +96,8 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   session->plan.count = info->count;
   if (session->parameters.limit && session->parameters.limit < info->count) session->plan.count = session->parameters.limit;
   if (session->plan.block > session->plan.count) session->plan.block = (int)session->plan.count;
-  const double needed = worker_bytes(&session->plan, info) / (1 << 20);
+  double moved;
+  const double needed = worker_bytes(&session->plan, info, &moved) / (1 << 20);
   if (needed > session->parameters.max_memory)
     return bd_fail(error, BD_BAD_INPUT, "blocks and solver need about %.0f MiB on each rank, more than run.max_memory = %d: a smaller run.block (now %d) needs less",
                    needed, session->parameters.max_memory, session->plan.block);

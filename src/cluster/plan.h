@@ -8,6 +8,8 @@
 typedef struct bd_plan {
   const bd_job_t *job;
   int first_point, point_count; /* a part of the sweep, or all of it */
+  int *order;                   /* [point_count] points, as they are taken; NULL: one after the other */
+  int shares;                   /* some of them move their images alike */
   int64_t count;                /* images of each attack */
   int attack_count;
   const int *attacks; /* [attack_count] indices into the input's attacks */
@@ -24,6 +26,9 @@ typedef struct bd_item {
   int point, attack, count, unused; /* no padding: items are sent as bytes */
   int64_t first;
 } bd_item_t;
+
+/* Set order, which the caller frees, and shares.  Errors: BD_FAILED without memory. */
+bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
 
 static inline int plan_snapshots(const bd_plan_t *plan, int point) {
   return bd_job_first_run(plan->job, point + 1) - bd_job_first_run(plan->job, point);

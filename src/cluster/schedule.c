@@ -63,8 +63,8 @@ static int add_block(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, 
 static int fill(schedule_t *s, const bd_plan_t *plan, const uint8_t *done) {
   for (int attack = 0; attack < plan->attack_count; attack++)
     for (int64_t block = 0; block < plan_blocks(plan); block++)
-      for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++)
-        if (!add_block(s, plan, done, point, attack, block)) return 0;
+      for (int i = 0; i < plan->point_count; i++)
+        if (!add_block(s, plan, done, plan->order ? plan->order[i] : plan->first_point + i, attack, block)) return 0;
   return 1;
 }
 

@@ -4,7 +4,7 @@
 
 /* Bits that (max u - min u) may span.  In float64 2^-865 leaves room for q / K a and the sums,
    and what underflows below it is too small to change a sum; float32 is left earlier, for its
-   digits: README, "Precision". */
+   digits: single_may_serve, solver.c. */
 static const double guarded_range = sizeof(bd_real_t) == 4 ? 4 : 865;
 
 /* What an FFT may be wrong by: relative in K a, relative to the mass in p. */

@@ -10,11 +10,21 @@ bd_moved_t *bd_moved_create(double most) {
 
 void bd_moved_forget(bd_moved_t *m) { m->filled = 0; }
 
+int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b) {
+  return a->mass == b->mass && a->interpolation == b->interpolation && bd_marginal_sets_equal(&a->marginals, &b->marginals);
+}
+
+double bd_moved_bytes(const bd_solver_options_t *o, int channels, int height, int width, int count) {
+  /* Batches as in batch_size of engine.h; the last one may be of a single problem, or each in strips. */
+  const double lanes = 16, problems = (double)count * channels + lanes - 1;
+  return 8 * problems * ((o->marginals.count + 1.0) * height * width + 2 * lanes * o->marginals.count);
+}
+
 static void free_motions(bd_moved_t *m) {
-  for (int k = 0; k < m->marginals.count; k++) stencil_free(&m->stencils[k]);
+  for (int k = 0; k < m->options.marginals.count; k++) stencil_free(&m->stencils[k]);
   free(m->column_mass);
   m->column_mass = NULL;
-  m->marginals.count = 0;
+  m->options.marginals.count = 0;
 }
 
 void bd_moved_free(bd_moved_t *m) {
@@ -25,12 +35,13 @@ void bd_moved_free(bd_moved_t *m) {
 }
 
 static bd_status_t build(bd_moved_t *m, bd_error_t *error) {
+  const bd_marginal_set_t *marginals = &m->options.marginals;
   const size_t area = (size_t)m->height * (size_t)m->width;
-  m->column_mass = calloc((size_t)m->marginals.count * area, sizeof *m->column_mass);
+  m->column_mass = calloc((size_t)marginals->count * area, sizeof *m->column_mass);
   if (!m->column_mass) return bd_fail(error, BD_FAILED, "no memory for the marginals");
-  for (int k = 0; k < m->marginals.count; k++) {
+  for (int k = 0; k < marginals->count; k++) {
     bd_stencil_t *stencil = &m->stencils[k];
-    bd_status_t status = stencil_build(&m->marginals.motions[k], m->interpolation, m->height, m->width, stencil, error);
+    bd_status_t status = stencil_build(&marginals->motions[k], m->options.interpolation, m->height, m->width, stencil, error);
     if (status != BD_OK) return status;
     double *column = m->column_mass + (size_t)k * area;
     for (size_t i = 0; i < area; i++)
@@ -40,17 +51,13 @@ static bd_status_t build(bd_moved_t *m, bd_error_t *error) {
 }
 
 bd_status_t moved_fit(bd_moved_t *m, const bd_solver_options_t *o, int channels, int height, int width, bd_error_t *error) {
-  const int same_motions = m->height == height && m->width == width && m->interpolation == o->interpolation &&
-                           bd_marginal_sets_equal(&m->marginals, &o->marginals);
-  if (!same_motions || m->channels != channels || m->mass != o->mass) bd_moved_forget(m);
-  m->channels = channels;
-  m->mass = o->mass;
-  if (same_motions) return BD_OK;
+  if (m->channels == channels && m->height == height && m->width == width && bd_solvers_move_alike(&m->options, o)) return BD_OK;
+  bd_moved_forget(m);
   free_motions(m);
+  m->channels = channels;
   m->height = height;
   m->width = width;
-  m->interpolation = o->interpolation;
-  m->marginals = o->marginals;
+  m->options = *o;
   bd_status_t status = build(m, error);
   if (status != BD_OK) free_motions(m);
   return status;

@@ -9,10 +9,8 @@
 #include <stddef.h>
 
 struct bd_moved {
-  /* Of which motions and images: */
-  bd_marginal_set_t marginals;
-  bd_interpolation_t interpolation;
-  bd_mass_t mass;
+  /* Of which solvers and images: */
+  bd_solver_options_t options; /* without marginals: of none */
   int channels, height, width;
   bd_stencil_t stencils[BD_MARGINALS_MAX];
   double *column_mass; /* [marginals][height width]: mass of A_k e_j */

@@ -10,8 +10,7 @@
    A row of K a needs the rows up to radius_y further down, and so does the second K: each
    stage runs that many rows behind the one before.
 
-   Its plain twins: tests/reference/twin.c in its own right, and plane by plane
-   evaluate_marginal() of gradient.c with apply_separable() of direct.c. */
+   Its plain twin: tests/reference/twin.c. */
 #ifndef BD_SWEEP_H
 #define BD_SWEEP_H
 

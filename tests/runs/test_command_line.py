@@ -1,6 +1,7 @@
 """The command line: what each command and option prints, writes and ends with."""
 
 import itertools
+import math
 import os
 import pty
 import re
@@ -13,7 +14,7 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (BASE, ENVIRONMENT, MPIRUN, PATIENCE, PEAK, PROGRAM, RunTest, contents, folder_contents, job_text, kill, launch,
+from support import (BASE, DEMO_SET, ENVIRONMENT, MPIRUN, PATIENCE, PEAK, PROGRAM, RunTest, contents, folder_contents, job_text, kill, launch,
                      need_victim, parameters, peaks, purify, random_images, read, run_job, skip, write_set, write_victim)
 
 # The job file of the formats' documentation: key, default, what must be among the allowed values.
@@ -171,6 +172,19 @@ class CommandLine(RunTest):
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
         self.compare_memory({"victim.file": "victim.pt"})
+
+    def test_memory_of_a_sweep(self):
+        """Points that move their images alike keep them for each other, where there is room; others need no more than one point does."""
+        job = {"input.file": DEMO_SET, "output.file": "memory.h5", "run.block": 300, "solver.iterations": "2, 4, 6"}
+
+        def needed(*options):
+            shown = run_job(self.folder, job, "--dry-run", *options).out
+            return float(re.search(r"blocks and solver about ([\d.]+) MiB", shown).group(1))
+        alone, gammas = needed(), ["--set", "sweep.solver.gamma=0.02, 0.1"]
+        self.assertEqual(needed("--set", "sweep.marginals.set=B6, B4"), alone)
+        self.assertGreater(needed(*gammas), alone)
+        most = math.ceil(alone)
+        self.assertLessEqual(needed(*gammas, "--set", f"run.max_memory={most}"), most)
 
     def compare_memory(self, job):
         shown = run_job(self.folder, {"output.file": "memory.h5", **job}, "--dry-run", "--overwrite").out

@@ -70,6 +70,38 @@ Test(schedule, keeps_a_rank_on_its_block) {
   bd_job_free(j);
 }
 
+/* Whatever key of the sweep varies fastest, images that are moved alike follow one another. */
+Test(schedule, points_that_move_alike_follow_one_another) {
+  const struct {
+    const char *sweep;
+    int first, count, shares, order[6];
+  } cases[] = {{"solver.gamma = 1, 2, 3\nmarginals.set = B4, B6\n", 0, 6, 1, {0, 2, 4, 1, 3, 5}},
+               {"solver.gamma = 1, 2, 3\nmarginals.set = B4, B6\n", 1, 3, 1, {1, 3, 2}},
+               {"marginals.set = B4, B6\nsolver.gamma = 1, 2, 3\n", 0, 6, 1, {0, 1, 2, 3, 4, 5}},
+               {"marginals.set = B4, B6\nmarginals.interpolation = bilinear, nearest\n", 0, 4, 0, {0, 1, 2, 3}}};
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    char sweep[256];
+    snprintf(sweep, sizeof sweep, "[sweep]\n%s", cases[c].sweep);
+    bd_job_t *j = job(sweep);
+    bd_plan_t plan = plan_of(j, 64, 64);
+    plan.first_point = cases[c].first;
+    plan.point_count = cases[c].count;
+    cr_assert_eq(plan_order(&plan, NULL), BD_OK);
+    cr_expect_eq(plan.shares, cases[c].shares);
+    schedule_t *s = schedule_create(&plan, NULL, 1);
+    bd_item_t item;
+    for (int attack = 0; attack < 3; attack++)
+      for (int i = 0; i < plan.point_count; i++) {
+        cr_assert(schedule_take(s, 0, 0, &item));
+        cr_expect(item.attack == attack && item.point == cases[c].order[i], "%d: point %d", i, item.point);
+      }
+    cr_expect_not(schedule_take(s, 0, 0, &item));
+    schedule_free(s);
+    free(plan.order);
+    bd_job_free(j);
+  }
+}
+
 /* Ranks of which one needs `slow` times as long: the time until all have ended, in units of
    what it would be if work could be cut at will. */
 static double efficiency(int ranks, double slow, int64_t count) {

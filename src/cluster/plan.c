@@ -1,0 +1,30 @@
+#include "plan.h"
+
+#include <stdlib.h>
+
+/* Points whose images are moved alike side by side, else as they come: what one of them has moved is at hand for the next. */
+bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
+  const size_t count = (size_t)plan->point_count;
+  bd_parameters_t *p = malloc(sizeof *p);
+  bd_solver_options_t *kinds = NULL, *grown; /* of the solvers, one of each */
+  int *kind_of = malloc(count * sizeof *kind_of), kind_count = 0, done = 0;
+  plan->order = malloc(count * sizeof *plan->order);
+  int ready = p && kind_of && plan->order;
+  for (int i = 0; ready && i < plan->point_count; i++) {
+    bd_job_parameters(plan->job, plan->first_point + i, p);
+    int kind = 0;
+    while (kind < kind_count && !bd_solvers_move_alike(&kinds[kind], &p->solver)) kind++;
+    kind_of[i] = kind;
+    if (kind < kind_count) continue;
+    ready = (grown = realloc(kinds, (size_t)(kind_count + 1) * sizeof *kinds)) != NULL;
+    if (ready) kinds = grown, kinds[kind_count++] = p->solver;
+  }
+  for (int kind = 0; ready && kind < kind_count; kind++)
+    for (int i = 0; i < plan->point_count; i++)
+      if (kind_of[i] == kind) plan->order[done++] = plan->first_point + i;
+  plan->shares = kind_count < plan->point_count;
+  free(kinds);
+  free(kind_of);
+  free(p);
+  return ready ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the list of %d points", plan->point_count);
+}
