@@ -126,7 +126,7 @@ static void print_summary(const bd_run_summary_t *s) {
     printf("nothing left to do: all %lld images were done\n", (long long)s->images);
     return;
   }
-  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.0f %% solving, %.0f %% on the victim, "
+  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.1f %% solving, %.1f %% on the victim, "
          "%.1f %% on baselines, %.1f %% reading; writing took %.1f %% of the time\n",
          (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
          s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,

@@ -1,5 +1,6 @@
 """libbarydef through ctypes: the public C API as numpy functions."""
 
+import contextlib
 import ctypes as c
 import os
 
@@ -50,7 +51,8 @@ class Report(c.Structure):
                 ("safe_tau", c.c_double)]
 
 
-lib.bd_solver_run.restype = None
+lib.bd_solver_run.restype = lib.bd_moved_free.restype = None
+lib.bd_moved_create.restype, lib.bd_moved_create.argtypes = c.c_void_p, [c.c_double]
 lib.bd_image_status_name.restype = lib.bd_convergence_name.restype = c.c_char_p
 
 
@@ -91,10 +93,18 @@ def blur(image, sigma):
     return out
 
 
+@contextlib.contextmanager
+def shared_moves():
+    """What solvers of the same images share."""
+    moved = c.c_void_p(lib.bd_moved_create(1e9))
+    yield moved
+    lib.bd_moved_free(moved)
+
+
 def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(200,), cost="l1", kernel="auto",
           window=7, regularizer="data", mass="channel", interpolation="bilinear", weights=(),
-          method="fb", tolerance=0.0, precision="double", instructions="auto"):
-    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n]."""
+          method="fb", tolerance=0.0, precision="double", instructions="auto", moved=None):
+    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].  moved: of shared_moves, for the same images."""
     images = np.ascontiguousarray(images, dtype=np.float64)
     n, channels, height, width = images.shape
     options = Options(gamma=gamma, theta=theta, tau=tau, cost=COSTS.index(cost), kernel=KERNELS.index(kernel),
@@ -107,7 +117,7 @@ def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(20
     options.weights.count = len(weights)
     options.weights.values[:len(weights)] = list(weights)
     solver = c.c_void_p()
-    call(lib.bd_solver_create, c.byref(options), channels, height, width, None, c.byref(solver))
+    call(lib.bd_solver_create, c.byref(options), channels, height, width, moved, c.byref(solver))
     purified = np.empty((len(iterations),) + images.shape)
     mean = np.empty_like(images)
     reports = (Report * (n * len(iterations)))()
