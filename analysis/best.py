@@ -54,18 +54,20 @@ def shortfall(accuracies, wanted):
     return max((max(0, wanted[attack] - accuracies[attack]) for attack in wanted if attack in accuracies), default=None)
 
 
+def judged(result, run, field, cost, wanted, half=None):
+    """(rank, Choice) of a run by its images `field`."""
+    accuracies = {attack: accuracy(result, run, attack, field, half) for attack in result.robust}
+    paid, clean = None, []
+    if CLEAN in result.attacks:
+        clean = [accuracy(result, run, CLEAN, field, half)]
+        paid = accuracy(result, run, CLEAN, "attacked", half) - clean[0]
+    cheap, lack = paid is None or paid <= cost / 100 + 1e-12, shortfall(accuracies, wanted)
+    return (cheap, 0 if cheap else -paid, -(lack or 0), np.mean(list(accuracies.values()) or clean)), Choice(result, run, paid, cheap, lack)
+
+
 def choose(candidates, field, cost, wanted, half=None):
     """The Choice of the candidates [(result, run)] whose images `field` serve best."""
-    scored = []
-    for result, run in candidates:
-        accuracies = {attack: accuracy(result, run, attack, field, half) for attack in result.robust}
-        paid, clean = None, []
-        if CLEAN in result.attacks:
-            clean = [accuracy(result, run, CLEAN, field, half)]
-            paid = accuracy(result, run, CLEAN, "attacked", half) - clean[0]
-        cheap, lack = paid is None or paid <= cost / 100 + 1e-12, shortfall(accuracies, wanted)
-        scored.append(((cheap, 0 if cheap else -paid, -(lack or 0), np.mean(list(accuracies.values()) or clean)), Choice(result, run, paid, cheap, lack)))
-    return max(scored, key=lambda one: one[0])[1]
+    return max((judged(*one, field, cost, wanted, half) for one in candidates), key=lambda one: one[0])[1]
 
 
 def candidates_of(results, field):
@@ -81,30 +83,50 @@ def best_run(results, cost=2, field="purified", half=None):
     candidates = candidates_of(results, field)
     if not all(result.has_victim for result in results):
         return Choice(*candidates[0], None, True, None)
-    published = paper.figures(results[0].dataset)
-    return choose(candidates, field, cost, {attack: pair[1] / 100 for attack, pair in published.items() if attack != CLEAN and pair[1] != ""}, half)
+    return choose(candidates, field, cost, wanted_of(results[0]), half)
+
+
+def wanted_of(result):
+    """{attack: accuracy} of the paper's barycenters."""
+    return {attack: pair[1] / 100 for attack, pair in paper.figures(result.dataset).items() if attack != CLEAN and pair[1] != ""}
+
+
+def elsewhere(choice, field="purified", half=None):
+    """What the chosen run is on images that it was not, or not alone, chosen on."""
+    return judged(choice.result, choice.run, field, 0, wanted_of(choice.result), half)[1]
+
+
+def price(choice):
+    if choice.cost is None:
+        return "Clean accuracy was not measured: what the run costs is not known."
+    return f"It costs {100 * choice.cost:.1f} points of clean accuracy." if choice.cost > 0 else "It costs no clean accuracy."
+
+
+def reach(choice):
+    if choice.lack is None:
+        return "The paper's figures for these attacks on this data set are not known here."
+    if choice.lack == 0:
+        return "It reaches the paper's barycenter (B6) on every attack that the paper has."
+    return f"It falls short of the paper's barycenter (B6) by up to {100 * choice.lack:.1f} points."
 
 
 def said(choice, cost=2):
-    """What of the rule a Choice meets, in sentences."""
+    """What of the rule a Choice meets, in sentences; of the images it was chosen on."""
     if not choice.result.has_victim:
         return "Without a victim there are no accuracies, and no run is better than another."
-    if choice.cost is None:
-        first, within = "Clean accuracy was not measured: what the run costs is not known.", "No run"
-    elif choice.cheap:
-        first = f"It costs {100 * choice.cost:.1f} points of clean accuracy." if choice.cost > 0 else "It costs no clean accuracy."
-        within = f"No run that costs at most {cost:g} points of clean accuracy"
-    else:
-        first, within = f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points.", ""
-    if choice.lack is None:
-        second = "The paper's figures for these attacks on this data set are not known here."
-    elif choice.lack == 0:
-        second = "It reaches the paper's barycenter (B6) on every attack that the paper has."
-    elif within:
-        second = f"{within} reaches the paper's barycenter (B6) on every attack that the paper has: this one falls short by up to {100 * choice.lack:.1f} points."
-    else:
-        second = f"It falls short of the paper's barycenter (B6) by up to {100 * choice.lack:.1f} points."
-    return f"{first} {second}"
+    if not choice.cheap:
+        return f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points. {reach(choice)}"
+    if choice.lack:
+        within = "No run" if choice.cost is None else f"No run that costs at most {cost:g} points of clean accuracy"
+        return (f"{price(choice)} {within} reaches the paper's barycenter (B6) on every attack that the paper has: this one falls short by up to "
+                f"{100 * choice.lack:.1f} points.")
+    return f"{price(choice)} {reach(choice)}"
+
+
+def both_said(choice, where, other, shown, cost=2):
+    """The sentences of a Choice, and beside them what the run is on the other images, whose figures are shown: each says of which it is."""
+    figures = [price(shown)] * (shown.cost is not None) + [reach(shown)] * (shown.lack is not None)
+    return f"{where}: {said(choice, cost)}" + f" {other}: {' '.join(figures)}" * bool(figures)
 
 
 def table(chosen, blurred, published):
@@ -150,8 +172,8 @@ def main():
     results = opened(arguments.results)
     chosen, blurred = (best_run(results, arguments.cost, field, 0) for field in ("purified", "blurred"))
     print(f"{os.path.basename(chosen.result.path)}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
-    print(f"On the first half: {said(chosen, arguments.cost)}")
-    print(f"The blur chosen likewise: {said(blurred, arguments.cost)}")
+    for what, choice, field in ("", chosen, "purified"), ("The blur, chosen likewise. ", blurred, "blurred"):
+        print(what + both_said(choice, "On the first half, where it was chosen", "On the second half, as in the table", elsewhere(choice, field, 1), arguments.cost))
     published = paper.figures(results[0].dataset)
     print("\n" + tables.as_markdown(table(chosen[:2], blurred[:2], published), paper.NOTE if published else ""))
 

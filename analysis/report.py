@@ -97,8 +97,8 @@ def best_run_of(result):
     if not result.has_victim or len(result.runs) == 1:
         return result.runs[0], "" if result.has_victim else "The job named no victim: there are no accuracies, and the first run is shown."
     choice = best.best_run(result, half=0)
-    return choice.run, (f"Run {choice.run} is shown in detail. {best.said(choice)} It was chosen on every second image of each class and is shown on all; "
-                        "analysis/best.py reports on the others alone.")
+    words = best.both_said(choice, "On every second image of each class, where it was chosen", "On all images, as shown here", best.elsewhere(choice))
+    return choice.run, f"Run {choice.run} is shown in detail. {words} (analysis/best.py reports on the others alone.)"
 
 
 def summary_words(result, run):
