@@ -259,7 +259,9 @@ static bd_status_t read_pixels(bd_worker_t *w, const bd_item_t *item, bd_error_t
   w->read.count = w->baselines.count = 0;
   bd_moved_forget(w->moved);
   bd_status_t status = bd_images_read(w->images, plan->attacks[item->attack], item->first, item->count, w->attacked, error);
-  if (status == BD_OK && plan->clean >= 0)
+  if (status == BD_OK && plan->attacks[item->attack] == plan->clean)
+    memcpy(w->clean, w->attacked, (size_t)item->count * image_size(bd_images_info(w->images)) * sizeof *w->clean);
+  else if (status == BD_OK && plan->clean >= 0)
     status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);
   if (status == BD_OK) w->read = *item;
   return status;

@@ -1,4 +1,4 @@
-/* Preloaded into a run: fails or kills it at one call that changes a file, or makes a file slow.
+/* Preloaded into a run: fails or kills it at one call that changes a file, makes a file slow, or tells what work is done.
 
    FAULT_FILE  only calls on files whose path contains this
    FAULT_RANK  only in this rank of an mpirun
@@ -6,7 +6,8 @@
    FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), stop (SIGSTOP before it), or the name of an error: ENOSPC, EIO, EDQUOT;
                from that call on all fail, or with FAULT_ONCE set that call alone
    FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
-   SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow */
+   SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow
+   TRACE       a file that gets a line for each read ("read RANK PLACE") and each transform of FFTW ("transform RANK"); not of children */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,28 @@ static void linger(const char *name, int descriptor, ssize_t size) {
   if (late > second / 4) late = 0;
 }
 
+static void trace(const char *what, long place) {
+  const char *path = getenv("TRACE"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+  const int number = errno, file = path && getpid() == process ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+  if (file >= 0) {
+    dprintf(file, place < 0 ? "%s %s\n" : "%s %s %ld\n", what, rank ? rank : "0", place);
+    close(file);
+  }
+  errno = number;
+}
+
+static void trace_read(int descriptor, long place) {
+  char path[4096];
+  path_of(descriptor, path);
+  if (is_watched(path)) trace("read", place);
+}
+
+void fftw_execute(void *plan);
+void fftw_execute(void *plan) {
+  trace("transform", -1);
+  ((void (*)(void *))dlsym(RTLD_NEXT, "fftw_execute"))(plan);
+}
+
 #define WRAP(type, name, parameters, arguments, found)                     \
   type name parameters {                                                   \
     type(*real) parameters = (type(*) parameters)dlsym(RTLD_NEXT, #name);  \
@@ -83,7 +106,7 @@ static void linger(const char *name, int descriptor, ssize_t size) {
     return real arguments;                                                 \
   }
 #define WRITE (linger("SLOW_WRITE", file, (ssize_t)size), fault_of(file))
-#define READ (linger("SLOW_READ", file, (ssize_t)size), 0)
+#define READ (linger("SLOW_READ", file, (ssize_t)size), trace_read(file, (long)place), 0)
 WRAP(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t place), (file, bytes, size, place), WRITE)
 WRAP(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t place), (file, bytes, size, place), WRITE)
 WRAP(ssize_t, pread, (int file, void *bytes, size_t size, off_t place), (file, bytes, size, place), READ)

@@ -112,6 +112,45 @@ Test(solver, snapshots_are_those_of_shorter_runs) {
 
 static void count_call(void *context) { ++*(int *)context; }
 
+/* Calls of poll, which come between iterations, for one block of 8 problems. */
+static int iterations_of(const bd_solver_options_t *options, double *purified, bd_image_report_t *reports) {
+  double images[8 * PIXELS];
+  bd_solver_t *solver;
+  int calls = 0;
+  for (int i = 0; i < 8; i++) fill(images + i * PIXELS, 0.3 + 0.05 * i);
+  cr_assert_eq(bd_solver_create(options, 1, H, W, &solver, NULL), BD_OK);
+  bd_solver_run(solver, 8, images, purified, NULL, reports, count_call, &calls);
+  bd_solver_destroy(solver);
+  return calls;
+}
+
+Test(solver, snapshots_cost_the_iterations_of_the_last) {
+  const struct {
+    double gamma;
+    bd_kernel_t kernel;
+    bd_method_t method;
+    int window;
+  } ways[] = {{0.02, BD_KERNEL_DIRECT, BD_METHOD_FB, 7}, {0.5, BD_KERNEL_DIRECT, BD_METHOD_FB, BD_WINDOW_FULL}, {0.5, BD_KERNEL_FFTW, BD_METHOD_FB, 7},
+              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* the wide range */, {0.5, BD_KERNEL_AUTO, BD_METHOD_FISTA, 7}};
+  static double three[3 * 8 * PIXELS], one[8 * PIXELS];
+  bd_image_report_t reports[3 * 8], report[8];
+  for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+    bd_solver_options_t options = defaults();
+    options.gamma = ways[w].gamma, options.kernel = ways[w].kernel, options.method = ways[w].method, options.window = ways[w].window;
+    options.iterations = (bd_iterations_t){3, {10, 20, 40}};
+    cr_assert_eq(iterations_of(&options, three, reports), 40);
+    for (int s = 0; s < 3; s++) {
+      bd_solver_options_t shorter = options;
+      shorter.iterations = (bd_iterations_t){1, {options.iterations.values[s]}};
+      cr_assert_eq(iterations_of(&shorter, one, report), options.iterations.values[s]);
+      cr_assert_arr_eq(one, three + s * 8 * PIXELS, sizeof one);
+      for (int i = 0; i < 8; i++)
+        cr_assert(report[i].status == reports[8 * s + i].status && report[i].iterations == reports[8 * s + i].iterations &&
+                  report[i].objective == reports[8 * s + i].objective && report[i].residual == reports[8 * s + i].residual);
+    }
+  }
+}
+
 Test(solver, poll_is_called_every_iteration_of_every_eight_problems) {
   double images[17 * PIXELS], purified[17 * PIXELS];
   bd_image_report_t reports[17];
