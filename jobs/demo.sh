@@ -7,4 +7,5 @@ for job in demo-fftw demo demo-sweep; do
   mpirun -n 2 barydef run "$BARYDEF_SOURCE/jobs/$job.ini" --set output.file="$BARYDEF_BUILD/$job-result.h5" --overwrite
 done
 report=$(OMP_NUM_THREADS=1 /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report "$BARYDEF_BUILD/demo-sweep-result.h5" --victim "$BARYDEF_SOURCE/jobs/demo/victim.pt")
-printf '\n%s\n\nreport of this sweep: %s\n' "$(cat "${report%/*}/runs.md")" "$report"
+table=$(cat "${report%/*}/runs.md")
+printf '\n%s\n\nreport of this sweep: %s\n' "$table" "$report"
