@@ -59,18 +59,22 @@ def attack(arguments):
         return np.mean(victim.logits_of(model, arguments.victim, stack, arguments.batch).argmax(1) == labels)
 
     before, guesses = victim.check(model, arguments.victim, clean, labels, arguments.batch)
+    classes = victim.logits_of(model, arguments.victim, clean[:1], 1).shape[1]
+    settings = {one: (norm, epsilon, presets.for_classes(one, options, classes)) for one, (norm, epsilon, options) in settings.items()}
     print(f"{name} ({how}): {len(labels)} images, accuracy {100 * before:.1f} %{' (no better than guessing: is this their victim?)' if guesses else ''}\nsettings of {preset}{' (--preset)' if arguments.preset else ''}: "
           + ", ".join(f"{one} {norm} {epsilon:.4g}" for one, (norm, epsilon, _) in settings.items()), file=sys.stderr)
     if not arguments.attacks and presets.left_out():
         print(presets.left_out(), file=sys.stderr)
     for one, (norm, epsilon, options) in settings.items():
-        stacks, source = [], ""
+        stacks, source, said = [], "", {}
         for start in range(0, len(labels), arguments.batch):
             x, y = torch.as_tensor(clean[start:start + arguments.batch]), torch.as_tensor(labels[start:start + arguments.batch])
-            attacked, made = presets.run(one, model, x, y, norm, epsilon, options, arguments.seed + start)
+            attacked, made = presets.run(one, model, x, y, norm, epsilon, options, arguments.seed + start, said)
             source = source or made
-            stacks.append(attacked.detach().numpy().astype("f4"))
+            stacks.append(attacked.numpy().astype("f4"))
             progress(one, min(start + arguments.batch, len(labels)), len(labels))
+        for line in said:
+            print(f"{one}: {line}", file=sys.stderr)
         found[one] = (np.concatenate(stacks), norm, epsilon, source)
         print(f"{one}, {norm} {epsilon:.4g}: accuracy {100 * right(found[one][0]):.1f} % ({source})", file=sys.stderr)
     convert.write_set(arguments.output, labels, clean, found, name)
