@@ -11,6 +11,7 @@ import unittest
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "tests", "reference"), os.path.join(SOURCE, "analysis")]
 from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, random_images, write_set
+from test_inputs import analysis
 
 import h5py
 import numpy as np
@@ -24,12 +25,6 @@ import report
 import result as results
 
 torch.set_num_threads(1)
-
-
-def analysis(*arguments, status=0, **others):
-    done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), *map(str, arguments)], capture_output=True, text=True, timeout=300, **others)
-    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return done
 
 
 class Jobs(RunTest):
@@ -54,7 +49,7 @@ def rows_of(path):
 
 
 class Report(RunTest):
-    JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 120, "solver.tau": 0.2, "solver.iterations": "10, 50",
+    JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 60, "solver.tau": 0.2, "solver.iterations": "10, 50",
            "sweep.solver.gamma": "0.05, 0.5, 2", "sweep.solver.theta": "1e5, 10"}
 
     @classmethod
@@ -62,7 +57,7 @@ class Report(RunTest):
         super().setUpClass()
         need_victim()
         cls.path = purify(cls.folder, cls.JOB)
-        cls.page = analysis("report", cls.path, "--use-victim-of-result", cwd=cls.folder).stdout.strip()
+        cls.page = analysis("report", cls.path, "--use-victim-of-result").stdout.strip()
         cls.result = results.Result(cls.path)
 
     def test_tables(self):
@@ -113,7 +108,7 @@ class Report(RunTest):
 
     def test_without_victim_images_or_sweep(self):
         for name, job in {"victim": {"victim.file": "", "sweep.solver.gamma": "0.5"}, "images": {"output.images": "no"}, "one": {"solver.iterations": 5}}.items():
-            values = {key: value for key, value in self.JOB.items() if name != "one" or not key.startswith("sweep")}
+            values = {"input.limit": 40, **{key: value for key, value in self.JOB.items() if key != "input.limit" and (name != "one" or not key.startswith("sweep"))}}
             page = analysis("report", purify(self.folder, {**values, **job}, output=f"{name}.h5"), os.path.join(self.folder, name)).stdout.strip()
             self.assertGreater(os.path.getsize(page), 2000)
         other = os.path.join(self.folder, "others.h5")
@@ -194,7 +189,7 @@ class Report(RunTest):
             table = frame[frame.run == 0].set_index("attack")["barycenter_accuracy"]
             self.assertEqual(table[b"clean"], self.result.accuracy("000", "clean"))
             array = xarray.DataArray(file["runs/000/clean/images"], dims=("image", "channel", "y", "x"))
-            self.assertEqual(array.shape, (120, 1, 28, 28))
+            self.assertEqual(array.shape, (60, 1, 28, 28))
 
 
 class GradCam(unittest.TestCase):

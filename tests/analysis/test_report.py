@@ -3,6 +3,7 @@ fails; the page in a browser."""
 
 import contextlib
 import csv
+import functools
 import html
 import io
 import os
@@ -10,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -41,13 +43,20 @@ def write_digits(path, count):
 class Sweep(RunTest):
     """A result over three parameters, of which runs are read here with h5py alone."""
 
+    @staticmethod
+    @functools.cache
+    def made():
+        """For all classes."""
+        folder = tempfile.mkdtemp(prefix="barydef-")
+        unittest.addModuleCleanup(shutil.rmtree, folder)
+        return write_digits(os.path.join(folder, "set.h5"), 60), purify(folder, {"victim.file": DEMO_VICTIM, "solver.iterations": "10, 50",
+                                                                               "sweep.solver.gamma": "0.05, 2", "sweep.marginals.set": "B4, B6"}, status=3)
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         need_victim()
-        cls.input = write_digits(os.path.join(cls.folder, "set.h5"), 60)
-        cls.path = purify(cls.folder, {"victim.file": DEMO_VICTIM, "solver.iterations": "10, 50", "sweep.solver.gamma": "0.05, 2",
-                                       "sweep.marginals.set": "B4, B6"}, status=3)
+        cls.input, cls.path = cls.made()
         cls.result = results.Result(cls.path)
         cls.file = h5py.File(cls.path)
         cls.addClassCleanup(cls.file.close)
