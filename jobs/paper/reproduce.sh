@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything of docs/reproduction.md:  bash jobs/paper/reproduce.sh DATA [OUT]
 # DATA holds mnist.h5, fashion_mnist.h5 and cifar10.h5 (docs/formats.md) and, in victims/, their classifiers mnist.pt ...
-# OUT (build/reproduction; it is kept out of git wherever it is) gets the results, a report of each, and the figures of docs/;
+# OUT (build/reproduction; it is kept out of git wherever it is) gets the results, a report of each, and the tables and figures of docs/;
 # a second start goes on where the first ended.  RANKS: how many (2).
 fail() { echo "reproduce.sh: $2" >&2; exit "$1"; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -52,6 +52,7 @@ report figure1
 cd "$OUT"
 for set in mnist fashion_mnist; do best best-$set blur-$set; done
 best best-cifar10 best-more-cifar10 best-nearest-cifar10 blur-cifar10
+/usr/bin/python3 "$BARYDEF_SOURCE/analysis/reproduction.py" . >tables.md
 
 mkdir -p figures
 figure() { # picture of a report, name: in 256 colours, half the size
@@ -65,4 +66,4 @@ figure best-mnist-report/along-solver-gamma mnist-gamma
 figure best-mnist-report/front mnist-front
 figure best-more-cifar10-report/front cifar10-front
 figure figure1-report/sensitivity figure1
-echo "results and reports: $OUT; figures of docs/figures/: $OUT/figures"
+echo "results and reports: $OUT; tables of docs/reproduction.md: $OUT/tables.md; figures of docs/figures/: $OUT/figures"

@@ -173,6 +173,41 @@ class Reproduce(RunTest):
                 open(os.path.join(data, why.split(":")[0]), "w").close()
         self.assertFalse(os.path.exists(out))
 
+    def test_tables(self):
+        """From results of these names, as the document has them; each figure by h5py, of all images or of the second half."""
+        need_victim()
+        folder = os.path.join(self.folder, "results")
+        os.mkdir(folder)
+        job = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 60, "output.images": "no", "solver.iterations": 10}
+        for name, others in (("mnist", {"sweep.marginals.set": "B4, B6"}), ("best-mnist", {"sweep.solver.gamma": "0.5, 2"}),
+                             ("blur-mnist", {"solver.iterations": 0, "sweep.baseline.blur_sigma": "0.5, 1"}), ("best-fashion_mnist", {})):
+            with h5py.File(purify(self.folder, {**job, **others}, output=f"results/{name}.h5"), "a") as file:
+                file.attrs["dataset"] = "MNIST"
+        made = analysis(folder, command="reproduction.py").stdout
+        with h5py.File(os.path.join(folder, "mnist.h5")) as file:
+            labels = file["labels"][:]
+            second = best.is_second(labels)
+
+            def percent(run, attack, field, part=slice(None)):
+                table = file[f"runs/{run}/{attack}/per_image"][:]
+                return f"{100 * np.mean((table[f'predicted_{field}'] == labels)[part]):.1f}"
+            whole, half = ([line.strip("| ").split(" | ") for line in part.split("\n") if line.startswith("| ")] for part in made.split("**MNIST**: "))
+            self.assertIn("## MNIST: 60 images\n\n| attack | attacked |", made)
+            self.assertEqual([row[0] for row in whole[1:]], ["fgsm", "l2_pgd", "linf_deepfool", "linf_pgd", "clean"])
+            for row in whole[1:]:
+                self.assertEqual(row[1:8], [percent(run, row[0], field) for run, field in (("001", "attacked"), ("001", "rounded"), ("001", "blurred"), ("000", "mean"),
+                                                                                          ("000", "purified"), ("001", "mean"), ("001", "purified"))])
+            self.assertEqual(half[0][0], f"attack (second half, {second.sum()} images)")
+            for row in half[1:]:
+                self.assertEqual((row[1], row[-1]), (percent("001", row[0], "attacked", second), percent("001", row[0], "purified", second)))
+        with open(os.path.join(SOURCE, "docs", "reproduction.md")) as file:
+            document = re.sub(r"half, \d+ images|sigma [\d.]+", "", file.read())
+        for head in re.findall(r"^\| attack.*\n", made, re.M):
+            self.assertIn(re.sub(r"half, \d+ images|sigma [\d.]+", "", head), document)
+        os.unlink(os.path.join(folder, "blur-mnist.h5"))
+        self.assertNotIn("second half", analysis(folder, command="reproduction.py").stdout)
+        self.assertIn("no result of jobs/paper/reproduce.sh in it", analysis(self.folder, command="reproduction.py", status=2).stderr)
+
     def test_results_are_kept_out_of_git(self):
         shutil.copy(os.path.join(SOURCE, ".gitignore"), self.folder)
         subprocess.run(["git", "init", "-q", self.folder], check=True)
