@@ -118,7 +118,7 @@ static int iterations_of(const bd_solver_options_t *options, double *purified, b
   bd_solver_t *solver;
   int calls = 0;
   for (int i = 0; i < 8; i++) fill(images + i * PIXELS, 0.3 + 0.05 * i);
-  cr_assert_eq(bd_solver_create(options, 1, H, W, &solver, NULL), BD_OK);
+  cr_assert_eq(bd_solver_create(options, 1, H, W, NULL, &solver, NULL), BD_OK);
   bd_solver_run(solver, 8, images, purified, NULL, reports, count_call, &calls);
   bd_solver_destroy(solver);
   return calls;
