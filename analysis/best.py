@@ -39,7 +39,7 @@ def halves(result, run, attack, field):
     """Accuracy on the first and on the second half."""
     records = result.per_image(run, attack)
     right, second = records[f"predicted_{field}"] == records["label"], is_second(result.labels)
-    return right[~second].mean(), right[second].mean()
+    return tuple(part.mean() if len(part) else np.nan for part in (right[~second], right[second]))
 
 
 def accuracy(result, run, attack, field, half=None):

@@ -18,8 +18,8 @@ from files import Unsuitable, line_of
 from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 75rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+p, pre, figcaption { max-width: 60rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
 /* A table scrolls in its own box; a shadow says that it goes on. */
 .table { overflow-x: auto; background: linear-gradient(to left, #fff 1.5rem, #fff0 3rem) right / 100% 100% no-repeat local, linear-gradient(to left, #0003, #0000 1rem) right / 100% 100% no-repeat scroll; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; overflow-wrap: normal; }
@@ -128,14 +128,14 @@ def accuracy(report):
             report.note("8 bits: the attacked image rounded; blurred: with this sigma in pixels; 95 %: the interval (Wilson) of the barycenter; recovered, broken: images "
                         "the victim gets right only with the purifier, only without; failed images count as wrong.")
     if len(result.runs) > 1:
-        rows = tables.all_runs(result, attacks)
+        rows, before = tables.all_runs(result, attacks)
         order, part = range(len(result.runs)), len(result.runs) > LONGEST
         if part:
             order = sorted(order, key=lambda i: -result.robust_accuracy(result.runs[i]))[:LONGEST]
             order += [i for i in [result.runs.index(run)] if i not in order]  # what is shown in detail is never left out
         report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
-        report.table("runs", rows, "Accuracy on barycenters in percent", shown=rows[:2] + [list(map(shortened, rows[2 + i])) for i in order],
-                     more="Row \"attacked\": accuracy on the attacked images.", bold=run)
+        report.table("runs", rows, "Accuracy on barycenters in percent", shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
+                     more="Above the runs: accuracy on the attacked images, and on baselines that are the same for all of them.", bold=run)
         report.note(f"In bold: run {run}, which is shown in detail{', at the end, as it is not one of these' * (len(order) > LONGEST and part)}.")
 
 
@@ -258,7 +258,7 @@ def cost_words(result):
     if computed == 0:
         return f"{words}. The cost of one is not known: the result does not hold the time of a session that computed some."
     words += f" in {seconds:.1f} s" if computed == images else f", {computed} of which were computed by the session (or in the part) whose time is known: in {seconds:.1f} s"
-    return f"{words} on {ranks} ranks: {1e3 * seconds * ranks / computed:.2f} ms of a core for an image and run."
+    return f"{words} on {ranks} rank{'s' * (ranks > 1)}: {1e3 * seconds * ranks / computed:.2f} ms of a core for an image and run."
 
 
 def provenance(report):

@@ -9,8 +9,6 @@ import drawn
 import paper
 from result import BASELINES, CLEAN, plain, short_name
 
-ATTACKED = "attacked"  # among runs, the images that none has purified
-
 
 def percent(value):
     return "" if np.isnan(value) else f"{100 * value:.1f}"
@@ -62,15 +60,19 @@ def changes(result, run, attacks):
 
 
 def all_runs(result, attacks):
-    """A row for each run: what is swept, the mean over all attacks, and each attack that is asked for; first, what all are measured
-    against."""
+    """(rows, how many stand before the runs): of each run what is swept, the mean over all attacks, and each attack that is asked for;
+    first what all are measured against: images that none has purified, and each baseline that is the same for all runs."""
     rows = [["run"] + [short_name(name) for name in result.swept] + ["mean of attacks"] + attacks]
-    first = result.runs[0]  # the attacked images are the same for all
-    rows.append([ATTACKED] + [""] * len(result.swept) + [percent(result.robust_accuracy(first, "attack"))] + [percent(result.accuracy(first, attack, "attack")) for attack in attacks])
+    for name, label in BASELINES[:-1]:
+        everywhere = {tuple(result.accuracy(run, attack, name) for attack in result.attacks) for run in result.runs}
+        if len(everywhere) == 1 or name == "attack":
+            first = result.runs[0]
+            rows.append([label] + [""] * len(result.swept) + [percent(result.robust_accuracy(first, name))] + [percent(result.accuracy(first, attack, name)) for attack in attacks])
+    before = len(rows)
     for run in result.runs:
         rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + [percent(result.robust_accuracy(run))]
                     + [percent(result.accuracy(run, attack)) for attack in attacks])
-    return rows
+    return rows, before
 
 
 def per_class(result, run, attacks):

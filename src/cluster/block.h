@@ -39,7 +39,7 @@ typedef struct bd_baselines {
   int attack, count; /* count 0: none in hand */
   int64_t first;
   double blur_sigma;
-  bd_solver_options_t solver;
+  uint64_t mean_mark; /* of the means of the marginals */
 } bd_baselines_t;
 
 /* Work space of a rank. */

@@ -70,10 +70,11 @@ class Report(RunTest):
             self.assertEqual(row["barycenter"], f"{100 * stored['barycenter_accuracy']:.1f}")
             self.assertEqual(row["mean of marginals"], f"{100 * stored['mean_accuracy']:.1f}")
         runs = rows_of(os.path.join(folder, "runs.csv"))
-        self.assertEqual((len(runs), runs[0]["run"], runs[0]["gamma"]), (13, "attacked", ""))
+        self.assertEqual([row["run"] for row in runs], ["attacked", "8 bits", "blurred", "mean of marginals", *self.result.runs])
+        self.assertEqual({row["gamma"] for row in runs[:4]}, {""})
         for attack in self.result.attacks:
             self.assertEqual(runs[0][attack], f"{100 * self.result.row(run, attack)['attack_accuracy']:.1f}")
-        self.assertEqual([run["gamma"] for run in runs[1:6]], ["0.05"] * 4 + ["0.5"])
+        self.assertEqual([run["gamma"] for run in runs[4:9]], ["0.05"] * 4 + ["0.5"])
         for row in runs:
             means = [float(row[attack]) for attack in self.result.robust]
             self.assertAlmostEqual(float(row["mean of attacks"]), np.mean(means), delta=0.11)
@@ -185,9 +186,10 @@ class Report(RunTest):
         except ImportError as problem:
             self.skipTest(f"SKIPPED LOUDLY: {problem}")
         with h5py.File(self.path) as file:
-            frame = pandas.DataFrame.from_records(file["statistics"][:])
-            table = frame[frame.run == 0].set_index("attack")["barycenter_accuracy"]
-            self.assertEqual(table[b"clean"], self.result.accuracy("000", "clean"))
+            frame = pandas.DataFrame(file["statistics"][:])
+            frame["attack"] = frame["attack"].str.decode("utf-8")
+            table = frame.pivot(index="run", columns="attack", values="barycenter_accuracy")["clean"]
+            self.assertEqual(list(table), [self.result.accuracy(run, "clean") for run in self.result.runs])
             array = xarray.DataArray(file["runs/000/clean/images"], dims=("image", "channel", "y", "x"))
             self.assertEqual(array.shape, (60, 1, 28, 28))
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from support import (ACCURACIES, DEMO_SET, DEMO_VICTIM, FAULTS, FIGURES, SOURCE, RunTest, check_statistics, contents, launch, need_victim,
-                     parameters, purify, random_images, read, status_names, write_set)
+                     parameters, purify, random_images, read, status_names, write_set, write_victim)
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "reference"))
 import reference
@@ -401,6 +401,23 @@ class Shared(RunTest):
                 together = self.traced(four, ranks=2)
                 self.assertEqual({place for _, _, place in together} & attacks, attacks)
                 self.assertEqual({key: count for key, count in together.items() if key[2] in attacks and count > 1}, {})
+
+
+    def test_points_of_two_precisions(self):
+        """Float32 and float64 make other means of the same marginals: each point asks for its own, as if it were alone."""
+        need_victim()
+        write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(32, 1, 12, 12)})
+        # Of ten classes that which the last bits of the sum of all pixels are nearest to.
+        write_victim(os.path.join(self.folder, "victim.pt"), """
+            s = torch.remainder((x.double() * 8388608.0).sum(dim=[1, 2, 3]), 10.0)
+            return (-(s.view(-1, 1) - torch.arange(10).double() - 0.5).abs()).float()
+        """)
+        job = {"victim.file": "victim.pt", "solver.precision": "auto", "solver.iterations": 20, "run.block": 16}
+        together = read(purify(self.folder, {**job, "sweep.solver.gamma": "2, 0.05"}, "--overwrite"), "runs/000/a/per_image", "runs/001/a/per_image")
+        for point, gamma, bits in zip(together, (2, 0.05), (32, 64)):
+            alone = read(purify(self.folder, {**job, "solver.gamma": gamma}, "--overwrite"), "runs/000/a/per_image")
+            self.assertEqual(set(alone["bits"]), {bits})
+            self.assertEqual(point.tobytes(), alone.tobytes())
 
 
 class Victim(RunTest):
