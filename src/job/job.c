@@ -103,6 +103,21 @@ static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name,
   }
 }
 
+static void free_sweep(sweep_t *sweep) {
+  for (int v = 0; v < sweep->count; v++) free(sweep->values[v]);
+  free(sweep);
+}
+
+/* The one value that --set gives a key takes the place of those the file sweeps it over. */
+static void end_sweep(bd_job_t *job, int parameter) {
+  for (int i = 0; i < job->sweep_count; i++) {
+    if (job->sweeps[i]->parameter != parameter) continue;
+    free_sweep(job->sweeps[i]);
+    memmove(&job->sweeps[i], &job->sweeps[i + 1], (size_t)(--job->sweep_count - i) * sizeof *job->sweeps);
+    return;
+  }
+}
+
 static bd_status_t set_value(bd_job_t *job, const char *where, int line, const char *section, const char *key,
                              const char *value, bd_error_t *error) {
   for (const char *c = value; *c; c++)
@@ -118,6 +133,7 @@ static bd_status_t set_value(bd_job_t *job, const char *where, int line, const c
   if (line && job->line[index])
     return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", where, section, key, job->line[index]);
   if (line) job->line[index] = line;
+  else end_sweep(job, index);
   free(job->values[index]);
   job->values[index] = trimmed(value, strlen(value));
   snprintf(job->where[index], sizeof job->where[index], "%s", where);
@@ -331,8 +347,7 @@ void bd_job_free(bd_job_t *job) {
   if (!job) return;
   for (int i = 0; i < PARAMETERS_MAX; i++) free(job->values[i]);
   for (int i = 0; i < job->sweep_count; i++) {
-    for (int v = 0; v < job->sweeps[i]->count; v++) free(job->sweeps[i]->values[v]);
-    free(job->sweeps[i]);
+    free_sweep(job->sweeps[i]);
   }
   free(job->first_run);
   free(job->text);

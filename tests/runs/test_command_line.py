@@ -173,6 +173,14 @@ class CommandLine(RunTest):
         write_victim(os.path.join(self.folder, "victim.pt"))
         self.compare_memory({"victim.file": "victim.pt"})
 
+    def test_set_ends_a_sweep(self):
+        """What --set gives a key wins over the values that the file sweeps it over; it is checked like every other."""
+        job = {"output.file": "dry.h5", "sweep.solver.gamma": "0.5, 0.25", "sweep.solver.theta": "10, 100, 1000"}
+        for runs, options in ((6, []), (3, ["solver.gamma=2"]), (1, ["solver.gamma=2", "solver.theta=1"]), (12, ["solver.gamma=2", "sweep.solver.gamma=1, 2, 3, 4"])):
+            shown = run_job(self.folder, job, "--dry-run", *[f"--set={option}" for option in options])
+            self.assertIn(f"{runs} run{'s' * (runs > 1)}", shown.out)
+        self.assertEqual(run_job(self.folder, job, "--dry-run", "--set=solver.gamma=-1").status, 2)
+
     def test_memory_of_a_sweep(self):
         """Points that move their images alike keep them for each other, where there is room; others need no more than one point does."""
         job = {"input.file": DEMO_SET, "output.file": "memory.h5", "run.block": 300, "solver.iterations": "2, 4, 6"}
