@@ -58,7 +58,7 @@ class Demo(RunTest):
         with open(page) as file:
             self.assertIn("<img src='data:image/png;base64,", file.read())
         rows = [line.split(" | ") for line in table.split("\n\n")[-1].split("\n")]
-        self.assertEqual([row[0] for row in rows], ["| run", "|---|---|---|---|---|---|---|---|---|", "| attacked", *(f"| {run:03d}" for run in range(8))])
+        self.assertEqual([row[0] for row in rows], ["| run", "|---|---|---|---|---|---|---|---|---|", "| attacked", "| 8 bits", "| blurred", "| mean of marginals", *(f"| {run:03d}" for run in range(8))])
         with h5py.File(os.path.join(self.tree, "build", "demo-sweep-result.h5")) as file:
             last = file["statistics"][-1]
         self.assertEqual((rows[-1][-1], last["attack"]), (f"{100 * last['barycenter_accuracy']:.1f} |", b"clean"))
