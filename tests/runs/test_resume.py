@@ -3,7 +3,8 @@ kills and signals: test_kills.py.
 
     test_resume.py                      short, for the test suite
     test_resume.py --every              a fault at each write, not at some
-"""
+
+Where BARYDEF_PATIENCE says that the build is slow (sanitizers), the short form takes fewer."""
 
 import errno
 import os
@@ -17,9 +18,10 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, FAULTS, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
+from support import ENVIRONMENT, FAULTS, PATIENCE, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
 
 EVERY = False
+SLOW = PATIENCE > 1
 
 
 class Faults(Interrupted):
@@ -35,6 +37,9 @@ class Faults(Interrupted):
 
     def at_each_call(self, fault, step, check, first=1, harmless_most=0, **others):
         calls = harmless = 0
+        if SLOW and not EVERY and step < 61:
+            print(f"REDUCED: {fault} at every {min(4 * step, 61)}th call, not {step}th (BARYDEF_PATIENCE)", flush=True)
+            step = min(4 * step, 61)
         for at in [*range(1, first), *range(first, 10000, 1 if EVERY else step)]:
             self.setUp()
             finished = launch("run", self.job, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5", **others)
@@ -279,9 +284,12 @@ class Attributes(Interrupted):
 
     def test_each_is_mended(self):
         self.assertGreater(len(self.names), 30)
+        part = 16 if SLOW else 4
+        if SLOW and not EVERY:
+            print(f"REDUCED: one of {part} attributes, not of 4 (BARYDEF_PATIENCE)", flush=True)
         for before in self.stopped, self.whole:
             for at, (path, name) in enumerate(self.names):
-                tried = EVERY or at % 4 == 0 or name in ("source", "epsilon", "norm", "fallbacks", "attributes_checksum")
+                tried = EVERY or at % part == 0 or name in ("source", "epsilon", "norm", "fallbacks", "attributes_checksum")
                 if not tried or name == "instructions_used" or (name == "fallbacks" and before == self.stopped):
                     continue
                 with self.subTest(path=path, name=name):
