@@ -458,7 +458,7 @@ class Cost(RunTest):
         words = report.cost_words(results.Result(path))
         with h5py.File(path) as file:
             self.assertEqual(file.attrs["computed"], 180)
-            self.assertIn(f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 ranks: {1e3 * file.attrs['seconds'] / 180:.2f} ms", words)
+            self.assertIn(f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 rank: {1e3 * file.attrs['seconds'] / 180:.2f} ms", words)
         with h5py.File(path, "a") as file:  # as a kill leaves it
             file.attrs["complete"] = 0
             file["checksums/000/fgsm"][:50] = 0
