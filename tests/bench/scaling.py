@@ -253,7 +253,8 @@ B6, gamma 0.02, L = 200, victim included.
 ## Memory
 
 Peak resident memory of each rank; a generated set of 1 x 28 x 28 images, blocks of 64. It holds two blocks and a solver, whatever the size of the
-set (rank 0 a third block, the labels, and 40 bytes for each block that is to do).
+set (rank 0 a third block, the labels, and 40 bytes for each block that is to do; a sweep whose points share the moved images of a block,
+those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
 
 """ + "\n".join(resident) + f"""
 
