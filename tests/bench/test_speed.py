@@ -49,7 +49,7 @@ class Speed(unittest.TestCase):
         """1.0 to 1.4 are measured on idle cores; full windows without strips cost 2.4.  Others that use the memory meanwhile
         slow large images more: so the least of each."""
         for options in dict(), dict(cost="l2"), dict(window="full", gamma=1):
-            small, large = bench.cost(side=28, images=32, L=100, **options), bench.cost(side=224, images=4, L=20, **options)
+            small, large = bench.cost(side=28, images=32, L=100, **options), bench.cost(side=224, images=4, L=40, **options)
             rounds = [(small(), large()) for _ in range(9)]
             ratio = min(r[1] for r in rounds) / min(r[0] for r in rounds)
             print("%s: 224 x 224 costs %.3g of 28 x 28" % (options, ratio))
