@@ -12,7 +12,7 @@ enum { READ, SOLVE, BASELINE, VICTIM, WRITE };
 enum { ATTACKED, ROUNDED, BLURRED, MEAN, PURIFIED };
 
 static int most_snapshots(const bd_plan_t *plan) {
-  int most = 0;
+  int most = 1;
   for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++)
     if (plan_snapshots(plan, point) > most) most = plan_snapshots(plan, point);
   return most;

@@ -113,7 +113,7 @@ static void end_sweep(bd_job_t *job, int parameter) {
   for (int i = 0; i < job->sweep_count; i++) {
     if (job->sweeps[i]->parameter != parameter) continue;
     free_sweep(job->sweeps[i]);
-    memmove(&job->sweeps[i], &job->sweeps[i + 1], (size_t)(--job->sweep_count - i) * sizeof *job->sweeps);
+    for (job->sweep_count--; i < job->sweep_count; i++) job->sweeps[i] = job->sweeps[i + 1];
     return;
   }
 }
