@@ -39,9 +39,6 @@ typedef struct bd_marginal_set {
    Errors: BD_BAD_INPUT with what is allowed. */
 bd_status_t bd_marginal_set_parse(const char *text, bd_marginal_set_t *set, bd_error_t *error);
 
-/* 1 when both are the same motions in the same order. */
-int bd_marginal_sets_equal(const bd_marginal_set_t *a, const bd_marginal_set_t *b);
-
 /* out = A in for one channel; in and out are [height][width], row-major, any units, and
    do not overlap.  The caller owns both.  Errors: BD_FAILED without memory. */
 bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t interpolation,

@@ -116,8 +116,9 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
      attack being read and of the clean images. */
   const double needed = 2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * most_snapshots(plan)) + solver + info->bytes;
   /* Of large images little is kept: moving is a smaller part of the work than memory is of the cost. */
-  *moved = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
-  return needed + *moved;
+  const double kept = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
+  if (moved) *moved = kept;
+  return needed + kept;
 }
 
 /* ---- one item ------------------------------------------------------------------ */
@@ -166,13 +167,13 @@ static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *
 static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seconds, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = image_size(info), plane = (size_t)info->height * (size_t)info->width;
+  if (!w->victim) return BD_OK;
   const bd_baselines_t held = w->baselines;
   /* Bit by bit: float32 and float64 make other means of the same marginals, and an image may have failed at one point alone. */
   const bd_baselines_t wanted = {item->attack, item->count, item->first, w->parameters.blur_sigma,
                                  XXH3_64bits(w->mean, (size_t)item->count * size * sizeof *w->mean)};
   const int same = held.count == item->count && held.attack == item->attack && held.first == item->first;
   bd_status_t status = BD_OK;
-  if (!w->victim) return BD_OK;
   w->baselines.count = 0;
   if (!same) status = predict(w, item, w->attacked, w->stored, ATTACKED, seconds, error);
   if (status == BD_OK && !(same && held.mean_mark == wanted.mean_mark)) status = predict(w, item, w->mean, w->stored, MEAN, seconds, error);
@@ -250,7 +251,7 @@ static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
   return status;
 }
 
-static bd_status_t read_pixels(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
+bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
   const bd_plan_t *plan = w->plan;
   const bd_item_t *held = &w->read;
   if (held->count == item->count && held->attack == item->attack && held->first == item->first) return BD_OK;
@@ -270,7 +271,7 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
   const bd_plan_t *plan = w->plan;
   bd_status_t status = set_point(w, item->point, error);
   double start = now();
-  if (status == BD_OK) status = read_pixels(w, item, error);
+  if (status == BD_OK) status = worker_read(w, item, error);
   if (status != BD_OK) return status;
   for (int i = 0; i < item->count; i++)
     block_input_marks(block)[i] = input_mark(bd_images_info(w->images), w->attacked, plan->clean >= 0 ? w->clean : NULL, i);

@@ -65,11 +65,14 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
                           bd_error_t *error);
 void worker_free(bd_worker_t *worker);
 
-/* Bytes worker_create and the solvers of the plan's points take at most, and of these what is kept of moved images. */
+/* Bytes worker_create and the solvers of the plan's points take at most, and of these (may be NULL) what is kept of moved images. */
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved);
 
 /* Compute an item into *block; a failure goes into its status and message. */
 void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll, void *context);
+
+/* The pixels of an item, and of the clean images beside, where they are not in hand, into attacked and clean. */
+bd_status_t worker_read(bd_worker_t *worker, const bd_item_t *item, bd_error_t *error);
 
 /* An item will come: its pixels are fetched from the disk meanwhile. */
 void worker_expect(bd_worker_t *worker, const bd_item_t *item);

@@ -96,8 +96,7 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   session->plan.count = info->count;
   if (session->parameters.limit && session->parameters.limit < info->count) session->plan.count = session->parameters.limit;
   if (session->plan.block > session->plan.count) session->plan.block = (int)session->plan.count;
-  double moved;
-  const double needed = worker_bytes(&session->plan, info, &moved) / (1 << 20);
+  const double needed = worker_bytes(&session->plan, info, NULL) / (1 << 20);
   if (needed > session->parameters.max_memory)
     return bd_fail(error, BD_BAD_INPUT, "blocks and solver need about %.0f MiB on each rank, more than run.max_memory = %d: a smaller run.block (now %d) needs less",
                    needed, session->parameters.max_memory, session->plan.block);

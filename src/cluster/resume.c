@@ -121,26 +121,20 @@ bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
 /* ---- what is done -------------------------------------------------------------- */
 
 /* A unit of checking: all points of a block of an attack. */
-typedef struct unit {
-  int attack, count;
-  int64_t first;
-} unit_t;
-
-static unit_t unit_of(const bd_plan_t *plan, int64_t index) {
+static bd_item_t unit_of(const bd_plan_t *plan, int64_t index) {
   int64_t first = index % plan_blocks(plan) * plan->block;
-  return (unit_t){(int)(index / plan_blocks(plan)), (int)(plan->count - first < plan->block ? plan->count - first : plan->block), first};
+  return (bd_item_t){.attack = (int)(index / plan_blocks(plan)), .count = (int)(plan->count - first < plan->block ? plan->count - first : plan->block), .first = first};
 }
 
 /* Input pixels of images that are done must be what they were made from. */
-static bd_status_t compare_pixels(const session_t *session, const unit_t *unit, const uint8_t *states, const uint64_t *input_marks,
+static bd_status_t compare_pixels(session_t *session, const bd_item_t *unit, const uint8_t *states, const uint64_t *input_marks,
                                   bd_error_t *error) {
-  const bd_worker_t *w = &session->worker;
+  bd_worker_t *w = &session->worker;
   const bd_plan_t *plan = &session->plan;
   int any = 0;
   for (int i = 0; i < plan->point_count * unit->count; i++) any |= states[i] == BD_ROW_DONE;
   if (!any) return BD_OK;
-  bd_status_t status = bd_images_read(w->images, plan->attacks[unit->attack], unit->first, unit->count, w->attacked, error);
-  if (status == BD_OK && plan->clean >= 0) status = bd_images_read(w->images, plan->clean, unit->first, unit->count, w->clean, error);
+  bd_status_t status = worker_read(w, unit, error);
   for (int i = 0; status == BD_OK && i < plan->point_count * unit->count; i++) {
     const int image = i % unit->count;
     if (states[i] != BD_ROW_DONE) continue;
@@ -153,7 +147,7 @@ static bd_status_t compare_pixels(const session_t *session, const unit_t *unit, 
 }
 
 /* states[point][image] of a unit: the worst of the point's snapshots. */
-static bd_status_t verify_unit(const session_t *session, const unit_t *unit, uint8_t *states, bd_error_t *error) {
+static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, uint8_t *states, bd_error_t *error) {
   const bd_plan_t *plan = &session->plan;
   const size_t count = (size_t)unit->count;
   uint64_t *input_marks = calloc(count, sizeof *input_marks);
@@ -176,7 +170,7 @@ static bd_status_t verify_unit(const session_t *session, const unit_t *unit, uin
   return status;
 }
 
-static void keep(session_t *session, const unit_t *unit, const uint8_t *states) {
+static void keep(session_t *session, const bd_item_t *unit, const uint8_t *states) {
   const bd_plan_t *plan = &session->plan;
   for (int p = 0; p < plan->point_count; p++) {
     uint8_t *done = session->done + ((int64_t)p * plan->attack_count + unit->attack) * plan->count + unit->first;
@@ -221,7 +215,7 @@ bd_status_t session_verify(session_t *session, double deadline, bd_error_t *erro
   const int64_t units = plan->attack_count * plan_blocks(plan);
   const double start = MPI_Wtime();
   for (int64_t index = 0; index < units; index++) {
-    const unit_t unit = unit_of(plan, index);
+    const bd_item_t unit = unit_of(plan, index);
     const int owner = (int)(index % session->size), size = plan->point_count * unit.count;
     if (owner == session->rank) {
       memset(states, BD_ROW_MISSING, (size_t)size); // NOLINT(clang-analyzer-core.NonNullParamChecker): agree() has seen a NULL

@@ -57,11 +57,10 @@ static double file_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
 static void summarise(const session_t *session, bd_run_summary_t *summary) {
   const bd_images_info_t *info = bd_images_info(session->images);
   const bd_plan_t *plan = &session->plan;
-  double moved;
   *summary = (bd_run_summary_t){.ranks = session->size, .runs = plan_runs(plan), .attacks = plan->attack_count,
                                 .images_per_attack = plan->count, .blocks = plan->attack_count * plan_blocks(plan) * plan->point_count,
                                 .steps = steps_of(plan), .pixels = (int64_t)info->channels * info->height * info->width,
-                                .file_bytes = file_bytes(plan, info), .rank_bytes = worker_bytes(plan, info, &moved), .has_victim = session->victim != NULL,
+                                .file_bytes = file_bytes(plan, info), .rank_bytes = worker_bytes(plan, info, NULL), .has_victim = session->victim != NULL,
                                 .victim_library = session->victim ? bd_victim_library() : NULL};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
 }

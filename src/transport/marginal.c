@@ -63,15 +63,6 @@ bd_status_t bd_marginal_set_parse(const char *text, bd_marginal_set_t *set, bd_e
   return bd_fail(error, BD_BAD_INPUT, "\"%.80s\" is not a set of marginals; %s", text, allowed);
 }
 
-int bd_marginal_sets_equal(const bd_marginal_set_t *a, const bd_marginal_set_t *b) {
-  if (a->count != b->count) return 0;
-  for (int k = 0; k < a->count; k++) {
-    const bd_motion_t *m = &a->motions[k], *n = &b->motions[k];
-    if (m->kind != n->kind || m->degrees != n->degrees || m->dx != n->dx || m->dy != n->dy) return 0;
-  }
-  return 1;
-}
-
 /* Quarter turns are exact, so that rotating by 90 degrees moves pixels onto pixels. */
 static void cosine_sine(double degrees, double *cosine, double *sine) {
   static const double quarter[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};

@@ -10,8 +10,17 @@ bd_moved_t *bd_moved_create(double most) {
 
 void bd_moved_forget(bd_moved_t *m) { m->filled = 0; }
 
+static int same_motions(const bd_marginal_set_t *a, const bd_marginal_set_t *b) {
+  if (a->count != b->count) return 0;
+  for (int k = 0; k < a->count; k++) {
+    const bd_motion_t *m = &a->motions[k], *n = &b->motions[k];
+    if (m->kind != n->kind || m->degrees != n->degrees || m->dx != n->dx || m->dy != n->dy) return 0;
+  }
+  return 1;
+}
+
 int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b) {
-  return a->mass == b->mass && a->interpolation == b->interpolation && bd_marginal_sets_equal(&a->marginals, &b->marginals);
+  return a->mass == b->mass && a->interpolation == b->interpolation && same_motions(&a->marginals, &b->marginals);
 }
 
 double bd_moved_bytes(const bd_solver_options_t *o, int channels, int height, int width, int count) {

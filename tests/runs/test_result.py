@@ -402,7 +402,6 @@ class Shared(RunTest):
                 self.assertEqual({place for _, _, place in together} & attacks, attacks)
                 self.assertEqual({key: count for key, count in together.items() if key[2] in attacks and count > 1}, {})
 
-
     def test_points_of_two_precisions(self):
         """Float32 and float64 make other means of the same marginals: each point asks for its own, as if it were alone."""
         need_victim()
