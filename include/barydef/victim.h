@@ -6,8 +6,8 @@
    a victim that does not answer within it ends the process by SIGALRM, for which a program
    installs a handler that says so (bd_victim_watched).  The module
    that holds libtorch is loaded at the first call, which sets OPENBLAS_CORETYPE where the
-   environment does not; where it was not built or not
-   installed, bd_victim_load says so.  No call is collective. */
+   environment does not, and has malloc keep what is freed (mallopt), for the whole process;
+   where it was not built or not installed, bd_victim_load says so.  No call is collective. */
 #ifndef BARYDEF_VICTIM_H
 #define BARYDEF_VICTIM_H
 

@@ -137,11 +137,11 @@ int schedule_take(schedule_t *s, int rank, int has_others, bd_item_t *item) {
   piece_t *piece = &s->pieces[i];
   const int point = piece->point - s->first_point;
   const double caution = s->workers[rank].seconds > 0 ? 1 : CAUTION;
-  double most = floor(share(s, rank) * s->work / s->cost[point] / (3 * GRAIN * caution)) * GRAIN;
-  /* A slow rank may get a single grain; others two, which a victim's batches serve better. */
-  const int least = share(s, rank) < 0.5 / s->ranks ? GRAIN : 2 * GRAIN;
+  /* A slow rank may get a single grain; others two, which a victim serves better: its batches are full ones. */
+  const int grain = share(s, rank) < 0.5 / s->ranks ? GRAIN : 2 * GRAIN;
+  double most = floor(share(s, rank) * s->work / s->cost[point] / (3 * grain * caution)) * grain;
   int count = piece->count - piece->given;
-  if (s->ranks > 1 && count > most) count = most < least ? least : (int)most;
+  if (s->ranks > 1 && count > most) count = most < grain ? grain : (int)most;
   if (count > piece->count - piece->given) count = piece->count - piece->given;
   *item = (bd_item_t){.point = piece->point, .attack = piece->attack, .count = count, .first = piece->first + piece->given};
   piece->given += count;

@@ -35,7 +35,7 @@ static const bd_parameter_t table[] = {
     {"solver", "weights", BD_KIND_WEIGHTS, "", 0, 1e6, NULL, "", "weights beta of the marginals, scaled to sum 1; empty gives 1/N", AT(solver.weights)},
     {"baseline", "blur_sigma", BD_KIND_REAL, "0.5", 0, 100, NULL, "pixels", "standard deviation of the Gaussian blur beside the barycenter", AT(blur_sigma)},
     {"victim", "file", BD_KIND_PATH, "", 0, 0, NULL, "", "classifier (TorchScript, which is a program: use only what you trust); empty leaves accuracies out", AT(victim_file)},
-    {"victim", "batch", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images the classifier is given at once", AT(victim_batch)},
+    {"victim", "batch", BD_KIND_INTEGER, "32", 1, 65536, NULL, "images", "images the classifier is given at once", AT(victim_batch)},
     {"run", "block", BD_KIND_INTEGER, "64", 1, 65536, NULL, "images", "images a rank works on at once: bounds its memory, changes no number", AT(block)},
     {"run", "max_minutes", BD_KIND_REAL, "0", 0, 1e6, NULL, "minutes", "stop after this time as a signal would, exit status 75, to be resumed; 0: never", AT(max_minutes)},
     {"run", "writers", BD_KIND_CHOICE, "root", 0, 0, "root|all", "", "who writes purified images: rank 0, or each rank its own (hundreds of ranks on a parallel file system)", AT(all_write)},

@@ -4,6 +4,8 @@
 #include <barydef/victim.h>
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <malloc.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,10 +33,18 @@ static void name_processor(void) {
   if (best >= BD_INSTRUCTIONS_AVX2) setenv("OPENBLAS_CORETYPE", best >= BD_INSTRUCTIONS_AVX512 ? "SkylakeX" : "Haswell", 0);
 }
 
+/* A classifier frees and allocates its activations, megabytes each, for every batch: glibc would give them back to the
+   system and meet each page as a new one (mallopt(3)), which takes longer than the convolutions. */
+static void keep_memory(void) {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
   if (!found) {
     name_processor();
+    keep_memory();
     void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
     if (module) found = dlsym(module, "bd_victim_plugin");
     const char *why = found ? NULL : dlerror();

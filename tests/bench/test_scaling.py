@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -14,11 +15,17 @@ GOOD = {1: {"rate": 1000, "write": 0.9}, 2: {"rate": 1930, "write": 0.9, "messag
 
 
 class Scaling(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
     def efficiency(self, **changes):
         found = []
         with mock.patch.object(scaling, "run", lambda folder, job, ranks: {**GOOD[ranks], **(changes if ranks == 2 else {})}):
-            rows = scaling.efficiency("", {"a set": {}}, found)
+            rows = scaling.efficiency(self.folder, {"a set": {}}, found)
         self.assertEqual(len(rows), 3)
+        self.assertIn("| 2.00 (2.00-2.00) |", rows[2])  # two apart, who do not hinder each other here
         return scaling.missed(found)
 
     def test_efficiency(self):

@@ -29,7 +29,7 @@ JOB_FILE = {
     "solver.mass": ("channel", "channel|joint"),
     "solver.precision": ("double", "double|auto"), "solver.instructions": ("auto", "auto|baseline|avx2|avx512"),
     "baseline.blur_sigma": ("0.5", "number from 0"),
-    "victim.file": ("", "path"), "victim.batch": ("64", "integer from 1"),
+    "victim.file": ("", "path"), "victim.batch": ("32", "integer from 1"),
     "run.block": ("64", "integer from 1"), "run.progress": ("30", "number from 0"),
 }
 

@@ -5,6 +5,7 @@ import datetime
 import itertools
 import os
 import re
+import resource
 import socket
 import sys
 import time
@@ -13,8 +14,8 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (ACCURACIES, DEMO_SET, DEMO_VICTIM, FAULTS, FIGURES, SOURCE, RunTest, check_statistics, contents, launch, need_victim,
-                     parameters, purify, random_images, read, status_names, write_set, write_victim)
+from support import (ACCURACIES, DEMO_SET, DEMO_VICTIM, FAULTS, FIGURES, PATIENCE, SOURCE, RunTest, check_statistics, contents, launch,
+                     need_victim, parameters, purify, random_images, read, skip, status_names, write_set, write_victim)
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "reference"))
 import reference
@@ -481,6 +482,17 @@ class Victim(RunTest):
                 images, figures = read(other, f"runs/001/{attack}/images", f"runs/001/{attack}/per_image")
                 self.assertEqual(images.tobytes(), read(self.result, f"runs/001/{attack}/images").tobytes())
                 self.assert_predicted(images, figures["predicted_purified"])
+
+    def test_memory_of_activations_is_kept(self):
+        """More batches meet no more new pages (some 30,000 where each met its own)."""
+        if PATIENCE > 1:
+            skip("the allocator of a sanitizer is another")
+
+        def faults(limit):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+            purify(self.folder, {**self.JOB, "victim.batch": 256, "input.limit": limit, "solver.iterations": 0, "run.block": 16}, output=f"{limit}.h5")
+            return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt - before
+        self.assertLess(faults(300) - faults(60), 5000)
 
     def test_blur_sigma_reaches_the_baseline(self):
         result = purify(self.folder, {**self.JOB, "sweep.baseline.blur_sigma": "0, 2.5", "solver.iterations": 0}, output="blur.h5")
