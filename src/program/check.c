@@ -19,7 +19,7 @@ static error_t parse(int key, char *value, struct argp_state *state) {
 static const struct argp argp = {NULL, parse, "RESULT.h5",
                                  "Verify a result: each image and record that is done against its checksum, the labels, and the "
                                  "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
-                                 "named (--resume of the job computes it again); 2 not a result.",
+                                 "named (--resume of the job mends it, or names what it cannot); 2 not a result.",
                                  NULL, NULL, NULL};
 
 typedef struct count {
@@ -79,7 +79,7 @@ static bd_status_t check(const char *path, bd_error_t *error) {
       printf("%.*s is damaged\n", (int)(end - line), line);
     }
     if (count.damaged || wrong)
-      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%.*s; --resume of its job mends it", path,
+      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%.*s; --resume of its job mends it, or names what it cannot", path,
                        count.damaged, all, wrong ? ", and " : "", wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
     else if (shape->complete) printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
     else

@@ -153,12 +153,30 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   return 0;
 }
 
+/* Counted in the end, for which there must be room: any number will do. */
+static int put_count(const walk_t *walk, const char *path) {
+  const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
+  hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);
+  const h5_found_t found = h5_put(run, &count, walk->how == H5_CREATE ? H5_CREATE : H5_COMPARE);
+  h5_close(run);
+  return note(walk, found == H5_DIFFERS ? H5_SAME : found, count.name, path);
+}
+
+/* What finishing writes must have its place: else hours later it could not end. */
+static int has_room_to_finish(const walk_t *walk) {
+  static const char *const names[] = {"finished", "seconds", "computed", "hosts", "ranks", "labels_checksum"};
+  int done = 1;
+  for (size_t i = 0; done && i < sizeof names / sizeof *names; i++)
+    done = note(walk, H5Aexists(walk->file, names[i]) > 0 ? H5_SAME : H5_FAILED, names[i], "/");
+  return done;
+}
+
 static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run) {
   char path[BD_ATTACK_NAME + 64];
   bd_attribute_t attributes[64];
   const int count = layout->run_attributes(layout->context, run, attributes), before = walk->found->differing;
   path_of(path, "runs", run, NULL);
-  if (!put_all(walk, path, count, attributes)) return 0;
+  if (!put_all(walk, path, count, attributes) || !put_count(walk, path)) return 0;
   int done = put_seal(walk, run, NULL, walk->found->differing > before, walk->is_known || !is_open(count, attributes));
   for (int a = 0; done && a < layout->attack_count; a++) done = put_attack(walk, run, &layout->attacks[a]);
   return done;
@@ -169,7 +187,7 @@ int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how, a
   const walk_t walk = {file, how, is_sealed, how != H5_COMPARE || has_whole_run(file, layout), found};
   const bd_attribute_t dataset = {.name = "dataset", .kind = BD_ATTRIBUTE_TEXT, .text = layout->info->dataset};
   *found = (attributes_found_t){0};
-  int done = put_all(&walk, "/", 1, &dataset);
+  int done = put_all(&walk, "/", 1, &dataset) && (how == H5_CREATE || has_room_to_finish(&walk));
   for (int run = layout->first_run; done && run < layout->first_run + layout->run_count; run++) done = put_run(&walk, layout, run);
   return done;
 }
