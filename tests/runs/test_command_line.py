@@ -1,5 +1,6 @@
 """The command line: what each command and option prints, writes and ends with."""
 
+import contextlib
 import itertools
 import math
 import os
@@ -307,6 +308,22 @@ class CommandLine(RunTest):
         self.assertEqual(mixed.returncode, 1, mixed)
         self.assertIn("rank 1 cannot load the victim module", mixed.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "broken.h5")))
+
+    def test_alone_it_starts_no_daemon(self):
+        """Whom nobody launched has no process beside it but the children that read files, which are itself."""
+        command = [PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--overwrite"]
+        with open(command[2], "w") as file:
+            file.write(job_text({**BASE, "output.file": "alone.h5", "solver.iterations": 1000000}))
+        process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.addCleanup(kill, process)
+        seen = set()
+        while process.poll() is None and not os.path.exists(os.path.join(self.folder, "alone.h5")):
+            with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+                for child in file.read().split():
+                    with contextlib.suppress(OSError), open(f"/proc/{child}/comm") as name:
+                        seen.add(name.read().strip())
+        self.assertIsNone(process.poll())
+        self.assertLessEqual(seen, {"barydef"})
 
     def test_no_file_but_the_output_is_touched(self):
         bystanders = [os.path.join(self.folder, name) for name in ("touch.h5.creating", "touch.h5.tmp", "touch.h5~")]
