@@ -98,8 +98,8 @@ def efficiency(folder, jobs, found):
 
 
 def memory(folder, found):
-    """Peak resident memory of each of 2 ranks, by the number of images of a generated set."""
-    rows, first = ["| images | rank 0, MiB | rank 1, MiB |", "|---|---|---|"], None
+    """Peak resident memory of each of 2 ranks, by the number of images of a generated set: of one run, and of points that share moved images."""
+    rows = ["| images | rank 0, MiB | rank 1, MiB | rank 0, four points | rank 1, four points |", "|---|---|---|---|---|"]
     path = os.path.join(folder, "large.h5")
     random = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
@@ -108,13 +108,18 @@ def memory(folder, found):
         images = file.create_dataset("attacks/a/images", (100000, 1, 28, 28), "f4")
         for start in range(0, 100000, 1000):
             images[start:start + 1000] = random.random((1000, 1, 28, 28), "f4")
+    jobs = {"one run": {"solver.iterations": 5}, "four points": {"solver.iterations": 1, "sweep.solver.gamma": "0.02, 0.1, 0.5, 1", "output.images": "no"}}
+    first = {}
     for count in 1000, 10000, 100000:
-        job = {"input.file": path, "input.limit": count, "solver.iterations": 5}
-        finished = subprocess.run(command(folder, job, 2, sys.executable, "-c", PEAK), env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
-        now = peaks(finished.stderr)
-        first = first or now
-        rows.append(f"| {count} | {now[0]:.1f} (x {now[0] / first[0]:.3f}) | {now[1]:.1f} (x {now[1] / first[1]:.3f}) |")
-        found += [(f"memory of rank {rank}, {count} images over 1000", now[rank] / first[rank], 1 - MEMORY_MOST, 1 + MEMORY_MOST) for rank in (0, 1)]
+        cells = []
+        for name, job in jobs.items():
+            job = {"input.file": path, "input.limit": count, **job}
+            finished = subprocess.run(command(folder, job, 2, sys.executable, "-c", PEAK), env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+            now = peaks(finished.stderr)
+            over = [peak / least for peak, least in zip(now, first.setdefault(name, now))]
+            cells += [f"{peak:.1f} (x {ratio:.3f})" for peak, ratio in zip(now, over)]
+            found += [(f"memory of rank {rank}, {name}, {count} images over 1000", ratio, 1 - MEMORY_MOST, 1 + MEMORY_MOST) for rank, ratio in enumerate(over)]
+        rows.append(f"| {count} | {' | '.join(cells)} |")
     return rows
 
 

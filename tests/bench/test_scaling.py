@@ -35,16 +35,17 @@ class Scaling(unittest.TestCase):
 
     def test_memory(self):
         def peaks(*values):
-            """Of both ranks, for the three numbers of images."""
-            found, told = [], iter(values)
+            """Of both ranks, for the three numbers of images; four points need as much."""
+            found, told = [], iter(both for value in values for both in (value, value))
             finished = subprocess.CompletedProcess([], 0, "", "")
             with mock.patch.object(scaling, "command"), mock.patch.object(scaling.h5py, "File"), \
                     mock.patch.object(scaling.subprocess, "run", return_value=finished), mock.patch.object(scaling, "peaks", lambda err: next(told)):
                 scaling.memory("", found)
             return scaling.missed(found)
         self.assertEqual(peaks([30, 29], [30.5, 29], [31, 28.5]), [])
-        self.assertEqual(peaks([30, 29], [30, 29], [32, 27]), ["memory of rank 0, 100000 images over 1000: 1.067, promised is at most 1.05",
-                                                             "memory of rank 1, 100000 images over 1000: 0.931, promised is at least 0.95"])
+        self.assertEqual(peaks([30, 29], [30, 29], [32, 27]), [
+            f"memory of rank {rank}, {name}, 100000 images over 1000: {figure}" for name in ("one run", "four points")
+            for rank, figure in enumerate(("1.067, promised is at most 1.05", "0.931, promised is at least 0.95"))])
 
     def test_what_is_missed_is_told(self):
         bad = [("a figure", 1.85, 1.9, float("inf"))]
