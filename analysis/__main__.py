@@ -3,6 +3,9 @@
     /usr/bin/python3 analysis attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--epsilon 0.1] [--limit 1000]
     /usr/bin/python3 analysis convert SET.npz SET.h5        (or .npy files, one an attack; or back: SET.h5 SET.npz, RESULT.h5 SET.npz --run 12)
     /usr/bin/python3 analysis report RESULT.h5 [FOLDER]
+
+Exit status: 0 done; 1 it could not be done or written (of a report: or it was written without Grad-CAM, which had been asked for); 2 bad
+usage or input, and nothing was written.
 """
 
 import argparse
@@ -11,6 +14,11 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import files
+
+
+REPORT = """Exit status 2, and nothing is written: the file of --victim is no TorchScript classifier, is not the victim of the result, or has no
+such --layer.  1, and the report is written, but without Grad-CAM: the victim failed on the images, or --use-victim-of-result
+found a file that --victim would have refused."""
 
 
 def progress(what, done, total):
@@ -29,6 +37,12 @@ def number(kind, least):
         return value
     parsed.__name__ = "number"
     return parsed
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """In one line, as all other errors."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def layer(text):
@@ -108,7 +122,7 @@ def report(arguments):
 def main():
     import presets
     raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="analysis", description=__doc__, formatter_class=raw)
+    parser = Parser(prog="analysis", description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sub = commands.add_parser("attack", help="attack the test images of a data set", description=presets.__doc__, formatter_class=raw)
     sub.add_argument("data", help="folder of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 as torchvision keeps it, or an .npz with images and labels")
@@ -135,16 +149,16 @@ def main():
     sub.add_argument("--attack", action="append", metavar="NAME", help="only this one (can be given again); clean is one of them")
     sub.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     sub.set_defaults(call=convert_files)
-    sub = commands.add_parser("report", help="tables and figures of a result")
+    sub = commands.add_parser("report", help="tables and figures of a result", formatter_class=raw, epilog=REPORT)
     sub.add_argument("result")
     sub.add_argument("folder", nargs="?", help="default: RESULT-report; files of an earlier report in it are replaced or removed")
     sub.add_argument("--input", help="the file of attacked images, where it is not where the result says")
-    sub.add_argument("--victim", help="TorchScript classifier for Grad-CAM (a program: use only what you trust)")
+    sub.add_argument("--victim", help="the job's TorchScript classifier, for Grad-CAM (a program: use only what you trust); any, where the job named none")
     sub.add_argument("--use-victim-of-result", action="store_true", help="Grad-CAM of the classifier that the job named (it is loaded, and runs)")
     sub.add_argument("--run", help="number of the run to show in detail (default: the best, by the rule of best.py)")
     sub.add_argument("--attack", action="append", help="show this attack in tables, galleries and Grad-CAM; may be given again (default: all, galleries of three)")
     sub.add_argument("--layer", type=layer, default=-1, help="which convolution Grad-CAM looks at: its number from 0 (-1: the last), or its module's name")
-    sub.add_argument("--images", type=int, default=6, help="images of a gallery")
+    sub.add_argument("--images", type=number(int, 1), default=6, help="images of a gallery")
     sub.add_argument("--blurs", help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs")
     sub.set_defaults(call=report)
     arguments = parser.parse_args()

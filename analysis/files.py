@@ -2,6 +2,7 @@
 fails."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import sys
@@ -22,6 +23,23 @@ def line_of(problem):
     text = getattr(problem, "strerror", None) or str(problem)
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(problem).__name__]
     return lines[-1] if "TorchScript interpreter" in lines[0] else lines[0]
+
+
+class Hash(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def digest(path):
+    """XXH3-128 of a file in hex, as a result has its victim's: by the library that barydef has it from, so that Python needs no other package."""
+    try:
+        hashed = ctypes.CDLL("libxxhash.so.0").XXH3_128bits
+    except OSError as problem:
+        raise Failed(f"{path}: cannot be compared with the victim of the result ({line_of(problem)})") from None
+    hashed.argtypes, hashed.restype = (ctypes.c_char_p, ctypes.c_size_t), Hash
+    with open(path, "rb") as file:
+        data = file.read()
+    found = hashed(data, len(data))
+    return f"{found.high:016x}{found.low:016x}"
 
 
 @contextlib.contextmanager
@@ -77,6 +95,8 @@ def run(call, name):
         return call()
     except (Unsuitable, ValueError, OSError) as problem:
         status, why = 1 if getattr(problem, "errno", None) in NO_FAULT_OF_THE_INPUT else 2, str(problem).strip().replace("\n", " ")
+        if getattr(problem, "filename", None):
+            why = f"{problem.filename}: {line_of(problem)}"  # without the number of the error
     except Failed as problem:
         status, why = 1, str(problem)
     except KeyboardInterrupt:

@@ -5,7 +5,7 @@ import base64
 import html
 import pathlib
 import re
-import sys
+import tempfile
 
 import numpy as np
 
@@ -14,7 +14,7 @@ import drawn
 import figures
 import paper
 import tables
-from files import Unsuitable, line_of
+from files import Failed, Unsuitable, digest, line_of, reading
 from result import BASELINES, CLEAN, SAME, Result, shortened, text
 
 STYLE = """
@@ -44,11 +44,14 @@ class Report:
 
     def __init__(self, result, folder, run, attacks, named):
         self.result, self.folder, self.parts, self.made = result, pathlib.Path(folder), [], set()
-        self.run, self.attacks, self.named = run, attacks, named
+        self.run, self.attacks, self.named, self.lack = run, attacks, named, ""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=self.folder).close()  # a folder that is there may take no files
         except (FileExistsError, NotADirectoryError):
             raise Unsuitable(f"{folder}: a report is a folder, but there is a file of this name or in its path") from None
+        except OSError as problem:
+            raise Failed(f"{folder}: cannot be written into ({line_of(problem)})") from None
 
     def heading(self, title):
         self.parts.append(f"<h2>{html.escape(title)}</h2>")
@@ -213,10 +216,21 @@ def heat_maps(report, looker, attack):
     return rows, {name: [np.concatenate(parts) for parts in zip(*batches)] for name, batches in found.items()}
 
 
-def grad_cam(report, attack, victim, layer, count):
+def looker_of(result, victim, layer):
+    """What Grad-CAM asks.  Heat maps of another victim than the tables' would be taken for its."""
+    with reading(victim, "a TorchScript classifier"):
+        stored, given = text(result.file.attrs["victim_digest"]), digest(victim)
+        if result.has_victim and given != stored:
+            raise Unsuitable(f"{victim} (XXH3-128 {given}) is not the victim of {result.path}, which was {text(result.attribute(result.runs[0], 'victim.file'))} ({stored})")
+    import gradcam
+    with reading(victim, "a TorchScript classifier"):
+        return gradcam.Victim(victim, layer)
+
+
+def grad_cam(report, attack, looker, count):
     import gradcam
     result, run = report.result, report.run
-    rows, found = heat_maps(report, gradcam.Victim(victim, layer), attack)
+    rows, found = heat_maps(report, looker, attack)
     if len(found) < 2:
         return report.note("Left out: it needs the input file (--input) and purified images.")
     records = result.per_image(run, attack)[rows]
@@ -233,28 +247,29 @@ def grad_cam(report, attack, victim, layer, count):
     report.table("grad-cam-similarity", lines, f"Likeness of heat maps (Grad-CAM), {attack}", run)
     report.note("1: the maps point at the same pixels. Images in the order of the galleries: recovered ones first.")
     if result.has_victim and other:
-        report.note(f"This victim sees another class than the result holds in {other} images: it may be another than the job's.")
+        report.note(f"In {other} images the victim sees another class here than in the run: this PyTorch, or this processor, rounds otherwise.")
 
 
-def where_it_looks(report, attack, victim, layer, count):
-    """Grad-CAM, of which no failure costs the report: a victim may be any program."""
+def where_it_looks(report, attack, victim, looker, layer, count):
+    """Grad-CAM, of which no failure costs the report: a victim may be any program.  `looker`: looker_of the victim, where that was asked before."""
     report.heading("Where the victim looks (Grad-CAM)")
     if not victim:
         named = f" ({text(report.result.attribute(report.run, 'victim.file'))})" if report.result.has_victim else ""
         return report.note("Not drawn, as no victim was named: it is a program, and would run with your rights. To have the heat maps, --victim FILE; or --use-victim-of-result, the file that "
                            f"the job named{named}.")
+    if not report.result.has_victim:
+        report.note(f"The job named no victim: only the heat maps are of {victim}, and nothing else in this report is.")
     try:
-        grad_cam(report, attack, victim, layer, count)
+        grad_cam(report, attack, looker or looker_of(report.result, victim, layer), count)
     except Exception as problem:  # noqa: BLE001
-        words = f"Grad-CAM of {victim} left out: {line_of(problem)[:300]}"
-        print(f"analysis: {words}", file=sys.stderr)
-        report.note(words)
+        report.lack = f"Grad-CAM of {victim} left out: {line_of(problem)[:400]}"
+        report.note(report.lack)
 
 
 def cost_words(result):
     """What an image cost.  The result has the time of the session that finished it, and how many images it computed."""
     attributes, images = result.file.attrs, sum(int(row["images"]) for row in result.rows)
-    words, seconds, ranks, computed = f"{images} images (each run and attack counted)", attributes["seconds"], attributes["ranks"], int(attributes.get("computed", 0))
+    words, seconds, ranks, computed = f"{images} images (each run and attack counted)", attributes["seconds"], int(attributes["ranks"]), int(attributes.get("computed", 0))
     if computed == 0:
         return f"{words}. The cost of one is not known: the result does not hold the time of a session that computed some."
     words += f" in {seconds:.1f} s" if computed == images else f", {computed} of which were computed by the session (or in the part) whose time is known: in {seconds:.1f} s"
@@ -296,16 +311,17 @@ def chosen_run(result, named):
 
 
 def make(path, folder=None, inputs=None, victim=None, layer=-1, count=6, blurs=None, run=None, attacks=None, use_victim_of_result=False):
-    """Write the report of a result; the path of its page."""
+    """Write the report of a result; the path of its page.  What is named on the command line is judged before anything is written; a
+    victim that only the job named costs no report, as that may be made by a batch job."""
     result = Result(path, inputs)
     blurs = Result(blurs) if blurs else None
     if blurs and any(blurs.file.attrs[name] != result.file.attrs[name] for name in SAME):
         raise ValueError(f"{blurs.path}: of other images or another victim than {path}")
     shown, why = chosen_run(result, run)
-    report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report", shown, chosen_attacks(result, attacks), run is not None)
-    if victim and not pathlib.Path(victim).exists():
-        raise FileNotFoundError(f"{victim}: no such file")
+    chosen, named = chosen_attacks(result, attacks), victim
     victim = victim or (victim_of(result) if use_victim_of_result else None)
+    looker = looker_of(result, victim, layer) if named or victim and layer != -1 else None
+    report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report", shown, chosen, run is not None)
     if result.has_victim and result.robust:
         report.note(summary_words(result, shown))
     if why:
@@ -319,6 +335,9 @@ def make(path, folder=None, inputs=None, victim=None, layer=-1, count=6, blurs=N
     galleries = attacks or sorted(result.robust, key=lambda attack: -result.row(shown, attack)["recovered"])[:3] or result.attacks
     pictures(report, galleries, count)
     by_class(report)
-    where_it_looks(report, galleries[0], victim, layer, count)
+    where_it_looks(report, galleries[0], victim, looker, layer, count)
     provenance(report)
-    return report.write(f"barydef: {result.dataset or 'a result'}, {len(result.labels)} images")
+    page = report.write(f"barydef: {result.dataset or 'a result'}, {len(result.labels)} images")
+    if report.lack:
+        raise Failed(f"{page}: written, but {report.lack}")
+    return page

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "tests", "reference"), os.path.join(SOURCE, "analysis")]
@@ -17,7 +18,6 @@ import h5py
 import numpy as np
 import torch
 
-import figures
 import gradcam
 import paper
 import reference
@@ -120,6 +120,12 @@ class Report(RunTest):
         for folder in other, os.path.join(other, "below"):
             self.assertEqual(analysis("report", self.path, folder, status=2).stderr,
                              f"analysis: {folder}: a report is a folder, but there is a file of this name or in its path\n")
+        for folder in "/proc/foo", "/proc":  # which take nothing of root, either
+            self.assertEqual(analysis("report", self.path, folder, status=1).stderr, f"analysis: {folder}: cannot be written into (No such file or directory)\n")
+        with mock.patch("report.drawn.front", side_effect=OSError(28, "No space left on device", "front.png")):
+            self.assertEqual(analysis("report", self.path, os.path.join(self.folder, "late"), status=1).stderr, "analysis: front.png: No space left on device\n")
+        for count in 0, -3, "many":
+            self.assertRegex(analysis("report", self.path, "--images", count, status=2).stderr, f"^analysis report: argument --images: .*{count}.*; see analysis report --help\n$")
 
     def test_failed_images_colour_and_names_from_elsewhere(self):
         """Sets are downloaded files: an attack of which no image can be purified, and names that are HTML, formulas, Markdown."""

@@ -1,11 +1,9 @@
-"""What a report says and shows, against what h5py reads in the result: figures, sentences, choices, captions, costs; a victim that
-fails; the page in a browser."""
+"""What a report says and shows, against what h5py reads in the result: figures, sentences, choices, captions, costs; the page in a
+browser."""
 
-import contextlib
 import csv
 import functools
 import html
-import io
 import os
 import re
 import shutil
@@ -17,14 +15,13 @@ from unittest import mock
 
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "analysis")]
-from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, write_set, write_victim
+from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, write_set
 
 import h5py
 import numpy as np
 
 import drawn
 import figures
-import gradcam
 import report
 import result as results
 import tables
@@ -373,80 +370,6 @@ class Page(Sweep):
         picture = figures.plt.imread(shot)[..., :3]
         self.assertGreater(np.mean(picture < 0.5), 0.005, "a blank page")
         self.assertGreater(picture[:1500].std(), 0.05)
-
-
-class Victims(RunTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        need_victim()
-        write_digits(os.path.join(cls.folder, "set.h5"), 40)
-        os.mkdir(os.path.join(cls.folder, "classifiers"))
-        shutil.copy(DEMO_VICTIM, os.path.join(cls.folder, "classifiers", "mine.pt"))
-        cls.path = purify(cls.folder, {"victim.file": "classifiers/mine.pt", "input.attacks": "fgsm"})
-
-    def looked(self, victim):
-        """What the page and stderr say of this victim."""
-        result = results.Result(self.path)
-        made = report.Report(result, os.path.join(self.folder, "looked"), "000", result.attacks, False)
-        with contextlib.redirect_stderr(io.StringIO()) as err:
-            report.where_it_looks(made, "fgsm", victim, -1, 4)
-        return "".join(made.parts), err.getvalue()
-
-    def test_a_failure_is_a_line(self):
-        conv = "y = torch.conv2d(x, torch.ones(4, x.size(1), 3, 3), padding=1).flatten(1)\n"
-        no_torchscript = os.path.join(self.folder, "text.pt")
-        with open(no_torchscript, "w") as file:
-            file.write("no victim")
-        bodies = {"refuses": (conv + "assert x.size(1) == 3, 'these digits are refused'\nreturn y", "these digits are refused"),
-                  "flat": ("return x.flatten(1)", "no convolution in it"),
-                  "memory": (conv + "return y + torch.zeros(1 << 50)", "memory"),
-                  "shape": ("return torch.conv2d(x, torch.ones(4, 3, 3, 3)).flatten(1)", "channels"),
-                  "step": (conv + "return (y > 0).float()", "grad")}
-        victims = {no_torchscript: "zip archive", **{write_victim(os.path.join(self.folder, f"{name}.pt"), body): text for name, (body, text) in bodies.items()}}
-        for victim, text in victims.items():
-            page, err = self.looked(victim)
-            self.assertEqual(err.count("\n"), 1, err)
-            self.assertTrue(err.startswith(f"analysis: Grad-CAM of {victim} left out: "), err)
-            self.assertIn(text, err)
-            self.assertEqual((page.count("<p"), page.count("<img")), (1, 0))
-        with mock.patch.object(gradcam.Victim, "maps", side_effect=MemoryError):
-            self.assertIn("left out: MemoryError", self.looked(DEMO_VICTIM)[1])
-        # The whole report, from the command line.
-        done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis"), "report", self.path, os.path.join(self.folder, "flat"), "--victim",
-                               os.path.join(self.folder, "flat.pt"), "--layer", "features.0"], capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stderr.count("\n")), (0, 1), done.stderr)
-        with open(done.stdout.strip()) as file:
-            self.assertRegex(file.read(), "no convolution in it.*How it was made")
-
-    def test_in_batches(self):
-        """As many images at once as memory is sure to have; the maps are those of all at once."""
-        result = results.Result(self.path)
-        looker, sizes = gradcam.Victim(DEMO_VICTIM), []
-        maps = looker.maps
-        looker.maps = lambda images: sizes.append(len(images)) or maps(images)
-        rows, found = report.heat_maps(report.Report(result, os.path.join(self.folder, "batches"), "000", result.attacks, False), looker, "fgsm")
-        self.assertEqual((len(rows), sizes), (40, [16] * 6 + [8] * 3))
-        for name, images in ("clean", result.attacked("clean", rows)), ("attacked", result.attacked("fgsm", rows)), ("barycenter", result.images("000", "fgsm", rows)):
-            np.testing.assert_array_equal(found[name][0], images)
-            np.testing.assert_allclose(found[name][1], maps(images)[0], atol=1e-5)
-        np.testing.assert_array_equal(found["barycenter"][2], result.per_image("000", "fgsm")["predicted_purified"][rows])
-
-    def test_another_victim_is_noticed(self):
-        page, _ = self.looked(DEMO_VICTIM)
-        self.assertIn("<img", page)
-        self.assertNotIn("another than the job", page)
-        self.assertIn("it may be another than the job", self.looked(write_victim(os.path.join(self.folder, "other.pt")))[0])
-
-    def test_nothing_is_loaded_that_nobody_named(self):
-        with mock.patch.object(gradcam, "Victim", side_effect=Exception("loaded")) as victim:
-            page = report.make(self.path, os.path.join(self.folder, "safe"), count=2).read_text()
-            self.assertFalse(victim.called)
-            for text in "--victim FILE", "--use-victim-of-result", "classifiers/mine.pt":
-                self.assertIn(text, page)
-            with contextlib.redirect_stderr(io.StringIO()):
-                report.make(self.path, os.path.join(self.folder, "asked"), count=2, use_victim_of_result=True)
-            victim.assert_called_once_with(os.path.join(self.folder, "classifiers", "mine.pt"), -1)
 
 
 class Cost(RunTest):
