@@ -22,8 +22,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-
 p, pre, figcaption { max-width: 60rem; } h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
 /* A table scrolls in its own box; a shadow says that it goes on. */
 .table { overflow-x: auto; background: linear-gradient(to left, #fff 1.5rem, #fff0 3rem) right / 100% 100% no-repeat local, linear-gradient(to left, #0003, #0000 1rem) right / 100% 100% no-repeat scroll; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .85rem; overflow-wrap: normal; }
-th, td { padding: .25rem .25rem .25rem .3rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; } th { white-space: normal; font-size: .75rem; border-bottom: 2px solid #bbb; vertical-align: bottom; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; font-size: .85rem; line-height: 1.25rem; overflow-wrap: normal; }
+th, td { padding: .25rem .22rem; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap; } th { white-space: normal; font-size: .75rem; border-bottom: 2px solid #bbb; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } .marked { font-weight: bold; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; } figcaption, .note { color: #555; font-size: .85rem; }
 code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; } pre { white-space: pre-wrap; }
@@ -196,10 +196,11 @@ def by_class(report):
     if not result.has_victim:
         return
     report.heading(f"By class: run {run}")
-    classes, grids = drawn.per_class(result, run, report.attacks)
+    attacks = sorted(report.attacks, key=lambda attack: attack != CLEAN)  # where a narrow window shows it, as in the table of all runs
+    classes, grids = drawn.per_class(result, run, attacks)
     if len(classes) <= CLASSES:
-        report.figure("per-class", figures.per_class(report.attacks, classes, grids), f"Accuracy by class and attack, run {run}, of the attacked images and of their barycenters")
-    rows = tables.per_class(result, run, report.attacks)
+        report.figure("per-class", figures.per_class(attacks, classes, grids), f"Accuracy by class and attack, run {run}, of the attacked images and of their barycenters")
+    rows = tables.per_class(result, run, attacks)
     report.table("per-class", rows, "Accuracy on barycenters by class, in percent", run, shown=rows[:1 + LONGEST])
 
 

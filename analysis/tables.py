@@ -60,18 +60,22 @@ def changes(result, run, attacks):
 
 
 def all_runs(result, attacks):
-    """(rows, how many stand before the runs): of each run what is swept, the mean over all attacks, and each attack that is asked for;
-    first what all are measured against: images that none has purified, and each baseline that is the same for all runs."""
-    rows = [["run"] + [short_name(name) for name in result.swept] + ["mean of attacks"] + attacks]
+    """(rows, how many stand before the runs): of each run what is swept, clean accuracy, the mean over all attacks, and each attack that is
+    asked for; first what all are measured against: images that none has purified, and each baseline that is the same for all runs."""
+    clean, attacks = [CLEAN] * (CLEAN in attacks), [attack for attack in attacks if attack != CLEAN]
+
+    def accuracies_of(run, name="barycenter"):
+        return [percent(result.accuracy(run, attack, name)) for attack in clean] + [percent(result.robust_accuracy(run, name))] + [
+            percent(result.accuracy(run, attack, name)) for attack in attacks]
+    rows = [["run"] + [short_name(name) for name in result.swept] + clean + ["mean of attacks"] + attacks]
     for name, label in BASELINES[:-1]:
         everywhere = {tuple(result.accuracy(run, attack, name) for attack in result.attacks) for run in result.runs}
         if len(everywhere) == 1 or name == "attack":
             first = result.runs[0]
-            rows.append([label] + [""] * len(result.swept) + [percent(result.robust_accuracy(first, name))] + [percent(result.accuracy(first, attack, name)) for attack in attacks])
+            rows.append([label] + [""] * len(result.swept) + accuracies_of(first, name))
     before = len(rows)
     for run in result.runs:
-        rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + [percent(result.robust_accuracy(run))]
-                    + [percent(result.accuracy(run, attack)) for attack in attacks])
+        rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + accuracies_of(run))
     return rows, before
 
 
