@@ -10,7 +10,7 @@ import result as results
 from result import BASELINES, CLEAN, plain
 
 Row = namedtuple("Row", "name images seen")  # images [n,C,H,W]; seen: the victim's classes, or None
-Grid = namedtuple("Grid", "image down rows across columns fixed runs")  # runs: {(row, column): run}
+Grid = namedtuple("Grid", "image why down rows across columns fixed runs")  # why this image; runs: {(row, column): run}
 Front = namedtuple("Front", "points beaten baselines blurs")  # in percent: clean, mean over the attacks
 
 
@@ -55,7 +55,24 @@ def sensitivity(result, run, attack, columns_at_most=12):
         values = {name: plain(result.attribute(one, name)) for name in result.swept}
         if all(values[name] == value for name, value in fixed.items()):
             runs[rows.index(values[down]) if down else 0, columns.index(tuple(values[name] for name in across))] = one
-    return Grid(next(iter(choose(result, run, attack, 1)), 0), down, rows, across, columns, fixed, runs)
+    return Grid(*changing(result, run, attack, list(runs.values())), down, rows, across, columns, fixed, runs)
+
+
+def changing(result, run, attack, runs):
+    """(image, why): one that the victim sees rightly in some of these runs and wrongly in others, as one right everywhere shows no sensitivity."""
+    first = next(iter(choose(result, run, attack, 1)), 0)
+    if not result.has_victim:
+        return first, "It is the first that did not fail."
+    right, sound = 0, True
+    for one in runs:
+        records = result.per_image(one, attack)
+        right, sound = right + (records["predicted_purified"] == records["label"]).astype(int), sound & (records["status"] == 0)
+    sound &= (right > 0) & (right < len(runs))
+    if not sound.any():
+        return first, "It is the first of the gallery, as no image is classified rightly at some of these settings and wrongly at others."
+    image = int(np.argmin(np.where(sound, abs(2 * right - len(runs)), np.inf)))
+    return image, (f"It was chosen because it is classified rightly at {right[image]} of these {len(runs)} settings and wrongly at the others: no other image "
+                   "comes nearer to half and half.")
 
 
 def is_number(value):

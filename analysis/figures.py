@@ -91,7 +91,8 @@ def sensitivity(result, attack, grid):
 
 
 def along(name, values, found):
-    """A line over the best of each value, dots for every run; where values are no numbers nothing lies between them."""
+    """A line over the best of each value, dots for every run; where values are no numbers nothing lies between them.  Rings lie in one
+    another, the first outermost: of lines that coincide all can be seen."""
     try:
         at = [float(value) for value in values]
     except ValueError:
@@ -99,10 +100,11 @@ def along(name, values, found):
     numeric = at is not None
     figure, ax = plt.subplots(figsize=(WIDE, 4.4), layout="constrained")
     at = at if numeric else list(range(len(values)))
-    for (attack, (best, every)), colour in zip(found.items(), COLOURS * 9):
+    for (attack, (best, every)), colour, more in zip(found.items(), COLOURS * 9, np.linspace(1, 0, len(found))):
         for place, some in zip(at, every):
             ax.plot([place] * len(some), some, ".", color=colour, alpha=0.35, markersize=5)
-        ax.plot(at, best, ("--" if attack == CLEAN else "-") if numeric else "_", color=colour, label=attack, markersize=22, markeredgewidth=2)
+        ax.plot(at, best, ("o--" if attack == CLEAN else "o-") if numeric else "_", color=colour, label=attack, linewidth=1.5, markerfacecolor="none",
+                markersize=4 + 1.9 * (len(found) - 1) * more if numeric else 12 + 26 * more, markeredgewidth=1.3 if numeric else 2 + 2 * more)
     if numeric and min(at) > 0 and max(at) / min(at) > 20:
         ax.set_xscale("log")
     names = [textwrap.fill(shortened(value), max(6, 72 // len(values))) for value in values]
@@ -111,7 +113,7 @@ def along(name, values, found):
         ax.set_xticks([], minor=True)
     ax.set(xlabel=name, ylabel="accuracy on barycenters, %", ylim=(-2, 102))
     ax.margins(x=0.08)
-    legend(ax, 1 + max(name.count("\n") for name in names), markerscale=0.5)
+    legend(ax, 1 + max(name.count("\n") for name in names), markerscale=0.6)
     return figure
 
 

@@ -159,11 +159,11 @@ def sweeps(report):
     report.heading("What the parameters do")
     for name in result.swept:
         report.figure("along-" + name.replace(".", "-"), figures.along(name, result.values(name), drawn.along(result, name)),
-                      f"Accuracy against {name}: " + ("lines are the best over the other parameters, dots every run" if len(result.swept) > 1 else "every run"))
+                      f"Accuracy against {name}: " + ("lines are the best over the other parameters for each attack by itself, dots every run" if len(result.swept) > 1 else "every run"))
     for i, down in enumerate(result.swept if result.robust else []):
         for across in result.swept[i + 1:]:
             report.figure(f"map-{down}-{across}".replace(".", "-"), figures.heat_map(*drawn.heat_map(result, down, across)),
-                          f"Mean accuracy over the attacks, for {down} and {across}: the best over the other parameters")
+                          f"Mean accuracy over the attacks, for {down} and {across}" + ": the best over the other parameters" * (len(result.swept) > 2))
 
 
 def changes(report):
@@ -188,10 +188,12 @@ def pictures(report, attacks, count):
     grid = drawn.sensitivity(result, run, attacks[0]) if len(result.runs) > 1 else None
     if grid:
         fixed = "".join(f"; {name} is {shortened(value)}" for name, value in grid.fixed.items())
-        report.figure("sensitivity", figures.sensitivity(result, attacks[0], grid), f"Image {grid.image} of {attacks[0]} over the swept parameters{fixed}")
+        report.figure("sensitivity", figures.sensitivity(result, attacks[0], grid), f"Image {grid.image} (class {result.labels[grid.image]}) of {attacks[0]} over the swept parameters{fixed}. {grid.why}")
 
 
 def by_class(report):
+    report.note(("Each point of a line is the highest accuracy on one attack of all runs that have this value, whatever their other parameters: the best for each attack by itself. So points "
+                 "above one another may be of different runs. ") * (len(result.swept) > 1) + "Where lines coincide their marks lie in one another, the first of the legend outermost.")
     result, run = report.result, report.run
     if not result.has_victim:
         return

@@ -94,6 +94,17 @@ class Figures(Sweep):
             np.testing.assert_allclose(dots, sorted(self.percent(run, attack) for run in self.runs for attack in ATTACKS))
             self.assertEqual([label.get_text() for label in figure.axes[0].get_xticklabels()], values)
 
+    def test_lines_that_coincide_are_all_seen(self):
+        """Of each attack's colour something is in the axes, at each of the values."""
+        for count, values in (2, ["1", "2", "3"]), (5, ["1", "2", "3"]), (9, ["0.01", "1"]), (7, ["B4", "B6"]):
+            figure = figures.along("name", values, {f"attack {i}": ([80] * len(values), [[80]] * len(values)) for i in range(count)})
+            figure.canvas.draw()
+            box, picture = figure.axes[0].get_window_extent(), np.asarray(figure.canvas.buffer_rgba())[..., :3]
+            inside = picture[::-1][int(box.y0):int(box.y1), int(box.x0):int(box.x1)]
+            for i in range(count):
+                colour = 255 * np.array(figures.matplotlib.colors.to_rgb(figures.COLOURS[i]))
+                self.assertGreater(np.sum(abs(inside - colour).max(-1) < 12), 5 * len(values), (count, values, i))
+
     def test_legend_is_below_long_names(self):
         values = ["B6", "identity + rotate 2 + rotate -2 + rotate 4 + rotate -4 + rotate 6 + rotate -6 + translate 1 1", "identity + rotate 5 + translate 1 0", "a", "b"]
         for name, chosen in ("marginals.set", values), ("solver.gamma", ["0.02", "1", "5"]):
@@ -195,6 +206,16 @@ class Figures(Sweep):
                 run, = self.having(solver_gamma=gamma, solver_iterations=steps, marginals_set="B6")
                 np.testing.assert_allclose(axes[y, x].images[0].get_array(), self.file[f"runs/{run}/fgsm/images"][grid.image, 0], atol=1e-7)
                 self.assertEqual(axes[y, x].get_xlabel(), f"seen as {self.file[f'runs/{run}/fgsm/per_image'][grid.image]['predicted_purified']}")
+        sound = self.file["runs/003/fgsm/per_image"]["status"] == 0
+        right = sum(self.right(run, "fgsm", "purified").astype(int) for run in self.having(marginals_set="B6"))
+        self.assertTrue(any(right[sound] == 2), "of four runs")
+        self.assertEqual(grid.image, np.flatnonzero((right == 2) & sound)[0])
+        self.assertEqual(grid.why, "It was chosen because it is classified rightly at 2 of these 4 settings and wrongly at the others: no other image comes nearer to half and half.")
+        same = drawn.changing(self.result, "003", "fgsm", ["003"])
+        self.assertEqual(same[0], drawn.choose(self.result, "003", "fgsm", 1)[0])
+        self.assertIn("first of the gallery, as no image is classified rightly at some", same[1])
+        with mock.patch.object(self.result, "has_victim", False):
+            self.assertIn("first that did not fail", drawn.changing(self.result, "003", "fgsm", self.runs)[1])
         failed = figures.sensitivity(self.result, "linf_pgd", drawn.sensitivity(self.result, "003", "linf_pgd")._replace(image=3, runs={(0, 0): "000"}))
         self.assertEqual(([text.get_text() for text in failed.axes[0].texts], [ax.axison for ax in failed.axes]), (["failed"], [True, False, False, False]))
 
