@@ -15,7 +15,7 @@ import figures
 import paper
 import tables
 from files import Failed, Unsuitable, digest, line_of, reading
-from result import BASELINES, CLEAN, SAME, Result, shortened, text
+from result import BASELINES, CLEAN, SAME, Result, short_name, shortened, text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 75rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
@@ -27,6 +27,7 @@ th, td { padding: .25rem .22rem; text-align: right; border-bottom: 1px solid #e5
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; } .marked { font-weight: bold; }
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; display: block; } figcaption, .note { color: #555; font-size: .85rem; }
 code { background: #f3f3f3; padding: 0 .2rem; } dt { font-weight: bold; } dd { margin: 0 0 .4rem 0; } pre { white-space: pre-wrap; }
+@media (min-width: 40rem) { dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; max-width: 60rem; } }
 @media (max-width: 40rem) { body { padding: .6rem; } table { font-size: .8rem; } th { font-size: .7rem; } }
 """
 
@@ -58,6 +59,9 @@ class Report:
 
     def note(self, words):
         self.parts.append(f"<p class=note>{html.escape(words)}</p>")
+
+    def terms(self, pairs):
+        self.parts.append("<dl>" + "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(words)}</dd>" for term, words in pairs) + "</dl>")
 
     def files(self, name, kinds):
         self.made |= {f"{name}.{kind}" for kind in kinds}
@@ -98,21 +102,55 @@ class Report:
 def best_run_of(result):
     """The run to show, by the rule of best.py, and a sentence that says why."""
     if not result.has_victim or len(result.runs) == 1:
-        return result.runs[0], "" if result.has_victim else "The job named no victim: there are no accuracies, and the first run is shown."
+        return result.runs[0], "" if result.has_victim else f"Run {result.runs[0]}, the first, is shown in detail: without accuracies none is the best."
     choice = best.best_run(result, half=0)
     words = best.both_said(choice, "On every second image of each class, where it was chosen", "On all images, as shown here", best.elsewhere(choice))
-    return choice.run, f"Run {choice.run} is shown in detail. {words} (analysis/best.py reports on the others alone.)"
+    return choice.run, f"Run {choice.run} is shown in detail: the best by the rule of analysis/best.py. {words} (analysis/best.py reports on the others alone.)"
 
 
 def summary_words(result, run):
     """A run in one paragraph, and where something trivial does as well."""
-    means = ", ".join(f"{label} {100 * result.robust_accuracy(run, name):.1f}" for name, label in BASELINES)
-    words = f"Mean accuracy over the attacks, % (run {run}): {means}."
-    words += (f" On clean images: {100 * result.accuracy(run, CLEAN, 'attack'):.1f}, their barycenters {100 * result.accuracy(run, CLEAN):.1f}." if CLEAN in result.attacks
-              else " The job had no clean images.")
+    means = {label: f"{100 * result.robust_accuracy(run, name):.1f} %" for name, label in BASELINES}
+    words = (f"Run {run}: the victim classifies {means.pop('attacked')} of the attacked images rightly, and {means.pop('barycenter')} of their barycenters (means over the attacks). "
+             f"The baselines: {', '.join(f'{label} {mean}' for label, mean in means.items())}. ")
+    words += (f"Of the clean images {100 * result.accuracy(run, CLEAN, 'attack'):.1f} %, of their barycenters {100 * result.accuracy(run, CLEAN):.1f} % are right." if CLEAN in result.attacks
+              else "The job had no clean images.")
     equal = {label: [attack for attack in result.robust if result.accuracy(run, attack, name) >= result.accuracy(run, attack)] for name, label in BASELINES[1:-1]}
     as_good = "; ".join(f"{label} on {', '.join(attacks)}" for label, attacks in equal.items() if attacks)
-    return words + (f" At least as good as the barycenter: {as_good}." if as_good else "")
+    return f"{words} At least as good as the barycenter: {as_good or 'no baseline on any attack'}."
+
+
+def size_of(result, attack):
+    """An attack and what its perturbations are bounded by."""
+    row = result.row(result.runs[0], attack)
+    return f"{attack} ({text(row['norm'])}" + ("" if np.isnan(row["epsilon"]) else f" {row['epsilon']:.4g}") + ")"
+
+
+def introduction(report, why, victim):
+    """What the page is of and what its words mean: for who opens nothing else."""
+    result, count = report.result, len(report.result.runs)
+    attacks = f"{', '.join(size_of(result, attack) for attack in result.robust)}. Each is the same images, changed so that the victim may err; in brackets the norm and the bound of the change." if result.robust else "None."
+    if CLEAN in result.attacks:
+        attacks += " The clean images are purified, too: that tells what purifying costs."
+    if report.attacks != result.attacks:
+        attacks += f" Tables and images here are of {', '.join(report.attacks)}; means are over all attacks."
+    swept = ", ".join(short_name(name) for name in result.swept)
+    terms = [("Data set", f"{result.dataset or 'without a name'}: {len(result.labels)} images, with labels."), ("Attacks", attacks),
+             ("Runs", f"{count}. A run purifies all images with one setting." + f" The settings differ in {swept}." * bool(swept))]
+    shown = [(f"Run {report.run}", why)] * bool(why)
+    if not result.has_victim:
+        return terms + [("Victim", "The job named none, so there are no accuracies." + f" {victim} is that of the heat maps (Grad-CAM) alone." * bool(victim)), *shown,
+                        ("Where to look first", "At the images, and at the table above them: what changed.")]
+    terms += [
+        ("Victim", f"The attacked classifier: {text(result.attribute(report.run, 'victim.file'))}. Its accuracy is the share of images that it classifies as the labels say, in percent."),
+        ("Columns", "attacked: accuracy before purifying. barycenter: accuracy after it. 95 %: the interval (Wilson) of the latter. recovered: images that are right only after purifying. "
+                    "broken: right only before it. failed: not purified; they count as wrong."),
+        ("Baselines", "What a barycenter must be better than to be worth its while. 8 bits: the attacked image rounded. blurred: it blurred, with a sigma of so many pixels. mean of marginals: "
+                      "the plain mean of the moved copies that the barycenter is made of.")]
+    return terms + shown + [(
+        "Where to look first", "At the first table, row by row: is the barycenter above attacked, and above every baseline?"
+        + " Then at the row clean: what is lost where nobody attacked?" * (CLEAN in report.attacks)
+        + " Then at the table of all runs, and the figures after it: how much depends on the parameters?" * (count > 1))]
 
 
 def accuracy(report):
@@ -127,9 +165,6 @@ def accuracy(report):
         rows = tables.accuracies(result, one, attacks)
         published = paper.HEADS[0] in rows[0]
         report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns, tables.narrowed(rows), paper.NOTE if published else "")
-        if one == shown[0]:
-            report.note("8 bits: the attacked image rounded; blurred: with this sigma in pixels; 95 %: the interval (Wilson) of the barycenter; recovered, broken: images "
-                        "the victim gets right only with the purifier, only without; failed images count as wrong.")
     if len(result.runs) > 1:
         rows, before = tables.all_runs(result, attacks)
         order, part = range(len(result.runs)), len(result.runs) > LONGEST
@@ -157,6 +192,8 @@ def sweeps(report):
     if len(result.runs) < 2 or not result.has_victim:
         return
     report.heading("What the parameters do")
+    report.note(("Each point of a line is the highest accuracy on one attack of all runs that have this value, whatever their other parameters: the best for each attack by itself. So points "
+                 "above one another may be of different runs. ") * (len(result.swept) > 1) + "Where lines coincide their marks lie in one another, the first of the legend outermost.")
     for name in result.swept:
         report.figure("along-" + name.replace(".", "-"), figures.along(name, result.values(name), drawn.along(result, name)),
                       f"Accuracy against {name}: " + ("lines are the best over the other parameters for each attack by itself, dots every run" if len(result.swept) > 1 else "every run"))
@@ -192,8 +229,6 @@ def pictures(report, attacks, count):
 
 
 def by_class(report):
-    report.note(("Each point of a line is the highest accuracy on one attack of all runs that have this value, whatever their other parameters: the best for each attack by itself. So points "
-                 "above one another may be of different runs. ") * (len(result.swept) > 1) + "Where lines coincide their marks lie in one another, the first of the legend outermost.")
     result, run = report.result, report.run
     if not result.has_victim:
         return
@@ -284,8 +319,8 @@ def provenance(report):
     report.heading("How it was made")
     report.note(cost_words(report.result))
     names = ["dataset", "input_file", "input_digest", "victim_library", "program_version", "git_revision", "started", "finished", "hosts", "command_line"]
-    report.parts.append("<dl>" + "".join(f"<dt>{name}</dt><dd>{html.escape(text(attributes[name]))}</dd>" for name in names if name in attributes)
-                        + f"</dl><details><summary>The job</summary><pre>{html.escape(text(attributes['job']))}</pre></details>")
+    report.terms((name, text(attributes[name])) for name in names if name in attributes)
+    report.parts.append(f"<details><summary>The job</summary><pre>{html.escape(text(attributes['job']))}</pre></details>")
 
 
 def victim_of(result):
@@ -326,11 +361,8 @@ def make(path, folder=None, inputs=None, victim=None, layer=-1, count=6, blurs=N
     looker = looker_of(result, victim, layer) if named or victim and layer != -1 else None
     report = Report(result, folder or str(pathlib.Path(path).with_suffix("")) + "-report", shown, chosen, run is not None)
     if result.has_victim and result.robust:
-        report.note(summary_words(result, shown))
-    if why:
-        report.note(why)
-    if attacks:
-        report.note(f"Tables and images are of {', '.join(attacks)}; means are over all attacks.")
+        report.parts.append(f"<p>{html.escape(summary_words(result, shown)).replace(' %', '&nbsp;%')}</p>")
+    report.terms(introduction(report, why, victim))
     accuracy(report)
     front(report, blurs)
     sweeps(report)

@@ -224,14 +224,42 @@ class Words(Sweep):
     def test_summary(self):
         fields = {"attacked": "attacked", "8 bits": "rounded", "blurred": "blurred", "mean of marginals": "mean", "barycenter": "purified"}
         for run in self.runs:
-            means = ", ".join(f"{label} {self.mean(run, field):.1f}" for label, field in fields.items())
-            wanted = (f"Mean accuracy over the attacks, % (run {run}): {means}. On clean images: {self.percent(run, 'clean', 'attacked'):.1f}, "
-                      f"their barycenters {self.percent(run, 'clean'):.1f}.")
+            means = {label: f"{self.mean(run, field):.1f} %" for label, field in fields.items()}
+            wanted = (f"Run {run}: the victim classifies {means['attacked']} of the attacked images rightly, and {means['barycenter']} of their barycenters (means over the attacks). "
+                      f"The baselines: 8 bits {means['8 bits']}, blurred {means['blurred']}, mean of marginals {means['mean of marginals']}. "
+                      f"Of the clean images {self.percent(run, 'clean', 'attacked'):.1f} %, of their barycenters {self.percent(run, 'clean'):.1f} % are right.")
             as_good = {label: [attack for attack in ATTACKS[:2] if self.percent(run, attack, fields[label]) >= self.percent(run, attack)]
                        for label in ("8 bits", "blurred", "mean of marginals")}
-            wanted += "".join(f"{' At least as good as the barycenter: ' if i == 0 else '; '}{label} on {', '.join(attacks)}"
-                              for i, (label, attacks) in enumerate((pair for pair in as_good.items() if pair[1]))) + "." * any(as_good.values())
-            self.assertEqual(report.summary_words(self.result, run), wanted)
+            words = "; ".join(f"{label} on {', '.join(attacks)}" for label, attacks in as_good.items() if attacks)
+            self.assertEqual(report.summary_words(self.result, run), f"{wanted} At least as good as the barycenter: {words or 'no baseline on any attack'}.")
+
+    def introduction(self, result, run="000", attacks=None, why="", victim=None):
+        made = report.Report(result, self.folder, run, attacks or result.attacks, True)
+        return dict(report.introduction(made, why, victim))
+
+    def test_introduction(self):
+        """Each thing the page speaks of is said in short sentences, before it is met."""
+        terms = self.introduction(self.result, "005", ["fgsm"], "Asked for.")
+        self.assertEqual(list(terms), ["Data set", "Attacks", "Runs", "Victim", "Columns", "Baselines", "Run 005", "Where to look first"])
+        self.assertEqual(terms["Data set"], "without a name: 60 images, with labels." if not self.result.dataset else f"{self.result.dataset}: 60 images, with labels.")
+        self.assertRegex(terms["Attacks"], r"^fgsm \(linf 0.1\), linf_pgd \(linf 0.1\)\. .* The clean images are .* of fgsm; means are over all attacks\.$")
+        self.assertRegex(terms["Runs"], "^8. .* differ in marginals, gamma, iterations|^8. .* differ in gamma, iterations, marginals")
+        self.assertIn(DEMO_VICTIM, terms["Victim"])
+        for table in tables.accuracies(self.result, "005", ATTACKS), [["95 %"]]:
+            for name in table[0]:
+                name = re.sub(r"95 % \w+", "95 %", name)
+                if name not in ("attack", "norm", "epsilon"):
+                    self.assertIn(re.sub(r"^blurred.*", "blurred", name) + ": ", f"{terms['Columns']} {terms['Baselines']}")
+        for words in terms.values():
+            self.assertLess(max(map(len, re.split(r"[.?:;] ", words))), 160, words)
+
+    def test_introduction_without_victim_or_clean_images(self):
+        with mock.patch.object(self.result, "has_victim", False):
+            terms = self.introduction(self.result, victim="mine.pt")
+            self.assertEqual(terms["Victim"], "The job named none, so there are no accuracies. mine.pt is that of the heat maps (Grad-CAM) alone.")
+            self.assertFalse({"Columns", "Baselines"} & set(terms))
+        terms = self.introduction(self.altered("uncleaned", clean=False))
+        self.assertNotIn("clean", terms["Attacks"] + terms["Where to look first"])
 
     def altered(self, name, purified=None, dataset="", clean=True):
         """The result with other predictions: {run: {attack: how many images are right}}."""
@@ -290,7 +318,7 @@ class Page(Sweep):
     def test_run_and_attacks_can_be_chosen(self):
         names = os.listdir(self.page.parent)
         self.assertEqual(sorted(name for name in names if re.match(r"(accuracy|gallery)-.*(csv|svg)$", name)), ["accuracy-005.csv", "gallery-clean.svg", "gallery-linf_pgd.svg"])
-        for text in "Run 005 is shown in detail, as asked for.", "Grad-CAM), linf_pgd", f"% (run 005): attacked {self.mean('005', 'attacked'):.1f}", "means are over all attacks":
+        for text in "Run 005 is shown in detail, as asked for.", "Grad-CAM), linf_pgd", "best for each attack by itself", "may be of different runs", "(class ", f"Run 005: the victim classifies {self.mean('005', 'attacked'):.1f}&nbsp;% of", "means are over all attacks":
             self.assertIn(text, self.text)
         for name in "accuracy-005", "changes", "per-class", "runs":
             with open(self.page.parent / f"{name}.md") as file:
