@@ -94,7 +94,7 @@ def run(call, name):
     try:
         return call()
     except (Unsuitable, ValueError, OSError) as problem:
-        status, why = 1 if getattr(problem, "errno", None) in NO_FAULT_OF_THE_INPUT else 2, str(problem).strip().replace("\n", " ")
+        status, why = 1 if getattr(problem, "errno", None) in NO_FAULT_OF_THE_INPUT else 2, str(problem).strip()
         if getattr(problem, "filename", None):
             why = f"{problem.filename}: {line_of(problem)}"  # without the number of the error
     except Failed as problem:
@@ -103,5 +103,5 @@ def run(call, name):
         status, why = 1, "interrupted; nothing was written"
     except Exception as problem:
         status, why = 1, f"{type(problem).__name__}: {line_of(problem)}"
-    print(f"{name}: {why}", file=sys.stderr)
+    print(f"{name}: {''.join(one if one.isprintable() else ' ' for one in why)}", file=sys.stderr)  # names of files from others hold anything
     sys.exit(status)

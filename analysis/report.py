@@ -270,7 +270,7 @@ def grad_cam(report, attack, looker, count):
     result, run = report.result, report.run
     rows, found = heat_maps(report, looker, attack)
     if len(found) < 2:
-        return report.note("Left out: it needs the input file (--input) and purified images.")
+        raise Failed("it needs the input file (--input) and purified images")
     records = result.per_image(run, attack)[rows]
     other = sum(np.sum(found[name][2] != records[f"predicted_{field}"]) for name, field in (("attacked", "attacked"), ("barycenter", "purified")) if name in found)
     lines = [["heat maps of", "images", "cosine, mean", "median", "one or both empty"]]

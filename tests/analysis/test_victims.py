@@ -59,6 +59,8 @@ class Victims(RunTest):
             self.assertNotIn("grad-cam.png", page)
         with mock.patch.object(gradcam.Victim, "maps", side_effect=MemoryError):
             self.assertIn("left out: MemoryError", self.victimless(DEMO_VICTIM, 1)[0])
+        with mock.patch.object(results.Result, "_open_inputs", return_value=None):
+            self.assertIn("left out: it needs the input file (--input)", self.victimless(DEMO_VICTIM, 1)[0])
         flat = write_victim(os.path.join(self.folder, "flat.pt"), "return x.flatten(1)")
         for victim, text in (no_torchscript, "zip archive"), (flat, "no convolution in it"), (self.folder, "Is a directory"), ("none.pt", "no such file"):
             err, page = self.victimless(victim, 2)
@@ -92,6 +94,10 @@ class Victims(RunTest):
         done = analysis("report", self.path, os.path.join(self.folder, "another"), "--victim", other, status=2)
         self.assertEqual(done.stderr, f"analysis: {other} (XXH3-128 {files.digest(other)}) is not the victim of {self.path}, which was classifiers/mine.pt ({stored})\n")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "another")))
+        strange = shutil.copy(self.path, os.path.join(self.folder, "strange.h5"))
+        with h5py.File(strange, "a") as file:
+            file["runs/000"].attrs["victim.file"] = "a\nb\x1b[2J.pt"
+        self.assertIn("which was a b [2J.pt (", analysis("report", strange, "--victim", other, status=2).stderr)
         page = report.make(self.path, os.path.join(self.folder, "same"), victim=DEMO_VICTIM, count=2).read_text()
         self.assertIn("grad-cam.png", page)
         self.assertNotIn("another class here", page)
