@@ -17,8 +17,8 @@ import files
 
 
 REPORT = """Exit status 2, and nothing is written: the file of --victim is no TorchScript classifier, is not the victim of the result, or has no
-such --layer.  1, and the report is written, but without Grad-CAM: the victim failed on the images, or --use-victim-of-result
-found a file that --victim would have refused."""
+such --layer.  1, and the report is written, but without Grad-CAM: the victim of --victim failed on the images.  Where
+--use-victim-of-result finds none that will do, one line and the report say so, and the status is 0: a batch job's report is whole."""
 
 
 def progress(what, done, total):
