@@ -42,9 +42,9 @@ def both_sets(result):
     return rows
 
 
-def of_the_best(chosen, blurred, result):
+def of_the_best(chosen, blurs, result):
     """best.py's, of the second half, without rounding and with the paper's setting."""
-    rows, b6 = best.table(chosen[:2], blurred[:2], paper.figures(result.dataset)), run_of(result, "B6")
+    rows, b6 = best.table(chosen, blurs, paper.figures(result.dataset)), run_of(result, "B6")
     dropped = rows[0].index("8 bits")
     rows[0] = [f"attack (second half, {best.is_second(result.labels).sum()} images)", *rows[0][1:], "paper's setting"]
     rows[1:] = [row + [tables.percent(best.halves(result, b6, row[0], "purified")[1])] for row in rows[1:]]
@@ -63,9 +63,9 @@ def tables_of(folder):
         result, *others = best.opened([path, *sweeps, *[blur] * os.path.exists(blur)])
         first.append((f"## {title}: {len(result.labels)} images", both_sets(result)))
         if sweeps and os.path.exists(blur):
-            chosen, blurred = (best.best_run(others, field=field, half=0) for field in ("purified", "blurred"))
+            chosen = best.best_run(others, half=0)
             words = ", ".join(f"{parameter.split('.')[1]} {plain(chosen.result.attribute(chosen.run, parameter))}" for parameter in ("solver.gamma", "solver.iterations"))
-            second.append((f"**{title}**: {text(chosen.result.attribute(chosen.run, 'marginals.set'))}; {words}", of_the_best(chosen, blurred, result)))
+            second.append((f"**{title}**: {text(chosen.result.attribute(chosen.run, 'marginals.set'))}; {words}", of_the_best(chosen, best.blurs_beside(others, chosen), result)))
     if not first:
         raise files.Unsuitable(f"{folder}: no result of jobs/paper/reproduce.sh in it; there are {', '.join(f'{name}.h5' for name in SETS)}")
     return first + second

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import types
 import unittest
+from unittest import mock
 
 from test_inputs import DEMO_SET, DEMO_VICTIM, SOURCE, RunTest, analysis, need_victim, purify
 
@@ -135,6 +136,25 @@ class Best(RunTest):
         _, why = report.best_run_of(results.Result(path))
         self.assertIn(f"On every second image of each class, where it was chosen: {there}", why)
         self.assertIn("On all images, as shown here: It costs 3.0 points of clean accuracy. It reaches the paper's", why)
+
+    def test_the_blur_of_like_clean_accuracy(self):
+        """Nearest in clean accuracy to the run on the first half, of several that of the highest mean; told on the second."""
+        table = {"run": ((0.98, 0.5), (0.97, 0.6)), "0": ((0.99, 0.9), (1, 1)), "1": ((0.97, 0.3), (1, 1)), "2": ((0.99, 0.8), (0.9, 0.55)), "3": ((0.97, 0.95), (0.9, 0.65)), "4": ((0.9, 1), (1, 1))}
+        sweep = mock.Mock(attacks=["a", "clean"], robust=["a"], runs=list("01234"), has_victim=True, attribute=lambda run, name: float(run))
+
+        def accuracy(result, run, attack, field, half=None):
+            self.assertEqual(field, "purified" if run == "run" else "blurred")
+            return table[run][half][attack == "a"]
+        chosen = best.Choice(sweep, "run", None, True, None)
+        with mock.patch.object(best, "accuracy", accuracy), mock.patch.object(best, "wanted_of", lambda result: {}), \
+                mock.patch.object(best, "best_run", lambda *_: best.Choice(sweep, "2", None, True, None)):
+            blurs = best.blurs_beside([sweep], chosen)
+            self.assertEqual([one.run for one in blurs], ["2", "3"])
+            self.assertEqual([best.duel(chosen, one) for one in blurs], [
+                "Blur of sigma 2 against this run: mean over the attacks 55.0 against 60.0; behind it on a (5.0), and at least as good on all others.",
+                "Blur of sigma 3 against this run: mean over the attacks 65.0 against 60.0; at least as good on every attack."])
+            table["2"] = ((0.98, 0.1), (0.9, 0.1))
+            self.assertEqual([one.run for one in best.blurs_beside([sweep], chosen)], ["2"])
 
     def test_without_clean_or_whole(self):
         unclean = purify(self.folder, {**self.JOB, "input.clean": "no", "solver.iterations": 5}, output="unclean.h5")
