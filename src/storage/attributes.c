@@ -157,17 +157,19 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
 static int put_count(const walk_t *walk, const char *path) {
   const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);
-  const h5_found_t found = h5_put(run, &count, walk->how == H5_CREATE ? H5_CREATE : H5_COMPARE);
+  const int done = walk->how == H5_CREATE ? h5_put(run, &count, H5_CREATE) != H5_FAILED : h5_can_set(run, &count);
   h5_close(run);
-  return note(walk, found == H5_DIFFERS ? H5_SAME : found, count.name, path);
+  return note(walk, done ? H5_SAME : H5_FAILED, count.name, path);
 }
 
 /* What finishing writes must have its place: else hours later it could not end. */
 static int has_room_to_finish(const walk_t *walk) {
-  static const char *const names[] = {"finished", "seconds", "computed", "hosts", "ranks", "labels_checksum"};
+  static const bd_attribute_t written[] = {{.name = "finished", .kind = BD_ATTRIBUTE_TEXT}, {.name = "seconds", .kind = BD_ATTRIBUTE_REAL},
+                                           {.name = "computed", .kind = BD_ATTRIBUTE_INTEGER}, {.name = "hosts", .kind = BD_ATTRIBUTE_TEXT},
+                                           {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER}, {.name = "labels_checksum", .kind = BD_ATTRIBUTE_TEXT}};
   int done = 1;
-  for (size_t i = 0; done && i < sizeof names / sizeof *names; i++)
-    done = note(walk, H5Aexists(walk->file, names[i]) > 0 ? H5_SAME : H5_FAILED, names[i], "/");
+  for (size_t i = 0; done && i < sizeof written / sizeof *written; i++)
+    done = note(walk, h5_can_set(walk->file, &written[i]) ? H5_SAME : H5_FAILED, written[i].name, "/");
   return done;
 }
 

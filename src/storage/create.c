@@ -135,7 +135,7 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
 
 /* What a killed run left of the creation of this result; HDF5 holds a lock on what is still
    being created. */
-static void remove_leftovers(const char *path) {
+void create_remove_leftovers(const char *path) {
   glob_t found;
   char *pattern = malloc(2 * strlen(path) + 32), *end = pattern;
   if (!pattern) return;
@@ -164,7 +164,9 @@ static bd_status_t reserve(const char *temporary, const char *path, struct stat 
     return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   }
   bd_status_t result = BD_OK;
-  if (fallocate(file, 0, 0, made->st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+  /* What was taken beyond the end is given back. */
+  if (ftruncate(file, made->st_size) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
+  else if (fallocate(file, 0, 0, made->st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
     result = bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)made->st_size);
   if (result == BD_OK && fsync(file) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
   close(file);
@@ -227,7 +229,7 @@ static bd_status_t fill_and_place(hid_t file, const char *temporary, const char 
 }
 
 static bd_status_t create_beside(const char *path, old_t *old, bd_fill_t *fill, void *context, bd_error_t *error) {
-  remove_leftovers(path);
+  create_remove_leftovers(path);
   char *temporary = malloc(strlen(path) + 40);
   if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);
   /* A name nobody else has: what stands there is not ours to truncate. */

@@ -225,6 +225,16 @@ int h5_set_text(hid_t object, const char *name, const char *text) {
   return done;
 }
 
+int h5_can_set(hid_t object, const bd_attribute_t *attribute) {
+  static const H5T_class_t classes[] = {[BD_ATTRIBUTE_TEXT] = H5T_STRING, [BD_ATTRIBUTE_INTEGER] = H5T_INTEGER, [BD_ATTRIBUTE_REAL] = H5T_FLOAT};
+  hid_t type, there = open_scalar(object, attribute->name, classes[attribute->kind], &type);
+  if (there < 0) return 0;
+  const int can = H5Tis_variable_str(type) <= 0;
+  h5_close(type);
+  h5_close(there);
+  return can;
+}
+
 int h5_set_integer(hid_t object, const char *name, int64_t value) {
   return set(object, name, H5T_INTEGER, H5T_NATIVE_INT64, &value);
 }

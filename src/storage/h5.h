@@ -46,6 +46,8 @@ h5_found_t h5_put(hid_t object, const bd_attribute_t *attribute, h5_how_t how);
 int h5_set_text(hid_t object, const char *name, const char *text);
 int h5_set_integer(hid_t object, const char *name, int64_t value);
 int h5_set_real(hid_t object, const char *name, double value);
+/* Is there one whose value these could replace? */
+int h5_can_set(hid_t object, const bd_attribute_t *attribute);
 
 /* The compound types of per_image, laid out as in memory, and of statistics; packed for
    the file. */

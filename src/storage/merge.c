@@ -2,16 +2,20 @@
 #include "isolate.h"
 #include "result.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct merge {
   int count;
   bd_result_t **parts; /* by first run */
+  volatile int *is_writing; /* shared with the parent, who does not hear what a crash was about */
 } merge_t;
 
 static bd_status_t open_parts(merge_t *merge, const char *const *paths, bd_error_t *error) {
@@ -302,6 +306,18 @@ static int join_runs(hid_t file, const merge_t *merge) {
   return done;
 }
 
+/* HDF5 1.10 crashes where a copy finds the disk full: what the parts need is taken before (and what is too much given back: create_file). */
+static bd_status_t take_room(hid_t file, const char *path, const merge_t *merge, bd_error_t *error) {
+  struct stat part;
+  off_t room = 0;
+  void *descriptor;
+  for (int i = 0; i < merge->count; i++) room += fstat(merge->parts[i]->descriptor, &part) == 0 ? part.st_size : 0;
+  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0 && fallocate(*(int *)descriptor, FALLOC_FL_KEEP_SIZE, 0, room) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+    return bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)room);
+  return BD_OK;
+}
+
 static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {
   const merge_t *merge = context;
   for (int i = 0; i < merge->count; i++)
@@ -310,16 +326,21 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
   for (int i = 0; i < merge->count; i++)
     for (int run = merge->parts[i]->shape.first_run; run < merge->parts[i]->shape.first_run + merge->parts[i]->shape.run_count; run++)
       if (!holds_only(merge->parts[i], run)) return bd_fail(error, BD_BAD_INPUT, "%s: run %03d holds more than a run does", merge->parts[i]->path, run);
+  bd_status_t status = take_room(file, path, merge, error);
+  if (status != BD_OK) return status;
+  *merge->is_writing = 1;
   hid_t first = merge->parts[0]->file;
   int done = H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
              H5Ocopy(first, "labels", file, "labels", H5P_DEFAULT, H5P_DEFAULT) >= 0 &&
              join_statistics(file, merge) && join_runs(file, merge) && H5Adelete(file, "part") >= 0 && h5_put_text(file, "part", "1/1", 0);
+  *merge->is_writing = 0;
   return done ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
 }
 
 typedef struct request {
   int part_count, overwrite, resume;
   const char *const *parts, *path;
+  volatile int *is_writing;
 } request_t;
 
 /* HDF5 opens and copies the parts, which may be made up, in a child. */
@@ -327,7 +348,7 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   const request_t *r = context;
   struct stat made;
   if (r->part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: of no parts", r->path);
-  merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *))};
+  merge_t merge = {r->part_count, calloc((size_t)r->part_count, sizeof(bd_result_t *)), r->is_writing};
   if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", r->part_count);
   bd_status_t status = open_parts(&merge, r->parts, error);
   if (status == BD_OK) status = check_count(&merge, r->path, error);
@@ -341,7 +362,7 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
 }
 
 bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *note, bd_error_t *error) {
-  request_t request = {part_count, overwrite, resume, parts, path};
+  request_t request = {part_count, overwrite, resume, parts, path, NULL};
   struct stat part, there;
   const int exists = stat(path, &there) == 0;
   int64_t bytes = 0;
@@ -353,7 +374,13 @@ bd_status_t bd_result_merge(int part_count, const char *const *parts, const char
     bytes += part.st_size;
   }
   if (exists && resume) bytes += there.st_size;
+  void *shared = mmap(NULL, sizeof *request.is_writing, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return bd_fail(error, BD_FAILED, "%s: no memory", path);
+  request.is_writing = shared;
   bd_status_t status = isolate(merge_here, &request, path, bytes, 2 * (int64_t)RESULT_MEMORY, &found, &size, error);
+  if (*request.is_writing) status = bd_fail(error, BD_FAILED, "%s: cannot be written: HDF5 crashed where it copied the parts", path);
+  if (status != BD_OK) create_remove_leftovers(path);
+  munmap(shared, sizeof *request.is_writing);
   bd_fail(note, BD_OK, "%.*s", status == BD_OK ? (int)size : 0, found ? (const char *)found : "");
   free(found);
   return status;

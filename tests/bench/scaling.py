@@ -282,7 +282,7 @@ costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages o
 
 ![Speed-up and load of rank 0, by ranks](scaling.png)
 
-ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L = 200; {compute:.2f} s for an image and run on one rank of this machine,
+ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L = 200; {compute:.2f} s for an image and run on one rank of this machine (of noise; without a classifier),
 {50000 * 240 * compute / 3.6e6:.1f} thousand core hours in all, and a result of {50000 * 240 * 602112 / 1e12:.1f} TB unless `output.images = no`. Blocks of 16:
 
 """ + "\n".join(table) + f"""

@@ -2,12 +2,13 @@
 
 import os
 import shutil
+import subprocess
 import unittest
 
 import h5py
 
 from interrupted import Interrupted
-from support import contents, folder_contents, launch
+from support import FAULTS, contents, folder_contents, launch
 
 
 class Parts(Interrupted):
@@ -74,6 +75,31 @@ class Parts(Interrupted):
         again(2, "not an HDF5 file", one, two)
         again(0, "result: ", one, two, option="--overwrite")
         self.assert_same(self.expected, contents(kept))
+
+    def test_a_disk_that_is_full_or_fails(self):
+        """HDF5 crashes where it copies onto one: that is no fault of a file, and nothing is left behind."""
+        parts = [self.part(1), self.part(2)]
+        before = folder_contents(self.folder)
+        for fault, calls in ("ENOSPC", (1, 5, 40)), ("EIO", (1, 5, 10, 20, 40)):
+            for at in calls:
+                finished = launch("merge", self.result, *parts, LD_PRELOAD=FAULTS, FAULT=fault, FAULT_AT=str(at), FAULT_FILE="result.h5")
+                self.assertEqual((finished.status, finished.err.count("\n")), (1, 1), finished)
+                self.assertRegex(finished.err, "result.h5: (cannot be (created|written)|no room)")
+                self.assertEqual(folder_contents(self.folder), before)
+        small = os.path.join(self.folder, "small")
+        os.makedirs(small)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={os.path.getsize(parts[0])}", "none", small], capture_output=True).returncode:
+            self.skipTest("SKIPPED LOUDLY: no right to mount a small file system")
+        try:
+            finished = launch("merge", os.path.join(small, "result.h5"), *parts)
+            self.assertEqual(finished.status, 1, finished)
+            self.assertRegex(finished.err, r"result.h5: no room for [\d.]+ MB: No space left on device")
+            self.assertEqual(os.listdir(small), [])
+        finally:
+            subprocess.run(["umount", small], check=True)
+        self.assertEqual(self.merge(*parts).status, 0)
+        self.assert_same(self.expected, contents(self.result))
+        self.assertLess(os.stat(self.result).st_blocks * 512, os.path.getsize(self.result) + 16384)  # what was taken in excess is given back
 
     def test_wrong_number_of_parts(self):
         parts = [self.part(number, of=3) for number in (1, 2, 3)]

@@ -310,7 +310,7 @@ class Attributes(Interrupted):
     def test_of_another_type_or_missing(self):
         """There is no room for it where it stood: nothing is changed, and one line says so."""
         for path, name, value in ("runs/001/a", "epsilon", "much"), ("runs/001", "solver.gamma", np.float32(0.5)), ("runs/000/b", "source", None), ("/", "dataset", 3), \
-                ("runs/002", "fallbacks", None), ("runs/003", "fallbacks", "0"), ("/", "hosts", None):
+                ("runs/002", "fallbacks", None), ("runs/003", "fallbacks", "0"), ("/", "hosts", None), ("/", "labels_checksum", 16 * "0"), ("/", "seconds", "a while"):
             shutil.copy(self.whole, self.result)
             with h5py.File(self.result, "r+") as file:
                 del file[path].attrs[name]
