@@ -3,6 +3,7 @@
 import os
 import re
 
+import files  # noqa: F401 - before h5py, which it keeps from loading plugins
 import h5py
 import numpy as np
 
@@ -31,9 +32,29 @@ def opened(path):
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError as problem:
         raise OSError(f"{path}: {problem}") from None
+    refuse_other_files(file, path)
+    return file
+
+
+def refuse_other_files(file, path):
+    """As barydef does (docs/security.md): only hard links are followed, and no dataset keeps its data elsewhere."""
+    groups, seen = [file["/"]], set()
+    while groups:
+        group = groups.pop()
+        for name in group:
+            where = f"{path}: {group.name.rstrip('/')}/{name}"
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{where} is no hard link; only hard links are followed")
+            item = group[name]
+            if isinstance(item, h5py.Dataset) and (item.is_virtual or item.external):
+                raise ValueError(f"{where} keeps its data in other files, which are not read")
+            place = h5py.h5o.get_info(item.id).addr
+            if isinstance(item, h5py.Group) and place not in seen:
+                seen.add(place)
+                groups.append(item)
 
 
 class Result:

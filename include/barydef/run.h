@@ -51,7 +51,6 @@ typedef struct bd_run_summary {
   int64_t steps, pixels;         /* iterations x marginals that each image of an attack takes, over all runs; pixels of an image, all channels */
   double file_bytes, rank_bytes; /* size of the result; memory for blocks on a rank */
   int has_victim;                /* 0: accuracies are NaN */
-  const char *victim_library;    /* version of libtorch in use, NULL without */
   double seconds;                /* from the first block to the last */
   /* Summed over the ranks, in seconds: reading, solving, blurring and the like, the
      victim; and rank 0's writing, with a rank's share of the writing of the others. */

@@ -60,8 +60,7 @@ static void summarise(const session_t *session, bd_run_summary_t *summary) {
   *summary = (bd_run_summary_t){.ranks = session->size, .runs = plan_runs(plan), .attacks = plan->attack_count,
                                 .images_per_attack = plan->count, .blocks = plan->attack_count * plan_blocks(plan) * plan->point_count,
                                 .steps = steps_of(plan), .pixels = (int64_t)info->channels * info->height * info->width,
-                                .file_bytes = file_bytes(plan, info), .rank_bytes = worker_bytes(plan, info, NULL), .has_victim = session->victim != NULL,
-                                .victim_library = session->victim ? bd_victim_library() : NULL};
+                                .file_bytes = file_bytes(plan, info), .rank_bytes = worker_bytes(plan, info, NULL), .has_victim = session->victim != NULL};
   summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
 }
 

@@ -192,7 +192,7 @@ static bd_status_t in_child(isolated_t *work, void *context, bd_result_t *result
   bd_status_t status = check_in_place(result, error);
   if (status == BD_OK && fstat(result->descriptor, &file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
   if (status == BD_OK)
-    status = isolate(work, context, result->path, file.st_size, RESULT_MEMORY + result->shape.count * (int64_t)sizeof(int64_t), bytes, size, error);
+    status = isolate(work, context, result->path, isolate_size(&file), RESULT_MEMORY + result->shape.count * (int64_t)sizeof(int64_t), bytes, size, error);
   if (status != BD_OK && error) error->status = BD_FAILED;
   return status == BD_OK ? BD_OK : BD_FAILED;
 }

@@ -17,6 +17,12 @@ enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 200, BYTES_A_SECOND = 4 << 20, ROOM 
 
 static double seconds_for(int64_t file_size) { return SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND; }
 
+int64_t isolate_size(const struct stat *file) {
+  enum { HOLES = 1 << 30 };
+  const int64_t stored = 512 * (int64_t)file->st_blocks, least = stored > HOLES ? stored : HOLES;
+  return file->st_size < least ? file->st_size : least;
+}
+
 void isolate_close_doors(void) {
   struct rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;

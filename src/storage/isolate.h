@@ -8,9 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* What the child does: read, put the findings into `out`, return a status. */
 typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
+
+/* What a file has to be read of: its holes are not, from a gigabyte on (a terabyte of them takes no disk, and would
+   be given days). */
+int64_t isolate_size(const struct stat *file);
 
 /* Run `work` in a child with
      - at most most_bytes of memory beyond what the process has, and of output;

@@ -371,9 +371,9 @@ bd_status_t bd_result_merge(int part_count, const char *const *parts, const char
   for (int i = 0; i < part_count; i++) {
     if (stat(parts[i], &part) != 0) continue;
     if (exists && file_is_same(&part, &there)) return bd_fail(error, BD_BAD_INPUT, "%s: is one of the parts that it would replace", path);
-    bytes += part.st_size;
+    bytes += isolate_size(&part);
   }
-  if (exists && resume) bytes += there.st_size;
+  if (exists && resume) bytes += isolate_size(&there);
   void *shared = mmap(NULL, sizeof *request.is_writing, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return bd_fail(error, BD_FAILED, "%s: no memory", path);
   request.is_writing = shared;

@@ -285,7 +285,7 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
-  if (status == BD_OK) status = isolate(hand_over, (void *)(uintptr_t)path, path, file.st_size, RESULT_MEMORY, &bytes, &size, error);
+  if (status == BD_OK) status = isolate(hand_over, (void *)(uintptr_t)path, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
   if (status != BD_OK) {
     bd_result_close(result);

@@ -23,7 +23,7 @@ static bd_status_t in_child(isolated_t *work, const char *path, void **bytes, si
   source_t source = {.path = path};
   *bytes = NULL;
   bd_status_t status = file_open(path, &source.descriptor, &file, error);
-  if (status == BD_OK) status = isolate(work, &source, path, file.st_size, RESULT_MEMORY, bytes, size, error);
+  if (status == BD_OK) status = isolate(work, &source, path, isolate_size(&file), RESULT_MEMORY, bytes, size, error);
   if (source.descriptor >= 0) close(source.descriptor);
   return status;
 }

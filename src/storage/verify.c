@@ -116,7 +116,7 @@ bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_
   size_t size;
   *wrong = NULL;
   if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
-  bd_status_t status = isolate(verify_tables, result->path, result->path, file.st_size, RESULT_MEMORY, &found, &size, error);
+  bd_status_t status = isolate(verify_tables, result->path, result->path, isolate_size(&file), RESULT_MEMORY, &found, &size, error);
   if (status != BD_OK || size == 0) {
     free(found);
     return status;

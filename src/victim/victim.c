@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <xxhash.h>
 
@@ -108,6 +109,8 @@ bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int 
   *out = NULL;
   if (!plugin())
     return bd_fail(error, BD_BAD_INPUT, "%s: cannot be loaded: this barydef was built without libtorch", path);
+  struct stat file;
+  if (stat(path, &file) == 0 && !S_ISREG(file.st_mode)) return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path); /* a pipe is waited for */
   FILE *probe = fopen(path, "rb");
   if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
   fclose(probe);

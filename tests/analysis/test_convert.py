@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import unittest
 
@@ -15,6 +16,7 @@ import numpy as np
 
 import convert
 import files
+import result as results
 
 
 class Back(RunTest):
@@ -91,6 +93,24 @@ class Back(RunTest):
         analysis("convert", path, made)
         with h5py.File(made) as file:
             self.assertEqual(file["attacks/a"].attrs["source"], "\u00e4" * 32500)
+
+    def test_files_that_point_elsewhere(self):
+        """No other file is opened, as by barydef; a cycle is no reason."""
+        path, storage = os.path.join(self.folder, "pointing.h5"), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        storage.set_external(b"secret.raw", 0, 8)
+        layout = h5py.VirtualLayout((1,), "f8")
+        layout[:] = h5py.VirtualSource("secret.h5", "x", (1,))
+        for made, text in ((lambda file: file.__setitem__("runs/000/x", h5py.ExternalLink("secret.h5", "/x")), "/runs/000/x is no hard link"),
+                           (lambda file: file.__setitem__("x", h5py.SoftLink("/labels")), "/x is no hard link"),
+                           (lambda file: h5py.h5d.create(file.id, b"x", h5py.h5t.NATIVE_DOUBLE, h5py.h5s.create_simple((1,)), storage), "/x keeps its data in other files"),
+                           (lambda file: file["runs"].create_virtual_dataset("x", layout), "/runs/x keeps its data in other files"),
+                           (lambda file: file.__setitem__("runs/000/x", file["runs"]), "")):
+            shutil.copy(self.result, path)
+            with h5py.File(path, "a") as file:
+                made(file)
+            for command in [("convert", path, os.path.join(self.folder, "pointing.npz"), "--overwrite", "--run", "0"), ("report", path, os.path.join(self.folder, "pointing"))] if text else []:
+                self.assertIn(f"{path}: {text}", analysis(*command, status=2).stderr)
+        results.opened(path).close()
 
     def test_what_is_refused(self):
         strange, empty, text, made = (os.path.join(self.folder, name) for name in ("strange.h5", "empty.h5", "text.h5", "made.npz"))

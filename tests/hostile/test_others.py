@@ -122,12 +122,15 @@ class Results(Hostile):
                 self.assertEqual(finished.status, 0, finished)
                 self.assert_same(whole, contents(self.result))
 
-    def test_attributes_missing_when_it_is_finished(self):
+    def test_attributes_that_finishing_would_miss(self):
+        """Hours before."""
         for name, path in ("hosts", "/"), ("ranks", "/"), ("fallbacks", "runs/000"):
             self.begun()
             with h5py.File(self.result, "r+") as file:
                 del file[path].attrs[name]
-            self.not_finished(f"result.h5: cannot be written: attribute {name} is missing or damaged")
+            finished = launch("run", self.job, "--resume", "--quiet")
+            self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+            self.assertIn(f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing", finished.err)
 
     def test_an_end_before_the_end(self):
         """HDF5 would cut the file off there when it is written."""
@@ -265,6 +268,14 @@ class Victims(Hostile):
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
 
+    def test_a_victim_that_is_no_file(self):
+        """A pipe that nobody writes to would be waited for, by no clock."""
+        need_victim()
+        os.mkfifo(os.path.join(self.folder, "pipe.pt"))
+        finished = self.run_it({"victim.file": "pipe.pt"})
+        self.assertEqual(finished.status, 2, finished)
+        self.assertIn("pipe.pt: not a file", finished.err)
+
     def test_a_victim_that_hangs_later(self):
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)")
@@ -274,10 +285,16 @@ class Victims(Hostile):
         self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
 
     def test_a_victim_is_said_to_be_a_program(self):
+        """Before it runs, whatever comes of it; a dry run tries it, too."""
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
-        finished = self.run_it({"victim.file": "victim.pt"})
-        self.assertRegex(finished.out, r"victim: \S*victim.pt, a program that ran with your rights")
+        for options in ("--dry-run",), ():
+            finished = run_job(self.folder, {"victim.file": "victim.pt", "output.file": "said.h5"}, *options)
+            self.assertRegex(finished.out, r"^victim: \S*victim.pt, a program, which runs with your rights \(libtorch [\d.]+\)\n")
+        write_victim(os.path.join(self.folder, "victim.pt"), "assert False\nreturn x")
+        finished = self.run_it({"victim.file": "victim.pt", "output.file": "failed.h5"})
+        self.assertEqual(finished.status, 2, finished)
+        self.assertRegex(finished.out, r"^victim: \S*victim.pt, a program, which runs with your rights")
         self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
 
 
