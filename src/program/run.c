@@ -176,6 +176,13 @@ static char *join(int argc, char **argv) {
   return line;
 }
 
+/* Without the ".." of a job file's folder. */
+static void print_path(const char *output) {
+  char *whole = realpath(output, NULL);
+  printf("result: %s\n", whole ? whole : output);
+  free(whole);
+}
+
 /* Collective; prints on rank 0. */
 static int run_job(int rank, const arguments_t *a, const char *command_line) {
   bd_error_t error = {BD_OK, ""};
@@ -195,10 +202,6 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
                                         .parts = a->parts, .command_line = command_line,
                                         .progress = a->quiet ? NULL : progress_show, .context = &progress, .stop = signals_stop()};
   bd_run_summary_t summary = {0};
-  if (rank == 0 && *parameters->victim_file && !a->quiet && bd_victim_library()) {
-    printf("victim: %s, a program, which runs with your rights (libtorch %s)\n", parameters->victim_file, bd_victim_library());
-    fflush(stdout);
-  }
   status = bd_run(bd_world(), job, &run_options, &summary, &error);
   if (rank == 0) {
     progress_end(&progress);
@@ -213,10 +216,10 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
       if (!a->quiet && !a->dry_run) {
         print_result(parameters->output_file);
         print_summary(&summary);
-        char *whole = realpath(parameters->output_file, NULL); /* without the ".." of a job file's folder */
-        printf("result: %s\n", whole ? whole : parameters->output_file);
-        free(whole);
       }
+      if (!a->quiet && summary.has_victim && !summary.was_complete) /* a dry run tries it, too */
+        printf("victim: %s, a program that ran with your rights (libtorch %s)\n", parameters->victim_file, bd_victim_library());
+      if (!a->quiet && !a->dry_run) print_path(parameters->output_file);
     }
     fflush(stdout);
     if (status != BD_OK) complain(&error);

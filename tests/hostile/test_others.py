@@ -285,16 +285,12 @@ class Victims(Hostile):
         self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
 
     def test_a_victim_is_said_to_be_a_program(self):
-        """Before it runs, whatever comes of it; a dry run tries it, too."""
+        """By a dry run, too, which tries it."""
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
         for options in ("--dry-run",), ():
             finished = run_job(self.folder, {"victim.file": "victim.pt", "output.file": "said.h5"}, *options)
-            self.assertRegex(finished.out, r"^victim: \S*victim.pt, a program, which runs with your rights \(libtorch [\d.]+\)\n")
-        write_victim(os.path.join(self.folder, "victim.pt"), "assert False\nreturn x")
-        finished = self.run_it({"victim.file": "victim.pt", "output.file": "failed.h5"})
-        self.assertEqual(finished.status, 2, finished)
-        self.assertRegex(finished.out, r"^victim: \S*victim.pt, a program, which runs with your rights")
+            self.assertRegex(finished.out, r"(?m)^victim: \S*victim.pt, a program that ran with your rights \(libtorch [\d.]+\)$")
         self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
 
 

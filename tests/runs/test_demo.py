@@ -61,7 +61,8 @@ class Demo(RunTest):
         self.assertEqual([row[0] for row in rows], ["| run", "|---|---|---|---|---|---|---|---|---|", "| attacked", "| 8 bits", "| blurred", "| mean of marginals", *(f"| {run:03d}" for run in range(8))])
         with h5py.File(os.path.join(self.tree, "build", "demo-sweep-result.h5")) as file:
             last = file["statistics"][-1]
-        self.assertEqual((rows[-1][-1], last["attack"]), (f"{100 * last['barycenter_accuracy']:.1f} |", b"clean"))
+        clean = rows[0].index("clean")
+        self.assertEqual((rows[-1][clean], last["attack"]), (f"{100 * last['barycenter_accuracy']:.1f}", b"clean"))
 
     def failing(self, status, **environment):
         done = self.demo(**environment)

@@ -127,7 +127,7 @@ class Submit(RunTest):
         """The trap is the first command; a USR1 just after it, before launch.sh is read, leads to a requeue."""
         for name in "run", "sweep", "array":
             with open(os.path.join(self.templates, name + ".sbatch")) as file:
-                self.assertRegex(re.sub(r"(?m)^#.*\n", "", file.read()), r"^trap time_is_over=1 USR1 ")
+                self.assertRegex(re.sub(r"(?m)^(#.*)?\n", "", file.read()), r"^trap time_is_over=1 USR1 ")
         self.batch("run.sbatch", "job.ini", status=75, SIGNAL="USR1")
         self.assertEqual(self.noted("scontrol")[-1], ["requeue", "7"])
         self.batch("run.sbatch", "job.ini", status=75, SIGNAL="USR1", SLURM_RESTART_COUNT="50")
