@@ -212,8 +212,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
         const int first = a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0;
         const int may_exist = a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
         print_plan(job, &summary, first, may_exist ? NULL : parameters->output_file);
-      }
-      if (!a->quiet && !a->dry_run) {
+      } else if (!a->quiet) {
         print_result(parameters->output_file);
         print_summary(&summary);
       }

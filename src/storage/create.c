@@ -155,8 +155,7 @@ void create_remove_leftovers(const char *path) {
 
 static int is_cause_of_user(int number) { return number == ENOENT || number == ENOTDIR || number == EISDIR; }
 
-/* Space now rather than an error after hours; a file system that cannot promise any is
-   believed to have it. */
+/* Space now rather than an error after hours. */
 static bd_status_t reserve(const char *temporary, const char *path, struct stat *made, bd_error_t *error) {
   int file = open(temporary, O_RDWR | O_CLOEXEC);
   if (file < 0 || fstat(file, made) != 0) {
@@ -166,8 +165,7 @@ static bd_status_t reserve(const char *temporary, const char *path, struct stat 
   bd_status_t result = BD_OK;
   /* What was taken beyond the end is given back. */
   if (ftruncate(file, made->st_size) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
-  else if (fallocate(file, 0, 0, made->st_size) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-    result = bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)made->st_size);
+  else result = file_take_room(file, made->st_size, path, error);
   if (result == BD_OK && fsync(file) != 0) result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
   close(file);
   return result;

@@ -35,3 +35,8 @@ bd_status_t file_lock(int descriptor, const char *path, bd_error_t *error) {
   }
   return BD_OK;
 }
+
+bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error) {
+  if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, size) == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)) return BD_OK;
+  return bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)size);
+}

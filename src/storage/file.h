@@ -19,6 +19,10 @@ int file_read(int descriptor, uint64_t place, void *bytes, size_t size);
    Errors: BD_FAILED, naming the file. */
 bd_status_t file_lock(int descriptor, const char *path, bd_error_t *error);
 
+/* Room on the disk for the first `size` bytes, beyond the end too, which stays where it is.  A file system that can promise none
+   is believed to have it.  Errors: BD_FAILED, naming the file. */
+bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error);
+
 static inline int file_is_same(const struct stat *a, const struct stat *b) { return a->st_dev == b->st_dev && a->st_ino == b->st_ino; }
 
 #endif

@@ -2,8 +2,6 @@
 #include "isolate.h"
 #include "result.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,13 +307,10 @@ static int join_runs(hid_t file, const merge_t *merge) {
 /* HDF5 1.10 crashes where a copy finds the disk full: what the parts need is taken before (and what is too much given back: create_file). */
 static bd_status_t take_room(hid_t file, const char *path, const merge_t *merge, bd_error_t *error) {
   struct stat part;
-  off_t room = 0;
+  int64_t room = 0;
   void *descriptor;
   for (int i = 0; i < merge->count; i++) room += fstat(merge->parts[i]->descriptor, &part) == 0 ? part.st_size : 0;
-  if (H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0 && fallocate(*(int *)descriptor, FALLOC_FL_KEEP_SIZE, 0, room) != 0 &&
-      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-    return bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)room);
-  return BD_OK;
+  return H5Fget_vfd_handle(file, H5P_DEFAULT, &descriptor) >= 0 ? file_take_room(*(int *)descriptor, room, path, error) : BD_OK;
 }
 
 static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t *error) {

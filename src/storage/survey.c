@@ -172,11 +172,10 @@ static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error
                    BD_ATTACK_NAME - 1);
   if (!*name || !text_is_clean(name))
     return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", t->request->path, name);
-  if (strchr(name, '/') || !strcmp(name, ".")) /* in HDF5 a path, and this group itself */
+  if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "clean")) /* in HDF5 a path, and this group itself */
     return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", t->request->path, name);
   for (int i = 0; i < index; i++)
     if (!strcmp(t->attacks[i].name, name)) return bd_fail(error, BD_BAD_INPUT, "%s: two attacks are named \"%s\"", t->request->path, name);
-  if (!strcmp(name, "clean")) return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"clean\"", t->request->path);
   snprintf(attack->name, sizeof attack->name, "%s", name);
   snprintf(path, sizeof path, "/attacks/%s", name);
   bd_status_t status = check_links(t, path, error);

@@ -3,13 +3,9 @@
 import json
 import os
 import shutil
-import sys
 import unittest
 
-SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "analysis")]
-from support import RunTest, launch, purify, random_images, run_job, write_set
-from test_inputs import analysis
+from test_inputs import RunTest, analysis, launch, purify, random_images, run_job, write_set
 
 import h5py
 import numpy as np

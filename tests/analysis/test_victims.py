@@ -4,14 +4,10 @@ import contextlib
 import io
 import os
 import shutil
-import sys
 import unittest
 from unittest import mock
 
-SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "analysis")]
-from support import DEMO_VICTIM, RunTest, need_victim, purify, write_victim
-from test_inputs import analysis
+from test_inputs import DEMO_VICTIM, RunTest, analysis, need_victim, purify, write_victim
 from test_report import write_digits
 
 import h5py

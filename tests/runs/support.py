@@ -5,6 +5,7 @@ Each test file is a program: /usr/bin/python3 tests/runs/test_result.py.  The en
 variable BARYDEF names the program under test (default: build/barydef of the source tree),
 MPIRUN the launcher (default: mpirun)."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -145,6 +146,18 @@ def skip(reason):
     """Skip a test or class, loudly."""
     print(f"SKIPPED: {reason}", file=sys.stderr)
     raise unittest.SkipTest(reason)
+
+
+@contextlib.contextmanager
+def small_file_system(folder, size):
+    """A file system of so many bytes on a folder that is made for it; a test is skipped where it cannot be."""
+    os.makedirs(folder)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
+        skip("no right to mount a small file system")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def need_victim():

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, FAULTS, PATIENCE, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, write_set, write_victim
+from support import ENVIRONMENT, FAULTS, PATIENCE, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, small_file_system, write_set, write_victim
 
 EVERY = False
 SLOW = PATIENCE > 1
@@ -135,10 +135,7 @@ class Faults(Interrupted):
 
     def test_full_file_system(self):
         folder = os.path.join(self.folder, "small")
-        os.makedirs(folder)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], capture_output=True).returncode:
-            self.skipTest("SKIPPED LOUDLY: no right to mount a small file system")
-        try:
+        with small_file_system(folder, 64 << 10):
             finished = launch("run", self.job, f"--set=output.file={folder}/result.h5")
             self.assertEqual(finished.status, 1, finished)
             self.assertRegex(finished.err, r"result.h5: (no room for [\d.]+ MB: |cannot be written \()No space left on device")
@@ -147,8 +144,6 @@ class Faults(Interrupted):
             finished = launch("run", self.job, f"--set=output.file={folder}/result.h5")
             self.assertEqual(finished.status, 1, finished)
             self.assertIn("Read-only file system", finished.err)
-        finally:
-            subprocess.run(["umount", folder], check=True)
 
     def test_unreadable_input(self):
         """Deflated chunks of which one is overwritten: exit 1, and the blocks before it are kept."""
