@@ -1,23 +1,29 @@
-/* Solves 8 images for L iterations and does nothing else: for counting instructions
-   (bench.py runs it under valgrind --tool=callgrind with two L and takes the difference). */
+/* Solves images for L iterations and does nothing else, to be counted under valgrind with two L (bench.py: instructions; test_memory.py: misses
+   of a cache).
+
+       count L [SIDE IMAGES COST WINDOW GAMMA]          (28 8 l1 7 0.5; WINDOW 0: full) */
 #include <barydef/solver.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 int main(int argc, char **argv) {
-  enum { IMAGES = 8, SIDE = 28, PIXELS = SIDE * SIDE };
-  static double images[IMAGES * PIXELS], purified[IMAGES * PIXELS];
-  bd_image_report_t reports[IMAGES];
-  bd_solver_options_t options = {.gamma = 0.5, .theta = 1e5, .tau = 0.2, .window = 7,
+  const int side = argc > 2 ? atoi(argv[2]) : 28, count = argc > 3 ? atoi(argv[3]) : 8;
+  const size_t size = (size_t)(count * side * side);
+  bd_solver_options_t options = {.cost = argc > 4 && !strcmp(argv[4], "l2") ? BD_COST_L2 : BD_COST_L1, .window = argc > 5 ? atoi(argv[5]) : 7,
+                                 .gamma = argc > 6 ? atof(argv[6]) : 0.5, .theta = 1e5, .tau = 0.2,
                                  .iterations = {1, {argc > 1 ? atoi(argv[1]) : 0}},
                                  /* valgrind has no AVX-512 */
                                  .instructions = bd_instructions_best() < BD_INSTRUCTIONS_AVX2 ? BD_INSTRUCTIONS_BASELINE : BD_INSTRUCTIONS_AVX2};
+  double *images = malloc(2 * size * sizeof *images);
+  bd_image_report_t *reports = malloc((size_t)count * sizeof *reports);
   bd_solver_t *solver;
   bd_error_t error;
-  for (int i = 0; i < IMAGES * PIXELS; i++) images[i] = i * 7 % 11 < 5 ? 0 : (i * 7 % 11) / 11.0;
+  if (!images || !reports) return 1;
+  for (size_t i = 0; i < size; i++) images[i] = i * 7 % 11 < 5 ? 0 : (double)(i * 7 % 11) / 11.0;
   if (bd_marginal_set_parse("B6", &options.marginals, &error) != BD_OK) return 1;
-  if (bd_solver_create(&options, 1, SIDE, SIDE, NULL, &solver, &error) != BD_OK) return 1;
-  bd_solver_run(solver, IMAGES, images, purified, NULL, reports, NULL, NULL);
+  if (bd_solver_create(&options, 1, side, side, NULL, &solver, &error) != BD_OK) return 1;
+  bd_solver_run(solver, count, images, images + size, NULL, reports, NULL, NULL);
   bd_solver_destroy(solver);
   return reports[0].status;
 }

@@ -337,6 +337,10 @@ class CommandLine(RunTest):
             with open(path) as file:
                 self.assertEqual(file.read(), "precious")
 
+    def test_programs_that_run_alone_share_no_folder(self):
+        """Open MPI would make one of the same name for each, /tmp/ompi.HOST.USER/jf.0, and sometimes fail as another removes it."""
+        self.succeed("run", "job.ini", "--overwrite", folder=self.folder, TMPDIR="/proc")
+
     # ---- paths and jobs ----------------------------------------------------------
 
     def test_paths_are_relative_to_the_job_file(self):
