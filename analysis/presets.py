@@ -130,14 +130,14 @@ def own(name, model, x, labels, norm, epsilon, settings, seed):
     import torch
 
     import attacks
-    kind, options, noted = OWN[name], {}, {}
+    kind, options, noted, words = OWN[name], {}, {}, ""
     if kind == "pgd":
         noted = {"steps": settings["steps"], "step": settings["rel_stepsize"] * epsilon}
-        options = {"generator": torch.Generator().manual_seed(seed)}
+        options, words = {"generator": torch.Generator().manual_seed(seed)}, ", no early stop"
     elif kind == "deepfool":
         noted = {"steps": settings["steps"], "overshoot": settings["overshoot"]}
     found = getattr(attacks, kind)(model, x, labels, epsilon, norm, **noted, **options)
-    return found, f"barydef's own {kind}({written({'norm': norm, **noted})})"
+    return found, f"barydef's own {kind}({written({'norm': norm, **noted})}{words})"
 
 
 def written(settings):

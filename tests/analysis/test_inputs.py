@@ -74,6 +74,21 @@ class Attacks(unittest.TestCase):
         self.assertEqual(falling, sorted(falling, reverse=True))
         self.assertLess(falling[-1], 0.1)
 
+    def test_pgd_takes_all_its_steps(self):
+        """Images that are misclassified on the way are driven on, away from the boundary; the file says so."""
+        for norm, epsilon in ("linf", 0.1), ("l2", 1.2):
+            losses, wrong = [], []
+            for steps in 10, 40:
+                found = attacks.pgd(self.model, self.x, self.y, epsilon, norm, steps, epsilon / 16, torch.Generator().manual_seed(0))
+                with torch.no_grad():
+                    logits = self.model(found)
+                losses.append(torch.nn.functional.cross_entropy(logits, self.y, reduction="none"))
+                wrong.append(logits.argmax(1) != self.y)
+            self.assertGreater(int(wrong[0].sum()), 10)
+            self.assertGreater(float((losses[1] - losses[0])[wrong[0]].min()), 1, norm)
+        settings = presets.setting("linf_pgd", "mnist")[2]
+        self.assertRegex(presets.own("linf_pgd", self.model, self.x[:2], self.y[:2], "linf", 0.1, settings, 0)[1], r"own pgd\(norm=linf, steps=40, .*, no early stop\)$")
+
     def test_deepfool_finds_small_perturbations(self):
         """Without a ball it fools all, with less than FGSM's fixed step for most; in l2 less than in linf's direction."""
         for norm in "linf", "l2":
