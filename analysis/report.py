@@ -315,12 +315,21 @@ def cost_words(result):
     return f"{words} on {ranks} rank{'s' * (ranks > 1)}: {1e3 * seconds * ranks / computed:.2f} ms of a core for an image and run."
 
 
+def origin(result, attack):
+    """Of an attack, in one line: the text is of the author of the set."""
+    source = text(result.file[f"runs/{result.runs[0]}/{attack}"].attrs["source"]) or "its set does not say how"
+    return "".join(one if one.isprintable() else " " for one in f"{size_of(result, attack)}: {source}")
+
+
 def provenance(report):
-    attributes = report.result.file.attrs
+    result, attributes = report.result, report.result.file.attrs
     report.heading("How it was made")
-    report.note(cost_words(report.result))
-    names = ["dataset", "input_file", "input_digest", "victim_library", "program_version", "git_revision", "started", "finished", "hosts", "command_line"]
-    report.terms((name, text(attributes[name])) for name in names if name in attributes)
+    report.note(cost_words(result))
+
+    def known(*names):
+        return [(name, text(attributes[name])) for name in names if name in attributes]
+    report.terms(known("dataset", "input_file", "input_digest") + [("attack", origin(result, attack)) for attack in result.robust]
+                 + known("victim_library", "program_version", "git_revision", "started", "finished", "hosts", "command_line"))
     report.parts.append(f"<details><summary>The job</summary><pre>{html.escape(text(attributes['job']))}</pre></details>")
 
 

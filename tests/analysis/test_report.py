@@ -261,6 +261,20 @@ class Words(Sweep):
         terms = self.introduction(self.altered("uncleaned", clean=False))
         self.assertNotIn("clean", terms["Attacks"] + terms["Where to look first"])
 
+    def test_where_attacks_came_from(self):
+        """In a line for each; what the author of the set wrote is text and nothing else."""
+        path, wrote = shutil.copy(self.path, os.path.join(self.folder, "origin.h5")), {"fgsm": "<b>Mine</b> & 'yours'\n\x1b[1m\u202edone\x85", "linf_pgd": ""}
+        for sources, said in (({}, ["random numbers"] * 2), (wrote, ["&lt;b&gt;Mine&lt;/b&gt; &amp; &#x27;yours&#x27;  [1m done ", "its set does not say how"])):
+            with h5py.File(path, "a") as file:
+                for run in self.runs:
+                    for attack, source in sources.items():
+                        file[f"runs/{run}/{attack}"].attrs["source"] = source
+            made = report.Report(results.Result(path), self.folder, "005", ["linf_pgd"], True)
+            report.provenance(made)
+            made.result.file.close()
+            found = re.findall("<dt>attack</dt><dd>(.*?)</dd>", "".join(made.parts), re.S)
+            self.assertEqual(found, [f"{attack} (linf 0.1): {words}" for attack, words in zip(ATTACKS, said)])
+
     def altered(self, name, purified=None, dataset="", clean=True):
         """The result with other predictions: {run: {attack: how many images are right}}."""
         path = os.path.join(self.folder, f"{name}.h5")
