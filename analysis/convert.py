@@ -1,8 +1,9 @@
 """Sets of attacked images between NumPy's files and barydef's format.
 
-An .npz holds `labels`, optionally `clean`, and an array for each attack; the images [n,C,H,W] or [n,H,W,C] (told apart by
-which axis has 1 or 3), float in [0,1] or uint8.  Its names become the names of the attacks: the form in which sets made with
-Foolbox, ART or RobustBench are kept (RESERVED: x_test and y_test, say, are clean images and labels, beside an attack x_adv).
+An .npz holds `labels` (integers [n] or [n,1], or one-hot rows), optionally `clean`, and an array for each attack; the images
+[n,C,H,W] or [n,H,W,C] (told apart by which axis has 1 or 3), float in [0,1] or uint8.  Its names become the names of the attacks:
+the form in which sets made with Foolbox, ART or RobustBench are kept (RESERVED: x_test and y_test, say, are clean images and
+labels, beside an attack x_adv).
 `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm", "epsilon", "source"}}} and, of a
 result, its file's name as "result", its "run" and "parameters", and which arrays are "purified"."""
 
@@ -38,10 +39,18 @@ def check_name(name):
         raise Unsuitable(f"the name of attack {ascii(name[:80])} {wrong}")
 
 
+def one_hot(labels):
+    return labels.dtype.kind in "biuf" and bool(np.all(((labels == 1).sum(1) == 1) & ((labels == 0).sum(1) == labels.shape[1] - 1)))
+
+
 def check_labels(labels):
-    """int64 [n]."""
+    """int64 [n], of integers [n] or [n,1] (Keras' CIFAR-10) or of one-hot rows (ART's loaders)."""
     if labels.ndim == 2 and labels.shape[1] > 1:
-        raise Unsuitable(f"labels: of shape {labels.shape}: where these are one-hot, labels.argmax(1) is what is needed")
+        if not one_hot(labels):
+            raise Unsuitable(f"labels: of shape {labels.shape}: where these are one-hot, labels.argmax(1) is what is needed")
+        labels = labels.argmax(1)
+    if labels.ndim == 2 and labels.shape[1] == 1 and np.issubdtype(labels.dtype, np.integer):
+        labels = labels[:, 0]
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise Unsuitable(f"labels: {labels.dtype} {labels.shape}; integers [n] are needed")
     if len(labels) == 0 or int(labels.max()) > np.iinfo("i8").max:

@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 
-from convert import attributes_of, check_set, planes_first, read_arrays
+from convert import attributes_of, check_labels, check_set, planes_first, read_arrays
 from files import Unsuitable, reading
 from presets import known
 from result import CLEAN
@@ -81,7 +81,7 @@ def read_npz(path):
     images, labels = arrays.get(CLEAN), arrays.get("labels")
     if images is None or labels is None:
         raise Unsuitable(f"{path}: needs arrays named images and labels; it has {', '.join(arrays)}")
-    stated, told = attributes_of(arrays.get("attributes"), path)["dataset"], told_by(labels.ravel()[:10])
+    stated, told = attributes_of(arrays.get("attributes"), path)["dataset"], told_by(check_labels(labels))
     how = "by its attributes" if stated else "by its labels" if told else "by its file's name"
     return stated or told or os.path.splitext(os.path.basename(path))[0], how, planes_first(images, "images"), labels
 

@@ -271,6 +271,19 @@ class Command(RunTest):
         for read in lambda: convert.to_set([path], made), lambda: datasets.read(path):
             self.assertRaisesRegex(files.Unsuitable, "a second array of clean", read)
 
+    def test_labels_of_others(self):
+        """Keras' columns and ART's one-hot rows are the labels that they stand for, to `convert` and to `attack`; these tell the data set, too."""
+        labels, images, (path, made) = np.array(datasets.FIRST["mnist"]), random_images(10).astype("f4"), (os.path.join(self.folder, name) for name in ("shaped.npz", "shaped.h5"))
+        rows = np.eye(10)[labels]
+        for shaped in labels[:, None].astype("u1"), rows, rows.astype("f4"), rows.astype("i4"), rows.astype(bool):
+            np.savez(path, x_test=images, y_test=shaped, x_adv=images)
+            analysis("convert", path, made, "--overwrite")
+            with h5py.File(made) as file:
+                self.assertEqual((file["labels"].dtype, file["labels"][:].tolist()), ("i8", labels.tolist()), shaped.dtype)
+            name, how, _, read = datasets.read(path)
+            self.assertEqual((name, how, read.tolist()), ("mnist", "by its labels", labels.tolist()), shaped.dtype)
+        self.assertEqual(launch("inspect", made).status, 0)
+
     def test_what_is_refused(self):
         some, labels = random_images(4), np.arange(4)
         for name, arrays, text in (("range", {"a": 255 * some, "labels": labels}, "floats must be in"),
@@ -280,7 +293,13 @@ class Command(RunTest):
                                    ("colours", {"a": some, "b": random_images(4, 3), "labels": labels}, "b: images of 3 x 8 x 10"),
                                    ("none", {"a": some[:0], "labels": labels[:0]}, "labels: there are none"),
                                    ("huge", {"a": some, "labels": np.full(4, 1 << 63, "u8")}, "is too large"),
-                                   ("one-hot", {"a": some, "labels": np.eye(4)}, "labels.argmax(1)"),
+                                   ("soft", {"a": some, "labels": np.full((4, 4), 0.25)}, "labels: of shape (4, 4): where these are one-hot, labels.argmax(1)"),
+                                   ("two-hot", {"a": some, "labels": np.eye(4, dtype="i8") + np.eye(4, k=1, dtype="i8")}, "labels.argmax(1)"),
+                                   ("a cold row", {"a": some, "labels": np.eye(4, k=1)}, "labels.argmax(1)"),
+                                   ("no number", {"a": some, "labels": np.where(np.eye(4), 1, np.nan)}, "labels.argmax(1)"),
+                                   ("texts", {"a": some, "labels": np.eye(4).astype("U1")}, "labels.argmax(1)"),
+                                   ("column", {"a": some, "labels": labels[:, None] / 1}, "labels: float64 (4, 1); integers [n] are needed"),
+                                   ("cube", {"a": some, "labels": labels[:, None, None]}, "integers [n] are needed"),
                                    ("floats", {"a": some, "labels": labels / 1}, "integers [n] are needed"),
                                    ("unlabelled", {"a": some}, "no array named labels"),
                                    ("twice", {"a": some, "labels": labels, "Y": labels}, "a second array of labels"),
@@ -401,7 +420,7 @@ class Victims(RunTest):
         data, path, made = (os.path.join(self.folder, name) for name in ("digits.npz", "no.pt", "made.h5"))
         with open(path, "wb") as file:
             file.write(b"no program")
-        for labels, text in (np.arange(6), "no.pt: no TorchScript classifier"), (np.eye(6), "labels: of shape (6, 6): where these are one-hot"):
+        for labels, text in (np.arange(6), "no.pt: no TorchScript classifier"), (np.eye(6) / 2, "labels: of shape (6, 6): where these are one-hot"):
             np.savez(data, images=random_images(6), labels=labels)
             self.assertIn(text, analysis("attack", data, path, made, status=2).stderr)
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("made")], [])
