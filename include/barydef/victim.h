@@ -39,8 +39,11 @@ bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int 
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error);
 
-/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no victim is at work. */
+/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no victim is at work, or has time left. */
 const char *bd_victim_watched(void);
+
+/* For a handler of SIGCONT: a process that was suspended, as batch systems do, gave its victim no time; it begins again. */
+void bd_victim_continue(void);
 
 /* XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */
 bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error);

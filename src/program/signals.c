@@ -26,19 +26,27 @@ static void handle_alarm(int number) {
   (void)number;
   const char *why = bd_victim_watched();
   char line[600] = "barydef: ";
-  strncat(line, why ? why : "alarm clock", sizeof line - 12);
+  if (!why) return;
+  strncat(line, why, sizeof line - 12);
   strcat(line, "\n");
   if (write(2, line, strlen(line)) < 0) {}
   _exit(BD_FAILED);
 }
 
+static void handle_continue(int number) {
+  (void)number;
+  bd_victim_continue();
+}
+
 void signals_catch(void) {
-  const struct sigaction alarm = {.sa_handler = handle_alarm};
+  /* Of an alarm and a SIGCONT that are both due when a suspended process goes on, Linux runs the handler of the second first. */
+  const struct sigaction alarm = {.sa_handler = handle_alarm}, goes_on = {.sa_handler = handle_continue, .sa_flags = SA_RESTART};
   const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
   struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
   for (int i = 0; i < 3; i++) sigaddset(&action.sa_mask, numbers[i]);
   for (int i = 0; i < 3; i++) sigaction(numbers[i], &action, NULL);
   sigaction(SIGALRM, &alarm, NULL);
+  sigaction(SIGCONT, &goes_on, NULL);
 }
 
 volatile const sig_atomic_t *signals_stop(void) { return &caught; }

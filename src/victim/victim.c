@@ -65,8 +65,7 @@ const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL
 /* Read by a signal handler. */
 static char watched[500];
 static volatile sig_atomic_t is_watched;
-
-const char *bd_victim_watched(void) { return is_watched ? watched : NULL; }
+static double watched_seconds;
 
 static void set_timer(double seconds) {
   /* A limit below a microsecond is one all the same: zeros would be none. */
@@ -74,8 +73,19 @@ static void set_timer(double seconds) {
   setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* Not while the time has been given anew since the alarm that asks. */
+const char *bd_victim_watched(void) {
+  struct itimerval left;
+  return is_watched && getitimer(ITIMER_REAL, &left) == 0 && left.it_value.tv_sec == 0 && left.it_value.tv_usec == 0 ? watched : NULL;
+}
+
+void bd_victim_continue(void) {
+  if (is_watched) set_timer(watched_seconds);
+}
+
 static void watch(const char *path, double seconds) {
   if (seconds <= 0) return;
+  watched_seconds = seconds;
   snprintf(watched, sizeof watched, "%.400s: no answer within %g s (run.victim_seconds)", path, seconds);
   is_watched = 1;
   set_timer(seconds);
