@@ -30,11 +30,13 @@ export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 # launch run ARGUMENT...: barydef with these, under srun or mpirun.  Ends the script.
 launch() {
   local status deaf=()
+  # The ranks of a job that was cancelled, or preempted, may still be at their last blocks: SLURM leaves them KillWait, 30 s.
+  set -- "$1" --set run.wait="$WAIT_SECONDS" "${@:2}"
   # Put back into the queue: marks of what is done are believed.  Checking terabytes anew could last from one time limit to
   # the next and nothing be computed.  report.sbatch checks all in the end; a --set run.verify=all of yours wins.
   [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || set -- "$1" --set run.verify=marks "${@:2}"
   case $BARYDEF_LAUNCHER in
-    srun) srun --mpi=pmix "$BARYDEF" "$@" & ;;
+    srun) srun "${SRUN_OPTIONS[@]}" "$BARYDEF" "$@" & ;;
     mpirun)
       # scancel sends TERM to every process of the job, and mpirun would drop what its ranks still say.
       # The ranks hear it: mpirun unblocks signals for them.  env before coreutils 8.31 cannot do this.
@@ -55,6 +57,8 @@ launch() {
   [ -z "$asking" ] || kill "$asking" 2>/dev/null
   # Who is asked before it can hear dies of the very signal (138 = 128 + USR1).
   [ "$status" = 138 ] && [ -n "$asked" ] && status=75
+  # A rank that cannot hear, stuck in a disk, say, is killed by its launcher when the others have ended.
+  [ "$status" = 137 ] && [ -n "$time_is_over" ] && status=75
   if [ "$status" = 75 ] && [ -n "$time_is_over" ]; then
     if [ "${SLURM_RESTART_COUNT:-0}" -ge "$RESTARTS_MAX" ]; then
       echo "launch.sh: not put back into the queue: restarted ${SLURM_RESTART_COUNT} times already" >&2
@@ -66,6 +70,8 @@ launch() {
     trap '' USR1
     trap - TERM
     scontrol requeue "$job" && sleep 60 # SLURM ends this script meanwhile
+  elif [ "$status" = 75 ]; then
+    echo "launch.sh: stopped, but not by the time limit of the job (a signal, or run.max_minutes): submitted again, it goes on" >&2
   fi
   if [ "$status" = 3 ]; then
     echo "launch.sh: some images failed; the result is whole, and jobs that wait for it may start"

@@ -6,6 +6,9 @@ BARYDEF=${BARYDEF:-barydef}
 # Who starts the ranks: srun (through PMIx) or mpirun.
 BARYDEF_LAUNCHER=${BARYDEF_LAUNCHER:-srun}
 
+# How srun meets Open MPI here (srun --mpi=list).
+SRUN_OPTIONS=(--mpi=pmix)
+
 # What a job needs before it starts, on your cluster perhaps:
 # module load openmpi hdf5 fftw
 
@@ -34,6 +37,9 @@ BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
 # Ranks that are told to stop and have not ended after so many seconds are told again, and end at once: their
 # blocks are computed again later.  Less than --signal leaves, 120 s, or the limit comes before the requeue.
 STOP_SECONDS=${STOP_SECONDS:-60}
+
+# So many seconds a job waits for the ranks of an earlier one that still write its result: a little more than SLURM's KillWait.
+WAIT_SECONDS=${WAIT_SECONDS:-60}
 
 # A job that keeps meeting its time limit is put back into the queue at most so often.
 RESTARTS_MAX=${RESTARTS_MAX:-50}

@@ -43,7 +43,7 @@ said=$("$BARYDEF" run "$job" "${sets[@]}" --set "output.file=$result" "${part[@]
 case $status in
   0) ;;
   2) refuse "$said" ;;
-  *) echo "submit.sh: not checked on this host: $BARYDEF ends with $status" >&2 ;;
+  *) echo "submit.sh: not checked on this host: $BARYDEF ends with $status: $said" >&2 ;;
 esac
 
 submit() { sbatch --parsable "${SBATCH_OPTIONS[@]}" "$@" | cut -d';' -f1; }

@@ -14,8 +14,6 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
     va_end(arguments);
     /* Names from files and command lines must not break the line or drive a terminal. */
     text_clean(error->message);
-    for (char *c = error->message; *c; c++)
-      if (*c == '\t') *c = '?';
   }
   return status;
 }

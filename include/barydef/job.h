@@ -30,7 +30,7 @@ typedef struct bd_parameters {
   int victim_batch;
   double victim_seconds;
   int block;
-  double max_minutes;
+  double max_minutes, wait;
   int all_write, trusts, max_memory;
   double progress;
 } bd_parameters_t;

@@ -64,6 +64,7 @@ typedef struct bd_result_shape {
   int first_run, run_count, attack_count, store_images;
   int channels, height, width, complete;
   int64_t count;
+  int64_t file_size, head_digest; /* by which another rank knows the file */
 } bd_result_shape_t;
 
 /* Open a result that is there: its structure is checked, every place lies inside the file.
@@ -71,7 +72,8 @@ typedef struct bd_result_shape {
    it; BD_FAILED without memory. */
 bd_status_t bd_result_open(const char *path, bd_result_t **result, bd_error_t *error);
 
-/* The same from what another rank has found: shape, and places of bd_result_place_count(shape) numbers. */
+/* The same from what another rank has found: shape, and places of bd_result_place_count(shape) numbers.  Errors: BD_BAD_INPUT where
+   another file stands here under this path; BD_FAILED. */
 bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **result,
                            bd_error_t *error);
 
@@ -89,9 +91,13 @@ void bd_result_close(bd_result_t *result); /* NULL is allowed */
 
 /* ---- writing ------------------------------------------------------------------- */
 
-/* Allow writing.  `alone` refuses where another process writes alone and goes on doing so for five seconds, until it is closed.
+/* Allow writing.  `alone` refuses where another process writes alone and goes on doing so for so many seconds, until it is closed.
    Errors: BD_FAILED. */
-bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error);
+bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds, bd_error_t *error);
+
+/* An image is no longer done, whatever becomes of this run: its mark is 0.  bd_result_flush brings it to the disk.
+   Errors: BD_FAILED. */
+bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image, bd_error_t *error);
 
 /* What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was made from, its record and, where
    images are stored (NULL: not), of its `pixels` float32 values.  Records have zeros between

@@ -165,8 +165,10 @@ bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_
                                  {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER, .integer = session->size}};
   int64_t by_status[BD_STATUSES_MAX];
   char why[256] = "";
-  bd_status_t status = bd_result_finish(session->result, session->victim != NULL, sizeof attributes / sizeof *attributes,
-                                        attributes, by_status, error);
+  /* Their checksum is made of what stands there: what has become of them meanwhile would be taken for right. */
+  bd_status_t status = bd_result_write_labels(session->result, bd_images_labels(session->images), error);
+  if (status != BD_OK) return status;
+  status = bd_result_finish(session->result, session->victim != NULL, sizeof attributes / sizeof *attributes, attributes, by_status, error);
   session->result = NULL;
   if (status != BD_OK) return status;
   for (int s = 1; s < BD_IMAGE_STATUSES; s++) {

@@ -20,6 +20,14 @@ static bd_status_t compare_text(const session_t *session, const char *attribute,
   return strcmp(there, here) ? differs(session, attribute, there, here, error) : BD_OK;
 }
 
+/* 0.02 and 2e-2 are one number. */
+static int is_same(const char *a, const char *b) {
+  char *a_end, *b_end;
+  if (!strcmp(a, b)) return 1;
+  const double x = strtod(a, &a_end), y = strtod(b, &b_end);
+  return a_end != a && b_end != b && !*a_end && !*b_end && x == y;
+}
+
 /* Every parameter of every point; not [run], which changes no number, nor paths, whose
    contents are compared. */
 static bd_status_t compare_jobs(const session_t *session, bd_error_t *error) {
@@ -38,7 +46,7 @@ static bd_status_t compare_jobs(const session_t *session, bd_error_t *error) {
       if (!strcmp(table[i].section, "run") || table[i].kind == BD_KIND_PATH) continue;
       const char *a = bd_job_value(there, point, i), *b = bd_job_value(session->job, point, i);
       snprintf(name, sizeof name, "%s.%s", table[i].section, table[i].key);
-      if (strcmp(a, b)) return differs(session, name, a, b, error);
+      if (!is_same(a, b)) return differs(session, name, a, b, error);
     }
   return BD_OK;
 }
@@ -176,9 +184,9 @@ static void keep(session_t *session, const bd_item_t *unit, const uint8_t *state
     uint8_t *done = session->done + ((int64_t)p * plan->attack_count + unit->attack) * plan->count + unit->first;
     const int snapshots = plan_snapshots(plan, plan->first_point + p);
     for (int i = 0; i < unit->count; i++) {
-      done[i] = states[p * unit->count + i] == BD_ROW_DONE;
-      session->done_count += done[i] * snapshots;
-      session->damaged_count += (states[p * unit->count + i] == BD_ROW_DAMAGED) * snapshots;
+      done[i] = states[p * unit->count + i];
+      session->done_count += (done[i] == BD_ROW_DONE) * snapshots;
+      session->damaged_count += (done[i] == BD_ROW_DAMAGED) * snapshots;
     }
   }
 }
@@ -233,4 +241,18 @@ bd_status_t session_verify(session_t *session, double deadline, bd_error_t *erro
   }
   free(states);
   return agree(session->communicator, status, error);
+}
+
+bd_status_t session_unmark_damaged(session_t *session, bd_error_t *error) {
+  const bd_plan_t *plan = &session->plan;
+  bd_status_t status = BD_OK;
+  if (session->damaged_count == 0) return BD_OK;
+  for (int64_t row = 0; status == BD_OK && row < (int64_t)plan->point_count * plan->attack_count * plan->count; row++) {
+    const int point = plan->first_point + (int)(row / plan->count / plan->attack_count), attack = (int)(row / plan->count % plan->attack_count);
+    if (session->done[row] != BD_ROW_DAMAGED) continue;
+    session->done[row] = BD_ROW_MISSING;
+    for (int s = 0; status == BD_OK && s < plan_snapshots(plan, point); s++)
+      status = bd_result_unmark(session->result, bd_job_first_run(plan->job, point) + s, attack, row % plan->count, error);
+  }
+  return status == BD_OK ? bd_result_flush(session->result, error) : status;
 }

@@ -18,11 +18,11 @@ typedef struct session {
   int *attacks;
   bd_worker_t worker;
   bd_result_t *result; /* on rank 0, and on ranks that read or write it */
-  /* Rank 0, of a result that is continued: what is done, as in schedule_create. */
+  /* Rank 0, of a result that is continued: what is done, as in schedule_create; BD_ROW_DAMAGED until it is unmarked. */
   uint8_t *done;
   int64_t done_count, damaged_count; /* counted for every run */
   int differing;                     /* attributes that are not what job and input say */
-  int is_resumed;
+  int is_resumed, is_writing;        /* is_writing: rank 0 alone may (bd_result_begin_writing) */
 } session_t;
 
 /* input.c: each may fail on some ranks only; the caller agrees. */
@@ -42,5 +42,8 @@ char *session_hosts(const session_t *session);
    (BD_STOPPED where asked to stop meanwhile). */
 bd_status_t session_open_existing(session_t *session, bd_error_t *error);
 bd_status_t session_verify(session_t *session, double deadline, bd_error_t *error);
+
+/* Rank 0: what has been found damaged is not done any more, also for a run that will believe the marks (run.verify). */
+bd_status_t session_unmark_damaged(session_t *session, bd_error_t *error);
 
 #endif

@@ -42,6 +42,7 @@ static const bd_parameter_t table[] = {
     {"run", "max_memory", BD_KIND_INTEGER, "2048", 16, 1e6, NULL, "MiB", "memory of a rank: what reading the input may take, and an estimate of blocks and solver (--dry-run shows it; without the classifier)", AT(max_memory)},
     {"run", "victim_seconds", BD_KIND_REAL, "600", 0, 1e6, NULL, "seconds", "time the classifier may take to load, and for a batch; 0: any", AT(victim_seconds)},
     {"run", "verify", BD_KIND_CHOICE, "all", 0, 0, "all|marks", "", "what --resume checks of what is done: every checksum, or (terabytes) only that it is marked as done", AT(trusts)},
+    {"run", "wait", BD_KIND_REAL, "5", 0, 1e6, NULL, "seconds", "how long --resume waits for another run that still writes the result, as one that was cancelled does until its blocks are done", AT(wait)},
     {"run", "progress", BD_KIND_REAL, "30", 0, 1e6, NULL, "seconds", "interval of progress lines where there is no terminal; 0 prints none", AT(progress)},
 };
 enum { PARAMETERS = sizeof table / sizeof *table };

@@ -193,7 +193,7 @@ static bd_status_t lock_old(const char *path, old_t *old, bd_error_t *error) {
   old->exists = lstat(path, &old->file) == 0;
   old->descriptor = old->exists ? open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
   if (old->descriptor < 0) return BD_OK;
-  bd_status_t status = file_lock(old->descriptor, path, error);
+  bd_status_t status = file_lock(old->descriptor, LOCK_SECONDS, path, error);
   if (status == BD_OK && fstat(old->descriptor, &old->file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   return status;
 }

@@ -23,15 +23,15 @@ int file_read(int descriptor, uint64_t place, void *bytes, size_t size) {
   return 0;
 }
 
-bd_status_t file_lock(int descriptor, const char *path, bd_error_t *error) {
-  enum { TRIES = 50 };
+bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error_t *error) {
+  const double slice = 0.1;
   /* Not flock: HDF5's readers would respect it and fail. */
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   for (int i = 0; fcntl(descriptor, F_OFD_SETLK, &whole) != 0; i++) {
     if (errno == ENOSYS || errno == EOPNOTSUPP) break;
     if (errno != EAGAIN && errno != EACCES && errno != EINTR) return bd_fail(error, BD_FAILED, "%s: cannot be locked: %m", path);
-    if (i == TRIES) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    if (i * slice >= seconds) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
+    nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * slice)}, NULL);
   }
   return BD_OK;
 }

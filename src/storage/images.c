@@ -130,6 +130,7 @@ bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **o
   if (status == BD_OK) {
     request.descriptor = images->descriptor;
     request.file_size = images->opened.st_size;
+    request.on_disk = file_on_disk(&images->opened);
     status = isolate(survey_take, &request, path, isolate_size(&images->opened), most_bytes, &bytes, &images->survey_size, error);
     images->survey = bytes;
   }

@@ -1,5 +1,7 @@
 #include "isolate.h"
 
+#include "file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -19,7 +21,7 @@ static double seconds_for(int64_t file_size) { return SECONDS_AT_LEAST + (double
 
 int64_t isolate_size(const struct stat *file) {
   enum { HOLES = 1 << 30 };
-  const int64_t stored = 512 * (int64_t)file->st_blocks, least = stored > HOLES ? stored : HOLES;
+  const int64_t stored = file_on_disk(file), least = stored > HOLES ? stored : HOLES;
   return file->st_size < least ? file->st_size : least;
 }
 

@@ -3,13 +3,13 @@
 #include "result.h"
 #include "../text.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 enum { RUNS_MAX = 1000, ATTACKS_MAX = 1001 };
 
@@ -233,6 +233,17 @@ static int check_places(const bd_result_t *r, int64_t file_size) {
   return right;
 }
 
+/* Names of attacks are parts of paths, and stand for one group each. */
+static int check_names(const bd_result_t *r) {
+  for (int a = 0; a < r->shape.attack_count; a++) {
+    const char *name = r->names[a];
+    if (!memchr(name, 0, sizeof *r->names) || !text_is_name(name)) return 0;
+    for (int before = 0; before < a; before++)
+      if (!strcmp(r->names[before], name)) return 0;
+  }
+  return 1;
+}
+
 /* Believes nothing; `bytes` become the result's. */
 static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t file_size, bd_error_t *error) {
   bd_result_shape_t *shape = &r->shape;
@@ -255,8 +266,7 @@ static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t f
     memcpy(r->places, bytes + sizeof *shape + names, places);
     r->texts = bytes + sizeof *shape + names + places;
     r->texts_size = size - sizeof *shape - names - places;
-    for (int a = 0; a < shape->attack_count; a++) right &= memchr(r->names[a], 0, sizeof *r->names) != NULL && text_is_clean(r->names[a]);
-    right = right && check_places(r, file_size) && (r->texts_size == 0 || r->texts[r->texts_size - 1] == 0);
+    right = check_names(r) && check_places(r, file_size) && (r->texts_size == 0 || r->texts[r->texts_size - 1] == 0);
   }
   return right ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: HDF5 lists nonsense of it", r->path);
 }
@@ -277,6 +287,14 @@ int bd_result_text(const bd_result_t *result, int run, const char *name, char *t
   return 0;
 }
 
+/* The root's attributes are there, when it was started and whether it is complete among them, and nothing that blocks change. */
+static void identify(int descriptor, const struct stat *file, bd_result_shape_t *shape) {
+  enum { HEAD = 4096 };
+  char head[HEAD];
+  shape->file_size = file->st_size;
+  shape->head_digest = file_read(descriptor, 0, head, HEAD) == 0 ? (int64_t)XXH3_64bits(head, HEAD) : 0;
+}
+
 bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *error) {
   struct stat file;
   void *bytes = NULL;
@@ -287,6 +305,7 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
   if (status == BD_OK) status = isolate(hand_over, (void *)(uintptr_t)path, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
+  if (status == BD_OK) identify(result->descriptor, &file, &result->shape);
   if (status != BD_OK) {
     bd_result_close(result);
     return status;
@@ -297,17 +316,21 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
 
 bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **out,
                            bd_error_t *error) {
+  struct stat file;
   *out = NULL;
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   size_t size = bd_result_place_count(shape) * sizeof *places;
-  bd_status_t status = BD_OK;
-  result->shape = *shape;
+  bd_status_t status = file_open(path, &result->descriptor, &file, error);
   result->places = malloc(size);
-  if (!result->places) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
-  else memcpy(result->places, places, size);
-  if (status == BD_OK && (result->descriptor = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-    status = bd_fail(error, BD_FAILED, "%s: cannot be opened: %m", path);
+  if (status == BD_OK && !result->places) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+  if (status == BD_OK) {
+    memcpy(result->places, places, size);
+    identify(result->descriptor, &file, &result->shape);
+    if (result->shape.file_size != shape->file_size || result->shape.head_digest != shape->head_digest)
+      status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
+    result->shape = *shape;
+  }
   if (status != BD_OK) {
     bd_result_close(result);
     return status;

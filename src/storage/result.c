@@ -43,7 +43,7 @@ bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes
 
 /* ---- writing ------------------------------------------------------------------- */
 
-bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *error) {
+bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds, bd_error_t *error) {
   struct stat checked, opened;
   const int writable = open(result->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
   if (writable < 0) return bd_fail(error, BD_FAILED, "%s: cannot be opened for writing: %m", result->path);
@@ -56,13 +56,30 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, bd_error_t *
   result->descriptor = writable;
   result->waiting = result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  return alone ? file_lock(result->descriptor, result->path, error) : BD_OK;
+  return alone ? file_lock(result->descriptor, seconds, result->path, error) : BD_OK;
 }
 
 uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels) {
   uint64_t mark = XXH3_64bits_withSeed(record, sizeof *record, input_mark);
   if (image) mark = XXH3_64bits_withSeed(image, pixels * sizeof *image, mark);
   return mark ? mark : 1;
+}
+
+bd_status_t mark_stored(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t *mark) {
+  enum { PORTION = 1 << 16 };
+  unsigned char bytes[PORTION];
+  XXH3_state_t *state = XXH3_createState();
+  bd_status_t status = state ? BD_OK : BD_FAILED;
+  if (state) XXH3_64bits_reset_withSeed(state, XXH3_64bits_withSeed(record, sizeof *record, input_mark));
+  for (size_t at = 0, n; status == BD_OK && at < size; at += n) {
+    n = size - at < PORTION ? size - at : PORTION;
+    status = read_at(result, place + (int64_t)at, bytes, n, NULL);
+    if (status == BD_OK) XXH3_64bits_update(state, bytes, n);
+  }
+  if (status == BD_OK) *mark = XXH3_64bits_digest(state);
+  if (status == BD_OK && *mark == 0) *mark = 1;
+  XXH3_freeState(state);
+  return status;
 }
 
 void checksum_text(uint64_t checksum, char text[17]) { snprintf(text, 17, "%016" PRIx64, checksum); }
@@ -92,6 +109,11 @@ bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, in
         (waiting_t){group_place(result, run, attack, MARKS) + (first + i) * mark_size, marks[i]};
   }
   return status;
+}
+
+bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image, bd_error_t *error) {
+  const uint64_t none = 0;
+  return write_at(result, group_place(result, run, attack, MARKS) + image * (int64_t)sizeof none, &none, sizeof none, error);
 }
 
 static double now(void) {

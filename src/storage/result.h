@@ -69,6 +69,9 @@ int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how, a
 /* A line for each run, and attack of a run, whose attributes are not those of their checksum. */
 void attributes_verify(const bd_result_t *result, FILE *out);
 
+/* bd_result_mark of an image as it is stored, which is read in portions: a made-up one can be larger than the memory. */
+bd_status_t mark_stored(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t *mark);
+
 /* XXH3-64, hexadecimal. */
 void checksum_text(uint64_t checksum, char text[17]);
 void labels_checksum(int64_t count, const int64_t *labels, char text[17]);

@@ -176,6 +176,18 @@ static void end_and_clean(char *text, size_t size) {
   text_clean(text);
 }
 
+/* Counts of images, which are added up later. */
+static int are_counts(const bd_result_summary_t *summary) {
+  int right = summary->count <= INT64_C(1) << 40;
+  for (int64_t i = 0; i < summary->row_count; i++) {
+    const bd_statistics_t *row = &summary->rows[i];
+    const int64_t counts[] = {row->images, row->failed, row->recovered, row->broken, row->converged,
+                              row->infeasible_window, row->objective_rises, row->fallbacks, row->unstable};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) right &= counts[c] >= 0 && counts[c] <= summary->count;
+  }
+  return right;
+}
+
 /* Texts of the file's author, which the child has handed over as they are. */
 static void clean_texts(bd_result_summary_t *summary) {
   for (int64_t i = 0; i < summary->row_count; i++) {
@@ -214,6 +226,7 @@ bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summar
     summary->attributes = part(&from, attributes);
     summary->job = part(&from, JOB_MAX);
     if (!summary->rows || !summary->attributes || !summary->job) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+    else if (!are_counts(summary)) status = bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: /statistics counts images that there are not", path);
     else clean_texts(summary);
   }
   free(bytes);

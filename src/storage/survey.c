@@ -170,15 +170,10 @@ static bd_status_t read_group(taking_t *t, const char *name, int index, bd_error
   if (strlen(name) >= BD_ATTACK_NAME)
     return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%.80s\" is longer than %d bytes", t->request->path, name,
                    BD_ATTACK_NAME - 1);
-  if (!*name || !text_is_clean(name))
-    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", t->request->path, name);
-  if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "clean")) /* in HDF5 a path, and this group itself */
-    return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", t->request->path, name);
-  for (int i = 0; i < index; i++)
-    if (!strcmp(t->attacks[i].name, name)) return bd_fail(error, BD_BAD_INPUT, "%s: two attacks are named \"%s\"", t->request->path, name);
   snprintf(attack->name, sizeof attack->name, "%s", name);
   snprintf(path, sizeof path, "/attacks/%s", name);
-  bd_status_t status = check_links(t, path, error);
+  bd_status_t status = survey_check_name(t->request, t->attacks, index, error);
+  if (status == BD_OK) status = check_links(t, path, error);
   if (status != BD_OK) return status;
   hid_t group = H5Oopen(t->file, path, H5P_DEFAULT);
   attack->epsilon = NAN;

@@ -53,12 +53,15 @@ int64_t chunks_of(const place_t *place);
 typedef struct survey_request {
   const char *path;
   int descriptor; /* of the same file, open */
-  int64_t file_size, most_bytes;
+  int64_t file_size, on_disk, most_bytes; /* on_disk: without holes (file.h) */
 } survey_request_t;
 
 /* The child's part: an isolated_t whose context is a survey_request_t; writes a survey.
    Errors: BD_BAD_INPUT, naming the file and the object in it. */
 bd_status_t survey_take(void *request, FILE *out, bd_error_t *error);
+
+/* Can attacks[index] be named as it is, beside those before it?  In the child, which looks it up, and again in the parent. */
+bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks, int index, bd_error_t *error);
 
 /* Shapes, chunks and filters of all groups against each other, the labels and the memory; first in
    the child, for what it lists, and again in the parent. */

@@ -1,5 +1,7 @@
 #include "survey.h"
 
+#include "../text.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -27,6 +29,17 @@ int64_t chunk_bytes(const place_t *place) {
 
 static bd_status_t refuse(const survey_request_t *request, const char *attack, const char *why, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT, "%s: %s%s/images %s", request->path, strcmp(attack, "clean") ? "/attacks/" : "/", attack, why);
+}
+
+bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks, int index, bd_error_t *error) {
+  const char *name = attacks[index].name;
+  if (!*name || !text_is_clean(name, 0))
+    return bd_fail(error, BD_BAD_INPUT, "%s: the name of attack \"%s\" has control characters or is no UTF-8", request->path, name);
+  if (!text_is_name(name) || !strcmp(name, "clean"))
+    return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", request->path, name);
+  for (int i = 0; i < index; i++)
+    if (!strcmp(attacks[i].name, name)) return bd_fail(error, BD_BAD_INPUT, "%s: two attacks are named \"%s\"", request->path, name);
+  return BD_OK;
 }
 
 /* No product of these but the count of chunks overflows: counts up to 2^40, images up to 2^45 bytes, chunks up to the memory. */
@@ -79,6 +92,8 @@ bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t 
 
 /* ---- the whole ----------------------------------------------------------------- */
 
+enum { HOLES = 1 << 30 };
+
 /* `stored` counts over all groups: what shares its bytes would let a small file stand for a huge set. */
 static bd_status_t check_addresses(const survey_request_t *request, const survey_t *survey, int attack, uint64_t *stored, bd_error_t *error) {
   const place_t *place = &survey_places(survey)[attack];
@@ -103,6 +118,9 @@ static bd_status_t check_addresses(const survey_request_t *request, const survey
   return BD_OK;
 }
 
+/* It ends, and the child has cleaned it. */
+static int is_text(const char *text, size_t size) { return memchr(text, 0, size) != NULL && text_is_clean(text, 0); }
+
 bd_status_t survey_check(const survey_request_t *request, const survey_t *survey, size_t size, bd_error_t *error) {
   int64_t chunks = 0;
   bd_status_t made_up = bd_fail(error, BD_BAD_INPUT, "%s: HDF5 lists nonsense of it: damaged, or made to harm", request->path);
@@ -111,17 +129,21 @@ bd_status_t survey_check(const survey_request_t *request, const survey_t *survey
       survey->has_clean < 0 || survey->has_clean > 1 ||
       size != sizeof *survey + (size_t)survey->attack_count * (sizeof(bd_attack_t) + sizeof(place_t)) + (size_t)survey->count * sizeof(int64_t) +
                   (size_t)survey->chunk_count * sizeof(chunk_t) ||
-      !memchr(survey->dataset, 0, sizeof survey->dataset))
+      !is_text(survey->dataset, sizeof survey->dataset))
     return made_up;
   for (int a = 0; a < survey->attack_count; a++) {
     const bd_attack_t *attack = &survey_attacks(survey)[a];
     const place_t *place = &survey_places(survey)[a];
-    if (!memchr(attack->name, 0, sizeof attack->name) || !memchr(attack->norm, 0, sizeof attack->norm) ||
-        !memchr(attack->source, 0, sizeof attack->source) || (unsigned)place->element >= ELEMENT_OTHER || place->filter_count < 0 ||
+    if (!memchr(attack->name, 0, sizeof attack->name) || !is_text(attack->norm, sizeof attack->norm) ||
+        !is_text(attack->source, sizeof attack->source) || (unsigned)place->element >= ELEMENT_OTHER || place->filter_count < 0 ||
         place->filter_count > SURVEY_FILTERS_MAX)
       return made_up;
   }
-  bd_status_t status = survey_check_shapes(request, survey, survey_attacks(survey), survey_places(survey), error);
+  bd_status_t status = BD_OK;
+  for (int a = 0; status == BD_OK && a < survey->attack_count - survey->has_clean; a++)
+    status = survey_check_name(request, survey_attacks(survey), a, error);
+  if (status == BD_OK && survey->has_clean && strcmp(survey_attacks(survey)[survey->attack_count - 1].name, "clean") != 0) return made_up;
+  if (status == BD_OK) status = survey_check_shapes(request, survey, survey_attacks(survey), survey_places(survey), error);
   for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
     if (survey_places(survey)[a].first_chunk != chunks) return made_up;
     const int64_t more = chunks_of(&survey_places(survey)[a]);
@@ -130,6 +152,11 @@ bd_status_t survey_check(const survey_request_t *request, const survey_t *survey
   }
   if (status == BD_OK && chunks != survey->chunk_count) return made_up;
   uint64_t stored = 0;
-  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) status = check_addresses(request, survey, a, &stored, error);
+  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
+    status = check_addresses(request, survey, a, &stored, error);
+    /* Holes are zeros that nobody wrote: as many, beyond a gigabyte, as the best compression would make of what is on the disk. */
+    if (status == BD_OK && stored > HOLES && stored / 1100 > (uint64_t)request->on_disk)
+      status = refuse(request, survey_attacks(survey)[a].name, "declares more than is stored: damaged, or never written", error);
+  }
   return status;
 }

@@ -265,7 +265,7 @@ of each other: what the two cores, their caches and memory have together, whatev
 ## Memory
 
 Peak resident memory of each rank; a generated set of 1 x 28 x 28 images, blocks of 64. It holds two blocks and a solver, whatever the size of the
-set (rank 0 a third block, the labels, and 40 bytes for each block that is to do; a sweep whose points share the moved images of a block,
+set (on every rank the labels; on rank 0 40 bytes for each block that is to do and, where a run is resumed, a byte for each image, attack and point; a sweep whose points share the moved images of a block,
 those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
 
 """ + "\n".join(resident) + f"""

@@ -57,6 +57,15 @@ class Hostile(RunTest):
             self.assertEqual((inspected.status, len(inspected.err_lines)), (2, 1), inspected)
             self.assertRegex(inspected.err, text)
 
+    def peak(self, *arguments):
+        """Exit status, output of errors, and peak resident memory in MiB of the program and its children."""
+        process = subprocess.Popen([PROGRAM, *arguments], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        err = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stderr.close()
+        return process.returncode, err, usage.ru_maxrss / 1024
+
     def opened_files(self, job={}):
         """Paths that the program and its children open, by strace."""
         trace = os.path.join(self.folder, "trace")

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from hostile import IMAGES, Hostile, preloaded
-from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, contents, job_text, launch, need_victim, purify, run_job, write_set, write_victim
+from support import BASE, ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, job_text, launch, need_victim, purify, run_job, skip, write_set, write_victim
 
 
 class Results(Hostile):
@@ -159,14 +159,62 @@ class Results(Hostile):
         self.refused_result("a damaged result")
 
     def test_merge_of_a_part_with_more_in_it(self):
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_external(b"/etc/passwd", 0, 100)
+        for group in "runs/000", "runs/000/a", "checksums/000", "checksums/input":
+            purify(self.folder, {}, "--overwrite")
+            with h5py.File(self.result, "r+") as file:
+                h5py.h5d.create(file[group].id, b"leak", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple((100,)), plan)
+            finished = launch("merge", os.path.join(self.folder, "merged.h5"), self.result)
+            self.assertEqual(finished.status, 2, finished)
+            self.assertIn(f"result.h5: /{group} holds more than it does in a result", finished.err)
+            self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("merged.h5")], [])
+
+    def test_names_of_attacks(self):
+        """Twice the same, what stands beside it would not be missed in the count of links."""
+        for names in "a/a/clean", "a/./clean", "a//clean", "a/b\t/clean", "a/\x1b[31m/clean":
+            with h5py.File(self.result, "r+") as file:
+                file.attrs["attacks"] = names
+            self.refused_result("a damaged result")
+
+    def test_an_image_larger_than_memory(self):
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        purify(self.folder, {"input.limit": 1, "input.clean": "no", "input.attacks": "a"}, "--overwrite")
         with h5py.File(self.result, "r+") as file:
-            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-            plan.set_external(b"/etc/passwd", 0, 100)
-            h5py.h5d.create(file["runs/000"].id, b"leak", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple((100,)), plan)
-        finished = launch("merge", os.path.join(self.folder, "merged.h5"), self.result)
-        self.assertEqual(finished.status, 2, finished)
-        self.assertIn("run 000 holds more than a run does", finished.err)
-        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("merged.h5")], [])
+            del file["runs/000/a/images"]
+            h5py.h5d.create(file["runs/000/a"].id, b"images", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((1, 1, 16384, 16384)), plan)
+        self.assertLess(os.stat(self.result).st_blocks * 512, 100000)
+        quiet = self.peak("inspect", self.secret)[2]
+        status, err, used = self.peak("check", self.result)
+        self.assertEqual(status, 1, err)
+        self.assertIn("damaged: 1 of 1 images", err)
+        self.assertLess(used, quiet + 64 * PATIENCE)
+
+    def test_counts_that_overflow(self):
+        with h5py.File(self.result, "r+") as file:
+            rows = file["statistics"][...]
+            rows["images"] = rows["fallbacks"] = 1 << 62
+            file["statistics"][...] = rows
+        finished = launch("inspect", self.result)
+        self.assertEqual((finished.status, finished.out), (2, ""), finished)
+        self.assertIn("result.h5: a damaged result: /statistics counts images that there are not", finished.err)
+
+    def test_another_result_on_another_rank(self):
+        """Under the same name: an older copy, say, on a disk of its own."""
+        shutil.copy(self.result, os.path.join(self.folder, "other.h5"))
+        purify(self.folder, {"run.block": 2}, "--overwrite")
+        script = os.path.join(self.folder, "rank.sh")
+        with open(script, "w") as file:
+            file.write(f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] || mount --bind {self.folder}/other.h5 {self.result} || exit 99\nexec {PROGRAM} "$@"\n')
+        if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+            skip("no right to mount a file over another")
+        for options in [], ["--set=run.writers=all"]:
+            finished = subprocess.run([MPIRUN, "-n", "2", "unshare", "-m", "bash", script, "run", self.job, "--resume", "--set=run.verify=marks", *options],
+                                      env=ENVIRONMENT, capture_output=True, text=True)
+            self.assertEqual(finished.returncode, 2, finished)
+            self.assertIn("result.h5: another rank sees another file than rank 0", finished.stderr)
 
 
 class Signals(Hostile):
@@ -260,6 +308,20 @@ class Victims(Hostile):
             lines = [line for line in finished.err_lines if line.startswith("barydef: ")]
             self.assertEqual(len(lines), 1, finished)
             self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
+
+    def test_a_victim_that_was_suspended(self):
+        """As batch systems do: it had no time meanwhile."""
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"), "y = x\nfor i in range(300000):\n    y = y * 1.0\nreturn y.flatten(1)")
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 4 * PATIENCE, "input.limit": 1, "input.attacks": "a"}))
+        running = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini")], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(1.2)
+        running.send_signal(signal.SIGSTOP)
+        time.sleep(4.5 * PATIENCE)
+        running.send_signal(signal.SIGCONT)
+        err = running.communicate(timeout=60 * PATIENCE)[1]
+        self.assertEqual(running.returncode, 0, err)
 
     def test_the_shortest_time(self):
         need_victim()

@@ -137,15 +137,6 @@ class Elsewhere(Hostile):
 class Bombs(Hostile):
     """Few bytes that stand for many."""
 
-    def peak(self, *arguments):
-        """Exit status, output of errors, and peak resident memory in MiB of the program and its children."""
-        process = subprocess.Popen([PROGRAM, *arguments], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        err = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stderr.close()
-        return process.returncode, err, usage.ru_maxrss / 1024
-
     def bounded(self, text, memory=64):
         """Refused, with the memory of a program that has read nothing, and what is allowed."""
         quiet = self.peak("inspect", self.secret)[2]
@@ -180,6 +171,16 @@ class Bombs(Hostile):
             self.declared("attacks/a/images", (6, 4096, 32768, 32768), chunks)
             self.bounded("declares more than is stored: damaged, or never written|chunks of it were never written|"
                          "more chunks than run.max_memory can list|lie in \\d+ chunks: HDF5 cannot list so many|chunks that do not fit into an eighth of run.max_memory")
+
+    def test_images_in_a_hole(self):
+        """Allocated at once, and never written."""
+        with self.change("clean", "attacks/b", "attacks/a/images") as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            h5py.h5d.create(file["attacks/a"].id, b"images", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((6, 3, 16384, 16384)), plan)
+        self.assertLess(os.stat(self.set).st_blocks * 512, 100000)
+        self.bounded("/attacks/a/images declares more than is stored: damaged, or never written")
 
     def test_chunks_never_written(self):
         self.declared("attacks/a/images", (6, 1, 8, 9), (2, 1, 8, 9))
@@ -299,7 +300,7 @@ class Names(Hostile):
     """What would drive a terminal."""
 
     def test_names_of_attacks(self):
-        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "delete\x7f", "\x9b31m", "\u202eright", "\u2066left":
+        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "a\ttab", "delete\x7f", "\x9b31m", "\u202eright", "\u2066left":
             with self.subTest(name):
                 self.setUp()
                 with self.change() as file:
@@ -321,11 +322,11 @@ class Names(Hostile):
     def test_texts(self):
         with self.change() as file:
             file.attrs["dataset"] = "\x1b[31mred"
-            file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = "\x1b]0;title\x07", "l\x1b2"
+            file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = "\x1b]0;title\x07", "l\x1b2\t"
         path = purify(self.folder, {})
         for shown in self.run_it(job={"output.file": "again.h5"}), launch("inspect", self.set), launch("inspect", path):
             self.assertEqual(shown.status, 0, shown)
-            self.assertNotIn("\x1b", shown.out + shown.err)
+            self.assertNotRegex(shown.out + shown.err, "[\x1b\t]")
         self.assertIn("?[31mred", launch("inspect", self.set).out)
 
     def test_result_made_up(self):
@@ -344,6 +345,21 @@ class Names(Hostile):
             shown = launch("inspect", path, **environment)
             self.assertEqual(shown.status, 0, shown)
             self.assertNotIn("\x1b", shown.out + shown.err)
+
+    def test_set_made_up(self):
+        """By such a child."""
+        dirty = preloaded(self.folder, "dirty", "void text_clean(char *text) { (void)text; }")
+        careless = preloaded(self.folder, "careless", 'int survey_check_name(void *a, void *b, int c, void *d) { return in_child() ? 0 : ((int (*)(void *, void *, int, void *))'
+                                                      'dlsym(RTLD_NEXT, "survey_check_name"))(a, b, c, d); }')
+        for library, name, text in (dirty, "b", "HDF5 lists nonsense"), (careless, "\x1b[2J", "the name of attack .* has control characters"):
+            with self.change("attacks/b") as file:
+                file["attacks/a"].attrs["source"] = "\x1b]0;title\x07"
+                file.copy("attacks/a", f"attacks/{name}")
+            refused = launch("inspect", self.set, LD_PRELOAD=library)
+            self.assertEqual((refused.status, refused.out, len(refused.err_lines)), (2, "", 1), refused)
+            self.assertRegex(refused.err, text)
+            self.assertNotIn("\x1b", refused.err)
+            self.setUp()
 
 
 if __name__ == "__main__":

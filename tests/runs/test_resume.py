@@ -132,6 +132,9 @@ class Faults(Interrupted):
             self.assertIn(text, finished.err)
             if status == 3:
                 self.check_whole()
+        shutil.copy(self.stopped, self.result)
+        finished = launch("run", self.job, "--resume", "--set=run.wait=1", LD_PRELOAD=FAULTS, FAULT_FILE="result.h5", FAULT_LOCK=str(errno.EAGAIN), FAULT_LOCK_TIMES="20")
+        self.assertIn("result.h5: another run is writing it", finished.err)
 
     def test_full_file_system(self):
         folder = os.path.join(self.folder, "small")
@@ -218,6 +221,31 @@ class Damage(Interrupted):
         self.assertIn("resuming: 358 of 360 images are done\n", finished.err)
         self.assertIn("run 001, b: image 0 is damaged", launch("check", self.result).out)
         self.resume()
+        self.check_whole()
+
+    def test_damage_that_was_found_is_not_forgotten(self):
+        """By a start that believes the marks, after one that has looked for damage and was killed."""
+        for at in 3, 4, 6:
+            shutil.copy(self.whole, self.result)
+            with h5py.File(self.result, "r") as file:
+                place = file["runs/001/b/images"].id.get_offset() + 5 * 576
+            self.flip(place)
+            killed = launch("run", self.job, "--resume", LD_PRELOAD=FAULTS, FAULT="kill", FAULT_AT=str(at), FAULT_FILE="result.h5")
+            self.assertEqual(killed.status, -signal.SIGKILL, killed)
+            self.resume("--set=run.verify=marks")
+            self.check_whole()
+
+    def test_labels_damaged_meanwhile(self):
+        """Their checksum is not made of the damage."""
+        launch("run", self.job, "--set=run.max_minutes=1e-6")
+        running = subprocess.Popen([PROGRAM, "run", self.job, "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                   env={**ENVIRONMENT, "LD_PRELOAD": FAULTS, "FAULT": "stop", "FAULT_AT": "5", "FAULT_FILE": "result.h5"})
+        os.waitid(os.P_PID, running.pid, os.WSTOPPED)
+        with h5py.File(self.result, "r") as file:
+            place = file["labels"].id.get_offset() + 8
+        self.flip(place)
+        running.send_signal(signal.SIGCONT)
+        self.assertEqual(running.wait(timeout=60), 3)
         self.check_whole()
 
     def test_fault_on_another_rank(self):
@@ -393,7 +421,7 @@ class Refusals(Interrupted):
         self.refused('part is "1/1" there, "1/2" now', "--part=1/2")
 
     def test_what_may_differ(self):
-        self.resume("--set=run.block=7", "--set=run.progress=1", "--set=run.writers=all", ranks=3)
+        self.resume("--set=run.block=7", "--set=run.progress=1", "--set=run.writers=all", "--set=solver.theta=100000.0", ranks=3)
         self.check_whole()
 
     def test_another_input(self):

@@ -116,11 +116,12 @@ class Submit(RunTest):
 
     def test_verifies_once(self):
         """After a requeue marks are believed; what the user sets wins, as the last does."""
-        self.assertEqual(self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0), ["job.ini", "--set", "a=b", "--resume"])
+        wait = ["--set", "run.wait=60"]
+        self.assertEqual(self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0), [*wait, "job.ini", "--set", "a=b", "--resume"])
         self.assertEqual(self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0, SLURM_RESTART_COUNT="1"),
-                         ["--set", "run.verify=marks", "job.ini", "--set", "a=b", "--resume"])
+                         ["--set", "run.verify=marks", *wait, "job.ini", "--set", "a=b", "--resume"])
         array = self.batch("array.sbatch", "job.ini", "result.h5", "3", "--set", "output.file=mine.h5", status=0, SLURM_ARRAY_TASK_ID="2")
-        self.assertEqual(array, ["job.ini", "--set", "output.file=mine.h5", "--resume", "--part", "2/3", "--set",
+        self.assertEqual(array, [*wait, "job.ini", "--set", "output.file=mine.h5", "--resume", "--part", "2/3", "--set",
                                  f"output.file={os.path.join(self.folder, 'result.part-2.h5')}"])
 
     def test_signal_at_the_start(self):
