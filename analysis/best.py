@@ -5,9 +5,10 @@
 
 Every second image of each class is of the first half.  There, among the runs that cost at most `cost` points of the victim's clean
 accuracy (where none does: the one that costs least; where it was not measured: all), those come first that reach the paper's
-barycenter accuracy on every attack whose figures are known, else those that fall short of it least; of them, the one of the highest
-mean over the attacks.  The table is of the second half, with the baselines.  The blur, too, is the one of the sweeps chosen by
-this rule; beside it stands the one whose clean accuracy on the first half is nearest to the run's (of several: of the highest mean)."""
+barycenter accuracy on every attack whose figures are known (and which has the paper's norm and epsilon), else those that fall short
+of it least; of them, the one of the highest mean over the attacks.  The table is of the second half, with the baselines.  The blur,
+too, is the one of the sweeps chosen by this rule; beside it stands the one whose clean accuracy on the first half is nearest to the
+run's (of several: of the highest mean)."""
 
 import argparse
 import os
@@ -87,8 +88,8 @@ def best_run(results, cost=2, field="purified", half=None):
 
 
 def wanted_of(result):
-    """{attack: accuracy} of the paper's barycenters."""
-    return {attack: pair[1] / 100 for attack, pair in paper.figures(result.dataset).items() if attack != CLEAN and pair[1] != ""}
+    """{attack: accuracy} of the paper's barycenters, of attacks that are known to be its."""
+    return {attack: pair[1] / 100 for attack, pair in paper.figures(result, surely=True).items() if attack != CLEAN and pair[1] != ""}
 
 
 def elsewhere(choice, field="purified", half=None):
@@ -102,11 +103,18 @@ def price(choice):
     return f"It costs {100 * choice.cost:.1f} points of clean accuracy." if choice.cost > 0 else "It costs no clean accuracy."
 
 
+def papers(choice):
+    return "the paper's barycenter (B6) on every attack that the paper has" + " with this norm and epsilon" * bool(paper.unsure(choice.result))
+
+
 def reach(choice):
+    unsure = paper.unsure(choice.result)
+    if choice.lack is None and unsure:
+        return f"Nothing is concluded from the paper's figures: norm or epsilon of {', '.join(unsure)} are not known here, or others than the paper's."
     if choice.lack is None:
         return "The paper's figures for these attacks on this data set are not known here."
     if choice.lack == 0:
-        return "It reaches the paper's barycenter (B6) on every attack that the paper has."
+        return f"It reaches {papers(choice)}."
     return f"It falls short of the paper's barycenter (B6) by up to {100 * choice.lack:.1f} points."
 
 
@@ -118,8 +126,7 @@ def said(choice, cost=2):
         return f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points. {reach(choice)}"
     if choice.lack:
         within = "No run" if choice.cost is None else f"No run that costs at most {cost:g} points of clean accuracy"
-        return (f"{price(choice)} {within} reaches the paper's barycenter (B6) on every attack that the paper has: this one falls short by up to "
-                f"{100 * choice.lack:.1f} points.")
+        return f"{price(choice)} {within} reaches {papers(choice)}: this one falls short by up to {100 * choice.lack:.1f} points."
     return f"{price(choice)} {reach(choice)}"
 
 
@@ -202,8 +209,8 @@ def main():
         print(what + both_said(choice, "On the first half, where it was chosen", "On the second half, as in the table", elsewhere(choice, field, 1), arguments.cost))
     for blurred in blurs:
         print("On the second half: " + duel(chosen, blurred))
-    published = paper.figures(results[0].dataset)
-    print("\n" + tables.as_markdown(table(chosen, blurs, published), paper.NOTE if published else ""))
+    published = paper.figures(results[0])
+    print("\n" + tables.as_markdown(table(chosen, blurs, published), paper.note(results[0]) if published else ""))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 barycenters (B6 where it gives both sets).  None where it gives no figure; its figures of other sets and attacks are not known
 here."""
 
+import math
 import re
 
+# {data set: {attack: (norm, epsilon, attacked, barycenter)}}; an attack that is bounded otherwise is another one.
 FIGURES = {
-    "mnist": {"linf_pgd": (16.4, 31.8), "fgsm": (71.8, 75.0), "linf_deepfool": (42.5, 94.7), "l2_carlini_wagner": (63.2, 96.1),
-              "autoattack": (9.1, 28.1), "clean": (99.0, 98.9)},
-    "fashion_mnist": {"l2_carlini_wagner": (None, 80.4), "linf_deepfool": (None, 81.1), "l2_pgd": (None, 14.4), "autoattack": (None, 2.8)},
+    "mnist": {"linf_pgd": ("linf", 0.1, 16.4, 31.8), "fgsm": ("linf", 0.1, 71.8, 75.0), "linf_deepfool": ("linf", 0.1, 42.5, 94.7),
+              "l2_carlini_wagner": ("l2", 1, 63.2, 96.1), "autoattack": ("linf", 0.1, 9.1, 28.1), "clean": ("none", 0, 99.0, 98.9)},
+    "fashion_mnist": {"l2_carlini_wagner": ("l2", 1, None, 80.4), "linf_deepfool": ("linf", 0.1, None, 81.1), "l2_pgd": ("l2", 1, None, 14.4),
+                      "autoattack": ("linf", 0.1, None, 2.8)},
 }
 
 HEADS = ["paper: attacked", "paper: B6"]
@@ -15,8 +18,34 @@ NOTE = ("Columns \"paper\" are the paper's own figures, of its own victim and at
         "setting, whatever run they stand beside.")
 
 
-def figures(dataset):
-    """{attack: (attacked, barycenter)} of a data set by its name, however that is spelt."""
-    name = re.sub(r"[^a-z0-9]+", "_", dataset.lower()).strip("_")
-    found = {"fashionmnist": "fashion_mnist"}.get(name, name)
-    return {attack: tuple("" if number is None else number for number in pair) for attack, pair in FIGURES.get(found, {}).items()}
+def published(result):
+    """What the paper has of a result's attacks, by their names and that of the data set, however that is spelt."""
+    name = re.sub(r"[^a-z0-9]+", "_", result.dataset.lower()).strip("_")
+    found = FIGURES.get({"fashionmnist": "fashion_mnist"}.get(name, name), {})
+    return {attack: found[attack] for attack in result.attacks if attack in found}
+
+
+def is_bounded_so(result, attack, norm, epsilon):
+    """None where the result does not say, as sets from elsewhere may not."""
+    its, size = result.bound(attack)
+    if its not in ("", "unknown", norm) or not (math.isnan(size) or math.isclose(size, epsilon, rel_tol=1e-3)):  # 8/255 may be given as 0.0314
+        return False
+    return True if its == norm and not math.isnan(size) else None
+
+
+def figures(result, surely=False):
+    """{attack: (attacked, barycenter)} of the attacks that are bounded as the paper's are; those of which that is not known, too, unless
+    something is to be concluded (`surely`)."""
+    known = {attack: (is_bounded_so(result, attack, norm, epsilon), pair) for attack, (norm, epsilon, *pair) in published(result).items()}
+    return {attack: tuple("" if number is None else number for number in pair) for attack, (same, pair) in known.items() if same or same is None and not surely}
+
+
+def unsure(result):
+    """Attacks of a name that the paper has, of which nothing is concluded."""
+    return [attack for attack in published(result) if attack not in figures(result, surely=True)]
+
+
+def note(result):
+    """What is to be said beside the figures."""
+    unknown = [attack for attack in unsure(result) if attack in figures(result)]
+    return NOTE + f" Norm or epsilon of {', '.join(unknown)} are not known here: they may be others than the paper's." * bool(unknown)

@@ -123,8 +123,8 @@ def summary_words(result, run):
 
 def size_of(result, attack):
     """An attack and what its perturbations are bounded by."""
-    row = result.row(result.runs[0], attack)
-    return f"{attack} ({text(row['norm'])}" + ("" if np.isnan(row["epsilon"]) else f" {row['epsilon']:.4g}") + ")"
+    norm, epsilon = result.bound(attack)
+    return f"{attack} ({norm}" + ("" if np.isnan(epsilon) else f" {epsilon:.4g}") + ")"
 
 
 def introduction(report, why, victim):
@@ -165,7 +165,7 @@ def accuracy(report):
         report.heading(f"Accuracy of the victim, %: run {one}" + (f", {label}" if label else ""))
         rows = tables.accuracies(result, one, attacks)
         published = paper.HEADS[0] in rows[0]
-        report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns, tables.narrowed(rows), paper.NOTE if published else "")
+        report.table(f"accuracy-{one}", rows, "Accuracy of the victim in percent", one, columns, tables.narrowed(rows), paper.note(result) if published else "")
     if len(result.runs) > 1:
         rows, before = tables.all_runs(result, attacks)
         order, part = range(len(result.runs)), len(result.runs) > LONGEST

@@ -31,7 +31,7 @@ def run_of(result, marginals):
 
 def both_sets(result):
     b4, b6 = run_of(result, "B4"), run_of(result, "B6")
-    published = paper.figures(result.dataset)
+    published = paper.figures(result)
     rows = [["attack", "attacked", "8 bits", "blurred", "mean (B4)", "**B4**", "mean (B6)", "**B6**", "B6, 95 %"] + paper.HEADS * bool(published)]
     for attack in result.attacks:
         row = result.row(b6, attack)
@@ -44,7 +44,7 @@ def both_sets(result):
 
 def of_the_best(chosen, blurs, result):
     """best.py's, of the second half, without rounding and with the paper's setting."""
-    rows, b6 = best.table(chosen, blurs, paper.figures(result.dataset)), run_of(result, "B6")
+    rows, b6 = best.table(chosen, blurs, paper.figures(result)), run_of(result, "B6")
     dropped = rows[0].index("8 bits")
     rows[0] = [f"attack (second half, {best.is_second(result.labels).sum()} images)", *rows[0][1:], "paper's setting"]
     rows[1:] = [row + [tables.percent(best.halves(result, b6, row[0], "purified")[1])] for row in rows[1:]]

@@ -124,6 +124,11 @@ class Result:
         chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == attack.encode())
         return self.rows[chosen][0]
 
+    def bound(self, attack):
+        """(norm, epsilon) of what an attack changed; NaN where that is not known."""
+        row = self.row(self.runs[0], attack)
+        return text(row["norm"]), float(row["epsilon"])
+
     def accuracy(self, run, attack, name="barycenter"):
         return self.row(run, attack)[f"{name}_accuracy"]
 

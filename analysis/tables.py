@@ -21,8 +21,8 @@ def caption(result, words, run=None):
 
 def accuracies(result, run, attacks):
     """The form of the paper's Tables I to V: a row for each attack; the baselines beside the barycenter, and the paper's own
-    figures where data set and attack match."""
-    published = paper.figures(result.dataset)
+    figures where data set and attack match, and what bounds it."""
+    published = paper.figures(result)
     blurred = f"blurred {plain(result.attribute(run, 'baseline.blur_sigma'))}"  # pixels, the sigma
     header = ["attack", "norm", "epsilon"] + [blurred if name == "blurred" else name for _, name in BASELINES] + ["95 % low", "95 % high", "recovered", "broken", "failed"]
     if any(attack in published for attack in attacks):

@@ -93,7 +93,7 @@ class Best(RunTest):
             def accuracy(run, attack, name="barycenter"):
                 return (0.99 if name == "attack" else clean[int(run)]) if attack == "clean" else accuracies[int(run)]
             result = types.SimpleNamespace(runs=runs, robust=["fgsm"], attacks=["fgsm"] + ["clean"] * (clean is not None), dataset=dataset, has_victim=True, accuracy=accuracy,
-                                           attribute=lambda run, name: 5)
+                                           attribute=lambda run, name: 5, bound=lambda attack: ("linf", 0.1) if attack == "fgsm" else ("none", 0))
             result.__dict__.update(others)
             chosen = best.best_run(result)
             return chosen.run, best.said(chosen)
@@ -106,6 +106,11 @@ class Best(RunTest):
         self.assertEqual(of([0.7, 0.6]), ("000", "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter (B6) on every attack that the paper "
                                                  "has: this one falls short by up to 5.0 points."))
         self.assertEqual(of([0.7, 0.8], [0.99, 0.99], "digits"), ("001", "It costs no clean accuracy. The paper's figures for these attacks on this data set are not known here."))
+        for other in ("linf", 0.3), ("unknown", np.nan):
+            self.assertEqual(of([0.7, 0.8], [0.99, 0.99], bound=lambda attack: other if attack == "fgsm" else ("none", 0)), ("001", "It costs no clean accuracy. Nothing is concluded from the paper's figures: norm or epsilon of "
+                                                                                               "fgsm are not known here, or others than the paper's."))
+        self.assertEqual(of([0.8, 0.7], attacks=["fgsm", "linf_pgd"])[1], "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter (B6) on every "
+                                                                          "attack that the paper has with this norm and epsilon.")
         self.assertEqual(of([], [0.9, 0.98], robust=[], attacks=["clean"], runs=["000", "001"])[0], "001")
         self.assertEqual(of([0.7, 0.8], has_victim=False), ("000", "Without a victim there are no accuracies, and no run is better than another."))
 

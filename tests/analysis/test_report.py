@@ -303,6 +303,12 @@ class Words(Sweep):
         run, why = report.best_run_of(self.altered("reach", reach, "MNIST"))
         self.assertEqual(run, "001")
         self.assertRegex(why, "reach(es)? the paper's barycenter")
+        unknown = self.altered("bounds", reach, "MNIST")
+        unknown.rows["epsilon"][unknown.rows["attack"] != b"clean"] = np.nan
+        run, why = report.best_run_of(unknown)
+        self.assertEqual(run, "002", "what is not known to be the paper's attack chooses nothing")
+        self.assertRegex(why, "Nothing is concluded from the paper's figures: norm or epsilon of fgsm, linf_pgd are not known here")
+        self.assertNotRegex(why, "reach|short")
         run, why = report.best_run_of(self.altered("short", {"001": {"clean": 60, "fgsm": 30, "linf_pgd": 30}}, "MNIST"))
         self.assertEqual(run, "001")
         self.assertRegex(why, r"falls .*short.* by up to \d+\.\d points")
@@ -374,6 +380,11 @@ class Page(Sweep):
         with mock.patch.object(self.result, "dataset", "MNIST"):
             self.assertEqual([row[-1] for row in tables.accuracies(self.result, "005", ATTACKS)], ["paper: B6", "75.0", "31.8", "98.9"])
             self.assertNotIn("paper: ", str(tables.accuracies(self.result, "005", [])))
+            for epsilon, figure in (0.3, ""), (np.nan, "75.0"):
+                rows = self.result.rows.copy()
+                rows["epsilon"][rows["attack"] == b"fgsm"] = epsilon
+                with mock.patch.object(self.result, "rows", rows):
+                    self.assertEqual([row[-1] for row in tables.accuracies(self.result, "005", ATTACKS)], ["paper: B6", figure, "31.8", "98.9"])
         done = subprocess.run([sys.executable, os.path.join(SOURCE, "analysis", "best.py"), self.mnist], capture_output=True, text=True)
         self.assertRegex(done.stdout, r"B6 at its own setting.*\n\n\| attack .*\| paper: B6 \|\n")
 
