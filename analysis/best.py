@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import files
 import paper
 import tables
-from result import CLEAN, SAME, Result
+from result import CLEAN, SAME, Result, plain
 
 # cost: of clean accuracy, as a fraction, None where it was not measured; cheap: it is small enough or not known;
 # lack: the largest by which an attack's accuracy falls short of the paper's, None where its figures are not known.
@@ -204,7 +204,7 @@ def main():
     results = opened(arguments.results)
     chosen = best_run(results, arguments.cost, "purified", 0)
     blurs = blurs_beside(results, chosen, arguments.cost)
-    print(f"{os.path.basename(chosen.result.path)}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
+    print(f"{plain(os.path.basename(chosen.result.path))}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
     for what, choice, field in ("", chosen, "purified"), ("The blur, chosen likewise. ", blurs[0], "blurred"):
         print(what + both_said(choice, "On the first half, where it was chosen", "On the second half, as in the table", elsewhere(choice, field, 1), arguments.cost))
     for blurred in blurs:

@@ -16,7 +16,7 @@ import figures
 import paper
 import tables
 from files import Failed, Unsuitable, digest, line_of, reading
-from result import BASELINES, CLEAN, SAME, Result, short_name, shortened, text
+from result import BASELINES, CLEAN, SAME, Result, plain, short_name, shortened, text
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 75rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
@@ -66,7 +66,7 @@ class Report:
 
     def files(self, name, kinds):
         self.made |= {f"{name}.{kind}" for kind in kinds}
-        return " ".join(f"<a href='{name}.{kind}'>{kind}</a>" for kind in kinds)
+        return " ".join(f"<a href='{html.escape(name, quote=True)}.{kind}'>{kind}</a>" for kind in kinds)
 
     def table(self, name, rows, words, run=None, marked=(), shown=None, more="", bold=None):
         """`shown`: what the page has of it, where that is not all; `more` ends the caption; `bold` is a row by its first cell."""
@@ -81,7 +81,7 @@ class Report:
         figures.plt.close(figure)
         data = (self.folder / f"{name}.png").read_bytes()
         wide, high = (int.from_bytes(data[at:at + 4], "big") * 96 // DPI for at in (16, 20))
-        self.parts.append(f"<figure><a href='{name}.png'><img src='data:image/png;base64,{base64.b64encode(data).decode()}' width={wide} height={high} "
+        self.parts.append(f"<figure><a href='{html.escape(name, quote=True)}.png'><img src='data:image/png;base64,{base64.b64encode(data).decode()}' width={wide} height={high} "
                           f"alt='{html.escape(caption, quote=True)}'></a><figcaption>{html.escape(caption)} ({self.files(name, ('png', 'svg'))})</figcaption></figure>")
 
     def clear(self, page):
@@ -301,7 +301,7 @@ def where_it_looks(report, attack, victim, looker, layer, count):
     try:
         grad_cam(report, attack, looker or looker_of(report.result, victim, layer), count)
     except Exception as problem:  # noqa: BLE001
-        report.lack = f"Grad-CAM of {victim} left out: {line_of(problem)[:400]}"
+        report.lack = plain(f"Grad-CAM of {victim} left out: {line_of(problem)[:400]}")
         report.note(report.lack)
 
 
@@ -335,7 +335,7 @@ def provenance(report):
 
 def victim_of(result):
     """The victim's file as the job names it, or None: relative to the job's folder, which the input tells, or else beside the result."""
-    stored, given, inputs = (text(value) for value in (*(result.attribute(result.runs[0], name) for name in ("victim.file", "input.file")), result.file.attrs["input_file"]))
+    stored, given, inputs = (plain(value) for value in (*(result.attribute(result.runs[0], name) for name in ("victim.file", "input.file")), result.file.attrs["input_file"]))
     paths = [pathlib.Path(folder, stored) for folder in ([inputs.removesuffix(given)] if inputs.endswith(given) else []) + [pathlib.Path(result.path).parent] if stored]
     return str(next((path for path in paths if path.exists()), paths[0])) if paths else None
 

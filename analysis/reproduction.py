@@ -65,7 +65,7 @@ def tables_of(folder):
         if sweeps and os.path.exists(blur):
             chosen = best.best_run(others, half=0)
             words = ", ".join(f"{parameter.split('.')[1]} {plain(chosen.result.attribute(chosen.run, parameter))}" for parameter in ("solver.gamma", "solver.iterations"))
-            second.append((f"**{title}**: {text(chosen.result.attribute(chosen.run, 'marginals.set'))}; {words}", of_the_best(chosen, best.blurs_beside(others, chosen), result)))
+            second.append((f"**{title}**: {plain(chosen.result.attribute(chosen.run, 'marginals.set'))}; {words}", of_the_best(chosen, best.blurs_beside(others, chosen), result)))
     if not first:
         raise files.Unsuitable(f"{folder}: no result of jobs/paper/reproduce.sh in it; there are {', '.join(f'{name}.h5' for name in SETS)}")
     return first + second

@@ -13,14 +13,24 @@ SAME = ("input_digest", "labels_checksum", "victim_digest", "attacks")  # in whi
 NAMED = ("solver.gamma", "solver.iterations", "marginals.set", "solver.window", "solver.cost", "solver.theta", "solver.tau")
 
 
+# What src/text.c replaces, but for ends of lines, which texts of several have; and surrogates, which stand for bytes that are no UTF-8.
+UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+PARAMETER = re.compile(r"[a-z]+\.[a-z_0-9]+")  # names of other attributes are not barydef's
+
+
+def as_stored(value):
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else str(value)
+
+
 def text(value):
-    return value.decode() if isinstance(value, bytes) else str(value)
+    """Of an attribute, which others may have written."""
+    return UNCLEAN.sub("?", as_stored(value))
 
 
 def plain(value):
-    """A number or text of an attribute, as short as it reads."""
+    """A number or text of an attribute, as short as it reads, in one line."""
     if isinstance(value, (bytes, str)):
-        return text(value)
+        return text(value).replace("\n", "?")
     return f"{value:g}"
 
 
@@ -69,13 +79,24 @@ class Result:
             raise ValueError(f"{path}: not complete; barydef run --resume goes on with it")
         self.rows = self.file["statistics"][:]
         self.runs = sorted(self.file["runs"])
-        self.attacks = text(self.file.attrs["attacks"]).split("/")
+        if not all(re.fullmatch("[0-9]+", run) for run in self.runs):
+            raise ValueError(f"{path}: not a result of barydef: its runs have other names than numbers")
+        self.stored = self._stored()
+        self.attacks = list(self.stored)
         self.robust = [attack for attack in self.attacks if attack != CLEAN]
-        self.dataset = text(self.file.attrs["dataset"])
+        self.dataset = plain(self.file.attrs["dataset"])
         self.labels = self.file["labels"][:]
         self.has_victim = text(self.file.attrs["victim_library"]) != "none"
         self.inputs = self._open_inputs(inputs)
         self.swept = self._swept()
+
+    def _stored(self):
+        """{name of an attack: as the file has it}."""
+        names = as_stored(self.file.attrs["attacks"]).split("/")
+        found = {plain(name): name for name in names}
+        if len(found) < len(names):
+            raise ValueError(f"{self.path}: two of its attacks have one name")
+        return found
 
     def _open_inputs(self, given):
         stored = text(self.file.attrs["input_file"])
@@ -96,7 +117,7 @@ class Result:
 
     def _swept(self):
         """The parameters in which runs differ."""
-        names = [name for name in self.file[f"runs/{self.runs[0]}"].attrs if "." in name]
+        names = [name for name in self.file[f"runs/{self.runs[0]}"].attrs if PARAMETER.fullmatch(name)]
         return [name for name in names if len({plain(self.attribute(run, name)) for run in self.runs}) > 1]
 
     def values(self, name):
@@ -121,13 +142,13 @@ class Result:
         return ", ".join(f"{short_name(name)} {plain(self.attribute(run or self.runs[0], name))}" for name in names)
 
     def row(self, run, attack):
-        chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == attack.encode())
+        chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == self.stored[attack].encode(errors="surrogateescape"))
         return self.rows[chosen][0]
 
     def bound(self, attack):
         """(norm, epsilon) of what an attack changed; NaN where that is not known."""
         row = self.row(self.runs[0], attack)
-        return text(row["norm"]), float(row["epsilon"])
+        return plain(row["norm"]), float(row["epsilon"])
 
     def accuracy(self, run, attack, name="barycenter"):
         return self.row(run, attack)[f"{name}_accuracy"]
@@ -138,14 +159,14 @@ class Result:
 
     def images(self, run, attack, rows):
         """Purified images, or None where they are not stored, or none is asked for."""
-        group = self.file[f"runs/{run}/{attack}"]
+        group = self.file[f"runs/{run}/{self.stored[attack]}"]
         return np.stack([group["images"][i] for i in rows]).astype(float) if rows and "images" in group else None
 
     def per_image(self, run, attack):
-        return self.file[f"runs/{run}/{attack}/per_image"][:]
+        return self.file[f"runs/{run}/{self.stored[attack]}/per_image"][:]
 
     def attacked(self, attack, rows):
-        return read_images(self.inputs, attack, rows) if self.inputs else None
+        return read_images(self.inputs, self.stored.get(attack, attack), rows) if self.inputs else None
 
 
 def read_images(file, attack, rows):

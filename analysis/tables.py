@@ -31,7 +31,7 @@ def accuracies(result, run, attacks):
     for attack in attacks:
         row = result.row(run, attack)
         epsilon = "" if np.isnan(row["epsilon"]) or attack == CLEAN else f"{row['epsilon']:.4g}"
-        cells = [attack, row["norm"].decode() if attack != CLEAN else "", epsilon]
+        cells = [attack, plain(row["norm"]) if attack != CLEAN else "", epsilon]
         cells += [percent(row[f"{name}_accuracy"]) for name, _ in BASELINES]
         cells += [percent(row["barycenter_accuracy_low"]), percent(row["barycenter_accuracy_high"])]
         cells += [str(row["recovered"]), str(row["broken"]), str(row["failed"])]

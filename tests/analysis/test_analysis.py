@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,48 @@ class Report(RunTest):
             lines = file.read().splitlines()
         self.assertEqual(({len(re.findall(r"(?<!\\)\|", line)) for line in lines[2:]}, lines[1]), ({12}, ""))
         self.assertNotIn("<", "".join(lines))
+
+    def test_texts_that_would_drive_a_terminal(self):
+        """Neither program writes control characters, whatever a result's author called things; nor are names of attributes HTML."""
+        attack, tag = "\033[31mX", "solver.'><img src=x onerror=alert(1)>"
+        inputs, path = shutil.copy(DEMO_SET, os.path.join(self.folder, "driving-set.h5")), purify(
+            self.folder, {**self.JOB, "input.limit": 30, "solver.iterations": 5, "sweep.solver.theta": 10}, output="driving.h5")
+        with h5py.File(inputs, "a") as file:
+            file["attacks"].move("fgsm", attack)
+        with h5py.File(path, "a") as file:
+            for run, group in file["runs"].items():
+                group.move("fgsm", attack)
+                group.attrs.update({"solver.cost": f"l{run}\033]0;pwn\007\n\u202e", "victim.file": "\033[2J.pt", tag: float(run)})
+            rows, job = file["statistics"][:], file.attrs["job"].decode()
+            rows["attack"][rows["attack"] == b"fgsm"] = attack.encode()
+            rows["norm"] = b"l\x9b2\033"
+            file["statistics"][:] = rows
+            file.attrs.update(attacks=file.attrs["attacks"].decode().replace("fgsm", attack), dataset="d\033c\n", job=f"{job}\033c", hosts=np.bytes_(b"\xff\x07"))
+        self.assertEqual(results.Result(path).swept, ["solver.cost", "solver.gamma"])
+        done = analysis("report", path, "--input", inputs, "--use-victim-of-result", "--attack", "?[31mX", "--attack", "clean")
+        page, said = done.stdout.strip(), [done.stdout, done.stderr, analysis(path, command="best.py").stdout]
+        names = os.listdir(os.path.dirname(page))
+        self.assertIn("gallery-__31mX.png", names)
+        for name in names:
+            if not name.endswith("png"):
+                with open(os.path.join(os.path.dirname(page), name), newline="") as file:
+                    said.append(file.read())
+        self.assertEqual(len(said), 3 + sum(not name.endswith("png") for name in names))
+        for one in said:
+            self.assertEqual(re.findall(r"[^\n\r\t\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff]", one), [])
+        with open(page) as file:
+            text = file.read()
+        self.assertEqual(set(re.findall(r"<img src=(.....)", text)), {"'data"})
+        self.assertNotIn("onerror", text)
+        self.assertIn("victim]\nfile", text)
+        self.assertEqual([row["cost"] for row in rows_of(os.path.join(os.path.dirname(page), "runs.csv")) if row["cost"]], [f"l00{i}?]0;pwn???" for i in range(3)])
+        self.assertRegex(said[2], r"(?s)cost l00\d\?\]0;pwn\?\?\?.*\| \?\[31mX \|")
+        with h5py.File(path, "a") as file:
+            file.attrs["attacks"] = f"{attack}/\x07[31mX/clean"
+        self.assertIn("two of its attacks have one name", analysis("report", path, status=2).stderr)
+        with h5py.File(path, "a") as file:
+            file["runs"].move("000", "\x1f000")
+        self.assertIn("its runs have other names than numbers", analysis("report", path, status=2).stderr)
 
     def test_short_names_of_marginals(self):
         for long, short in (("B6", "B6"), ("identity + rotate 2 + rotate -2 + translate 3 0", "id, \u00b12\u00b0, shift (3,0)"),
