@@ -9,6 +9,7 @@ import numpy as np
 import result as results
 from result import BASELINES, CLEAN, plain
 
+BLUR = "baseline.blur_sigma"
 Row = namedtuple("Row", "name images seen")  # images [n,C,H,W]; seen: the victim's classes, or None
 Grid = namedtuple("Grid", "image why down rows across columns fixed runs")  # why this image; runs: {(row, column): run}
 Front = namedtuple("Front", "points beaten baselines blurs")  # in percent: clean, mean over the attacks
@@ -42,17 +43,18 @@ def gallery(result, run, attack, count):
 def sensitivity(result, run, attack, columns_at_most=12):
     """The paper's Figure 1: one image over the swept numbers, the first down, the others across; where they would make too many
     columns, the last ones stay at those of `run`, as do those that are no numbers."""
-    numeric = [name for name in result.swept if all(is_number(value) for value in result.values(name))]
+    swept = purifying(result)
+    numeric = [name for name in swept if all(is_number(value) for value in result.values(name))]
     if not numeric or result.images(result.runs[0], attack, [0]) is None:
         return None
     down, across = (numeric[0], numeric[1:]) if len(numeric) > 1 else (None, numeric)
     while len(across) > 1 and np.prod([len(result.values(name)) for name in across]) > columns_at_most:
         across.pop()
-    fixed = {name: plain(result.attribute(run, name)) for name in result.swept if name != down and name not in across}
+    fixed = {name: plain(result.attribute(run, name)) for name in swept if name != down and name not in across}
     rows, columns = result.values(down) if down else [""], list(itertools.product(*map(result.values, across)))
     runs = {}
     for one in result.runs:
-        values = {name: plain(result.attribute(one, name)) for name in result.swept}
+        values = {name: plain(result.attribute(one, name)) for name in swept}
         if all(values[name] == value for name, value in fixed.items()):
             runs[rows.index(values[down]) if down else 0, columns.index(tuple(values[name] for name in across))] = one
     return Grid(*changing(result, run, attack, list(runs.values())), down, rows, across, columns, fixed, runs)
@@ -82,11 +84,17 @@ def is_number(value):
         return False
 
 
+def purifying(result):
+    """The swept parameters that the barycenters depend on."""
+    return [name for name in result.swept if not name.startswith("baseline.")]
+
+
 def along(result, name):
-    """{attack: (best, all)} in percent: for each value of a swept parameter the best over the other ones, and every run."""
-    values, found = result.values(name), {}
+    """{attack: (best, all)} in percent: for each value of a swept parameter the best over the other ones, and every run; on what the
+    parameter changes: blurred images or barycenters."""
+    values, found, images = result.values(name), {}, "blurred" if name == BLUR else "barycenter"
     for attack in result.attacks:
-        every = [[100 * result.accuracy(run, attack) for run in result.runs if plain(result.attribute(run, name)) == value] for value in values]
+        every = [[100 * result.accuracy(run, attack, images) for run in result.runs if plain(result.attribute(run, name)) == value] for value in values]
         found[attack] = [max(some) for some in every], every
     return found
 
@@ -117,7 +125,7 @@ def front(result, blurs=None):
     for name, label in BASELINES[:-1]:
         of = blurs if name == "blurred" and blurs else result
         baselines[label] = sorted({tuple(np.round(point(of, run, name), 3)) for run in of.runs})
-    sigmas = [(plain(blurs.attribute(run, "baseline.blur_sigma")), point(blurs, run, "blurred")) for run in blurs.runs] if blurs else []
+    sigmas = [(plain(blurs.attribute(run, BLUR)), point(blurs, run, "blurred")) for run in blurs.runs] if blurs else []
     return Front(points, beaten, baselines, sigmas)
 
 

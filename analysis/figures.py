@@ -90,7 +90,7 @@ def sensitivity(result, attack, grid):
     return figure
 
 
-def along(name, values, found):
+def along(name, values, found, images="barycenters"):
     """A line over the best of each value, dots for every run; where values are no numbers nothing lies between them.  Rings lie in one
     another, the first outermost: of lines that coincide all can be seen."""
     try:
@@ -111,7 +111,7 @@ def along(name, values, found):
     if not numeric or len(at) <= 8:
         ax.set_xticks(at, names, fontsize=9)
         ax.set_xticks([], minor=True)
-    ax.set(xlabel=name, ylabel="accuracy on barycenters, %", ylim=(-2, 102))
+    ax.set(xlabel=name, ylabel=f"accuracy on {images}, %", ylim=(-2, 102))
     ax.margins(x=0.08)
     legend(ax, 1 + max(name.count("\n") for name in names), markerscale=0.6)
     return figure

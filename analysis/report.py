@@ -174,7 +174,7 @@ def accuracy(report):
             order += [i for i in [result.runs.index(run)] if i not in order]  # what is shown in detail is never left out
         report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
         report.table("runs", rows, "Accuracy on barycenters in percent", shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
-                     more="Above the runs: accuracy on the attacked images, and on baselines that are the same for all of them.", bold=run)
+                     more="Above the runs: accuracy on the attacked images, and on baselines that are the same for all of them; of others the mean is at the right.", bold=run)
         report.note(f"In bold: run {run}, which is shown in detail{', at the end, as it is not one of these' * (len(order) > LONGEST and part)}.")
 
 
@@ -196,12 +196,14 @@ def sweeps(report):
     report.note(("Each point of a line is the highest accuracy on one attack of all runs that have this value, whatever their other parameters: the best for each attack by itself. So points "
                  "above one another may be of different runs. ") * (len(result.swept) > 1) + "Where lines coincide their marks lie in one another, the first of the legend outermost.")
     for name in result.swept:
-        report.figure("along-" + name.replace(".", "-"), figures.along(name, result.values(name), drawn.along(result, name)),
-                      f"Accuracy against {name}: " + ("lines are the best over the other parameters for each attack by itself, dots every run" if len(result.swept) > 1 else "every run"))
-    for i, down in enumerate(result.swept if result.robust else []):
-        for across in result.swept[i + 1:]:
+        images = "blurred images" if name == drawn.BLUR else "barycenters"
+        report.figure("along-" + name.replace(".", "-"), figures.along(name, result.values(name), drawn.along(result, name), images),
+                      f"Accuracy on {images} against {name}: " + ("lines are the best over the other parameters for each attack by itself, dots every run" if len(result.swept) > 1 else "every run"))
+    swept = drawn.purifying(result) if result.robust else []
+    for i, down in enumerate(swept):
+        for across in swept[i + 1:]:
             report.figure(f"map-{down}-{across}".replace(".", "-"), figures.heat_map(*drawn.heat_map(result, down, across)),
-                          f"Mean accuracy over the attacks, for {down} and {across}" + ": the best over the other parameters" * (len(result.swept) > 2))
+                          f"Mean accuracy over the attacks, for {down} and {across}" + ": the best over the other parameters" * (len(swept) > 2))
 
 
 def changes(report):

@@ -61,22 +61,28 @@ def changes(result, run, attacks):
 
 def all_runs(result, attacks):
     """(rows, how many stand before the runs): of each run what is swept, clean accuracy, the mean over all attacks, and each attack that is
-    asked for; first what all are measured against: images that none has purified, and each baseline that is the same for all runs."""
+    asked for; first what all are measured against: images that none has purified, and each baseline that is the same for all runs.  Of one
+    that is not the mean over the attacks has a column."""
     clean, attacks = [CLEAN] * (CLEAN in attacks), [attack for attack in attacks if attack != CLEAN]
 
     def accuracies_of(run, name="barycenter"):
         return [percent(result.accuracy(run, attack, name)) for attack in clean] + [percent(result.robust_accuracy(run, name))] + [
             percent(result.accuracy(run, attack, name)) for attack in attacks]
-    rows = [["run"] + [short_name(name) for name in result.swept] + clean + ["mean of attacks"] + attacks]
+    changing = [(name, label) for name, label in BASELINES[1:-1] if differs(result, name)]
+    own = changing if result.robust else []
+    rows = [["run"] + [short_name(name) for name in result.swept] + clean + ["mean of attacks"] + attacks + [f"{label}, mean of attacks" for _, label in own]]
     for name, label in BASELINES[:-1]:
-        everywhere = {tuple(result.accuracy(run, attack, name) for attack in result.attacks) for run in result.runs}
-        if len(everywhere) == 1 or name == "attack":
-            first = result.runs[0]
-            rows.append([label] + [""] * len(result.swept) + accuracies_of(first, name))
+        if (name, label) not in changing:
+            rows.append([label] + [""] * len(result.swept) + accuracies_of(result.runs[0], name) + [""] * len(own))
     before = len(rows)
     for run in result.runs:
-        rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + accuracies_of(run))
+        rows.append([run] + [plain(result.attribute(run, name)) for name in result.swept] + accuracies_of(run) + [percent(result.robust_accuracy(run, name)) for name, _ in own])
     return rows, before
+
+
+def differs(result, name):
+    """Is a baseline another one from run to run?"""
+    return len({tuple(result.accuracy(run, attack, name) for attack in result.attacks) for run in result.runs}) > 1
 
 
 def per_class(result, run, attacks):

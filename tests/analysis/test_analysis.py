@@ -20,6 +20,8 @@ import h5py
 import numpy as np
 import torch
 
+import drawn
+import figures
 import gradcam
 import paper
 import presets
@@ -261,6 +263,40 @@ class Report(RunTest):
             self.assertEqual(list(table), [self.result.accuracy(run, "clean") for run in self.result.runs])
             array = xarray.DataArray(file["runs/000/clean/images"], dims=("image", "channel", "y", "x"))
             self.assertEqual(array.shape, (60, 1, 28, 28))
+
+
+class Blurs(RunTest):
+    def test_a_sweep_over_the_blur(self):
+        """It is told by the blurred images, which alone it changes: no picture of barycenters has it for an axis."""
+        need_victim()
+        path = purify(self.folder, {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 60, "solver.iterations": 5, "sweep.baseline.blur_sigma": "0.3, 1, 3",
+                                    "sweep.solver.gamma": "0.05, 2", "sweep.solver.theta": "1e5, 10"})
+        result = results.Result(path)
+        page = analysis("report", path).stdout.strip()
+        runs = rows_of(os.path.join(os.path.dirname(page), "runs.csv"))
+        self.assertEqual([row["run"] for row in runs[:4]], ["attacked", "8 bits", "mean of marginals", "000"], "no row for the blur, which differs")
+        self.assertEqual(list(runs[0])[-1], "blurred, mean of attacks")
+        self.assertEqual([row["blurred, mean of attacks"] for row in runs], [""] * 3 + [f"{100 * result.robust_accuracy(run, 'blurred'):.1f}" for run in result.runs])
+        self.assertEqual(len({row["blurred, mean of attacks"] for row in runs[3:]}), 3)
+        for attack, (line, dots) in drawn.along(result, "baseline.blur_sigma").items():
+            wanted = [100 * result.accuracy(run, attack, "blurred") for run in ("000", "004", "008")]
+            np.testing.assert_allclose(line, wanted)
+            np.testing.assert_allclose(dots, [[value] * 4 for value in wanted])
+        self.assertEqual(drawn.along(result, "solver.gamma")["fgsm"][0], [100 * max(result.accuracy(run, "fgsm") for run in some) for some in (result.runs[0::4] + result.runs[1::4],
+                                                                                                                                             result.runs[2::4] + result.runs[3::4])])
+        pictures = [name for name in os.listdir(os.path.dirname(page)) if re.match(r"(along|map)-.*png", name)]
+        self.assertEqual(sorted(pictures), ["along-baseline-blur_sigma.png", "along-solver-gamma.png", "along-solver-theta.png", "map-solver-gamma-solver-theta.png"])
+        grid = drawn.sensitivity(result, "000", "fgsm")
+        self.assertEqual((grid.down, grid.across, grid.fixed, len(grid.runs)), ("solver.gamma", ["solver.theta"], {}, 4))
+        figure = figures.along("baseline.blur_sigma", ["1"], {"fgsm": ([1], [[1]])}, "blurred images")
+        self.assertEqual(figure.axes[0].get_ylabel(), "accuracy on blurred images, %")
+        figures.plt.close(figure)
+        with open(page) as file:
+            text = file.read()
+        for words in "Accuracy on blurred images against baseline.blur_sigma: ", "Accuracy on barycenters against solver.gamma: ", "of others the mean is at the right":
+            self.assertIn(words, text)
+        alone = purify(self.folder, {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 20, "solver.iterations": 0, "sweep.baseline.blur_sigma": "0.3, 1"}, output="alone.h5")
+        self.assertIsNone(drawn.sensitivity(results.Result(alone), "000", "fgsm"))
 
 
 class GradCam(unittest.TestCase):

@@ -362,7 +362,7 @@ class Page(Sweep):
                 self.assertRegex(caption, r"^\w.*: MNIST, 60 images\. " + re.escape(words), f"{name}.{kind}")
             self.assertIn(words, self.text)
         with open(self.page.parent / "runs.csv") as file:
-            self.assertIn("run,marginals,gamma,iterations,clean,mean of attacks,linf_pgd\n", file.read().replace("\r", ""))
+            self.assertIn('run,marginals,gamma,iterations,clean,mean of attacks,linf_pgd,"mean of marginals, mean of attacks"\n', file.read().replace("\r", ""))
         with open(self.page.parent / "per-class.md") as file:
             self.assertIn("| class | images | clean | linf_pgd |\n", file.read())
 
