@@ -6,7 +6,6 @@ from collections import namedtuple
 
 import numpy as np
 
-import result as results
 from result import BASELINES, CLEAN, plain
 
 BLUR = "baseline.blur_sigma"
@@ -30,8 +29,7 @@ def gallery(result, run, attack, count):
     purified, attacked = result.images(run, attack, chosen), result.attacked(attack, chosen)
     if purified is None or attacked is None:
         return None
-    motions, interpolation = (results.text(result.attribute(run, f"marginals.{name}")) for name in ("set", "interpolation"))
-    means = np.stack([results.mean_of_marginals(image, motions, interpolation) for image in attacked])
+    means = result.means(run, attacked)
     records, clean = result.per_image(run, attack)[chosen], result.attacked(CLEAN, chosen) if attack != CLEAN else None
     seen = result.per_image(run, CLEAN)["predicted_attacked"][chosen] if result.has_victim and CLEAN in result.attacks else None
     rows = [Row("clean", clean, seen)] if clean is not None else []

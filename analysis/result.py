@@ -165,6 +165,11 @@ class Result:
     def per_image(self, run, attack):
         return self.file[f"runs/{run}/{self.stored[attack]}/per_image"][:]
 
+    def means(self, run, images):
+        """Of each image's marginals, as the victim was given it in this run."""
+        motions, interpolation, mass = (text(self.attribute(run, name)) for name in ("marginals.set", "marginals.interpolation", "solver.mass"))
+        return np.stack([mean_of_marginals(image, motions, interpolation, mass == "joint") for image in images])
+
     def attacked(self, attack, rows):
         return read_images(self.inputs, self.stored.get(attack, attack), rows) if self.inputs else None
 
@@ -226,9 +231,8 @@ def marginals(image, motions, interpolation="bilinear"):
     return np.stack(moved)
 
 
-def mean_of_marginals(image, motions, interpolation="bilinear"):
-    """On the mass of the image, clipped to [0,1]."""
-    moved = marginals(image, motions, interpolation)
-    mass = image.sum((1, 2))
-    scaled = moved / np.maximum(moved.sum((2, 3), keepdims=True), 1e-300) * mass[None, :, None, None]
+def mean_of_marginals(image, motions, interpolation="bilinear", joint=False):
+    """On the mass of the image, by channels or (`joint`) of all together, clipped to [0,1]."""
+    moved, axes = marginals(image, motions, interpolation), (-3, -2, -1) if joint else (-2, -1)
+    scaled = moved / np.maximum(moved.sum(axes, keepdims=True), 1e-300) * image.sum(axes, keepdims=True)
     return np.clip(scaled.mean(0), 0, 1)

@@ -226,6 +226,21 @@ class Report(RunTest):
             seen = model(torch.as_tensor(means, dtype=torch.float32)).argmax(1).numpy()
         np.testing.assert_array_equal(seen, self.result.per_image("000", "fgsm")["predicted_mean"][rows])
 
+    def test_mean_of_marginals_is_where_the_solver_starts(self):
+        """The image of L = 0, of each channel's mass or of all together, whatever the weights."""
+        images = random_images(4, 3, 9, 12)  # and gamma small, so that the kernel moves nothing
+        images[:, 1] *= 0.1  # channels that lose different shares at the border
+        images[:, 2, :, 3:] = 0
+        write_set(os.path.join(self.folder, "colour.h5"), {"fgsm": images})
+        made = []
+        for job in {"solver.mass": "channel"}, {"solver.mass": "joint"}, {"solver.mass": "joint", "solver.weights": "1, 2 3.5,4"}:
+            path = purify(self.folder, {"input.file": "colour.h5", "solver.iterations": 0, "solver.gamma": 0.02, "marginals.set": "identity + rotate 30 + translate 3 0 + translate 0 -4", **job}, output=f"start-{len(made)}.h5")
+            result = results.Result(path)
+            _, rows = drawn.gallery(result, "000", "fgsm", 4)
+            made.append(next(row.images for row in rows if row.name == "mean of marginals"))
+            np.testing.assert_allclose(made[-1], result.images("000", "fgsm", range(4)), atol=1e-6)
+        self.assertGreater(abs(made[0] - made[1]).max(), 0.01)
+
     def test_paper_figures(self):
         """Of an attack by its name, norm and epsilon; where a set does not say these the figures stand there, but nothing is concluded."""
         def of(dataset, **bounds):
