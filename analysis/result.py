@@ -11,6 +11,9 @@ BASELINES = (("attack", "attacked"), ("rounded", "8 bits"), ("blurred", "blurred
 CLEAN = "clean"
 SAME = ("input_digest", "labels_checksum", "victim_digest", "attacks")  # in which results must agree to be compared
 NAMED = ("solver.gamma", "solver.iterations", "marginals.set", "solver.window", "solver.cost", "solver.theta", "solver.tau")
+# The others of solver and marginals at their defaults, where nothing is said of them.
+USUAL = {"marginals.interpolation": "bilinear", "solver.kernel": "auto", "solver.method": "fb", "solver.tolerance": "0", "solver.regularizer": "data",
+         "solver.mass": "channel", "solver.precision": "double", "solver.instructions": "auto", "solver.weights": ""}
 
 
 # What src/text.c replaces, but for ends of lines, which texts of several have; and surrogates, which stand for bytes that are no UTF-8.
@@ -137,9 +140,13 @@ class Result:
         return ", ".join(f"{short_name(name)} {shortened(value) if short else value}" for name, value in values.items())
 
     def parameters(self, run=None):
-        """What a run, or every run, was made with, in words: what the paper names, and what is swept."""
-        names = [name for name in [*NAMED, *(one for one in self.swept if one not in NAMED)] if run or name not in self.swept]
-        return ", ".join(f"{short_name(name)} {plain(self.attribute(run or self.runs[0], name))}" for name in names)
+        """What a run, or every run, was made with, in words: what the paper names, what is swept, and what is not as usual."""
+        some = run or self.runs[0]
+        unusual = [name for name, value in USUAL.items() if name not in self.swept and plain(self.attribute(some, name)) != value]
+        names = [name for name in [*NAMED, *(one for one in self.swept if one not in NAMED), *unusual] if run or name not in self.swept]
+        if plain(self.attribute(some, "solver.method")) == "fista" and (run or "solver.method" not in self.swept):
+            names = [name for name in names if name != "solver.tau"]  # it chooses the length of its steps
+        return ", ".join(f"{short_name(name)} {plain(self.attribute(some, name))}" for name in names)
 
     def row(self, run, attack):
         chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == self.stored[attack].encode(errors="surrogateescape"))

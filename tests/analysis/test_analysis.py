@@ -13,7 +13,7 @@ from unittest import mock
 
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path[:0] = [os.path.join(SOURCE, "tests", "runs"), os.path.join(SOURCE, "tests", "reference"), os.path.join(SOURCE, "analysis")]
-from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify, random_images, write_set
+from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, parameters, purify, random_images, write_set
 from test_inputs import analysis
 
 import h5py
@@ -312,6 +312,23 @@ class Blurs(RunTest):
             self.assertIn(words, text)
         alone = purify(self.folder, {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 20, "solver.iterations": 0, "sweep.baseline.blur_sigma": "0.3, 1"}, output="alone.h5")
         self.assertIsNone(drawn.sensitivity(results.Result(alone), "000", "fgsm"))
+
+
+class Captions(RunTest):
+    def test_they_name_what_is_not_usual_and_nothing_that_is_not_used(self):
+        job = {"input.file": DEMO_SET, "input.limit": 2, "output.images": "no", "solver.gamma": 1, "solver.iterations": 2, "marginals.set": "identity + rotate 3"}
+        others = {"marginals.interpolation": "nearest", "solver.method": "fista", "solver.mass": "joint", "solver.tolerance": 0.001, "solver.weights": "1, 2",
+                  "sweep.solver.regularizer": "none, norm"}
+        result = results.Result(purify(self.folder, {**job, **others}, output="unusual.h5"))
+        named = "gamma 1, iterations 2, marginals identity + rotate 3, window 7, cost l1, theta 100000, "
+        unusual = f"interpolation nearest, method fista, tolerance 0.001, mass joint, weights {results.plain(result.attribute('000', 'solver.weights'))}"
+        self.assertEqual([result.parameters(run) for run in ("001", None)], [f"{named}regularizer norm, {unusual}", named + unusual])
+        result = results.Result(purify(self.folder, {**job, "sweep.solver.method": "fb, fista"}, output="methods.h5"))
+        self.assertEqual([result.parameters(run) for run in ("000", "001", None)], [f"{named}tau 0.2, method fb", f"{named}method fista", f"{named}tau 0.2"])
+
+    def test_what_is_usual_is_what_the_program_says(self):
+        defaults = {name: default for name, (default, _) in parameters().items() if re.match(r"(solver|marginals)\.", name) and name not in results.NAMED}
+        self.assertEqual(results.USUAL, defaults)
 
 
 class GradCam(unittest.TestCase):
