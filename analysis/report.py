@@ -102,8 +102,12 @@ class Report:
 
 def best_run_of(result):
     """The run to show, by the rule of best.py, and a sentence that says why."""
-    if not result.has_victim or len(result.runs) == 1:
-        return result.runs[0], "" if result.has_victim else f"Run {result.runs[0]}, the first, is shown in detail: without accuracies none is the best."
+    if not result.has_victim:
+        (_, run), *_ = best.candidates_of([result], "purified")
+        which = "the first" if run == result.runs[0] else "the first that iterates"
+        return run, f"Run {run}, {which}, is shown in detail: without accuracies none is the best."
+    if len(result.runs) == 1:
+        return result.runs[0], ""
     choice = best.best_run(result, half=0)
     words = best.both_said(choice, "On every second image of each class, where it was chosen", "On all images, as shown here", best.elsewhere(choice))
     return choice.run, f"Run {choice.run} is shown in detail: the best by the rule of analysis/best.py. {words} (analysis/best.py reports on the others alone.)"

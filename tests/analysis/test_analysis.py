@@ -315,6 +315,13 @@ class Blurs(RunTest):
 
 
 class Captions(RunTest):
+    def test_without_victim_the_first_run_that_iterates_is_shown(self):
+        """One of no iterations purifies nothing; where there are no others it is the first."""
+        for iterations, shown, words in ("0, 5", "001", "the first that iterates"), ("5, 10", "000", "the first"), ("0", "000", "the first"):
+            job = {"input.file": DEMO_SET, "input.limit": 2, "output.images": "no", "solver.iterations": iterations, "sweep.solver.gamma": "1, 2"}
+            run, why = report.best_run_of(results.Result(purify(self.folder, job, "--overwrite", output="first.h5")))
+            self.assertEqual((run, why), (shown, f"Run {shown}, {words}, is shown in detail: without accuracies none is the best."))
+
     def test_they_name_what_is_not_usual_and_nothing_that_is_not_used(self):
         job = {"input.file": DEMO_SET, "input.limit": 2, "output.images": "no", "solver.gamma": 1, "solver.iterations": 2, "marginals.set": "identity + rotate 3"}
         others = {"marginals.interpolation": "nearest", "solver.method": "fista", "solver.mass": "joint", "solver.tolerance": 0.001, "solver.weights": "1, 2",
