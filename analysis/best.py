@@ -148,7 +148,7 @@ def blurs_beside(results, chosen, cost=2):
     price = accuracy(*chosen[:2], CLEAN, "purified", 0)
 
     def distance(one):
-        return round(abs(accuracy(*one, CLEAN, "blurred", 0) - price), 9), -np.mean([accuracy(*one, attack, "blurred", 0) for attack in one[0].robust])
+        return round(abs(accuracy(*one, CLEAN, "blurred", 0) - price), 9), -np.mean([accuracy(*one, attack, "blurred", 0) for attack in one[0].robust] or [0])
     alike = Choice(*min(candidates_of(results, "blurred"), key=distance), None, True, None)
     return [ruled] + [alike] * (sigma_of(alike) != sigma_of(ruled))
 
@@ -207,7 +207,7 @@ def main():
     print(f"{plain(os.path.basename(chosen.result.path))}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
     for what, choice, field in ("", chosen, "purified"), ("The blur, chosen likewise. ", blurs[0], "blurred"):
         print(what + both_said(choice, "On the first half, where it was chosen", "On the second half, as in the table", elsewhere(choice, field, 1), arguments.cost))
-    for blurred in blurs:
+    for blurred in blurs if chosen.result.robust else []:
         print("On the second half: " + duel(chosen, blurred))
     published = paper.figures(results[0])
     print("\n" + tables.as_markdown(table(chosen, blurs, published), paper.note(results[0]) if published else ""))

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 import types
 import unittest
+import warnings
 from unittest import mock
 
-from test_inputs import DEMO_SET, DEMO_VICTIM, SOURCE, RunTest, analysis, need_victim, purify
+from test_inputs import DEMO_SET, DEMO_VICTIM, SOURCE, RunTest, analysis, need_victim, purify, write_set
 
 import h5py
 import numpy as np
@@ -160,6 +161,21 @@ class Best(RunTest):
                 "Blur of sigma 3 against this run: mean over the attacks 65.0 against 60.0; at least as good on every attack."])
             table["2"] = ((0.98, 0.1), (0.9, 0.1))
             self.assertEqual([one.run for one in best.blurs_beside([sweep], chosen)], ["2"])
+
+    def test_of_clean_images_alone(self):
+        """What purifying costs is all there is to tell: no mean over no attacks, no blur to set against the run."""
+        inputs = os.path.join(self.folder, "clean-set.h5")
+        with h5py.File(DEMO_SET) as file:
+            write_set(inputs, {}, file["clean/images"][:60], file["labels"][:60])
+        path = purify(self.folder, {**self.JOB, "input.file": inputs, "input.limit": 0, "solver.iterations": 5, "sweep.baseline.blur_sigma": "0.5, 3"}, output="clean.h5")
+        self.assertEqual(results.Result(path).attacks, ["clean"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            said = self.best(path)
+            analysis("report", path)
+        self.assertEqual(said.stderr, "")
+        self.assertNotRegex(said.stdout, "nan|against this run|as good")
+        self.assertRegex(said.stdout, r"\n\| attack \| attacked .*\n.*\n\| clean \| ")
 
     def test_without_clean_or_whole(self):
         unclean = purify(self.folder, {**self.JOB, "input.clean": "no", "solver.iterations": 5}, output="unclean.h5")
