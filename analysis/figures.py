@@ -34,7 +34,9 @@ def image_axes(rows, columns, high=1.45):
 
 
 def head(line, words):
-    """Words above a row of images, that may be longer than its first one."""
+    """Words above a row of images, that may be longer than its first one: that begins at the left, as a row of one is narrower than they are."""
+    for ax in line:
+        ax.set_anchor("W")
     line[0].set_title(" ", fontsize=9)  # keeps the room
     line[0].annotate(words, (0, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9).set_in_layout(False)
 

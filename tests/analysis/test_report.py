@@ -193,6 +193,19 @@ class Figures(Sweep):
                     self.assertEqual((label.get_text(), label.get_color()), (f"seen as {seen}", figures.GOOD if seen == table[i]["label"] else figures.BAD))
         self.assertIn(f"red -{np.abs(rows[-1].images).max():.2f}", axes[4, 0].texts[0].get_text())
 
+    def test_words_above_a_row_are_whole(self):
+        """Of however few images, and of the widest differences."""
+        for count in 1, 2, 3, 10:
+            chosen, rows = drawn.gallery(self.result, "005", "linf_pgd", count)
+            for figure in figures.gallery(rows, self.result.labels[chosen]), figures.heat([("barycenter - attacked (red -0.99, blue +0.99)", rows[0].images, rows[0].images[:, 0], [1] * count)], [1] * count):
+                figure.canvas.draw()
+                words = [text for ax in figure.axes for text in ax.texts]
+                self.assertEqual(len(words), len(figure.axes) // count)
+                for text in words:
+                    box = text.get_window_extent()
+                    self.assertTrue(0 <= box.x0 and box.x1 <= figure.bbox.x1 and 0 <= box.y0 and box.y1 <= figure.bbox.y1, (count, text.get_text(), box))
+                figures.plt.close(figure)
+
     def test_sensitivity(self):
         """Numbers go down and across, the marginals stay at those of the run; each field is the image of the run it says."""
         grid = drawn.sensitivity(self.result, "003", "fgsm")
