@@ -322,9 +322,8 @@ def cost_words(result):
 
 
 def origin(result, attack):
-    """Of an attack, in one line: the text is of the author of the set."""
-    source = text(result.file[f"runs/{result.runs[0]}/{attack}"].attrs["source"]) or "its set does not say how"
-    return "".join(one if one.isprintable() else " " for one in f"{size_of(result, attack)}: {source}")
+    """Of an attack, as the author of the set tells it."""
+    return f"{size_of(result, attack)}: {result.source(attack) or 'its set does not say how'}"
 
 
 def provenance(report):

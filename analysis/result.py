@@ -157,6 +157,9 @@ class Result:
         row = self.row(self.runs[0], attack)
         return plain(row["norm"]), float(row["epsilon"])
 
+    def source(self, attack):
+        return plain(self.file[f"runs/{self.runs[0]}/{self.stored[attack]}"].attrs["source"])
+
     def accuracy(self, run, attack, name="barycenter"):
         return self.row(run, attack)[f"{name}_accuracy"]
 

@@ -277,7 +277,7 @@ class Words(Sweep):
     def test_where_attacks_came_from(self):
         """In a line for each; what the author of the set wrote is text and nothing else."""
         path, wrote = shutil.copy(self.path, os.path.join(self.folder, "origin.h5")), {"fgsm": "<b>Mine</b> & 'yours'\n\x1b[1m\u202edone\x85", "linf_pgd": ""}
-        for sources, said in (({}, ["random numbers"] * 2), (wrote, ["&lt;b&gt;Mine&lt;/b&gt; &amp; &#x27;yours&#x27;  [1m done ", "its set does not say how"])):
+        for sources, said in (({}, ["random numbers"] * 2), (wrote, ["&lt;b&gt;Mine&lt;/b&gt; &amp; &#x27;yours&#x27;??[1m?done?", "its set does not say how"])):
             with h5py.File(path, "a") as file:
                 for run in self.runs:
                     for attack, source in sources.items():
