@@ -139,7 +139,8 @@ static bd_result_t *allocate(const char *path, bd_error_t *error) {
   return NULL;
 }
 
-bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *error) {
+bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **out, bd_error_t *error) {
+  const char *path = opened->path;
   char schema[64];
   int64_t version = 0, complete = -1;
   struct stat file;
@@ -147,7 +148,9 @@ bd_status_t result_open_here(const char *path, bd_result_t **out, bd_error_t *er
   *out = NULL;
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
-  bd_status_t status = file_open(path, &result->descriptor, &file, error);
+  bd_status_t status = BD_OK;
+  result->descriptor = opened->descriptor;
+  if (fstat(result->descriptor, &file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", path);
   if (status == BD_OK && (result->file = h5_open_descriptor(result->descriptor, 0)) < 0)
     status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   isolate_close_doors();
@@ -191,9 +194,9 @@ static void put_text(const bd_result_t *result, int run, const char *name, char 
 
 /* A result may be made up as well as an input: a child opens it by HDF5.  It hands over the shape, names, places,
    and texts: the number of a run or -1, name and value, each with its zero. */
-static bd_status_t hand_over(void *path, FILE *out, bd_error_t *error) {
+static bd_status_t hand_over(void *opened, FILE *out, bd_error_t *error) {
   bd_result_t *result;
-  bd_status_t status = result_open_here(path, &result, error);
+  bd_status_t status = result_open_here(opened, &result, error);
   if (status != BD_OK) return status;
   const bd_result_shape_t *shape = &result->shape;
   fwrite(shape, sizeof *shape, 1, out);
@@ -303,7 +306,7 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
-  if (status == BD_OK) status = isolate(hand_over, (void *)(uintptr_t)path, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
+  if (status == BD_OK) status = isolate(hand_over, result, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
   if (status == BD_OK) identify(result->descriptor, &file, &result->shape);
   if (status != BD_OK) {

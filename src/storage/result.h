@@ -48,8 +48,9 @@ static inline size_t image_values(const bd_result_shape_t *shape) {
 /* For what a child may use to read a result. */
 enum { RESULT_MEMORY = 1 << 29 };
 
-/* bd_result_open by HDF5 in this process, which is to be a child (isolate.h): `file` is open after it. */
-bd_status_t result_open_here(const char *path, bd_result_t **result, bd_error_t *error);
+/* bd_result_open by HDF5 in this process, which is to be a child (isolate.h), of the very file that its parent has opened; to the
+   child's end, as it takes the descriptor.  `file` is open after it. */
+bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **result, bd_error_t *error);
 
 /* All of `size` bytes at `place`, or a failure that names the file. */
 bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error);

@@ -101,10 +101,10 @@ static bd_status_t verify_statistics(bd_result_t *result, FILE *out, bd_error_t 
 }
 
 /* In a child: HDF5 reads the statistics, and attributes that they depend on. */
-static bd_status_t verify_tables(void *path, FILE *out, bd_error_t *error) {
+static bd_status_t verify_tables(void *opened, FILE *out, bd_error_t *error) {
   int right = 1;
   bd_result_t *result;
-  bd_status_t status = result_open_here(path, &result, error);
+  bd_status_t status = result_open_here(opened, &result, error);
   if (status != BD_OK) return status;
   status = verify_labels(result, &right, error);
   if (!right) fprintf(out, "/labels\n");
@@ -120,7 +120,7 @@ bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_
   size_t size;
   *wrong = NULL;
   if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
-  bd_status_t status = isolate(verify_tables, result->path, result->path, isolate_size(&file), RESULT_MEMORY, &found, &size, error);
+  bd_status_t status = isolate(verify_tables, result, result->path, isolate_size(&file), RESULT_MEMORY, &found, &size, error);
   if (status != BD_OK || size == 0) {
     free(found);
     return status;
