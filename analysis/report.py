@@ -178,7 +178,8 @@ def accuracy(report):
             order += [i for i in [result.runs.index(run)] if i not in order]  # what is shown in detail is never left out
         report.heading(f"The {LONGEST} runs of the highest mean, of {len(result.runs)}: accuracy on barycenters, %" if part else "All runs: accuracy on barycenters, %")
         report.table("runs", rows, "Accuracy on barycenters in percent", shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
-                     more="Above the runs: accuracy on the attacked images, and on baselines that are the same for all of them; of others the mean is at the right.", bold=run)
+                     more="Above the runs: accuracy on the attacked images, and on baselines that are the same for all of them"
+                     + ("; of others the mean is at the right." if rows[0][-1].endswith(", mean of attacks") else "."), bold=run)
         report.note(f"In bold: run {run}, which is shown in detail{', at the end, as it is not one of these' * (len(order) > LONGEST and part)}.")
 
 
