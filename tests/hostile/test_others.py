@@ -312,13 +312,13 @@ class Victims(Hostile):
     def test_a_victim_that_was_suspended(self):
         """As batch systems do: it had no time meanwhile."""
         need_victim()
-        write_victim(os.path.join(self.folder, "victim.pt"), "y = x\nfor i in range(300000):\n    y = y * 1.0\nreturn y.flatten(1)")
+        write_victim(os.path.join(self.folder, "victim.pt"), "if bool(x.sum() == 0):  # when it is tried\n    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)")
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
-            file.write(job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 4 * PATIENCE, "input.limit": 1, "input.attacks": "a"}))
+            file.write(job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 8 * PATIENCE}))
         running = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini")], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         time.sleep(1.2)
         running.send_signal(signal.SIGSTOP)
-        time.sleep(4.5 * PATIENCE)
+        time.sleep(8.5 * PATIENCE)
         running.send_signal(signal.SIGCONT)
         err = running.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(running.returncode, 0, err)
