@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from files import Unsuitable, reading, written
-from result import CLEAN, Result, opened, text
+from result import CLEAN, UNCLEAN, Result, opened, text
 
 # What an array's name means, in lower case; any other is an attack's.  `attack` reads the same (datasets.py).
 RESERVED = {**dict.fromkeys(("labels", "y", "y_test"), "labels"), **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN), "attributes": "attributes"}
@@ -29,9 +29,7 @@ PURIFIED_CLEAN = "purified_clean"  # what was purified is no clean image any mor
 # ---- what barydef's own reader accepts (src/storage/survey.c, survey_check.c, src/text.c) ----
 
 def check_name(name):
-    drives = any((ord(c) < 32 and c != "\t") or 127 <= ord(c) < 160 or 0x2028 <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069 or
-                 0xd800 <= ord(c) < 0xe000 for c in name)
-    wrong = ("is empty" if not name else "has control characters or is no UTF-8" if drives else
+    wrong = ("is empty" if not name else "has control characters or is no UTF-8" if UNCLEAN.search(name) or "\n" in name else
              f"is longer than {NAME_BYTES} bytes" if len(name.encode()) > NAME_BYTES else
              "has a slash or is a dot, which HDF5 takes for a path" if "/" in name or name == "." else
              "is kept for the images without attack" if name == CLEAN else "")

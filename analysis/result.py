@@ -17,7 +17,7 @@ USUAL = {"marginals.interpolation": "bilinear", "solver.kernel": "auto", "solver
 
 
 # What src/text.c replaces, but for ends of lines, which texts of several have; and surrogates, which stand for bytes that are no UTF-8.
-UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 PARAMETER = re.compile(r"[a-z]+\.[a-z_0-9]+")  # names of other attributes are not barydef's
 
 

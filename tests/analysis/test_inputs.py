@@ -352,8 +352,8 @@ class Outputs(RunTest):
     def test_names_as_barydef_reads_them(self):
         """Both take a name, or both refuse it."""
         images, labels = random_images(4).astype("f4"), np.arange(4)
-        good = ["..", "a b", "Grad-CAM, 0.1", "tab\there", "\u00e4" * 31, "x" * 63, "\u0e01" * 21, "<b>", "file", "CLEAN"]
-        bad = ["x" * 64, "\u00e4" * 32, "bell\x07", "\x7f", "c1\x85", "line\u2028", "right\u202e", "isolate\u2066", "clean"]
+        good = ["..", "a b", "Grad-CAM, 0.1", "\u00e4" * 31, "x" * 63, "\u0e01" * 21, "<b>", "file", "CLEAN"]
+        bad = ["x" * 64, "\u00e4" * 32, "bell\x07", "tab\there", "two\nlines", "\x7f", "c1\x85", "line\u2028", "right\u202e", "isolate\u2066", "clean"]
         path = os.path.join(self.folder, "names.h5")
         convert.write_set(path, labels, None, {name: (images, "linf", 0.1, "") for name in good}, "noise")
         shown = launch("inspect", path)
