@@ -124,15 +124,20 @@ def pot_cost(iterations=50):
     return measure
 
 
-def instructions():
-    """Instructions per pixel, marginal and iteration of the AVX2 path: no clock, so no noise."""
+def counted(few, many, *setting):
+    """Instructions of the AVX2 path that iterations beyond `few` take, and misses of a first cache of 32 KiB: no clock, so no noise."""
     counts = []
-    for L in (16, 48):
-        said = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", os.environ["BARYDEF_COUNT"], str(L)],
-                              capture_output=True, text=True)
+    for L in few, many:
+        said = subprocess.run(["valgrind", "--tool=cachegrind", "--cache-sim=yes", "--cachegrind-out-file=/dev/null", "--D1=32768,8,64",
+                               "--LL=1048576,16,64", os.environ["BARYDEF_COUNT"], str(L), *setting], capture_output=True, text=True)
         assert said.returncode == 0, said.stderr
-        counts.append(int(re.search(r"Collected : (\d+)", said.stderr).group(1)))
-    return (counts[1] - counts[0]) / (8 * 784 * 6 * 32)
+        counts.append([int(re.search(name + r" *: *([\d,]+)", said.stderr)[1].replace(",", "")) for name in ("I +refs", "D1 +misses")])
+    return [after - before for before, after in zip(*counts)]
+
+
+def instructions():
+    """Per pixel, marginal and iteration."""
+    return counted(16, 48)[0] / (8 * 784 * 6 * 32)
 
 
 def besides(L=200, rounds=15):

@@ -1,5 +1,5 @@
-/* Solves images for L iterations and does nothing else, to be counted under valgrind with two L (bench.py: instructions; test_memory.py: misses
-   of a cache).
+/* Solves images for L iterations and does nothing else, to be counted under valgrind with two L (bench.py: instructions and misses of a
+   cache).
 
        count L [SIDE IMAGES COST WINDOW GAMMA]          (28 8 l1 7 0.5; WINDOW 0: full) */
 #include <barydef/solver.h>

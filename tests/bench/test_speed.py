@@ -3,7 +3,6 @@
 The ratios asked for are half of those measured (docs/performance.md), for machines that are busy with other things."""
 
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -52,25 +51,13 @@ class Memory(unittest.TestCase):
         """Counted, not timed: on a machine that others use too, what goes through its memory takes twice as long at times.  Without strips
         each of these misses 1.3 to 1.8 times as often at 224 x 224 as at 28 x 28."""
         for setting in ("l1", "7", "0.5"), ("l2", "7", "0.5"), ("l1", "0", "1"):
-            small, large = self.count("28", "4", *setting), self.count("224", "1", *setting)
+            small, large = bench.counted(1, 3, "28", "4", *setting), bench.counted(1, 3, "224", "1", *setting)
             instructions, misses = (b / 224 ** 2 / (a / 4 / 28 ** 2) for a, b in zip(small, large))
             print("%s: 224 x 224 needs %.3g as many instructions as 28 x 28, and misses the first cache %.3g times as often" %
                   (" ".join(setting), instructions, misses))
             with self.subTest(setting=setting):
                 self.assertLess(instructions, 1.1)
                 self.assertLess(misses, 1.25)
-
-    @staticmethod
-    def count(*arguments):
-        """Instructions and misses of a first cache of 32 KiB that two iterations add."""
-        counts = []
-        for L in "1", "3":
-            said = subprocess.run(["valgrind", "--tool=cachegrind", "--cache-sim=yes", "--cachegrind-out-file=/dev/null", "--D1=32768,8,64",
-                                   "--LL=1048576,16,64", os.environ["BARYDEF_COUNT"], L, *arguments], capture_output=True, text=True)
-            if said.returncode != 0:
-                raise AssertionError(said.stderr)
-            counts.append([int(re.search(name + r" *: *([\d,]+)", said.stderr)[1].replace(",", "")) for name in ("I +refs", "D1 +misses")])
-        return [b - a for a, b in zip(*counts)]
 
 
 class Victim(unittest.TestCase):
