@@ -1,5 +1,7 @@
 #include "session.h"
 
+#include "../number.h"
+
 #include <barydef/version.h>
 
 #include <inttypes.h>
@@ -22,10 +24,10 @@ static bd_status_t compare_text(const session_t *session, const char *attribute,
 
 /* 0.02 and 2e-2 are one number. */
 static int is_same(const char *a, const char *b) {
-  char *a_end, *b_end;
+  const char *a_end, *b_end;
+  double x, y;
   if (!strcmp(a, b)) return 1;
-  const double x = strtod(a, &a_end), y = strtod(b, &b_end);
-  return a_end != a && b_end != b && !*a_end && !*b_end && x == y;
+  return number_parse(a, &a_end, &x) && number_parse(b, &b_end, &y) && !*a_end && !*b_end && x == y;
 }
 
 /* Every parameter of every point; not [run], which changes no number, nor paths, whose

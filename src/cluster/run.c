@@ -90,12 +90,6 @@ static bd_status_t share_result(session_t *session, bd_error_t *error) {
   return agree(session->communicator, status, error);
 }
 
-static bd_status_t begin_alone(session_t *session, bd_error_t *error) {
-  if (session->is_writing) return BD_OK;
-  session->is_writing = 1;
-  return bd_result_begin_writing(session->result, 1, session->parameters.wait, error);
-}
-
 /* Create the result, or open the one that is there and find out what of it is done. */
 static bd_status_t open_output(session_t *session, double deadline, const char *hosts, bd_error_t *error) {
   const bd_run_options_t *options = &session->options;
@@ -108,7 +102,7 @@ static bd_status_t open_output(session_t *session, double deadline, const char *
     status = session->is_resumed ? session_open_existing(session, error) : session_create_output(session, hosts, error);
   /* Before it is looked at what is done: another run may still be at its last blocks. */
   if (status == BD_OK && session->rank == 0 && !options->dry_run && !bd_result_shape(session->result)->complete)
-    status = begin_alone(session, error);
+    status = bd_result_begin_writing(session->result, 1, session->parameters.wait, error);
   status = agree(session->communicator, status, error);
   state[1] = (int)session->plan.instructions;
   MPI_Bcast(&state[1], 1, MPI_INT, 0, session->communicator);
@@ -137,7 +131,10 @@ static bd_status_t look_at_complete(const session_t *session, bd_run_summary_t *
 static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, bd_error_t *error) {
   const int was_complete = session->rank == 0 && bd_result_shape(session->result)->complete;
   if (session->rank != 0 && !session->plan.all_write) return BD_OK;
-  bd_status_t status = session->rank == 0 ? begin_alone(session, error) : bd_result_begin_writing(session->result, 0, 0, error);
+  bd_status_t status = BD_OK;
+  /* Rank 0 has begun already, but with a complete result. */
+  if (session->rank != 0 || was_complete)
+    status = bd_result_begin_writing(session->result, session->rank == 0, session->parameters.wait, error);
   if (status == BD_OK && session->rank == 0) status = session_unmark_damaged(session, error);
   if (status == BD_OK && was_complete) status = bd_result_reopen(session->result, error);
   if (status == BD_OK && session->rank == 0 && (summary->mended = session->differing))

@@ -22,7 +22,7 @@ typedef struct session {
   uint8_t *done;
   int64_t done_count, damaged_count; /* counted for every run */
   int differing;                     /* attributes that are not what job and input say */
-  int is_resumed, is_writing;        /* is_writing: rank 0 alone may (bd_result_begin_writing) */
+  int is_resumed;
 } session_t;
 
 /* input.c: each may fail on some ranks only; the caller agrees. */

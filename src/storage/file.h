@@ -24,6 +24,9 @@ bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error
    is believed to have it.  Errors: BD_FAILED, naming the file. */
 bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error);
 
+/* So many bytes of holes are nobody's harm. */
+enum { HOLES_MOST = 1 << 30 };
+
 /* Bytes of it that are no holes; all, where the file system does not tell. */
 static inline int64_t file_on_disk(const struct stat *file) { return file->st_blocks ? 512 * (int64_t)file->st_blocks : (int64_t)file->st_size; }
 

@@ -20,8 +20,7 @@ enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 200, BYTES_A_SECOND = 4 << 20, ROOM 
 static double seconds_for(int64_t file_size) { return SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND; }
 
 int64_t isolate_size(const struct stat *file) {
-  enum { HOLES = 1 << 30 };
-  const int64_t stored = file_on_disk(file), least = stored > HOLES ? stored : HOLES;
+  const int64_t stored = file_on_disk(file), least = stored > HOLES_MOST ? stored : HOLES_MOST;
   return file->st_size < least ? file->st_size : least;
 }
 

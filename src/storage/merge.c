@@ -276,27 +276,28 @@ static int copy(hid_t from, hid_t to, const char *group, int run) {
   return H5Ocopy(from, path, to, path, H5P_DEFAULT, H5P_DEFAULT) >= 0;
 }
 
-static int has_links(const bd_result_t *part, const char *path, int count) {
+/* Nothing but what a result should hold, where all that is there would be copied.  (What should be there is: bd_result_open.) */
+static bd_status_t check_links(const bd_result_t *part, const char *path, int count, bd_error_t *error) {
   H5G_info_t group;
-  return H5Gget_info_by_name(part->file, path, &group, H5P_DEFAULT) >= 0 && group.nlinks == (hsize_t)count;
+  if (H5Gget_info_by_name(part->file, path, &group, H5P_DEFAULT) >= 0 && group.nlinks == (hsize_t)count) return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT, "%s: %s holds more than it does in a result", part->path, path);
 }
 
-/* Nothing but what a result should hold, where all that is there would be copied.  (What should be there is: bd_result_open.) */
-static bd_status_t holds_only(const bd_result_t *part, bd_error_t *error) {
-  char path[BD_ATTACK_NAME + 32] = "/checksums/input";
+static bd_status_t check_groups(const bd_result_t *part, bd_error_t *error) {
+  char path[BD_ATTACK_NAME + 32];
   const bd_result_shape_t *shape = &part->shape;
-  int right = has_links(part, path, shape->attack_count);
-  for (int run = shape->first_run; right && run < shape->first_run + shape->run_count; run++) {
+  bd_status_t status = check_links(part, "/checksums/input", shape->attack_count, error);
+  for (int run = shape->first_run; status == BD_OK && run < shape->first_run + shape->run_count; run++) {
     snprintf(path, sizeof path, "/checksums/%03d", run);
-    right = has_links(part, path, shape->attack_count);
-    if (right) snprintf(path, sizeof path, "/runs/%03d", run);
-    right = right && has_links(part, path, shape->attack_count);
-    for (int a = 0; right && a < shape->attack_count; a++) {
+    status = check_links(part, path, shape->attack_count, error);
+    snprintf(path, sizeof path, "/runs/%03d", run);
+    if (status == BD_OK) status = check_links(part, path, shape->attack_count, error);
+    for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
       snprintf(path, sizeof path, "/runs/%03d/%s", run, part->names[a]);
-      right = has_links(part, path, 1 + shape->store_images);
+      status = check_links(part, path, 1 + shape->store_images, error);
     }
   }
-  return right ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: %s holds more than it does in a result", part->path, path);
+  return status;
 }
 
 static int join_runs(hid_t file, const merge_t *merge) {
@@ -331,7 +332,7 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
     if ((merge->parts[i]->file = h5_open_descriptor(merge->parts[i]->descriptor, 0)) < 0)
       return bd_fail(error, BD_FAILED, "%s: cannot be opened (%s)", merge->parts[i]->path, h5_reason());
   bd_status_t status = BD_OK;
-  for (int i = 0; status == BD_OK && i < merge->count; i++) status = holds_only(merge->parts[i], error);
+  for (int i = 0; status == BD_OK && i < merge->count; i++) status = check_groups(merge->parts[i], error);
   if (status == BD_OK) status = take_room(file, path, merge, error);
   if (status != BD_OK) return status;
   *merge->is_writing = 1;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 enum { RUNS_MAX = 1000, ATTACKS_MAX = 1001 };
 
@@ -290,14 +289,6 @@ int bd_result_text(const bd_result_t *result, int run, const char *name, char *t
   return 0;
 }
 
-/* The root's attributes are there, when it was started and whether it is complete among them, and nothing that blocks change. */
-static void identify(int descriptor, const struct stat *file, bd_result_shape_t *shape) {
-  enum { HEAD = 4096 };
-  char head[HEAD];
-  shape->file_size = file->st_size;
-  shape->head_digest = file_read(descriptor, 0, head, HEAD) == 0 ? (int64_t)XXH3_64bits(head, HEAD) : 0;
-}
-
 bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *error) {
   struct stat file;
   void *bytes = NULL;
@@ -308,7 +299,7 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
   if (status == BD_OK) status = isolate(hand_over, result, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
-  if (status == BD_OK) identify(result->descriptor, &file, &result->shape);
+  if (status == BD_OK) result_identify(result);
   if (status != BD_OK) {
     bd_result_close(result);
     return status;
@@ -329,7 +320,7 @@ bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, con
   if (status == BD_OK && !result->places) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
   if (status == BD_OK) {
     memcpy(result->places, places, size);
-    identify(result->descriptor, &file, &result->shape);
+    result_identify(result);
     if (result->shape.file_size != shape->file_size || result->shape.head_digest != shape->head_digest)
       status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
     result->shape = *shape;

@@ -41,6 +41,15 @@ bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes
   return BD_OK;
 }
 
+/* The root's attributes are there, when it was started and whether it is complete among them, and nothing that blocks change. */
+void result_identify(bd_result_t *result) {
+  enum { HEAD = 4096 };
+  char head[HEAD];
+  struct stat file;
+  result->shape.file_size = fstat(result->descriptor, &file) == 0 ? file.st_size : 0;
+  result->shape.head_digest = file_read(result->descriptor, 0, head, HEAD) == 0 ? (int64_t)XXH3_64bits(head, HEAD) : 0;
+}
+
 /* ---- writing ------------------------------------------------------------------- */
 
 bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds, bd_error_t *error) {
@@ -56,7 +65,10 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double secon
   result->descriptor = writable;
   result->waiting = result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  return alone ? file_lock(result->descriptor, seconds, result->path, error) : BD_OK;
+  if (!alone) return BD_OK;
+  bd_status_t status = file_lock(result->descriptor, seconds, result->path, error);
+  result_identify(result); /* who was waited for may have completed it */
+  return status;
 }
 
 uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels) {
@@ -65,21 +77,21 @@ uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const
   return mark ? mark : 1;
 }
 
-bd_status_t mark_stored(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t *mark) {
+int is_marked(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t mark) {
   enum { PORTION = 1 << 16 };
   unsigned char bytes[PORTION];
+  if (size == 0) return bd_result_mark(input_mark, record, NULL, 0) == mark;
   XXH3_state_t *state = XXH3_createState();
-  bd_status_t status = state ? BD_OK : BD_FAILED;
+  int is_read = state != NULL;
   if (state) XXH3_64bits_reset_withSeed(state, XXH3_64bits_withSeed(record, sizeof *record, input_mark));
-  for (size_t at = 0, n; status == BD_OK && at < size; at += n) {
+  for (size_t at = 0, n; is_read && at < size; at += n) {
     n = size - at < PORTION ? size - at : PORTION;
-    status = read_at(result, place + (int64_t)at, bytes, n, NULL);
-    if (status == BD_OK) XXH3_64bits_update(state, bytes, n);
+    is_read = read_at(result, place + (int64_t)at, bytes, n, NULL) == BD_OK;
+    if (is_read) XXH3_64bits_update(state, bytes, n);
   }
-  if (status == BD_OK) *mark = XXH3_64bits_digest(state);
-  if (status == BD_OK && *mark == 0) *mark = 1;
+  const uint64_t found = is_read ? XXH3_64bits_digest(state) : 0;
   XXH3_freeState(state);
-  return status;
+  return is_read && (found ? found : 1) == mark;
 }
 
 void checksum_text(uint64_t checksum, char text[17]) { snprintf(text, 17, "%016" PRIx64, checksum); }

@@ -52,6 +52,9 @@ enum { RESULT_MEMORY = 1 << 29 };
    child's end, as it takes the descriptor.  `file` is open after it. */
 bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **result, bd_error_t *error);
 
+/* Sets by what other ranks know the file (bd_result_shape_t). */
+void result_identify(bd_result_t *result);
+
 /* All of `size` bytes at `place`, or a failure that names the file. */
 bd_status_t read_at(const bd_result_t *result, int64_t place, void *bytes, size_t size, bd_error_t *error);
 bd_status_t write_at(const bd_result_t *result, int64_t place, const void *bytes, size_t size, bd_error_t *error);
@@ -70,8 +73,9 @@ int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how, a
 /* A line for each run, and attack of a run, whose attributes are not those of their checksum. */
 void attributes_verify(const bd_result_t *result, FILE *out);
 
-/* bd_result_mark of an image as it is stored, which is read in portions: a made-up one can be larger than the memory. */
-bd_status_t mark_stored(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t *mark);
+/* Is bd_result_mark of what is stored this?  The image is read in portions: a made-up one can be larger than the memory.  What cannot
+   be read is not. */
+int is_marked(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t mark);
 
 /* XXH3-64, hexadecimal. */
 void checksum_text(uint64_t checksum, char text[17]);

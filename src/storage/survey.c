@@ -101,8 +101,8 @@ static bd_status_t read_labels(taking_t *t, bd_error_t *error) {
   if (status == BD_OK && count == 0) status = refuse(t, "/labels", "is empty", error);
   if (status == BD_OK && count > (hsize_t)t->request->most_bytes / 128)
     status = bd_fail(error, BD_BAD_INPUT, "%s: /labels declares %" PRIu64 " labels, more than run.max_memory allows", t->request->path, (uint64_t)count);
-  /* What is not stored would be filled in; no compression known makes more of a byte. */
-  if (status == BD_OK && H5Dget_storage_size(dataset) < count * H5Tget_size(type) / 1100)
+  /* What is not stored would be filled in. */
+  if (status == BD_OK && H5Dget_storage_size(dataset) < count * H5Tget_size(type) / SURVEY_COMPRESSION_MOST)
     status = bd_fail(error, BD_BAD_INPUT, "%s: /labels declares %" PRIu64 " labels, but only %" PRIu64 " bytes are stored", t->request->path,
                      (uint64_t)count, (uint64_t)H5Dget_storage_size(dataset));
   t->head.count = (int64_t)count;

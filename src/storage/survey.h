@@ -7,7 +7,8 @@
 #include <barydef/images.h>
 #include <stdio.h>
 
-enum { SURVEY_ATTACKS_MAX = 1000, SURVEY_FILTERS_MAX = 4 };
+/* SURVEY_COMPRESSION_MOST: no compression known makes more of a byte. */
+enum { SURVEY_ATTACKS_MAX = 1000, SURVEY_FILTERS_MAX = 4, SURVEY_COMPRESSION_MOST = 1100 };
 
 typedef enum element { ELEMENT_FLOAT32, ELEMENT_FLOAT64, ELEMENT_UINT8, ELEMENT_OTHER } element_t;
 typedef enum filter { FILTER_DEFLATE, FILTER_SHUFFLE, FILTER_FLETCHER32 } filter_t;

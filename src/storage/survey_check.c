@@ -1,6 +1,7 @@
 #include "survey.h"
 
 #include "../text.h"
+#include "file.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -92,8 +93,6 @@ bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t 
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-enum { HOLES = 1 << 30 };
-
 /* `stored` counts over all groups: what shares its bytes would let a small file stand for a huge set. */
 static bd_status_t check_addresses(const survey_request_t *request, const survey_t *survey, int attack, uint64_t *stored, bd_error_t *error) {
   const place_t *place = &survey_places(survey)[attack];
@@ -155,7 +154,7 @@ bd_status_t survey_check(const survey_request_t *request, const survey_t *survey
   for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
     status = check_addresses(request, survey, a, &stored, error);
     /* Holes are zeros that nobody wrote: as many, beyond a gigabyte, as the best compression would make of what is on the disk. */
-    if (status == BD_OK && stored > HOLES && stored / 1100 > (uint64_t)request->on_disk)
+    if (status == BD_OK && stored > HOLES_MOST && stored / SURVEY_COMPRESSION_MOST > (uint64_t)request->on_disk)
       status = refuse(request, survey_attacks(survey)[a].name, "declares more than is stored: damaged, or never written", error);
   }
   return status;

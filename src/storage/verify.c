@@ -7,13 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int is_right(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark, const bd_per_image_t *record, uint64_t mark) {
-  uint64_t stored;
-  if (size == 0) return bd_result_mark(input_mark, record, NULL, 0) == mark;
-  /* What cannot be read is damaged. */
-  return mark_stored(result, place, size, input_mark, record, &stored) == BD_OK && stored == mark;
-}
-
 bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, int trusting,
                              uint8_t *states, uint64_t *input_marks, bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
@@ -35,7 +28,7 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
     states[i] = marks[i] ? BD_ROW_DONE : BD_ROW_MISSING;
     if (!marks[i] || trusting) continue;
     const int64_t place = group_place(result, run, attack, IMAGES) + (first + i) * (int64_t)image_size;
-    if (!is_right(result, place, image_size, input_marks[i], &records[i], marks[i])) states[i] = BD_ROW_DAMAGED;
+    if (!is_marked(result, place, image_size, input_marks[i], &records[i], marks[i])) states[i] = BD_ROW_DAMAGED;
   }
   free(records);
   free(marks);

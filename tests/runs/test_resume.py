@@ -12,13 +12,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, FAULTS, PATIENCE, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, small_file_system, write_set, write_victim
+from support import ENVIRONMENT, FAULTS, MPIRUN, PATIENCE, PROGRAM, contents, folder_contents, launch, purify, random_images, run_job, small_file_system, write_set, write_victim
 
 EVERY = False
 SLOW = PATIENCE > 1
@@ -246,6 +247,21 @@ class Damage(Interrupted):
         self.flip(place)
         running.send_signal(signal.SIGCONT)
         self.assertEqual(running.wait(timeout=60), 3)
+        self.check_whole()
+
+    def test_another_finishes_while_it_is_waited_for(self):
+        """The head of the file, by which ranks know it, is then another."""
+        launch("run", self.job, "--set=run.max_minutes=1e-6")
+        before = subprocess.Popen([PROGRAM, "run", self.job, "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  env={**ENVIRONMENT, "LD_PRELOAD": FAULTS, "FAULT": "stop", "FAULT_AT": "5", "FAULT_FILE": "result.h5"})
+        os.waitid(os.P_PID, before.pid, os.WSTOPPED)
+        after = subprocess.Popen([MPIRUN, "-n", "2", PROGRAM, "run", self.job, "--resume", "--set=run.wait=60"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 env=ENVIRONMENT, text=True)
+        time.sleep(3 * PATIENCE)
+        before.send_signal(signal.SIGCONT)
+        self.assertEqual(before.wait(timeout=60 * PATIENCE), 3)
+        # On a slow machine it may not have begun before.
+        self.assertRegex(after.communicate(timeout=60 * PATIENCE)[0], "resuming: 360 of 360 images are done|nothing left to do: all 360 images were done")
         self.check_whole()
 
     def test_fault_on_another_rank(self):
