@@ -39,14 +39,21 @@ def fgsm(model, x, labels, epsilon, norm="linf"):
 
 def pgd(model, x, labels, epsilon, norm="linf", steps=40, step=None, generator=None):
     """Steps of `step` (2.5 epsilon / steps where not given) from a random start in the ball: all of them for every image, as Foolbox takes
-    them.  Where one stopped at its first misclassification it would lie so near the boundary that any blur undoes it."""
+    them.  Where one stopped at its first misclassification it would lie so near the boundary that any blur undoes it.
+    """
     step = step or 2.5 * epsilon / steps
-    noise = torch.rand(x.shape, generator=generator) * 2 - 1 if norm == "linf" else torch.randn(x.shape, generator=generator)
+    noise = (
+        torch.rand(x.shape, generator=generator) * 2 - 1
+        if norm == "linf"
+        else torch.randn(x.shape, generator=generator)
+    )
     if norm != "linf":
         noise = noise / norms(noise, norm) * torch.rand(len(x), 1, 1, 1, generator=generator)
     found = project(x + epsilon * noise, x, norm, epsilon)
     for _ in range(steps):
-        found = project(found + step * direction(slope(model, found, labels), norm), x, norm, epsilon)
+        found = project(
+            found + step * direction(slope(model, found, labels), norm), x, norm, epsilon
+        )
     return found
 
 
@@ -60,7 +67,10 @@ def deepfool(model, x, labels, epsilon=None, norm="linf", steps=50, overshoot=0.
         going = logits.argmax(1) == labels
         if not going.any():
             break
-        slopes = [torch.autograd.grad(logits[:, c].sum(), point, retain_graph=True)[0] for c in range(logits.shape[1])]
+        slopes = [
+            torch.autograd.grad(logits[:, c].sum(), point, retain_graph=True)[0]
+            for c in range(logits.shape[1])
+        ]
         slopes = torch.stack(slopes, 1)  # [n, classes, C, H, W]
         at = torch.arange(len(x))
         w = slopes - slopes[at, labels][:, None]

@@ -46,13 +46,18 @@ def halves(result, run, attack, field):
 def accuracy(result, run, attack, field, half=None):
     """On half 0 or 1, or on all images; field: attacked, rounded, blurred, mean or purified."""
     if half is None:
-        return result.accuracy(run, attack, {"attacked": "attack", "purified": "barycenter"}.get(field, field))
+        return result.accuracy(
+            run, attack, {"attacked": "attack", "purified": "barycenter"}.get(field, field)
+        )
     return halves(result, run, attack, field)[half]
 
 
 def shortfall(accuracies, wanted):
     """Of {attack: accuracy}, the largest lack of what is wanted; None where nothing of it is."""
-    return max((max(0, wanted[attack] - accuracies[attack]) for attack in wanted if attack in accuracies), default=None)
+    return max(
+        (max(0, wanted[attack] - accuracies[attack]) for attack in wanted if attack in accuracies),
+        default=None,
+    )
 
 
 def judged(result, run, field, cost, wanted, half=None):
@@ -63,18 +68,31 @@ def judged(result, run, field, cost, wanted, half=None):
         clean = [accuracy(result, run, CLEAN, field, half)]
         paid = accuracy(result, run, CLEAN, "attacked", half) - clean[0]
     cheap, lack = paid is None or paid <= cost / 100 + 1e-12, shortfall(accuracies, wanted)
-    return (cheap, 0 if cheap else -paid, -(lack or 0), np.mean(list(accuracies.values()) or clean)), Choice(result, run, paid, cheap, lack)
+    return (
+        cheap,
+        0 if cheap else -paid,
+        -(lack or 0),
+        np.mean(list(accuracies.values()) or clean),
+    ), Choice(result, run, paid, cheap, lack)
 
 
 def choose(candidates, field, cost, wanted, half=None):
     """The Choice of the candidates [(result, run)] whose images `field` serve best."""
-    return max((judged(*one, field, cost, wanted, half) for one in candidates), key=lambda one: one[0])[1]
+    return max(
+        (judged(*one, field, cost, wanted, half) for one in candidates), key=lambda one: one[0]
+    )[1]
 
 
 def candidates_of(results, field):
     """[(result, run)]; runs without an iteration purify nothing."""
     runs = [(result, run) for result in results for run in result.runs]
-    return field == "purified" and [(result, run) for result, run in runs if result.attribute(run, "solver.iterations") > 0] or runs
+    return (
+        field == "purified"
+        and [
+            (result, run) for result, run in runs if result.attribute(run, "solver.iterations") > 0
+        ]
+        or runs
+    )
 
 
 def best_run(results, cost=2, field="purified", half=None):
@@ -89,7 +107,11 @@ def best_run(results, cost=2, field="purified", half=None):
 
 def wanted_of(result):
     """{attack: accuracy} of the paper's barycenters, of attacks that are known to be its."""
-    return {attack: pair[1] / 100 for attack, pair in paper.figures(result, surely=True).items() if attack != CLEAN and pair[1] != ""}
+    return {
+        attack: pair[1] / 100
+        for attack, pair in paper.figures(result, surely=True).items()
+        if attack != CLEAN and pair[1] != ""
+    }
 
 
 def elsewhere(choice, field="purified", half=None):
@@ -100,11 +122,18 @@ def elsewhere(choice, field="purified", half=None):
 def price(choice):
     if choice.cost is None:
         return "Clean accuracy was not measured: what the run costs is not known."
-    return f"It costs {100 * choice.cost:.1f} points of clean accuracy." if choice.cost > 0 else "It costs no clean accuracy."
+    return (
+        f"It costs {100 * choice.cost:.1f} points of clean accuracy."
+        if choice.cost > 0
+        else "It costs no clean accuracy."
+    )
 
 
 def papers(choice):
-    return "the paper's barycenter (B6) on every attack that the paper has" + " with this norm and epsilon" * bool(paper.unsure(choice.result))
+    return (
+        "the paper's barycenter (B6) on every attack that the paper has"
+        + " with this norm and epsilon" * bool(paper.unsure(choice.result))
+    )
 
 
 def reach(choice):
@@ -125,7 +154,11 @@ def said(choice, cost=2):
     if not choice.cheap:
         return f"No run costs at most {cost:g} points of clean accuracy: this one costs least, {100 * choice.cost:.1f} points. {reach(choice)}"
     if choice.lack:
-        within = "No run" if choice.cost is None else f"No run that costs at most {cost:g} points of clean accuracy"
+        within = (
+            "No run"
+            if choice.cost is None
+            else f"No run that costs at most {cost:g} points of clean accuracy"
+        )
         return f"{price(choice)} {within} reaches {papers(choice)}: this one falls short by up to {100 * choice.lack:.1f} points."
     return f"{price(choice)} {reach(choice)}"
 
@@ -148,7 +181,10 @@ def blurs_beside(results, chosen, cost=2):
     price = accuracy(*chosen[:2], CLEAN, "purified", 0)
 
     def distance(one):
-        return round(abs(accuracy(*one, CLEAN, "blurred", 0) - price), 9), -np.mean([accuracy(*one, attack, "blurred", 0) for attack in one[0].robust] or [0])
+        return round(abs(accuracy(*one, CLEAN, "blurred", 0) - price), 9), -np.mean(
+            [accuracy(*one, attack, "blurred", 0) for attack in one[0].robust] or [0]
+        )
+
     alike = Choice(*min(candidates_of(results, "blurred"), key=distance), None, True, None)
     return [ruled] + [alike] * (sigma_of(alike) != sigma_of(ruled))
 
@@ -156,27 +192,69 @@ def blurs_beside(results, chosen, cost=2):
 def duel(chosen, blurred):
     """The blur against the run on the second half, in a sentence."""
     robust = chosen.result.robust
-    ours, theirs = ([accuracy(*one[:2], attack, field, 1) for attack in robust] for one, field in ((chosen, "purified"), (blurred, "blurred")))
-    behind = [f"{attack} ({100 * (a - b):.1f})" for attack, a, b in zip(robust, ours, theirs) if round(a - b, 9) > 0]
-    return (f"Blur of sigma {sigma_of(blurred):g} against this run: mean over the attacks {100 * np.mean(theirs):.1f} against {100 * np.mean(ours):.1f}; "
-            + (f"behind it on {', '.join(behind)}, and at least as good on all others." if behind else "at least as good on every attack."))
+    ours, theirs = (
+        [accuracy(*one[:2], attack, field, 1) for attack in robust]
+        for one, field in ((chosen, "purified"), (blurred, "blurred"))
+    )
+    behind = [
+        f"{attack} ({100 * (a - b):.1f})"
+        for attack, a, b in zip(robust, ours, theirs)
+        if round(a - b, 9) > 0
+    ]
+    return (
+        f"Blur of sigma {sigma_of(blurred):g} against this run: mean over the attacks {100 * np.mean(theirs):.1f} against {100 * np.mean(ours):.1f}; "
+        + (
+            f"behind it on {', '.join(behind)}, and at least as good on all others."
+            if behind
+            else "at least as good on every attack."
+        )
+    )
 
 
 def table(chosen, blurs, published):
     """Of the second half."""
-    rows = [["attack", "attacked", "8 bits", *(f"blurred, sigma {sigma_of(one):g}" for one in blurs), "mean of marginals", "barycenter", "95 %"]]
+    rows = [
+        [
+            "attack",
+            "attacked",
+            "8 bits",
+            *(f"blurred, sigma {sigma_of(one):g}" for one in blurs),
+            "mean of marginals",
+            "barycenter",
+            "95 %",
+        ]
+    ]
     for attack in chosen.result.attacks:
-        cells = [(chosen, "attacked"), (chosen, "rounded"), *((one, "blurred") for one in blurs), (chosen, "mean"), (chosen, "purified")]
+        cells = [
+            (chosen, "attacked"),
+            (chosen, "rounded"),
+            *((one, "blurred") for one in blurs),
+            (chosen, "mean"),
+            (chosen, "purified"),
+        ]
         accuracies = [halves(*which[:2], attack, field)[1] for which, field in cells]
         low, high = wilson(accuracies[-1], is_second(chosen.result.labels).sum())
-        rows.append([attack] + [tables.percent(value) for value in accuracies] + [f"{tables.percent(low)}-{tables.percent(high)}"])
+        rows.append(
+            [attack]
+            + [tables.percent(value) for value in accuracies]
+            + [f"{tables.percent(low)}-{tables.percent(high)}"]
+        )
     if published:
-        rows = [row + [last] for row, last in zip(rows, [paper.HEADS[1]] + [str(published.get(attack, ("", ""))[1]) for attack in chosen.result.attacks])]
+        rows = [
+            row + [last]
+            for row, last in zip(
+                rows,
+                [paper.HEADS[1]]
+                + [str(published.get(attack, ("", ""))[1]) for attack in chosen.result.attacks],
+            )
+        ]
     return rows
 
 
 def wilson(share, count, z=1.959964):
-    middle, spread = share + z * z / (2 * count), z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    middle, spread = share + z * z / (2 * count), z * np.sqrt(
+        share * (1 - share) / count + z * z / (4 * count * count)
+    )
     return (middle - spread) / (1 + z * z / count), (middle + spread) / (1 + z * z / count)
 
 
@@ -188,29 +266,56 @@ def opened(paths):
             result = Result(path)
             if not result.has_victim:
                 raise files.Unsuitable(f"{path}: made without a victim, which chooses the best run")
-            if any(result.file.attrs[name] != (results or [result])[0].file.attrs[name] for name in SAME):
+            if any(
+                result.file.attrs[name] != (results or [result])[0].file.attrs[name]
+                for name in SAME
+            ):
                 raise files.Unsuitable(f"{path}: of other images or another victim than {paths[0]}")
             results.append(result)
     if not is_second(results[0].labels).any():
-        raise files.Unsuitable(f"{paths[0]}: one image of each class has no second half to report on")
+        raise files.Unsuitable(
+            f"{paths[0]}: one image of each class has no second half to report on"
+        )
     return results
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("results", nargs="+", metavar="RESULT.h5")
     parser.add_argument("--cost", type=float, default=2, help="points of clean accuracy")
     arguments = parser.parse_args()
     results = opened(arguments.results)
     chosen = best_run(results, arguments.cost, "purified", 0)
     blurs = blurs_beside(results, chosen, arguments.cost)
-    print(f"{plain(os.path.basename(chosen.result.path))}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}")
-    for what, choice, field in ("", chosen, "purified"), ("The blur, chosen likewise. ", blurs[0], "blurred"):
-        print(what + both_said(choice, "On the first half, where it was chosen", "On the second half, as in the table", elsewhere(choice, field, 1), arguments.cost))
+    print(
+        f"{plain(os.path.basename(chosen.result.path))}, run {chosen.run} of {len(candidates_of(results, 'purified'))}: {chosen.result.label(chosen.run)}"
+    )
+    for what, choice, field in ("", chosen, "purified"), (
+        "The blur, chosen likewise. ",
+        blurs[0],
+        "blurred",
+    ):
+        print(
+            what
+            + both_said(
+                choice,
+                "On the first half, where it was chosen",
+                "On the second half, as in the table",
+                elsewhere(choice, field, 1),
+                arguments.cost,
+            )
+        )
     for blurred in blurs if chosen.result.robust else []:
         print("On the second half: " + duel(chosen, blurred))
     published = paper.figures(results[0])
-    print("\n" + tables.as_markdown(table(chosen, blurs, published), paper.note(results[0]) if published else ""))
+    print(
+        "\n"
+        + tables.as_markdown(
+            table(chosen, blurs, published), paper.note(results[0]) if published else ""
+        )
+    )
 
 
 if __name__ == "__main__":

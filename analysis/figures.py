@@ -11,8 +11,21 @@ import numpy as np
 
 from result import CLEAN, short_name, shortened
 
-plt.rcParams.update({"text.parse_math": False, "axes.labelsize": 10})  # names of attacks and files are no formulas
-COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#555555", "#ee8866", "#44bb99", "#9970ab"]
+plt.rcParams.update(
+    {"text.parse_math": False, "axes.labelsize": 10}
+)  # names of attacks and files are no formulas
+COLOURS = [
+    "#4477aa",
+    "#ee6677",
+    "#228833",
+    "#ccbb44",
+    "#66ccee",
+    "#aa3377",
+    "#555555",
+    "#ee8866",
+    "#44bb99",
+    "#9970ab",
+]
 GOOD, BAD = "#206020", "#b02020"
 WIDE = 6.6  # inches of a figure
 
@@ -23,11 +36,24 @@ def show(ax, image, **options):
     if shown.ndim == 3 and shown.shape[2] != 3:
         shown = shown.mean(2)
     options = options or {"cmap": "gray", "vmin": 0, "vmax": 1}
-    ax.imshow(shown.mean(2) if shown.ndim == 3 and "norm" in options else np.clip(shown, 0, 1) if "norm" not in options else shown, **options)
+    ax.imshow(
+        shown.mean(2)
+        if shown.ndim == 3 and "norm" in options
+        else np.clip(shown, 0, 1)
+        if "norm" not in options
+        else shown,
+        **options,
+    )
 
 
 def image_axes(rows, columns, high=1.45):
-    figure, axes = plt.subplots(rows, columns, figsize=(max(3.8, 1.08 * columns + 0.1), high * rows), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(3.8, 1.08 * columns + 0.1), high * rows),
+        squeeze=False,
+        layout="constrained",
+    )
     for ax in axes.flat:
         ax.set(xticks=[], yticks=[])
     return figure, axes
@@ -38,25 +64,51 @@ def head(line, words):
     for ax in line:
         ax.set_anchor("W")
     line[0].set_title(" ", fontsize=9)  # keeps the room
-    line[0].annotate(words, (0, 1), xytext=(0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=9).set_in_layout(False)
+    line[0].annotate(
+        words,
+        (0, 1),
+        xytext=(0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9,
+    ).set_in_layout(False)
 
 
 def seen_as(ax, seen, label):
     if seen >= 0:  # else the clean image failed
-        ax.set_xlabel(f"seen as {seen}", fontsize=8.5, labelpad=2, color=GOOD if seen == label else BAD)
+        ax.set_xlabel(
+            f"seen as {seen}", fontsize=8.5, labelpad=2, color=GOOD if seen == label else BAD
+        )
 
 
 def legend(ax, lines=1, **options):
     """Below the axes and their labels of so many lines, where no window cuts it off."""
-    ax.legend(fontsize=9, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.11 - 0.05 * lines), ncol=3, **options)
+    ax.legend(
+        fontsize=9,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.11 - 0.05 * lines),
+        ncol=3,
+        **options,
+    )
 
 
 def numbers(ax, picture, grid, size):
     """The values of a grid in its fields, in black or white, whichever can be read."""
     for (y, x), value in np.ndenumerate(grid):
         if np.isfinite(value):
-            light = np.dot(np.power(picture.cmap(picture.norm(value))[:3], 2.2), (0.2126, 0.7152, 0.0722))
-            ax.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=size, color="black" if light > 0.18 else "white")
+            light = np.dot(
+                np.power(picture.cmap(picture.norm(value))[:3], 2.2), (0.2126, 0.7152, 0.0722)
+            )
+            ax.text(
+                x,
+                y,
+                f"{value:.0f}",
+                ha="center",
+                va="center",
+                fontsize=size,
+                color="black" if light > 0.18 else "white",
+            )
 
 
 def gallery(rows, labels):
@@ -65,7 +117,15 @@ def gallery(rows, labels):
     for line, row in zip(axes, rows):
         is_difference = row is rows[-1]
         for i, ax in enumerate(line):
-            show(ax, row.images[i], **({"cmap": "RdBu", "norm": matplotlib.colors.Normalize(-most, most)} if is_difference else {}))
+            show(
+                ax,
+                row.images[i],
+                **(
+                    {"cmap": "RdBu", "norm": matplotlib.colors.Normalize(-most, most)}
+                    if is_difference
+                    else {}
+                ),
+            )
             if row.seen is not None:
                 seen_as(ax, row.seen[i], labels[i])
         head(line, f"{row.name} (red -{most:.2f}, blue +{most:.2f})" if is_difference else row.name)
@@ -80,15 +140,29 @@ def sensitivity(result, attack, grid):
             continue
         record = result.per_image(grid.runs[place], attack)[grid.image]
         if record["status"]:
-            ax.text(0.5, 0.5, "failed", ha="center", va="center", fontsize=9, color=BAD, transform=ax.transAxes)
+            ax.text(
+                0.5,
+                0.5,
+                "failed",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=BAD,
+                transform=ax.transAxes,
+            )
         else:
             show(ax, result.images(grid.runs[place], attack, [grid.image])[0])
             if result.has_victim:
                 seen_as(ax, record["predicted_purified"], record["label"])
     for ax, values in zip(axes[0], grid.columns):
-        ax.set_title("\n".join(f"{short_name(name)} {value}" for name, value in zip(grid.across, values)), fontsize=9)
+        ax.set_title(
+            "\n".join(f"{short_name(name)} {value}" for name, value in zip(grid.across, values)),
+            fontsize=9,
+        )
     for ax, value in zip(axes[:, 0], grid.rows):
-        ax.set_ylabel(f"{short_name(grid.down)} {value}" if grid.down else "", fontsize=9, visible=True)
+        ax.set_ylabel(
+            f"{short_name(grid.down)} {value}" if grid.down else "", fontsize=9, visible=True
+        )
     return figure
 
 
@@ -102,11 +176,22 @@ def along(name, values, found, images="barycenters"):
     numeric = at is not None
     figure, ax = plt.subplots(figsize=(WIDE, 4.4), layout="constrained")
     at = at if numeric else list(range(len(values)))
-    for (attack, (best, every)), colour, more in zip(found.items(), COLOURS * 9, np.linspace(1, 0, len(found))):
+    for (attack, (best, every)), colour, more in zip(
+        found.items(), COLOURS * 9, np.linspace(1, 0, len(found))
+    ):
         for place, some in zip(at, every):
             ax.plot([place] * len(some), some, ".", color=colour, alpha=0.35, markersize=5)
-        ax.plot(at, best, ("o--" if attack == CLEAN else "o-") if numeric else "_", color=colour, label=attack, linewidth=1.5, markerfacecolor="none",
-                markersize=4 + 1.9 * (len(found) - 1) * more if numeric else 12 + 26 * more, markeredgewidth=1.3 if numeric else 2 + 2 * more)
+        ax.plot(
+            at,
+            best,
+            ("o--" if attack == CLEAN else "o-") if numeric else "_",
+            color=colour,
+            label=attack,
+            linewidth=1.5,
+            markerfacecolor="none",
+            markersize=4 + 1.9 * (len(found) - 1) * more if numeric else 12 + 26 * more,
+            markeredgewidth=1.3 if numeric else 2 + 2 * more,
+        )
     if numeric and min(at) > 0 and max(at) / min(at) > 20:
         ax.set_xscale("log")
     names = [textwrap.fill(shortened(value), max(6, 72 // len(values))) for value in values]
@@ -120,8 +205,13 @@ def along(name, values, found, images="barycenters"):
 
 
 def heat_map(down, across, rows, columns, grid):
-    names, heads = ([textwrap.fill(shortened(value), width) for value in values] for values, width in ((rows, 30), (columns, 14)))
-    size = 2.6 + 0.9 * len(columns) + 0.07 * max(map(len, "\n".join(names).split("\n"))), max(2.8, 1.3 + 0.42 * len(rows))
+    names, heads = (
+        [textwrap.fill(shortened(value), width) for value in values]
+        for values, width in ((rows, 30), (columns, 14))
+    )
+    size = 2.6 + 0.9 * len(columns) + 0.07 * max(map(len, "\n".join(names).split("\n"))), max(
+        2.8, 1.3 + 0.42 * len(rows)
+    )
     figure, ax = plt.subplots(figsize=size, layout="constrained")
     picture = ax.imshow(grid, cmap="viridis", aspect="auto")
     ax.set_xticks(range(len(columns)), heads, fontsize=9)
@@ -138,11 +228,24 @@ def front(data, place, words):
     if data.beaten.any():
         ax.plot(*data.points[data.beaten].T, "o", color="#999999", markersize=4, label="runs")
     best = data.points[~data.beaten]
-    ax.plot(*best[np.argsort(best[:, 0], kind="stable")].T, "o-", color=COLOURS[0], markersize=5, label="runs no other beats in both")
+    ax.plot(
+        *best[np.argsort(best[:, 0], kind="stable")].T,
+        "o-",
+        color=COLOURS[0],
+        markersize=5,
+        label="runs no other beats in both",
+    )
     for (label, points), marker, colour in zip(data.baselines.items(), "sDv^", COLOURS[1:]):
         ax.plot(*zip(*points), marker, color=colour, markersize=7, label=label)
     for i, (sigma, point) in enumerate(data.blurs):  # neighbours are close: left and right in turn
-        ax.annotate(sigma, point, textcoords="offset points", xytext=(-6 if i % 2 else 6, -3), ha="right" if i % 2 else "left", fontsize=8)
+        ax.annotate(
+            sigma,
+            point,
+            textcoords="offset points",
+            xytext=(-6 if i % 2 else 6, -3),
+            ha="right" if i % 2 else "left",
+            fontsize=8,
+        )
     ax.plot(*data.points[place], "*", color="black", markersize=11, label=textwrap.fill(words, 28))
     for low, high, limit in (*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim):
         spare = max(0, 5 - (high - low)) / 2  # a tenth of a point is no difference
@@ -155,10 +258,23 @@ def front(data, place, words):
 
 
 def per_class(attacks, classes, grids):
-    figure, axes = plt.subplots(1, 2, figsize=(1.6 + 0.95 * len(attacks), 1.6 + 0.26 * len(classes)), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(
+        1,
+        2,
+        figsize=(1.6 + 0.95 * len(attacks), 1.6 + 0.26 * len(classes)),
+        sharey=True,
+        layout="constrained",
+    )
     for ax, (title, grid) in zip(axes, grids.items()):
         picture = ax.imshow(grid, vmin=0, vmax=100, cmap="viridis", aspect="auto")
-        ax.set_xticks(range(len(attacks)), attacks, rotation=40, ha="right", rotation_mode="anchor", fontsize=9)
+        ax.set_xticks(
+            range(len(attacks)),
+            attacks,
+            rotation=40,
+            ha="right",
+            rotation_mode="anchor",
+            fontsize=9,
+        )
         ax.set_yticks(range(len(classes)), classes, fontsize=9)
         ax.set_title(title, fontsize=10)
         numbers(ax, picture, grid, 8.5)

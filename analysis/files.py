@@ -35,7 +35,9 @@ def digest(path):
     try:
         hashed = ctypes.CDLL("libxxhash.so.0").XXH3_128bits
     except OSError as problem:
-        raise Failed(f"{path}: cannot be compared with the victim of the result ({line_of(problem)})") from None
+        raise Failed(
+            f"{path}: cannot be compared with the victim of the result ({line_of(problem)})"
+        ) from None
     hashed.argtypes, hashed.restype = (ctypes.c_char_p, ctypes.c_size_t), Hash
     with open(path, "rb") as file:
         data = file.read()
@@ -54,7 +56,9 @@ def reading(path, what):
         raise Unsuitable(f"{path}: no such file") from None
     except Exception as problem:  # NumPy, zipfile, pickle and h5py raise a dozen kinds
         why = line_of(problem)
-        raise Unsuitable(why if why.startswith(f"{path}:") else f"{path}: not {what}, or damaged ({why})") from None
+        raise Unsuitable(
+            why if why.startswith(f"{path}:") else f"{path}: not {what}, or damaged ({why})"
+        ) from None
 
 
 def check_output(path, overwrite, inputs=()):
@@ -95,7 +99,10 @@ def run(call, name):
     try:
         return call()
     except (Unsuitable, ValueError, OSError) as problem:
-        status, why = 1 if getattr(problem, "errno", None) in NO_FAULT_OF_THE_INPUT else 2, str(problem).strip()
+        status, why = (
+            1 if getattr(problem, "errno", None) in NO_FAULT_OF_THE_INPUT else 2,
+            str(problem).strip(),
+        )
         if getattr(problem, "filename", None):
             why = f"{problem.filename}: {line_of(problem)}"  # without the number of the error
     except Failed as problem:
@@ -104,5 +111,7 @@ def run(call, name):
         status, why = 1, "interrupted; nothing was written"
     except Exception as problem:
         status, why = 1, f"{type(problem).__name__}: {line_of(problem)}"
-    print(f"{name}: {''.join(one if one.isprintable() else ' ' for one in why)}", file=sys.stderr)  # names of files from others hold anything
+    print(
+        f"{name}: {''.join(one if one.isprintable() else ' ' for one in why)}", file=sys.stderr
+    )  # names of files from others hold anything
     sys.exit(status)

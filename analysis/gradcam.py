@@ -15,20 +15,33 @@ def convolutions(graph):
     """Nodes of the graph that convolve, in order, also inside branches."""
     found = []
     for node in graph.nodes():
-        if node.kind() in ("aten::conv2d", "aten::_convolution", "aten::convolution", "aten::conv2d_relu"):
+        if node.kind() in (
+            "aten::conv2d",
+            "aten::_convolution",
+            "aten::convolution",
+            "aten::conv2d_relu",
+        ):
             found.append(node)
         for block in node.blocks():
-            found += [None] * len(convolutions(block))  # inside a branch: cannot be an output of the whole
+            found += [None] * len(
+                convolutions(block)
+            )  # inside a branch: cannot be an output of the whole
     return [node for node in found if node is not None]
 
 
 def index_of(layer, nodes, module, path):
     """The place among the convolutions of the one whose module has this name: its weights are those of the node."""
     weights = [list(node.inputs())[1].toIValue() for node in nodes]
-    names = {name.removesuffix(".weight"): i for name, parameter in module.named_parameters() for i, weight in enumerate(weights)
-             if name.endswith(".weight") and weight is not None and torch.equal(weight, parameter)}
+    names = {
+        name.removesuffix(".weight"): i
+        for name, parameter in module.named_parameters()
+        for i, weight in enumerate(weights)
+        if name.endswith(".weight") and weight is not None and torch.equal(weight, parameter)
+    }
     if layer not in names:
-        raise Unsuitable(f"{path}: convolution {layer} was asked for; it has {', '.join(names) or f'none with a name, but {len(nodes)}, numbered from 0'}")
+        raise Unsuitable(
+            f"{path}: convolution {layer} was asked for; it has {', '.join(names) or f'none with a name, but {len(nodes)}, numbered from 0'}"
+        )
     return names[layer]
 
 
@@ -38,7 +51,9 @@ class Victim:
     def __init__(self, path, layer=-1):
         module = named = torch.jit.load(path, map_location="cpu").eval()
         try:
-            module = torch.jit.freeze(module, optimize_numerics=not isinstance(layer, str))  # which would change weights that a name is told by
+            module = torch.jit.freeze(
+                module, optimize_numerics=not isinstance(layer, str)
+            )  # which would change weights that a name is told by
         except RuntimeError:
             pass  # frozen already
         graph = module.forward.graph.copy()
@@ -50,7 +65,9 @@ class Victim:
         try:
             node = nodes[index_of(layer, nodes, named, path) if isinstance(layer, str) else layer]
         except IndexError:
-            raise Unsuitable(f"{path}: convolution {layer} was asked for; it has {len(nodes)}") from None
+            raise Unsuitable(
+                f"{path}: convolution {layer} was asked for; it has {len(nodes)}"
+            ) from None
         graph.registerOutput(node.output())
         graph.makeMultiOutputIntoTuple()
         self.function = torch._C._create_function_from_graph("forward", graph)
@@ -63,9 +80,11 @@ class Victim:
         x = torch.as_tensor(np.asarray(images), dtype=torch.float32).requires_grad_()
         logits, features = self.function(x, *self.parameters)
         classes = logits.argmax(1)
-        slopes, = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), features)
+        (slopes,) = torch.autograd.grad(logits.gather(1, classes[:, None]).sum(), features)
         heat = torch.relu((slopes.mean((2, 3), keepdim=True) * features).sum(1, keepdim=True))
-        heat = torch.nn.functional.interpolate(heat, x.shape[2:], mode="bilinear", align_corners=False)[:, 0].detach()
+        heat = torch.nn.functional.interpolate(
+            heat, x.shape[2:], mode="bilinear", align_corners=False
+        )[:, 0].detach()
         heat = heat / heat.amax((1, 2), keepdim=True).clamp_min(1e-12)
         return heat.numpy(), classes.numpy()
 

@@ -41,7 +41,7 @@ from torch import nn
 
 SEED, N_TEST, EPOCHS = 2024, 300, 100
 PAPER, INK = 0.3, 0.7  # enlarged values up to PAPER become 0, those from INK on become 1
-CLEAN_STEP, STORED_STEP = 2.0 ** -8, 2.0 ** -16
+CLEAN_STEP, STORED_STEP = 2.0**-8, 2.0**-16
 
 
 def load_enlarged():
@@ -59,8 +59,10 @@ def stretch(large, thinner=0.0):
 
 def vary(large):
     """Random variants of enlarged digits, stretched: what the classifier is trained on."""
+
     def uniform(limit, *shape):
         return limit * (2 * torch.rand(len(large), *shape) - 1)
+
     angle = uniform(np.radians(20))
     turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
     scale = torch.diag_embed(1 + uniform(0.2, 2))
@@ -74,9 +76,15 @@ def vary(large):
 
 def train(x, y, epochs, batch=50):
     model = nn.Sequential(
-        nn.Conv2d(1, 16, 4, stride=2, padding=1), nn.ReLU(),   # 14x14 left
-        nn.Conv2d(16, 32, 4, stride=2, padding=1), nn.ReLU(),  # 7x7 left
-        nn.Flatten(), nn.Linear(32 * 7 * 7, 100), nn.ReLU(), nn.Linear(100, 10))
+        nn.Conv2d(1, 16, 4, stride=2, padding=1),
+        nn.ReLU(),  # 14x14 left
+        nn.Conv2d(16, 32, 4, stride=2, padding=1),
+        nn.ReLU(),  # 7x7 left
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, 100),
+        nn.ReLU(),
+        nn.Linear(100, 10),
+    )
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for epoch in range(epochs):
@@ -135,9 +143,14 @@ def linf_deepfool(model, clean, y, norm, eps, steps, overshoot):
             break
         at, label = x[todo].requires_grad_(True), y[todo]
         logits = model(at)
-        gap = logits - logits.gather(1, label[:, None])          # f_k - f_label, < 0
-        slope = torch.stack([torch.autograd.grad(gap[:, k].sum(), at, retain_graph=True)[0]
-                             for k in range(gap.shape[1])], 1)    # [n,k,1,28,28]
+        gap = logits - logits.gather(1, label[:, None])  # f_k - f_label, < 0
+        slope = torch.stack(
+            [
+                torch.autograd.grad(gap[:, k].sum(), at, retain_graph=True)[0]
+                for k in range(gap.shape[1])
+            ],
+            1,
+        )  # [n,k,1,28,28]
         distance = gap.detach().abs() / slope.flatten(2).abs().sum(2).clamp_min(1e-12)
         distance.scatter_(1, label[:, None], float("inf"))
         shortest, k = distance.min(1)
@@ -151,8 +164,11 @@ ATTACKS = {  # name: (function, what it is, its settings)
     "fgsm": (fgsm, "FGSM, one step", dict(norm="linf", eps=0.1)),
     "linf_pgd": (pgd, "PGD, random start", dict(norm="linf", eps=0.1, steps=40, step_size=0.01)),
     "l2_pgd": (pgd, "PGD, random start", dict(norm="l2", eps=1.2, steps=50, step_size=0.12)),
-    "linf_deepfool": (linf_deepfool, "DeepFool, clipped to the eps ball",
-                      dict(norm="linf", eps=0.12, steps=50, overshoot=0.02)),
+    "linf_deepfool": (
+        linf_deepfool,
+        "DeepFool, clipped to the eps ball",
+        dict(norm="linf", eps=0.12, steps=50, overshoot=0.02),
+    ),
 }
 
 
@@ -172,9 +188,18 @@ def save_victim(model, example, path):
 
 def save_images(path, labels, clean, attacked):
     with h5py.File(path, "w") as file:
+
         def store(name, images):
-            file.create_dataset(name, data=images, chunks=(50,) + images.shape[1:], shuffle=True,
-                                compression="gzip", compression_opts=9, track_times=False)
+            file.create_dataset(
+                name,
+                data=images,
+                chunks=(50,) + images.shape[1:],
+                shuffle=True,
+                compression="gzip",
+                compression_opts=9,
+                track_times=False,
+            )
+
         file.attrs.update(schema="attacked-images", schema_version=1, dataset="digits")
         store("labels", labels.numpy())
         store("clean/images", clean.numpy())
@@ -182,8 +207,10 @@ def save_images(path, labels, clean, attacked):
             _, what, settings = ATTACKS[name]
             store(f"attacks/{name}/images", images.numpy())
             file[f"attacks/{name}"].attrs.update(
-                norm=settings["norm"], epsilon=settings["eps"],
-                source=", ".join([what, "white box"] + [f"{k} {v}" for k, v in settings.items()]))
+                norm=settings["norm"],
+                epsilon=settings["eps"],
+                source=", ".join([what, "white box"] + [f"{k} {v}" for k, v in settings.items()]),
+            )
 
 
 def report(h5_path, victim_path):

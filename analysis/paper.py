@@ -7,15 +7,27 @@ import re
 
 # {data set: {attack: (norm, epsilon, attacked, barycenter)}}; an attack that is bounded otherwise is another one.
 FIGURES = {
-    "mnist": {"linf_pgd": ("linf", 0.1, 16.4, 31.8), "fgsm": ("linf", 0.1, 71.8, 75.0), "linf_deepfool": ("linf", 0.1, 42.5, 94.7),
-              "l2_carlini_wagner": ("l2", 1, 63.2, 96.1), "autoattack": ("linf", 0.1, 9.1, 28.1), "clean": ("none", 0, 99.0, 98.9)},
-    "fashion_mnist": {"l2_carlini_wagner": ("l2", 1, None, 80.4), "linf_deepfool": ("linf", 0.1, None, 81.1), "l2_pgd": ("l2", 1, None, 14.4),
-                      "autoattack": ("linf", 0.1, None, 2.8)},
+    "mnist": {
+        "linf_pgd": ("linf", 0.1, 16.4, 31.8),
+        "fgsm": ("linf", 0.1, 71.8, 75.0),
+        "linf_deepfool": ("linf", 0.1, 42.5, 94.7),
+        "l2_carlini_wagner": ("l2", 1, 63.2, 96.1),
+        "autoattack": ("linf", 0.1, 9.1, 28.1),
+        "clean": ("none", 0, 99.0, 98.9),
+    },
+    "fashion_mnist": {
+        "l2_carlini_wagner": ("l2", 1, None, 80.4),
+        "linf_deepfool": ("linf", 0.1, None, 81.1),
+        "l2_pgd": ("l2", 1, None, 14.4),
+        "autoattack": ("linf", 0.1, None, 2.8),
+    },
 }
 
 HEADS = ["paper: attacked", "paper: B6"]
-NOTE = ("Columns \"paper\" are the paper's own figures, of its own victim and attacks; its barycenters are of B6 at its own "
-        "setting, whatever run they stand beside.")
+NOTE = (
+    'Columns "paper" are the paper\'s own figures, of its own victim and attacks; its barycenters are of B6 at its own '
+    "setting, whatever run they stand beside."
+)
 
 
 def published(result):
@@ -28,7 +40,9 @@ def published(result):
 def is_bounded_so(result, attack, norm, epsilon):
     """None where the result does not say, as sets from elsewhere may not."""
     its, size = result.bound(attack)
-    if its not in ("", "unknown", norm) or not (math.isnan(size) or math.isclose(size, epsilon, rel_tol=1e-3)):  # 8/255 may be given as 0.0314
+    if its not in ("", "unknown", norm) or not (
+        math.isnan(size) or math.isclose(size, epsilon, rel_tol=1e-3)
+    ):  # 8/255 may be given as 0.0314
         return False
     return True if its == norm and not math.isnan(size) else None
 
@@ -36,8 +50,15 @@ def is_bounded_so(result, attack, norm, epsilon):
 def figures(result, surely=False):
     """{attack: (attacked, barycenter)} of the attacks that are bounded as the paper's are; those of which that is not known, too, unless
     something is to be concluded (`surely`)."""
-    known = {attack: (is_bounded_so(result, attack, norm, epsilon), pair) for attack, (norm, epsilon, *pair) in published(result).items()}
-    return {attack: tuple("" if number is None else number for number in pair) for attack, (same, pair) in known.items() if same or same is None and not surely}
+    known = {
+        attack: (is_bounded_so(result, attack, norm, epsilon), pair)
+        for attack, (norm, epsilon, *pair) in published(result).items()
+    }
+    return {
+        attack: tuple("" if number is None else number for number in pair)
+        for attack, (same, pair) in known.items()
+        if same or same is None and not surely
+    }
 
 
 def unsure(result):
@@ -48,4 +69,8 @@ def unsure(result):
 def note(result):
     """What is to be said beside the figures."""
     unknown = [attack for attack in unsure(result) if attack in figures(result)]
-    return NOTE + f" Norm or epsilon of {', '.join(unknown)} are not known here: they may be others than the paper's." * bool(unknown)
+    return (
+        NOTE
+        + f" Norm or epsilon of {', '.join(unknown)} are not known here: they may be others than the paper's."
+        * bool(unknown)
+    )

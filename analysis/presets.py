@@ -23,8 +23,18 @@ DEEPFOOL = {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"}
 # attack: (class in foolbox.attacks, norm, settings)
 ATTACKS = {
     "l2_pgd": ("L2PGD", "l2", {"steps": 50, "rel_stepsize": 0.025, "random_start": True}),
-    "l2_carlini_wagner": ("L2CarliniWagnerAttack", "l2", {"binary_search_steps": 6, "steps": 300, "stepsize": 0.01, "confidence": 0, "initial_const": 1e-3,
-                                                          "abort_early": True}),
+    "l2_carlini_wagner": (
+        "L2CarliniWagnerAttack",
+        "l2",
+        {
+            "binary_search_steps": 6,
+            "steps": 300,
+            "stepsize": 0.01,
+            "confidence": 0,
+            "initial_const": 1e-3,
+            "abort_early": True,
+        },
+    ),
     "linf_pgd": ("LinfPGD", "linf", PGD),
     "fgsm": ("FGSM", "linf", {"random_start": False}),
     "linf_deepfool": ("LinfDeepFoolAttack", "linf", DEEPFOOL),
@@ -34,10 +44,20 @@ ATTACKS = {
 }
 PAPER = tuple(ATTACKS)[:6]
 # attack: function in attacks.py
-OWN = {"fgsm": "fgsm", "linf_pgd": "pgd", "linf_pgd_0.17": "pgd", "l2_pgd": "pgd", "linf_deepfool": "deepfool", "l2_deepfool": "deepfool"}
+OWN = {
+    "fgsm": "fgsm",
+    "linf_pgd": "pgd",
+    "linf_pgd_0.17": "pgd",
+    "l2_pgd": "pgd",
+    "linf_deepfool": "deepfool",
+    "l2_deepfool": "deepfool",
+}
 
 GREY = {"epsilon": {"linf": 0.1, "l2": 1.0}}
-COLOUR = {"epsilon": {"linf": 8 / 255, "l2": 0.5}, "l2_carlini_wagner": {"binary_search_steps": 5, "steps": 100, "initial_const": 0.01}}
+COLOUR = {
+    "epsilon": {"linf": 8 / 255, "l2": 0.5},
+    "l2_carlini_wagner": {"binary_search_steps": 5, "steps": 100, "initial_const": 0.01},
+}
 DATASETS = {"mnist": GREY, "fashion_mnist": GREY, "cifar10": COLOUR, "cifar100": COLOUR}
 
 
@@ -58,7 +78,9 @@ def runnable():
 
 def left_out():
     """One line about the others; "" where there are none."""
-    missing = [f"{name} (the package {lacking(name)} is not installed)" for name in PAPER if lacking(name)]
+    missing = [
+        f"{name} (the package {lacking(name)} is not installed)" for name in PAPER if lacking(name)
+    ]
     return f"left out: {', '.join(missing)}" if missing else ""
 
 
@@ -77,10 +99,16 @@ def setting(name, preset, epsilon=None):
     if name not in ATTACKS:
         raise Unsuitable(f"{name}: no such attack; there are {', '.join(ATTACKS)}")
     if lacking(name):
-        raise Unsuitable(f"{name} needs the package {lacking(name)}, which is not installed; without it there are {', '.join(runnable())}")
+        raise Unsuitable(
+            f"{name} needs the package {lacking(name)}, which is not installed; without it there are {', '.join(runnable())}"
+        )
     _, norm, settings = ATTACKS[name]
     usual = 0.17 if name == "linf_pgd_0.17" else DATASETS[preset]["epsilon"][norm]
-    return norm, usual if epsilon is None else epsilon, {**settings, **DATASETS[preset].get(name, {})}
+    return (
+        norm,
+        usual if epsilon is None else epsilon,
+        {**settings, **DATASETS[preset].get(name, {})},
+    )
 
 
 def for_classes(name, settings, classes):
@@ -88,40 +116,73 @@ def for_classes(name, settings, classes):
     if name != "autoattack":
         return settings
     if classes < 4:  # what its targeted loss takes the four largest logits of
-        raise Unsuitable(f"autoattack needs a victim of at least 4 classes, this one has {classes}; --attacks chooses others")
+        raise Unsuitable(
+            f"autoattack needs a victim of at least 4 classes, this one has {classes}; --attacks chooses others"
+        )
     return {**settings, "n_target_classes": min(9, classes - 1)}
 
 
 @contextlib.contextmanager
 def listening(said):
     """What a package prints and warns of becomes keys of `said`: it would stand in the progress bar, and in the output."""
-    with contextlib.redirect_stdout(io.StringIO()) as text, warnings.catch_warnings(record=True) as caught:
+    with contextlib.redirect_stdout(io.StringIO()) as text, warnings.catch_warnings(
+        record=True
+    ) as caught:
         yield
-    said.update(dict.fromkeys([line for line in text.getvalue().splitlines() if line.strip()] + [line_of(one.message) for one in caught]))
+    said.update(
+        dict.fromkeys(
+            [line for line in text.getvalue().splitlines() if line.strip()]
+            + [line_of(one.message) for one in caught]
+        )
+    )
 
 
 def run(name, model, x, labels, norm, epsilon, settings, seed, said):
     """One batch; (images, source)."""
     with listening(said):
-        found, source = (by_autoattack if name == "autoattack" else by_foolbox if installed("foolbox") else own)(name, model, x, labels, norm, epsilon, settings, seed)
-    return found.detach().clamp(0, 1), source  # barydef takes nothing below 0, were it by a rounding
+        found, source = (
+            by_autoattack if name == "autoattack" else by_foolbox if installed("foolbox") else own
+        )(name, model, x, labels, norm, epsilon, settings, seed)
+    return (
+        found.detach().clamp(0, 1),
+        source,
+    )  # barydef takes nothing below 0, were it by a rounding
 
 
 def by_autoattack(name, model, x, labels, norm, epsilon, settings, seed):
     from autoattack import AutoAttack
-    attack = AutoAttack(model, norm={"linf": "Linf", "l2": "L2"}[norm], eps=epsilon, seed=seed, verbose=False, device="cpu", version=settings["version"])
-    attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = settings["n_target_classes"]
-    return attack.run_standard_evaluation(x, labels, bs=len(x)), f"autoattack (fra31/auto-attack) {written(settings)}; seed={seed}"
+
+    attack = AutoAttack(
+        model,
+        norm={"linf": "Linf", "l2": "L2"}[norm],
+        eps=epsilon,
+        seed=seed,
+        verbose=False,
+        device="cpu",
+        version=settings["version"],
+    )
+    attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = settings[
+        "n_target_classes"
+    ]
+    return (
+        attack.run_standard_evaluation(x, labels, bs=len(x)),
+        f"autoattack (fra31/auto-attack) {written(settings)}; seed={seed}",
+    )
 
 
 def by_foolbox(name, model, x, labels, norm, epsilon, settings, seed):
     import foolbox
     import torch
+
     torch.manual_seed(seed)  # Foolbox draws its random starts from PyTorch's generator
     kind = ATTACKS[name][0]
     attack = getattr(foolbox.attacks, kind)(**settings)
-    raw, clipped, _ = attack(foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, labels, epsilons=epsilon)
-    if name == "l2_carlini_wagner":  # where it finds nothing it returns black, which is clipped to a darker image
+    raw, clipped, _ = attack(
+        foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, labels, epsilons=epsilon
+    )
+    if (
+        name == "l2_carlini_wagner"
+    ):  # where it finds nothing it returns black, which is clipped to a darker image
         clipped = torch.where(raw.flatten(1).any(1).view(-1, 1, 1, 1), clipped, x)
     return clipped, f"foolbox {foolbox.__version__} {kind}({written(settings)})"
 
@@ -130,6 +191,7 @@ def own(name, model, x, labels, norm, epsilon, settings, seed):
     import torch
 
     import attacks
+
     kind, options, noted, words = OWN[name], {}, {}, ""
     if kind == "pgd":
         noted = {"steps": settings["steps"], "step": settings["rel_stepsize"] * epsilon}
@@ -141,4 +203,7 @@ def own(name, model, x, labels, norm, epsilon, settings, seed):
 
 
 def written(settings):
-    return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in settings.items())
+    return ", ".join(
+        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in settings.items()
+    )

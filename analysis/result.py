@@ -7,13 +7,41 @@ import files  # noqa: F401 - before h5py, which it keeps from loading plugins
 import h5py
 import numpy as np
 
-BASELINES = (("attack", "attacked"), ("rounded", "8 bits"), ("blurred", "blurred"), ("mean", "mean of marginals"), ("barycenter", "barycenter"))
+BASELINES = (
+    ("attack", "attacked"),
+    ("rounded", "8 bits"),
+    ("blurred", "blurred"),
+    ("mean", "mean of marginals"),
+    ("barycenter", "barycenter"),
+)
 CLEAN = "clean"
-SAME = ("input_digest", "labels_checksum", "victim_digest", "attacks")  # in which results must agree to be compared
-NAMED = ("solver.gamma", "solver.iterations", "marginals.set", "solver.window", "solver.cost", "solver.theta", "solver.tau")
+SAME = (
+    "input_digest",
+    "labels_checksum",
+    "victim_digest",
+    "attacks",
+)  # in which results must agree to be compared
+NAMED = (
+    "solver.gamma",
+    "solver.iterations",
+    "marginals.set",
+    "solver.window",
+    "solver.cost",
+    "solver.theta",
+    "solver.tau",
+)
 # The others of solver and marginals at their defaults, where nothing is said of them.
-USUAL = {"marginals.interpolation": "bilinear", "solver.kernel": "auto", "solver.method": "fb", "solver.tolerance": "0", "solver.regularizer": "data",
-         "solver.mass": "channel", "solver.precision": "double", "solver.instructions": "auto", "solver.weights": ""}
+USUAL = {
+    "marginals.interpolation": "bilinear",
+    "solver.kernel": "auto",
+    "solver.method": "fb",
+    "solver.tolerance": "0",
+    "solver.regularizer": "data",
+    "solver.mass": "channel",
+    "solver.precision": "double",
+    "solver.instructions": "auto",
+    "solver.weights": "",
+}
 
 
 # What src/text.c replaces, but for ends of lines, which texts of several have; and surrogates, which stand for bytes that are no UTF-8.
@@ -83,7 +111,9 @@ class Result:
         self.rows = self.file["statistics"][:]
         self.runs = sorted(self.file["runs"])
         if not all(re.fullmatch("[0-9]+", run) for run in self.runs):
-            raise ValueError(f"{path}: not a result of barydef: its runs have other names than numbers")
+            raise ValueError(
+                f"{path}: not a result of barydef: its runs have other names than numbers"
+            )
         self.stored = self._stored()
         self.attacks = list(self.stored)
         self.robust = [attack for attack in self.attacks if attack != CLEAN]
@@ -107,7 +137,9 @@ class Result:
         for path in [given] if given else [stored, beside]:
             if os.path.exists(path):
                 file = opened(path)
-                if "labels" in file and np.array_equal(file["labels"][:len(self.labels)], self.labels):
+                if "labels" in file and np.array_equal(
+                    file["labels"][: len(self.labels)], self.labels
+                ):
                     return file
                 if given:
                     raise ValueError(f"{given}: its labels are not those of {self.path}")
@@ -120,8 +152,14 @@ class Result:
 
     def _swept(self):
         """The parameters in which runs differ."""
-        names = [name for name in self.file[f"runs/{self.runs[0]}"].attrs if PARAMETER.fullmatch(name)]
-        return [name for name in names if len({plain(self.attribute(run, name)) for run in self.runs}) > 1]
+        names = [
+            name for name in self.file[f"runs/{self.runs[0]}"].attrs if PARAMETER.fullmatch(name)
+        ]
+        return [
+            name
+            for name in names
+            if len({plain(self.attribute(run, name)) for run in self.runs}) > 1
+        ]
 
     def values(self, name):
         """Of a swept parameter, in the order of the runs."""
@@ -137,19 +175,38 @@ class Result:
     def label(self, run, short=False):
         """What the run has of the swept parameters; `short` for figures."""
         values = {name: plain(self.attribute(run, name)) for name in self.swept}
-        return ", ".join(f"{short_name(name)} {shortened(value) if short else value}" for name, value in values.items())
+        return ", ".join(
+            f"{short_name(name)} {shortened(value) if short else value}"
+            for name, value in values.items()
+        )
 
     def parameters(self, run=None):
         """What a run, or every run, was made with, in words: what the paper names, what is swept, and what is not as usual."""
         some = run or self.runs[0]
-        unusual = [name for name, value in USUAL.items() if name not in self.swept and plain(self.attribute(some, name)) != value]
-        names = [name for name in [*NAMED, *(one for one in self.swept if one not in NAMED), *unusual] if run or name not in self.swept]
-        if plain(self.attribute(some, "solver.method")) == "fista" and (run or "solver.method" not in self.swept):
-            names = [name for name in names if name != "solver.tau"]  # it chooses the length of its steps
-        return ", ".join(f"{short_name(name)} {plain(self.attribute(some, name))}" for name in names)
+        unusual = [
+            name
+            for name, value in USUAL.items()
+            if name not in self.swept and plain(self.attribute(some, name)) != value
+        ]
+        names = [
+            name
+            for name in [*NAMED, *(one for one in self.swept if one not in NAMED), *unusual]
+            if run or name not in self.swept
+        ]
+        if plain(self.attribute(some, "solver.method")) == "fista" and (
+            run or "solver.method" not in self.swept
+        ):
+            names = [
+                name for name in names if name != "solver.tau"
+            ]  # it chooses the length of its steps
+        return ", ".join(
+            f"{short_name(name)} {plain(self.attribute(some, name))}" for name in names
+        )
 
     def row(self, run, attack):
-        chosen = (self.rows["run"] == int(run)) & (self.rows["attack"] == self.stored[attack].encode(errors="surrogateescape"))
+        chosen = (self.rows["run"] == int(run)) & (
+            self.rows["attack"] == self.stored[attack].encode(errors="surrogateescape")
+        )
         return self.rows[chosen][0]
 
     def bound(self, attack):
@@ -165,23 +222,38 @@ class Result:
 
     def robust_accuracy(self, run, name="barycenter"):
         """Mean over the attacks."""
-        return np.mean([self.accuracy(run, attack, name) for attack in self.robust]) if self.robust else np.nan
+        return (
+            np.mean([self.accuracy(run, attack, name) for attack in self.robust])
+            if self.robust
+            else np.nan
+        )
 
     def images(self, run, attack, rows):
         """Purified images, or None where they are not stored, or none is asked for."""
         group = self.file[f"runs/{run}/{self.stored[attack]}"]
-        return np.stack([group["images"][i] for i in rows]).astype(float) if rows and "images" in group else None
+        return (
+            np.stack([group["images"][i] for i in rows]).astype(float)
+            if rows and "images" in group
+            else None
+        )
 
     def per_image(self, run, attack):
         return self.file[f"runs/{run}/{self.stored[attack]}/per_image"][:]
 
     def means(self, run, images):
         """Of each image's marginals, as the victim was given it in this run."""
-        motions, interpolation, mass = (text(self.attribute(run, name)) for name in ("marginals.set", "marginals.interpolation", "solver.mass"))
-        return np.stack([mean_of_marginals(image, motions, interpolation, mass == "joint") for image in images])
+        motions, interpolation, mass = (
+            text(self.attribute(run, name))
+            for name in ("marginals.set", "marginals.interpolation", "solver.mass")
+        )
+        return np.stack(
+            [mean_of_marginals(image, motions, interpolation, mass == "joint") for image in images]
+        )
 
     def attacked(self, attack, rows):
-        return read_images(self.inputs, self.stored.get(attack, attack), rows) if self.inputs else None
+        return (
+            read_images(self.inputs, self.stored.get(attack, attack), rows) if self.inputs else None
+        )
 
 
 def read_images(file, attack, rows):
@@ -195,7 +267,10 @@ def read_images(file, attack, rows):
 
 # ---- marginals, for pictures: the same motions as src/transport/marginal.c, sampled by scipy ----
 
-SETS = {"B4": "identity + rotate 2 + rotate -2 + translate 3 0", "B6": "identity + rotate 2 + rotate -2 + rotate 3 + rotate -3 + translate 3 0"}
+SETS = {
+    "B4": "identity + rotate 2 + rotate -2 + translate 3 0",
+    "B6": "identity + rotate 2 + rotate -2 + rotate 3 + rotate -3 + translate 3 0",
+}
 
 
 def shortened(motions):
@@ -207,7 +282,11 @@ def shortened(motions):
     angles = [float(term[1]) for term in terms if term[0] == "rotate"]
     shifts = [tuple(map(float, term[1:])) for term in terms if term[0] == "translate"]
     parts = ["id" if same == 1 else f"{same} id"] if same else []
-    parts += [f"±{abs(angle):g}°" if -angle in angles else f"{angle:g}°" for i, angle in enumerate(angles) if -angle not in angles[:i]]
+    parts += [
+        f"±{abs(angle):g}°" if -angle in angles else f"{angle:g}°"
+        for i, angle in enumerate(angles)
+        if -angle not in angles[:i]
+    ]
     far = max((max(map(abs, shift)) for shift in shifts), default=0)
     if sorted(shifts) == sorted([(far, 0), (-far, 0), (0, far), (0, -far)]):
         parts.append(f"shift ±{far:g}")
@@ -221,6 +300,7 @@ def shortened(motions):
 def marginals(image, motions, interpolation="bilinear"):
     """[N,C,H,W] moved copies of an image [C,H,W]; zero outside."""
     from scipy.ndimage import map_coordinates
+
     height, width = image.shape[1:]
     y, x = np.meshgrid(np.arange(height, dtype=float), np.arange(width, dtype=float), indexing="ij")
     cy, cx = (height - 1) / 2, (width - 1) / 2
@@ -236,13 +316,26 @@ def marginals(image, motions, interpolation="bilinear"):
             at = y, x
         if interpolation == "nearest":
             at = tuple(np.floor(part + 0.5) for part in at)
-        padded = np.pad(image, ((0, 0), (1, 1), (1, 1)))  # so that the border fades to zero as in the product
-        moved.append(np.stack([map_coordinates(channel, [part + 1 for part in at], order=1, mode="constant", cval=0) for channel in padded]))
+        padded = np.pad(
+            image, ((0, 0), (1, 1), (1, 1))
+        )  # so that the border fades to zero as in the product
+        moved.append(
+            np.stack(
+                [
+                    map_coordinates(
+                        channel, [part + 1 for part in at], order=1, mode="constant", cval=0
+                    )
+                    for channel in padded
+                ]
+            )
+        )
     return np.stack(moved)
 
 
 def mean_of_marginals(image, motions, interpolation="bilinear", joint=False):
     """On the mass of the image, by channels or (`joint`) of all together, clipped to [0,1]."""
     moved, axes = marginals(image, motions, interpolation), (-3, -2, -1) if joint else (-2, -1)
-    scaled = moved / np.maximum(moved.sum(axes, keepdims=True), 1e-300) * image.sum(axes, keepdims=True)
+    scaled = (
+        moved / np.maximum(moved.sum(axes, keepdims=True), 1e-300) * image.sum(axes, keepdims=True)
+    )
     return np.clip(scaled.mean(0), 0, 1)

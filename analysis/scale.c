@@ -39,11 +39,14 @@ typedef struct world {
 
 /* ---- a heap of ranks ----------------------------------------------------------- */
 
-static int before(const world_t *w, int a, int b) { return w->ranks[a].finish < w->ranks[b].finish; }
+static int before(const world_t *w, int a, int b) {
+  return w->ranks[a].finish < w->ranks[b].finish;
+}
 
 static void push(world_t *w, int rank) {
   int i = w->heap_count++;
-  for (; i > 0 && before(w, rank, w->heap[(i - 1) / 2]); i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
+  for (; i > 0 && before(w, rank, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+    w->heap[i] = w->heap[(i - 1) / 2];
   w->heap[i] = rank;
 }
 
@@ -125,7 +128,8 @@ static void run(world_t *w) {
       give(w, rank);
     }
   for (;;) {
-    if (!item.count && schedule_take(w->schedule, 0, w->heap_count > 0, &item)) own = duration(w, 0, &item);
+    if (!item.count && schedule_take(w->schedule, 0, w->heap_count > 0, &item))
+      own = duration(w, 0, &item);
     double next = w->heap_count ? w->ranks[w->heap[0]].finish : 1e300;
     if (!item.count && !w->heap_count) return;
     if (item.count && next >= w->now + own) {
@@ -144,23 +148,36 @@ int main(int argc, char **argv) {
   if (argc != 12) return fprintf(stderr, "see the head of analysis/scale.c\n"), 2;
   const int attacks = atoi(argv[3]), runs = atoi(argv[4]), all_write = atoi(argv[11]);
   const int64_t images = atoll(argv[2]);
-  world_t w = {.size = atoi(argv[1]), .compute = atof(argv[6]), .message = atof(argv[7]), .write = atof(argv[8]), .byte = atof(argv[9])};
+  world_t w = {.size = atoi(argv[1]),
+               .compute = atof(argv[6]),
+               .message = atof(argv[7]),
+               .write = atof(argv[8]),
+               .byte = atof(argv[9])};
   w.bytes = RECORD_BYTES + (all_write ? 0 : atof(argv[10]));
-  char text[8192] = "[input]\nfile = a\n[output]\nfile = b\n[solver]\niterations = 1\n[sweep]\nsolver.gamma = 1";
+  char text[8192] =
+      "[input]\nfile = a\n[output]\nfile = b\n[solver]\niterations = 1\n[sweep]\nsolver.gamma = 1";
   for (int run = 1; run < runs; run++) sprintf(text + strlen(text), ", %d", run + 1);
   bd_job_t *job;
   bd_error_t error;
-  if (bd_job_parse(text, "job", "", 0, NULL, &job, &error) != BD_OK) return fprintf(stderr, "%s\n", error.message), 1;
-  bd_plan_t plan = {.job = job, .point_count = runs, .count = images, .attack_count = attacks, .block = atoi(argv[5])};
+  if (bd_job_parse(text, "job", "", 0, NULL, &job, &error) != BD_OK)
+    return fprintf(stderr, "%s\n", error.message), 1;
+  bd_plan_t plan = {.job = job,
+                    .point_count = runs,
+                    .count = images,
+                    .attack_count = attacks,
+                    .block = atoi(argv[5])};
   w.schedule = schedule_create(&plan, NULL, w.size);
   w.ranks = calloc((size_t)w.size, sizeof *w.ranks);
   w.heap = calloc((size_t)w.size, sizeof *w.heap);
   if (!w.schedule || !w.ranks || !w.heap) return fprintf(stderr, "no memory\n"), 1;
   run(&w);
   double waited = 0;
-  for (int rank = 1; rank < w.size; rank++) waited += w.ranks[rank].waited / (w.size > 1 ? w.size - 1 : 1);
-  const double alone = (double)images * attacks * runs * (w.compute + w.bytes * w.byte) + (double)images * attacks * runs / plan.block * w.write;
-  printf("%g %g %ld %g %g\n", w.now, alone / w.now, w.messages + w.size - 1, w.served / w.now, waited);
+  for (int rank = 1; rank < w.size; rank++)
+    waited += w.ranks[rank].waited / (w.size > 1 ? w.size - 1 : 1);
+  const double alone = (double)images * attacks * runs * (w.compute + w.bytes * w.byte) +
+                       (double)images * attacks * runs / plan.block * w.write;
+  printf("%g %g %ld %g %g\n", w.now, alone / w.now, w.messages + w.size - 1, w.served / w.now,
+         waited);
   schedule_free(w.schedule);
   bd_job_free(job);
   free(w.ranks);

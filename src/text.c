@@ -2,16 +2,19 @@
 
 #include <string.h>
 
-/* Bytes of the character of UTF-8 that begins here; 0: it is none, or one that could drive a terminal or turn a line
-   round: C0, DEL, C1 (U+0080 to U+009F), U+2028 to U+202E, U+2066 to U+2069.  The comparisons of the second
-   byte leave out overlong forms, surrogates and what lies beyond U+10FFFF. */
+/* Bytes of the character of UTF-8 that begins here; 0: it is none, or one that could drive a
+   terminal or turn a line round: C0, DEL, C1 (U+0080 to U+009F), U+2028 to U+202E, U+2066 to
+   U+2069.  The comparisons of the second byte leave out overlong forms, surrogates and what lies
+   beyond U+10FFFF. */
 static int length_of(const unsigned char *c) {
   if (c[0] < 0x80) return c[0] >= ' ' && c[0] != 127;
   const int length = c[0] < 0xc2 || c[0] > 0xf4 ? 0 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
   for (int i = 1; i < length; i++)
     if ((c[i] & 0xc0) != 0x80) return 0;
   if (c[0] == 0xc2 && c[1] < 0xa0) return 0;
-  if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) || (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f)) return 0;
+  if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
+      (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
+    return 0;
   if (c[0] == 0xe2 && c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) return 0;
   if (c[0] == 0xe2 && c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9) return 0;
   return length;
@@ -24,7 +27,9 @@ int text_is_clean(const char *text, int has_tabs) {
   return 1;
 }
 
-int text_is_name(const char *text) { return *text && text_is_clean(text, 0) && !strchr(text, '/') && strcmp(text, ".") != 0; }
+int text_is_name(const char *text) {
+  return *text && text_is_clean(text, 0) && !strchr(text, '/') && strcmp(text, ".") != 0;
+}
 
 void text_clean(char *text) {
   for (unsigned char *c = (unsigned char *)text; *c;) {

@@ -19,7 +19,9 @@ void bd_libraries(char *text, size_t size) {
   world_library(mpi, sizeof mpi);
   h5_library(hdf5, sizeof hdf5);
   const char *torch = bd_victim_library();
-  snprintf(text, size, "instructions %s\nHDF5 %s\nMPI: %s\nFFTW: %s\nxxHash %d.%d.%d\n%s%s\n", bd_instructions_name((int)bd_instructions_best()), hdf5, mpi, fftw_version, XXH_VERSION_MAJOR, XXH_VERSION_MINOR,
-           XXH_VERSION_RELEASE, torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
+  snprintf(text, size, "instructions %s\nHDF5 %s\nMPI: %s\nFFTW: %s\nxxHash %d.%d.%d\n%s%s\n",
+           bd_instructions_name((int)bd_instructions_best()), hdf5, mpi, fftw_version,
+           XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE,
+           torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
            torch ? torch : "");
 }

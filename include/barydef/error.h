@@ -17,7 +17,8 @@ typedef enum bd_status {
   BD_FAILED = 1,      /* the run failed: no memory, disk full, a rank gave up ... */
   BD_BAD_INPUT = 2,   /* bad usage, job or input: nothing was written */
   BD_SOME_FAILED = 3, /* done, but some images carry a failure status */
-  BD_STOPPED = 75     /* stopped early, by a signal or the clock: can be resumed (sysexits.h: EX_TEMPFAIL) */
+  BD_STOPPED =
+      75 /* stopped early, by a signal or the clock: can be resumed (sysexits.h: EX_TEMPFAIL) */
 } bd_status_t;
 
 typedef struct bd_error {

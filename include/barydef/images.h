@@ -38,11 +38,12 @@ typedef struct bd_images_info {
   char dataset[64];
   int64_t count; /* n */
   int channels, height, width;
-  int attack_count; /* with "clean", which is the last where the file has it */
+  int attack_count;           /* with "clean", which is the last where the file has it */
   const bd_attack_t *attacks; /* by name */
   int has_clean;
   int64_t label_min, label_max;
-  double bytes; /* of memory that reading takes: labels, the list of the chunks, and some of them inflated */
+  double bytes;    /* of memory that reading takes: labels, the list of the chunks, and some of them
+                      inflated */
   char digest[33]; /* XXH3-128, hexadecimal, of labels, shapes, types and attributes */
 } bd_images_info_t;
 
@@ -54,14 +55,16 @@ typedef struct bd_images bd_images_t;
 /* Open and check everything but the pixels, in at most most_bytes of memory.  Forks: not to be
    called while other threads of the process hold locks that HDF5 needs.  The caller closes *images.
    Errors: BD_BAD_INPUT, naming the file and the object in it. */
-bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **images, bd_error_t *error);
+bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **images,
+                           bd_error_t *error);
 
 /* What another process of the same program needs to join: *size bytes, of the images' own. */
 const void *bd_images_survey(const bd_images_t *images, size_t *size);
 
 /* Open a file that another process has opened and checked.
    Errors: BD_BAD_INPUT where it is not the same file. */
-bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **images, bd_error_t *error);
+bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **images,
+                           bd_error_t *error);
 void bd_images_close(bd_images_t *images); /* NULL is allowed */
 
 /* Valid until the images are closed. */

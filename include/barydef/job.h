@@ -53,7 +53,7 @@ typedef struct bd_parameter {
   double low, high;     /* range of numbers, both ends allowed */
   const char *choices;  /* BD_KIND_CHOICE: "a|b|c" */
   const char *unit, *help;
-  size_t offset;        /* in bd_parameters_t */
+  size_t offset; /* in bd_parameters_t */
 } bd_parameter_t;
 
 const bd_parameter_t *bd_parameter_table(int *count);
@@ -71,8 +71,9 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
 
 /* The same from text; `name` stands for the file in messages, and relative paths are
    relative to `directory`. */
-bd_status_t bd_job_parse(const char *text, const char *name, const char *directory, int override_count,
-                         const char *const *overrides, bd_job_t **job, bd_error_t *error);
+bd_status_t bd_job_parse(const char *text, const char *name, const char *directory,
+                         int override_count, const char *const *overrides, bd_job_t **job,
+                         bd_error_t *error);
 
 void bd_job_free(bd_job_t *job); /* NULL is allowed */
 

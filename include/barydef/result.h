@@ -51,10 +51,12 @@ typedef struct bd_result_layout {
 
 typedef struct bd_result bd_result_t;
 
-/* Create the file, allocated on the disk where the file system can promise space, and open it; the caller closes *result.
-   Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its directory does not exist;
-   BD_FAILED otherwise (no right to write, no space, another process has created it meanwhile).  After an error there is no new file. */
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout, bd_result_t **result, bd_error_t *error);
+/* Create the file, allocated on the disk where the file system can promise space, and open it; the
+   caller closes *result. Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its
+   directory does not exist; BD_FAILED otherwise (no right to write, no space, another process has
+   created it meanwhile).  After an error there is no new file. */
+bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout,
+                             bd_result_t **result, bd_error_t *error);
 
 /* ---- an open result ------------------------------------------------------------ */
 
@@ -72,10 +74,10 @@ typedef struct bd_result_shape {
    it; BD_FAILED without memory. */
 bd_status_t bd_result_open(const char *path, bd_result_t **result, bd_error_t *error);
 
-/* The same from what another rank has found: shape, and places of bd_result_place_count(shape) numbers.  Errors: BD_BAD_INPUT where
-   another file stands here under this path; BD_FAILED. */
-bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **result,
-                           bd_error_t *error);
+/* The same from what another rank has found: shape, and places of bd_result_place_count(shape)
+   numbers.  Errors: BD_BAD_INPUT where another file stands here under this path; BD_FAILED. */
+bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places,
+                           bd_result_t **result, bd_error_t *error);
 
 const bd_result_shape_t *bd_result_shape(const bd_result_t *result);
 size_t bd_result_place_count(const bd_result_shape_t *shape);
@@ -91,36 +93,40 @@ void bd_result_close(bd_result_t *result); /* NULL is allowed */
 
 /* ---- writing ------------------------------------------------------------------- */
 
-/* Allow writing.  `alone` refuses where another process writes alone and goes on doing so for so many seconds, until it is closed.
-   Errors: BD_FAILED. */
-bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds, bd_error_t *error);
+/* Allow writing.  `alone` refuses where another process writes alone and goes on doing so for so
+   many seconds, until it is closed. Errors: BD_FAILED. */
+bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds,
+                                    bd_error_t *error);
 
-/* An image is no longer done, whatever becomes of this run: its mark is 0.  bd_result_flush brings it to the disk.
-   Errors: BD_FAILED. */
-bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image, bd_error_t *error);
+/* An image is no longer done, whatever becomes of this run: its mark is 0.  bd_result_flush brings
+   it to the disk. Errors: BD_FAILED. */
+bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image,
+                             bd_error_t *error);
 
-/* What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was made from, its record and, where
-   images are stored (NULL: not), of its `pixels` float32 values.  Records have zeros between
-   their fields. */
-uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image, size_t pixels);
+/* What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was
+   made from, its record and, where images are stored (NULL: not), of its `pixels` float32 values.
+   Records have zeros between their fields. */
+uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image,
+                        size_t pixels);
 
 /* Images first .. first + count - 1 of a run and attack: [count][C][H][W].
    Errors of these four: BD_FAILED. */
-bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
-                                   const float *images, bd_error_t *error);
+bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first,
+                                   int64_t count, const float *images, bd_error_t *error);
 
 /* What was written is on the disk after this. */
 bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error);
 
-/* Their records, with the marks of the images and of the pixels they were made from, which reach the
-   file later: with the bd_result_sync after, or an earlier one should there be many. */
-bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
-                                    const bd_per_image_t *records, const uint64_t *marks, const uint64_t *input_marks,
+/* Their records, with the marks of the images and of the pixels they were made from, which reach
+   the file later: with the bd_result_sync after, or an earlier one should there be many. */
+bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first,
+                                    int64_t count, const bd_per_image_t *records,
+                                    const uint64_t *marks, const uint64_t *input_marks,
                                     bd_error_t *error);
 
 /* Data to the disk, then the marks, and with `now` these too.  Without, only where the last sync
-   took less than a hundredth of the time since, or two seconds have passed.  After a failure nothing is
-   marked any more. */
+   took less than a hundredth of the time since, or two seconds have passed.  After a failure
+   nothing is marked any more. */
 bd_status_t bd_result_sync(bd_result_t *result, int now, bd_error_t *error);
 
 /* Write the labels anew (they may be damaged). */
@@ -134,7 +140,8 @@ bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error);
    number of images with status s.  Closes the result.  Forks, as bd_images_open does; where HDF5
    fails on the file, what was written before is kept and it is not complete.  Errors: BD_FAILED. */
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                             const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error);
+                             const bd_attribute_t *attributes, int64_t *by_status,
+                             bd_error_t *error);
 
 /* ---- checking ------------------------------------------------------------------ */
 
@@ -144,27 +151,32 @@ enum { BD_ROW_MISSING, BD_ROW_DONE, BD_ROW_DAMAGED };
    says?  input_marks[i]: the mark of the pixels it was made from.  `trusting` believes the
    marks and reads nothing that they cover.
    Errors: BD_FAILED where the file cannot be read. */
-bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, int trusting,
-                             uint8_t *states, uint64_t *input_marks, bd_error_t *error);
+bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                             int trusting, uint8_t *states, uint64_t *input_marks,
+                             bd_error_t *error);
 
-/* Do labels, the attributes below /runs and, in a complete result, /statistics say what they should?  *wrong becomes
-   NULL or the names of what is damaged, a line each: the result's, until the next call.  Errors: BD_FAILED. */
+/* Do labels, the attributes below /runs and, in a complete result, /statistics say what they
+   should?  *wrong becomes NULL or the names of what is damaged, a line each: the result's, until
+   the next call.  Errors: BD_FAILED. */
 bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_error_t *error);
 
-/* How many attributes that follow from job and input (of `layout`: below /runs, and the data set's name) are others in the file?  `first`
-   becomes the name of one.  With `mend` they are written anew; writing must have begun.  Forks, as bd_images_open does.
-   Errors: BD_BAD_INPUT, naming one that cannot be mended in its place; BD_FAILED. */
-bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout, int mend, int *differing, char first[256],
+/* How many attributes that follow from job and input (of `layout`: below /runs, and the data set's
+   name) are others in the file?  `first` becomes the name of one.  With `mend` they are written
+   anew; writing must have begun.  Forks, as bd_images_open does. Errors: BD_BAD_INPUT, naming one
+   that cannot be mended in its place; BD_FAILED. */
+bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout,
+                                         int mend, int *differing, char first[256],
                                          bd_error_t *error);
 
 /* ---- a sweep in parts ---------------------------------------------------------- */
 
 /* Join complete results of the parts of one job into one, which is what one run would have
-   written.  `resume`: a result that is there already, whole and of these very parts, is left as it is.  The message of `note`:
-   empty, or that other revisions of the program computed them.  Errors: BD_BAD_INPUT
-   where a part is damaged, incomplete, missing or disagrees with the first, naming it, where `path` is one of them or
-   exists (not with `overwrite`); BD_FAILED otherwise. */
-bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path, int overwrite, int resume, bd_error_t *note, bd_error_t *error);
+   written.  `resume`: a result that is there already, whole and of these very parts, is left as it
+   is.  The message of `note`: empty, or that other revisions of the program computed them.  Errors:
+   BD_BAD_INPUT where a part is damaged, incomplete, missing or disagrees with the first, naming it,
+   where `path` is one of them or exists (not with `overwrite`); BD_FAILED otherwise. */
+bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path,
+                            int overwrite, int resume, bd_error_t *note, bd_error_t *error);
 
 /* ---- reading ------------------------------------------------------------------- */
 
@@ -176,14 +188,16 @@ typedef struct bd_result_summary {
   int attribute_count;
   struct {
     char name[64], value[256];
-  } *attributes; /* the root's but the job, and kernel_used and instructions_used of the runs, as text */
+  } * attributes; /* the root's but the job, and kernel_used and instructions_used of the runs, as
+                     text */
   int64_t row_count;
   bd_statistics_t *rows;
 } bd_result_summary_t;
 
 /* Read all but images and records.  bd_result_summary_free() frees what *summary holds.
    Errors: BD_BAD_INPUT, naming the file and what is wrong with it. */
-bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary, bd_error_t *error);
+bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary,
+                                   bd_error_t *error);
 void bd_result_summary_free(bd_result_summary_t *summary);
 
 /* What kind of file is it?  0 neither, 1 attacked images, 2 a result.

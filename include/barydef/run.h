@@ -19,18 +19,19 @@ extern "C" {
 /* Progress, on rank 0 only, whenever a block has been written and between the iterations
    of rank 0's own solver: often. */
 typedef struct bd_progress {
-  int is_checking;         /* before anything is computed: `done` counts what a resume has looked at */
-  int64_t done, total;     /* images of all runs and attacks */
-  int64_t before, damaged; /* done by earlier sessions; rows whose checksum was wrong, which are computed again */
+  int is_checking;     /* before anything is computed: `done` counts what a resume has looked at */
+  int64_t done, total; /* images of all runs and attacks */
+  int64_t before, damaged; /* done by earlier sessions; rows whose checksum was wrong, which are
+                              computed again */
   int is_resumed;          /* a result that was there is continued */
   double seconds;          /* since the first block was handed out */
 } bd_progress_t;
 typedef void bd_progress_call_t(void *context, const bd_progress_t *progress);
 
 typedef struct bd_run_options {
-  int overwrite; /* replace an output that exists */
-  int resume;    /* go on with an output that exists; the same as a new run where none does */
-  int dry_run;   /* check everything, compute and write nothing; an output may be there already */
+  int overwrite;   /* replace an output that exists */
+  int resume;      /* go on with an output that exists; the same as a new run where none does */
+  int dry_run;     /* check everything, compute and write nothing; an output may be there already */
   int part, parts; /* only part 1 <= part <= parts of the points of the sweep; parts = 0: all */
   const char *command_line;
   bd_progress_call_t *progress; /* may be NULL */
@@ -46,9 +47,10 @@ enum { BD_LOADS_MAX = 64 };
 typedef struct bd_run_summary {
   int ranks, runs, attacks;
   int64_t images_per_attack, images, failed; /* images counts every run and attack */
-  int64_t done_before, computed; /* images of earlier sessions, and of this one */
-  int64_t blocks;                /* of all the work */
-  int64_t steps, pixels;         /* iterations x marginals that each image of an attack takes, over all runs; pixels of an image, all channels */
+  int64_t done_before, computed;             /* images of earlier sessions, and of this one */
+  int64_t blocks;                            /* of all the work */
+  int64_t steps, pixels; /* iterations x marginals that each image of an attack takes, over all
+                            runs; pixels of an image, all channels */
   double file_bytes, rank_bytes; /* size of the result; memory for blocks on a rank */
   int has_victim;                /* 0: accuracies are NaN */
   double seconds;                /* from the first block to the last */
@@ -59,11 +61,13 @@ typedef struct bd_run_summary {
   double load_least, load_mean, load_most;
   int idlest_rank;
   float load[BD_LOADS_MAX]; /* of each of the first ranks */
-  int64_t messages;       /* rank 0 has sent and received, */
-  double message_seconds; /* and the time it spent on them, without writing */
-  int was_complete; /* a resume found nothing to do */
-  int mended;       /* attributes that a resume has written anew, as they were not what job and input say, */
-  char mended_first[256], revision_there[64]; /* the name of one; the program's revision by which a result that is resumed was begun */
+  int64_t messages;         /* rank 0 has sent and received, */
+  double message_seconds;   /* and the time it spent on them, without writing */
+  int was_complete;         /* a resume found nothing to do */
+  int mended; /* attributes that a resume has written anew, as they were not what job and input say,
+               */
+  char mended_first[256], revision_there[64]; /* the name of one; the program's revision by which a
+                                                 result that is resumed was begun */
 } bd_run_summary_t;
 
 /* For programs that do not speak MPI themselves: start and stop it, rank in between.

@@ -109,7 +109,8 @@ typedef struct bd_solver_options {
   bd_kernel_t kernel;
   bd_method_t method;
   double tolerance; /* > 0: an image stops when its residual falls below it */
-  int window; /* BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and direction */
+  int window;       /* BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and
+                       direction */
   bd_regularizer_t regularizer;
   bd_mass_t mass;
   bd_interpolation_t interpolation;
@@ -128,7 +129,8 @@ typedef enum bd_image_status {
   BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
   BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
   BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
-  BD_IMAGE_DIVERGED,      /* the result is not finite, or mass was lost: |defect| >= 1e-6 (float32: 1e-4) */
+  BD_IMAGE_DIVERGED, /* the result is not finite, or mass was lost: |defect| >= 1e-6 (float32: 1e-4)
+                      */
   BD_IMAGE_STATUSES
 } bd_image_status_t;
 
@@ -142,7 +144,8 @@ typedef enum bd_convergence {
   BD_CONVERGED,         /* the residual fell below the tolerance */
   BD_ITERATION_LIMIT,   /* after L steps */
   BD_INFEASIBLE_WINDOW, /* suspected: the residual has a floor while the potentials grow */
-  BD_OBJECTIVE_RISES,   /* the dual objective is higher than at the start or half of the way: the steps are too long */
+  BD_OBJECTIVE_RISES,   /* the dual objective is higher than at the start or half of the way: the
+                           steps are too long */
   BD_CONVERGENCES
 } bd_convergence_t;
 
@@ -158,38 +161,42 @@ typedef struct bd_image_report {
   double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */
   double objective;   /* the dual objective F + J*(v), summed over channels */
-  double safe_tau;    /* 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer forward steps are unstable */
+  double safe_tau;    /* 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer
+                         forward steps are unstable */
 } bd_image_report_t;
 
 typedef struct bd_solver bd_solver_t;
 
-/* Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are prepared once, and images
-   moved once, as long as solvers move alike (below) and use the same kind of arithmetic; else anew.
-   most: bytes that moved images may take (0: they are not kept).  NULL without memory.  The caller frees it, after the
-   solver.  What results are does not depend on it. */
+/* Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are
+   prepared once, and images moved once, as long as solvers move alike (below) and use the same kind
+   of arithmetic; else anew. most: bytes that moved images may take (0: they are not kept).  NULL
+   without memory.  The caller frees it, after the solver.  What results are does not depend on it.
+ */
 typedef struct bd_moved bd_moved_t;
 bd_moved_t *bd_moved_create(double most);
 void bd_moved_free(bd_moved_t *moved); /* NULL is allowed */
 
-/* To be called before a solver that uses `moved`, the next or the same, is run on other images, or on another number of them. */
+/* To be called before a solver that uses `moved`, the next or the same, is run on other images, or
+ * on another number of them. */
 void bd_moved_forget(bd_moved_t *moved);
 
-/* 1 when solvers of these options move an image alike: the same marginals, interpolation and mass. */
+/* 1 when solvers of these options move an image alike: the same marginals, interpolation and mass.
+ */
 int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b);
 
 /* Upper estimate of the bytes that `count` moved images take. */
-double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height, int width, int count);
+double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height, int width,
+                      int count);
 
 /* What K is applied with for these options and image size, where its guard allows: "direct",
    "recursion" or "fftw". */
 const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
 
 /* Prepare stencils, kernel and work space for images of [channels][height][width].
-   The options are copied.  moved may be NULL; it serves one solver at a time: the one before is destroyed first.
-   The caller destroys *solver.  Memory: bd_solver_bytes(), whatever
-   the number of images.
-   Errors: BD_BAD_INPUT for options out of range or instructions
-   that this processor has not, BD_FAILED without memory. */
+   The options are copied.  moved may be NULL; it serves one solver at a time: the one before is
+   destroyed first. The caller destroys *solver.  Memory: bd_solver_bytes(), whatever the number of
+   images. Errors: BD_BAD_INPUT for options out of range or instructions that this processor has
+   not, BD_FAILED without memory. */
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                              int width, bd_moved_t *moved, bd_solver_t **solver, bd_error_t *error);
 

@@ -25,8 +25,9 @@ typedef struct bd_per_image {
   double l2_to_attacked, linf_to_attacked, l2_to_clean, linf_to_clean;
   int32_t predicted_attacked, predicted_rounded, predicted_blurred, predicted_mean,
       predicted_purified;
-  int8_t convergence, fallback, bits; /* bd_convergence_t; 1: went through wide-range arithmetic; 64 or 32 */
-  double objective, safe_tau;   /* as in bd_image_report_t */
+  int8_t convergence, fallback,
+      bits; /* bd_convergence_t; 1: went through wide-range arithmetic; 64 or 32 */
+  double objective, safe_tau; /* as in bd_image_report_t */
 } bd_per_image_t;
 
 /* A fraction of the images with its 95 % Wilson interval. */
@@ -50,8 +51,8 @@ typedef struct bd_statistics {
       barycenter_accuracy;
   int64_t recovered; /* wrong when attacked, right when purified */
   int64_t broken;    /* right when attacked, wrong when purified */
-  bd_spread_t iterations, residual, mass_defect, l2_to_attacked, linf_to_attacked,
-      l2_to_clean, linf_to_clean, objective;
+  bd_spread_t iterations, residual, mass_defect, l2_to_attacked, linf_to_attacked, l2_to_clean,
+      linf_to_clean, objective;
   /* Images that converged, suspect the window, or saw the objective rise; that went through
      wide-range arithmetic; for which tau was longer than stable, and the tau that would
      have been safe for all. */
@@ -65,8 +66,9 @@ typedef struct bd_statistics {
 bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z);
 
 /* Running sums for one row of statistics.  Zero-initialise it (= {0}), add the images
-   (tau: the step of their run, 0 where it plays no part) in order of their index in as many portions as is convenient, then finish.  The order, and
-   with it every bit of the result, does not depend on the portions. */
+   (tau: the step of their run, 0 where it plays no part) in order of their index in as many
+   portions as is convenient, then finish.  The order, and with it every bit of the result, does not
+   depend on the portions. */
 typedef struct bd_tally {
   int64_t images, failed, right[5], recovered, broken;
   int64_t by_status[BD_STATUSES_MAX];

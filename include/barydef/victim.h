@@ -27,10 +27,12 @@ const char *bd_victim_library(void);
 const char *bd_victim_problem(void);
 
 /* Load and try once on zeros of [batch][channels][height][width].  *classes is what it
-   gives.  max_seconds: for loading, and for each batch; 0: none.  The caller frees *victim.  Errors: BD_BAD_INPUT, naming the file: it does not
-   load, throws, or gives another shape than [batch][classes]. */
-bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels, int height, int width,
-                           bd_victim_t **victim, int *classes, bd_error_t *error);
+   gives.  max_seconds: for loading, and for each batch; 0: none.  The caller frees *victim. Errors:
+   BD_BAD_INPUT, naming the file: it does not load, throws, or gives another shape than
+   [batch][classes]. */
+bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels,
+                           int height, int width, bd_victim_t **victim, int *classes,
+                           bd_error_t *error);
 
 /* Class of each of `count` images [count][C][H][W].  first_index is the number of the
    first image in its set: image i is evaluated at row i mod batch of a batch that is
@@ -39,10 +41,12 @@ bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int 
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error);
 
-/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no victim is at work, or has time left. */
+/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no
+ * victim is at work, or has time left. */
 const char *bd_victim_watched(void);
 
-/* For a handler of SIGCONT: a process that was suspended, as batch systems do, gave its victim no time; it begins again. */
+/* For a handler of SIGCONT: a process that was suspended, as batch systems do, gave its victim no
+ * time; it begins again. */
 void bd_victim_continue(void);
 
 /* XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */

@@ -14,9 +14,10 @@
    and, where rank 0 is to write them, `count` images. */
 typedef struct bd_block {
   bd_item_t item;
-  int64_t status;      /* bd_status_t; BD_STOPPED: not begun; else not BD_OK: `message` says why.  The rest is void then */
+  int64_t status; /* bd_status_t; BD_STOPPED: not begun; else not BD_OK: `message` says why.  The
+                     rest is void then */
   char message[1024];
-  double seconds[5];   /* reading, solving, baselines, victim, writing */
+  double seconds[5]; /* reading, solving, baselines, victim, writing */
   char contents[];
 } bd_block_t;
 
@@ -26,13 +27,17 @@ size_t block_size(const bd_plan_t *plan, const bd_images_info_t *info);
 /* Size of a block, and where its parts are. */
 size_t block_used(const bd_plan_t *plan, const bd_images_info_t *info, const bd_block_t *block);
 uint64_t *block_input_marks(bd_block_t *block);
-bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
-uint64_t *block_marks(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
-float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block, int snapshot);
+bd_per_image_t *block_records(const bd_plan_t *plan, const bd_images_info_t *info,
+                              bd_block_t *block, int snapshot);
+uint64_t *block_marks(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block,
+                      int snapshot);
+float *block_images(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block,
+                    int snapshot);
 
 /* The mark of the pixels of image i of [count]: of the attacked one and, where there is
    one (NULL: not), of its clean image. */
-uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const double *clean, int64_t i);
+uint64_t input_mark(const bd_images_info_t *info, const double *attacked, const double *clean,
+                    int64_t i);
 
 /* What the predictions of the baselines in hand were made from. */
 typedef struct bd_baselines {
@@ -61,17 +66,20 @@ typedef struct bd_worker {
 } bd_worker_t;
 
 /* Freed by worker_free, also after an error. */
-bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim, bd_worker_t *worker,
-                          bd_error_t *error);
+bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim,
+                          bd_worker_t *worker, bd_error_t *error);
 void worker_free(bd_worker_t *worker);
 
-/* Bytes worker_create and the solvers of the plan's points take at most, and of these (may be NULL) what is kept of moved images. */
+/* Bytes worker_create and the solvers of the plan's points take at most, and of these (may be NULL)
+ * what is kept of moved images. */
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved);
 
 /* Compute an item into *block; a failure goes into its status and message. */
-void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll, void *context);
+void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
+                    void *context);
 
-/* The pixels of an item, and of the clean images beside, where they are not in hand, into attacked and clean. */
+/* The pixels of an item, and of the clean images beside, where they are not in hand, into attacked
+ * and clean. */
 bd_status_t worker_read(bd_worker_t *worker, const bd_item_t *item, bd_error_t *error);
 
 /* An item will come: its pixels are fetched from the disk meanwhile. */

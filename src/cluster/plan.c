@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-/* Points whose images are moved alike side by side, else as they come: what one of them has moved is at hand for the next. */
+/* Points whose images are moved alike side by side, else as they come: what one of them has moved
+ * is at hand for the next. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   const size_t count = (size_t)plan->point_count;
   bd_parameters_t *p = malloc(sizeof *p);
@@ -26,5 +27,7 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   free(kinds);
   free(kind_of);
   free(p);
-  return ready ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the list of %d points", plan->point_count);
+  return ready
+             ? BD_OK
+             : bd_fail(error, BD_FAILED, "no memory for the list of %d points", plan->point_count);
 }

@@ -8,9 +8,9 @@
 typedef struct bd_plan {
   const bd_job_t *job;
   int first_point, point_count; /* a part of the sweep, or all of it */
-  int *order;                   /* [point_count] points, as they are taken; NULL: one after the other */
-  int shares;                   /* some of them move their images alike */
-  int64_t count;                /* images of each attack */
+  int *order;    /* [point_count] points, as they are taken; NULL: one after the other */
+  int shares;    /* some of them move their images alike */
+  int64_t count; /* images of each attack */
   int attack_count;
   const int *attacks; /* [attack_count] indices into the input's attacks */
   int clean;          /* the input's index of the clean images, or -1 */
@@ -33,10 +33,14 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
 static inline int plan_snapshots(const bd_plan_t *plan, int point) {
   return bd_job_first_run(plan->job, point + 1) - bd_job_first_run(plan->job, point);
 }
-static inline int plan_first_run(const bd_plan_t *plan) { return bd_job_first_run(plan->job, plan->first_point); }
+static inline int plan_first_run(const bd_plan_t *plan) {
+  return bd_job_first_run(plan->job, plan->first_point);
+}
 static inline int plan_runs(const bd_plan_t *plan) {
   return bd_job_first_run(plan->job, plan->first_point + plan->point_count) - plan_first_run(plan);
 }
-static inline int64_t plan_blocks(const bd_plan_t *plan) { return (plan->count + plan->block - 1) / plan->block; }
+static inline int64_t plan_blocks(const bd_plan_t *plan) {
+  return (plan->count + plan->block - 1) / plan->block;
+}
 
 #endif

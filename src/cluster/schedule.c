@@ -17,18 +17,18 @@ typedef struct piece {
 struct schedule {
   piece_t *pieces;
   int64_t count, capacity;
-  int64_t fresh; /* the first piece of the first block nobody has begun */
-  int64_t low;   /* all pieces before it are given away */
-  int64_t left;  /* images x snapshots */
-  double work;   /* left, in units of cost */
-  double *cost;  /* [points] of an image: marginals x iterations */
+  int64_t fresh;  /* the first piece of the first block nobody has begun */
+  int64_t low;    /* all pieces before it are given away */
+  int64_t left;   /* images x snapshots */
+  double work;    /* left, in units of cost */
+  double *cost;   /* [points] of an image: marginals x iterations */
   int *snapshots; /* [points] */
   int first_point, ranks, known;
   double known_speed; /* sum over the ranks whose speed is known */
   struct worker {
     int64_t at; /* its last piece, or -1 */
     double work, seconds;
-  } *workers;
+  } * workers;
 };
 
 /* ---- the list ------------------------------------------------------------------ */
@@ -48,8 +48,10 @@ static int add(schedule_t *s, int point, int attack, int64_t block, int64_t firs
 }
 
 /* The images of one block and point that are not done, as ranges. */
-static int add_block(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, int point, int attack, int64_t block) {
-  int64_t first = block * plan->block, end = first + plan->block < plan->count ? first + plan->block : plan->count;
+static int add_block(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, int point,
+                     int attack, int64_t block) {
+  int64_t first = block * plan->block,
+          end = first + plan->block < plan->count ? first + plan->block : plan->count;
   if (!done) return add(s, point, attack, block, first, end - first);
   done += ((int64_t)(point - plan->first_point) * plan->attack_count + attack) * plan->count;
   for (int64_t i = first, start; i < end;) {
@@ -64,7 +66,9 @@ static int fill(schedule_t *s, const bd_plan_t *plan, const uint8_t *done) {
   for (int attack = 0; attack < plan->attack_count; attack++)
     for (int64_t block = 0; block < plan_blocks(plan); block++)
       for (int i = 0; i < plan->point_count; i++)
-        if (!add_block(s, plan, done, plan->order ? plan->order[i] : plan->first_point + i, attack, block)) return 0;
+        if (!add_block(s, plan, done, plan->order ? plan->order[i] : plan->first_point + i, attack,
+                       block))
+          return 0;
   return 1;
 }
 
@@ -83,7 +87,8 @@ schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int rank
     bd_job_parameters(plan->job, plan->first_point + i, parameters);
     const bd_iterations_t *iterations = &parameters->solver.iterations;
     s->snapshots[i] = iterations->count;
-    s->cost[i] = parameters->solver.marginals.count * (1.0 + iterations->values[iterations->count - 1]);
+    s->cost[i] =
+        parameters->solver.marginals.count * (1.0 + iterations->values[iterations->count - 1]);
   }
   for (int r = 0; ready && r < ranks; r++) s->workers[r].at = -1;
   free(parameters);
@@ -103,9 +108,13 @@ void schedule_free(schedule_t *s) {
 
 /* ---- giving -------------------------------------------------------------------- */
 
-static int is_open(const schedule_t *s, int64_t i) { return s->pieces[i].given < s->pieces[i].count; }
+static int is_open(const schedule_t *s, int64_t i) {
+  return s->pieces[i].given < s->pieces[i].count;
+}
 
-static int same_pixels(const piece_t *a, const piece_t *b) { return a->attack == b->attack && a->block == b->block; }
+static int same_pixels(const piece_t *a, const piece_t *b) {
+  return a->attack == b->attack && a->block == b->block;
+}
 
 /* The piece a rank goes on with, or -1. */
 static int64_t choose(schedule_t *s, int rank) {
@@ -122,7 +131,8 @@ static double share(const schedule_t *s, int rank) {
   const struct worker *worker = &s->workers[rank];
   if (s->known == 0 || s->known_speed <= 0) return 1.0 / s->ranks;
   double mean = s->known_speed / s->known;
-  return (worker->seconds > 0 ? worker->work / worker->seconds : mean) / (s->known_speed + (s->ranks - s->known) * mean);
+  return (worker->seconds > 0 ? worker->work / worker->seconds : mean) /
+         (s->known_speed + (s->ranks - s->known) * mean);
 }
 
 /* A slow rank that would still be at it when the others have done all the rest. */
@@ -133,17 +143,22 @@ static int is_late(const schedule_t *s, int rank, double cost) {
 
 int schedule_take(schedule_t *s, int rank, int has_others, bd_item_t *item) {
   int64_t i = choose(s, rank);
-  if (i < 0 || (has_others && is_late(s, rank, s->cost[s->pieces[i].point - s->first_point]))) return 0;
+  if (i < 0 || (has_others && is_late(s, rank, s->cost[s->pieces[i].point - s->first_point])))
+    return 0;
   piece_t *piece = &s->pieces[i];
   const int point = piece->point - s->first_point;
   const double caution = s->workers[rank].seconds > 0 ? 1 : CAUTION;
-  /* A slow rank may get a single grain; others two, which a victim serves better: its batches are full ones. */
+  /* A slow rank may get a single grain; others two, which a victim serves better: its batches are
+   * full ones. */
   const int grain = share(s, rank) < 0.5 / s->ranks ? GRAIN : 2 * GRAIN;
   double most = floor(share(s, rank) * s->work / s->cost[point] / (3 * grain * caution)) * grain;
   int count = piece->count - piece->given;
   if (s->ranks > 1 && count > most) count = most < grain ? grain : (int)most;
   if (count > piece->count - piece->given) count = piece->count - piece->given;
-  *item = (bd_item_t){.point = piece->point, .attack = piece->attack, .count = count, .first = piece->first + piece->given};
+  *item = (bd_item_t){.point = piece->point,
+                      .attack = piece->attack,
+                      .count = count,
+                      .first = piece->first + piece->given};
   piece->given += count;
   if (i == s->fresh) /* its block is begun */
     while (s->fresh < s->count && same_pixels(&s->pieces[s->fresh], piece)) s->fresh++;

@@ -9,7 +9,8 @@ typedef struct session {
   MPI_Comm communicator;
   int rank, size;
   bd_run_options_t options; /* of rank 0, but `stop`, which is each rank's */
-  bd_job_t *job, *job_there; /* of the result that is continued, on rank 0: [run] and paths may be others */
+  bd_job_t *job,
+      *job_there; /* of the result that is continued, on rank 0: [run] and paths may be others */
   bd_parameters_t parameters; /* of the first point: input, output, victim, run */
   bd_images_t *images;
   bd_victim_t *victim;
@@ -18,7 +19,8 @@ typedef struct session {
   int *attacks;
   bd_worker_t worker;
   bd_result_t *result; /* on rank 0, and on ranks that read or write it */
-  /* Rank 0, of a result that is continued: what is done, as in schedule_create; BD_ROW_DAMAGED until it is unmarked. */
+  /* Rank 0, of a result that is continued: what is done, as in schedule_create; BD_ROW_DAMAGED
+   * until it is unmarked. */
   uint8_t *done;
   int64_t done_count, damaged_count; /* counted for every run */
   int differing;                     /* attributes that are not what job and input say */
@@ -33,8 +35,10 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error);
 /* output.c: create the result on rank 0 (not collective), finish it (rank 0). */
 bd_status_t session_check_output(const session_t *session, const char *job_name, bd_error_t *error);
 bd_status_t session_create_output(session_t *session, const char *hosts, bd_error_t *error);
-bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_summary_t *summary, bd_error_t *error);
-bd_status_t session_compare_attributes(session_t *session, int mend, char first[256], bd_error_t *error);
+bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_summary_t *summary,
+                                  bd_error_t *error);
+bd_status_t session_compare_attributes(session_t *session, int mend, char first[256],
+                                       bd_error_t *error);
 char *session_hosts(const session_t *session);
 
 /* resume.c: open a result that is there and refuse it where it is not this job's (rank 0, not
@@ -43,7 +47,8 @@ char *session_hosts(const session_t *session);
 bd_status_t session_open_existing(session_t *session, bd_error_t *error);
 bd_status_t session_verify(session_t *session, double deadline, bd_error_t *error);
 
-/* Rank 0: what has been found damaged is not done any more, also for a run that will believe the marks (run.verify). */
+/* Rank 0: what has been found damaged is not done any more, also for a run that will believe the
+ * marks (run.verify). */
 bd_status_t session_unmark_damaged(session_t *session, bd_error_t *error);
 
 #endif

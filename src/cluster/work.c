@@ -32,7 +32,8 @@ void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size) {
   if (rank != 0 && !copy) MPI_Abort(communicator, BD_FAILED);
   char *bytes = rank == 0 ? (char *)(uintptr_t)mine : copy;
   for (size_t at = 0; at < *size; at += PORTION)
-    MPI_Bcast(bytes + at, *size - at < PORTION ? (int)(*size - at) : PORTION, MPI_BYTE, 0, communicator);
+    MPI_Bcast(bytes + at, *size - at < PORTION ? (int)(*size - at) : PORTION, MPI_BYTE, 0,
+              communicator);
   return copy;
 }
 
@@ -66,7 +67,8 @@ static void look_around(leader_t *leader) {
   const bd_run_options_t *options = leader->work->options;
   leader->progress.seconds = MPI_Wtime() - leader->start;
   if (options->progress) options->progress(options->context, &leader->progress);
-  if (leader->status == BD_OK) leader->status = bd_result_sync(leader->work->result, 0, leader->error);
+  if (leader->status == BD_OK)
+    leader->status = bd_result_sync(leader->work->result, 0, leader->error);
   if (is_asked(leader->work) || MPI_Wtime() >= leader->work->deadline) leader->stopping = 1;
   if (leader->stopping || leader->status != BD_OK) tell_to_stop(leader);
 }
@@ -76,7 +78,8 @@ static bd_item_t take_item(leader_t *leader, int rank) {
   bd_item_t item = {0};
   /* Rank 0 is there to the end, for what nobody else takes. */
   const int has_others = rank > 0 || leader->tokens > 0;
-  if (leader->status == BD_OK && !leader->stopping) schedule_take(leader->schedule, rank, has_others, &item);
+  if (leader->status == BD_OK && !leader->stopping)
+    schedule_take(leader->schedule, rank, has_others, &item);
   return item;
 }
 
@@ -99,7 +102,8 @@ static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
                                       block_images(plan, leader->info, block, s), leader->error);
     if (status == BD_OK)
       status = bd_result_write_records(work->result, run, item->attack, item->first, item->count,
-                                       block_records(plan, leader->info, block, s), block_marks(plan, leader->info, block, s),
+                                       block_records(plan, leader->info, block, s),
+                                       block_marks(plan, leader->info, block, s),
                                        block_input_marks(block), leader->error);
   }
   return status;
@@ -121,7 +125,8 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   leader->busy[rank] += busy;
   schedule_report(leader->schedule, rank, &block->item, busy);
   if (leader->status == BD_OK)
-    leader->progress.done += (int64_t)block->item.count * plan_snapshots(leader->work->plan, block->item.point);
+    leader->progress.done +=
+        (int64_t)block->item.count * plan_snapshots(leader->work->plan, block->item.point);
   look_around(leader);
 }
 
@@ -149,7 +154,8 @@ static void serve(void *context) {
   for (int arrived = 1; arrived;) {
     MPI_Message message;
     MPI_Status envelope;
-    MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, leader->work->communicator, &arrived, &message, &envelope);
+    MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, leader->work->communicator, &arrived, &message,
+                &envelope);
     if (arrived) receive(leader, &message, &envelope);
   }
 }
@@ -171,11 +177,14 @@ static void lead(leader_t *leader, bd_block_t *own) {
   }
   tell_to_stop(leader);
   /* After a failure too what is whole is kept. */
-  bd_status_t synced = bd_result_sync(leader->work->result, 1, leader->status == BD_OK ? leader->error : NULL);
+  bd_status_t synced =
+      bd_result_sync(leader->work->result, 1, leader->status == BD_OK ? leader->error : NULL);
   if (leader->status == BD_OK) leader->status = synced;
   if (leader->status == BD_OK && leader->stopping && leader->progress.done < leader->progress.total)
-    leader->status = bd_fail(leader->error, BD_STOPPED, "%s: stopped with %lld of %lld images done; --resume goes on", bd_result_path(leader->work->result),
-                             (long long)leader->progress.done, (long long)leader->progress.total);
+    leader->status = bd_fail(leader->error, BD_STOPPED,
+                             "%s: stopped with %lld of %lld images done; --resume goes on",
+                             bd_result_path(leader->work->result), (long long)leader->progress.done,
+                             (long long)leader->progress.total);
 }
 
 /* ---- the other ranks ----------------------------------------------------------- */
@@ -212,10 +221,13 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
   MPI_Irecv(NULL, 0, MPI_BYTE, 0, TAG_STOP, work->communicator, &f.stop);
   MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
   for (int tokens = TOKENS, turn = 0, arrived; tokens > 0;) {
-    for (MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE); !arrived; MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE)) rest(&f);
+    for (MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE); !arrived;
+         MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE))
+      rest(&f);
     item = next;
     if (item.count == 0) tokens--;
-    if (tokens > 0) MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
+    if (tokens > 0)
+      MPI_Irecv(&next, sizeof next, MPI_BYTE, 0, TAG_ITEM, work->communicator, &coming);
     if (item.count == 0) continue;
     MPI_Test(&coming, &arrived, MPI_STATUS_IGNORE);
     if (arrived && next.count) worker_expect(work->worker, &next);
@@ -225,7 +237,8 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
     else worker_compute(work->worker, &item, block, attend, &f);
     attend(&f);
     MPI_Wait(&f.sending, MPI_STATUS_IGNORE);
-    MPI_Isend(block, (int)block_used(work->plan, info, block), MPI_BYTE, 0, TAG_BLOCK, work->communicator, &f.sending);
+    MPI_Isend(block, (int)block_used(work->plan, info, block), MPI_BYTE, 0, TAG_BLOCK,
+              work->communicator, &f.sending);
     turn = !turn;
   }
   MPI_Wait(&f.sending, MPI_STATUS_IGNORE);
@@ -236,22 +249,32 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
 /* ---- the whole ----------------------------------------------------------------- */
 
 /* Rank 0's part. */
-static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[2], bd_error_t *error) {
+static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[2],
+                            bd_error_t *error) {
   bd_run_summary_t *summary = work->summary;
-  leader_t leader = {.work = work, .info = bd_images_info(work->worker->images), .size = size, .received = blocks[1],
-                     .progress = {.done = work->done_before, .before = work->done_before, .damaged = work->damaged,
-                                  .is_resumed = work->is_resumed, .total = summary->images},
-                     .start = MPI_Wtime(), .error = error};
+  leader_t leader = {.work = work,
+                     .info = bd_images_info(work->worker->images),
+                     .size = size,
+                     .received = blocks[1],
+                     .progress = {.done = work->done_before,
+                                  .before = work->done_before,
+                                  .damaged = work->damaged,
+                                  .is_resumed = work->is_resumed,
+                                  .total = summary->images},
+                     .start = MPI_Wtime(),
+                     .error = error};
   leader.schedule = schedule_create(work->plan, work->done, size);
   leader.busy = calloc((size_t)size, sizeof *leader.busy);
-  if (!leader.schedule || !leader.busy) leader.status = bd_fail(error, BD_FAILED, "no memory for the list of the work");
+  if (!leader.schedule || !leader.busy)
+    leader.status = bd_fail(error, BD_FAILED, "no memory for the list of the work");
   lead(&leader, blocks[0]);
   summary->seconds = MPI_Wtime() - leader.start;
   summary->computed = leader.progress.done - leader.progress.before;
   for (int rank = 0; leader.busy && rank < size; rank++) {
     double load = leader.busy[rank] / (summary->seconds > 0 ? summary->seconds : 1);
     if (rank < BD_LOADS_MAX) summary->load[rank] = (float)load;
-    if (rank == 0 || load < summary->load_least) summary->load_least = load, summary->idlest_rank = rank;
+    if (rank == 0 || load < summary->load_least)
+      summary->load_least = load, summary->idlest_rank = rank;
     if (rank == 0 || load > summary->load_most) summary->load_most = load;
     summary->load_mean += load / size;
   }
@@ -269,7 +292,9 @@ bd_status_t work_all(const bd_work_t *work, bd_error_t *error) {
   bd_block_t *blocks[2] = {malloc(block_size(plan, info)), malloc(block_size(plan, info))};
   bd_status_t status = BD_OK;
   if (!blocks[0] || !blocks[1])
-    status = bd_fail(error, BD_FAILED, "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
+    status =
+        bd_fail(error, BD_FAILED,
+                "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
   status = agree(work->communicator, status, error);
   if (status == BD_OK && rank == 0) status = lead_all(work, size, blocks, error);
   else if (status == BD_OK) follow(work, info, blocks);

@@ -28,7 +28,7 @@ typedef struct bd_work {
   bd_worker_t *worker;
   const bd_run_options_t *options; /* `stop` on all ranks, the rest on rank 0 */
   /* Rank 0 only. */
-  const uint8_t *done; /* as in schedule_create */
+  const uint8_t *done;          /* as in schedule_create */
   int64_t done_before, damaged; /* as in bd_progress_t */
   int is_resumed;
   bd_result_t *result;
@@ -40,8 +40,8 @@ typedef struct bd_work {
    BD_STOPPED where stopped early with nothing failed. */
 bd_status_t work_all(const bd_work_t *work, bd_error_t *error);
 
-/* Collective: *size bytes of rank 0 to all.  A copy that the caller frees; NULL on rank 0, which has them.  Aborts without
-   memory, as nobody could be told. */
+/* Collective: *size bytes of rank 0 to all.  A copy that the caller frees; NULL on rank 0, which
+   has them.  Aborts without memory, as nobody could be told. */
 void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size);
 
 /* Collective: the first failure, by rank, becomes everybody's status and error. */

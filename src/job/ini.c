@@ -43,12 +43,14 @@ static int next_line(reading_t *r) {
   r->line = strndup(r->rest, length);
   r->rest += length + (r->rest[length] == '\n');
   if (!r->line || length > LONGEST_LINE) {
-    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a line of more than %d bytes", r->name, r->number, LONGEST_LINE);
+    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a line of more than %d bytes", r->name,
+                        r->number, LONGEST_LINE);
     return 0;
   }
   if (length > 0 && r->line[length - 1] == '\r') r->line[length - 1] = 0;
   if (!text_is_clean(r->line, 1)) {
-    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a control character, or not UTF-8", r->name, r->number);
+    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a control character, or not UTF-8", r->name,
+                        r->number);
     return 0;
   }
   for (char *c = r->line; *c; c++)
@@ -65,7 +67,8 @@ static size_t piece_length(const char *text) {
   size_t length = strlen(text);
   if (length <= PIECE) return length;
   for (length = PIECE; length > 1; length--)
-    if (!isspace((unsigned char)text[length - 1]) && !isspace((unsigned char)text[length]) && !strchr(";#", text[length]))
+    if (!isspace((unsigned char)text[length - 1]) && !isspace((unsigned char)text[length]) &&
+        !strchr(";#", text[length]))
       break;
   return length;
 }
@@ -75,10 +78,10 @@ static char *read_piece(char *buffer, int size, void *stream) {
   if (r->status != BD_OK) return NULL;
   if (!r->position || !*r->position) {
     if (!next_line(r)) return NULL;
-  } else
-    r->is_continuation = 1;
+  } else r->is_continuation = 1;
   size_t length = piece_length(r->position);
-  snprintf(buffer, (size_t)size, "%s%.*s\n", r->is_continuation ? " " : "", (int)length, r->position);
+  snprintf(buffer, (size_t)size, "%s%.*s\n", r->is_continuation ? " " : "", (int)length,
+           r->position);
   r->position += length;
   return buffer;
 }
@@ -100,12 +103,16 @@ static int handle(void *user, const char *section, const char *key, const char *
   return r->value != NULL;
 }
 
-bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context, bd_error_t *error) {
+bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context,
+                     bd_error_t *error) {
   reading_t r = {.rest = text, .name = name, .entry = entry, .context = context, .error = error};
   int line = ini_parse_stream(read_piece, &r, handle, &r);
   finish_entry(&r);
   if (r.status == BD_OK && line != 0)
-    r.status = bd_fail(error, BD_BAD_INPUT, "%s: line %d (long lines count as several) is neither [section], key = value nor a comment", name, line);
+    r.status = bd_fail(
+        error, BD_BAD_INPUT,
+        "%s: line %d (long lines count as several) is neither [section], key = value nor a comment",
+        name, line);
   free(r.line);
   free(r.value);
   return r.status;

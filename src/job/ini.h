@@ -9,6 +9,7 @@ typedef bd_status_t ini_entry_t(void *context, int line, const char *section, co
                                 const char *value, bd_error_t *error);
 
 /* Errors: BD_BAD_INPUT as "name:line: ...", or what the callback returns. */
-bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context, bd_error_t *error);
+bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context,
+                     bd_error_t *error);
 
 #endif

@@ -7,8 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PARAMETERS_MAX = 64, SWEEPS_MAX = 16, VALUES_MAX = 1024, RUNS_MAX = 1000,
-       TEXT_LONGEST = 65000 }; /* an attribute of HDF5 has less than 64 KiB, with its name and type */
+enum {
+  PARAMETERS_MAX = 64,
+  SWEEPS_MAX = 16,
+  VALUES_MAX = 1024,
+  RUNS_MAX = 1000,
+  TEXT_LONGEST = 65000
+}; /* an attribute of HDF5 has less than 64 KiB, with its name and type */
 
 typedef struct sweep {
   int parameter, count;
@@ -36,7 +41,8 @@ static char *trimmed(const char *text, size_t length) {
 }
 
 /* " allowed are [input] [output] ..." or " [solver] has gamma, theta, ...". */
-static bd_status_t unknown(const char *where, const char *section, const char *key, bd_error_t *error) {
+static bd_status_t unknown(const char *where, const char *section, const char *key,
+                           bd_error_t *error) {
   char list[600] = "";
   int count, known = 0;
   const bd_parameter_t *table = bd_parameter_table(&count);
@@ -49,27 +55,31 @@ static bd_status_t unknown(const char *where, const char *section, const char *k
       snprintf(list + used, sizeof list - used, "[%s] ", table[i].section);
   }
   if (known)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where, section, key, section, list);
-  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where, section, list);
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where,
+                   section, key, section, list);
+  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where,
+                 section, list);
 }
 
-static bd_status_t find(const char *where, const char *section, const char *key, int *index, bd_error_t *error) {
+static bd_status_t find(const char *where, const char *section, const char *key, int *index,
+                        bd_error_t *error) {
   *index = table_find(section, key);
   return *index < 0 ? unknown(where, section, key, error) : BD_OK;
 }
 
-static bd_status_t split_key(const char *where, const char *name, char section[64], const char **key,
-                             bd_error_t *error) {
+static bd_status_t split_key(const char *where, const char *name, char section[64],
+                             const char **key, bd_error_t *error) {
   const char *dot = strchr(name, '.');
   if (!dot || dot == name || dot - name >= 64 || !dot[1])
-    return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where, name);
+    return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where,
+                   name);
   snprintf(section, 64, "%.*s", (int)(dot - name), name);
   *key = dot + 1;
   return BD_OK;
 }
 
-static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name, const char *value, int replace,
-                             bd_error_t *error) {
+static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name, const char *value,
+                             int replace, bd_error_t *error) {
   char section[64];
   const char *key = NULL;
   int parameter = -1;
@@ -77,14 +87,18 @@ static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name,
   if (status == BD_OK) status = find(where, section, key, &parameter, error);
   if (status != BD_OK) return status;
   if (!table_is_swept(parameter))
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s cannot be swept; allowed: keys of [marginals], [solver] and [baseline]", where, name);
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: %s cannot be swept; allowed: keys of [marginals], [solver] and [baseline]",
+                   where, name);
   sweep_t *sweep = NULL;
   for (int i = 0; i < job->sweep_count; i++)
     if (job->sweeps[i]->parameter == parameter) sweep = job->sweeps[i];
   if (sweep && !replace)
-    return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: given before, at %s", where, name, sweep->where);
+    return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: given before, at %s", where, name,
+                   sweep->where);
   if (!sweep) {
-    if (job->sweep_count == SWEEPS_MAX) return bd_fail(error, BD_BAD_INPUT, "%s: more than %d swept keys", where, SWEEPS_MAX);
+    if (job->sweep_count == SWEEPS_MAX)
+      return bd_fail(error, BD_BAD_INPUT, "%s: more than %d swept keys", where, SWEEPS_MAX);
     sweep = calloc(1, sizeof *sweep);
     if (!sweep) return bd_fail(error, BD_FAILED, "no memory for the job");
     job->sweeps[job->sweep_count++] = sweep;
@@ -96,7 +110,8 @@ static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name,
   for (const char *rest = value;; rest++) {
     size_t length = strcspn(rest, ",");
     if (sweep->count == VALUES_MAX)
-      return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: more than %d values", where, name, VALUES_MAX);
+      return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: more than %d values", where, name,
+                     VALUES_MAX);
     sweep->values[sweep->count++] = trimmed(rest, length);
     rest += length;
     if (!*rest) return BD_OK;
@@ -118,20 +133,23 @@ static void end_sweep(bd_job_t *job, int parameter) {
   }
 }
 
-static bd_status_t set_value(bd_job_t *job, const char *where, int line, const char *section, const char *key,
-                             const char *value, bd_error_t *error) {
+static bd_status_t set_value(bd_job_t *job, const char *where, int line, const char *section,
+                             const char *key, const char *value, bd_error_t *error) {
   for (const char *c = value; *c; c++)
     if (iscntrl((unsigned char)*c) && *c != '\t')
-      return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value", where, section, key);
+      return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value",
+                     where, section, key);
     else if (*c == ';' && (c == value || isspace((unsigned char)c[-1])))
-      return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file", where,
-                     section, key);
+      return bd_fail(error, BD_BAD_INPUT,
+                     "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file",
+                     where, section, key);
   if (!strcmp(section, "sweep")) return set_sweep(job, where, key, value, line == 0, error);
   int index;
   bd_status_t status = find(where, section, key, &index, error);
   if (status != BD_OK) return status;
   if (line && job->line[index])
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", where, section, key, job->line[index]);
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", where, section, key,
+                   job->line[index]);
   if (line) job->line[index] = line;
   else end_sweep(job, index);
   free(job->values[index]);
@@ -140,12 +158,13 @@ static bd_status_t set_value(bd_job_t *job, const char *where, int line, const c
   return job->values[index] ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
 }
 
-static bd_status_t take_entry(void *context, int line, const char *section, const char *key, const char *value,
-                              bd_error_t *error) {
+static bd_status_t take_entry(void *context, int line, const char *section, const char *key,
+                              const char *value, bd_error_t *error) {
   bd_job_t *job = context;
   char where[BD_TEXT_MAX + 32];
   snprintf(where, sizeof where, "%s:%d", job->name, line);
-  if (!*section) return bd_fail(error, BD_BAD_INPUT, "%s: %.60s stands before the first [section]", where, key);
+  if (!*section)
+    return bd_fail(error, BD_BAD_INPUT, "%s: %.60s stands before the first [section]", where, key);
   return set_value(job, where, line, section, key, value, error);
 }
 
@@ -177,14 +196,16 @@ static bd_status_t resolve(const bd_job_t *job, char path[BD_TEXT_MAX], bd_error
   size_t length = strlen(job->directory);
   if (!*path || *path == '/' || length == 0) return BD_OK;
   if (length + 1 + strlen(path) >= BD_TEXT_MAX)
-    return bd_fail(error, BD_BAD_INPUT, "%s: the path %.80s... is longer than %d bytes", job->name, path, BD_TEXT_MAX - 1);
+    return bd_fail(error, BD_BAD_INPUT, "%s: the path %.80s... is longer than %d bytes", job->name,
+                   path, BD_TEXT_MAX - 1);
   memmove(path + length + 1, path, strlen(path) + 1);
   memcpy(path, job->directory, length);
   path[length] = '/';
   return BD_OK;
 }
 
-static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *p, bd_error_t *error) {
+static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *p,
+                               bd_error_t *error) {
   int count;
   bd_parameter_table(&count);
   memset(p, 0, sizeof *p);
@@ -201,8 +222,8 @@ static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *
     if (status != BD_OK) return status;
   }
   if (p->solver.weights.count && p->solver.weights.count != p->solver.marginals.count)
-    return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals", job->name,
-                   p->solver.weights.count, p->solver.marginals.count);
+    return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals",
+                   job->name, p->solver.weights.count, p->solver.marginals.count);
   return BD_OK;
 }
 
@@ -214,7 +235,8 @@ void bd_job_parameters(const bd_job_t *job, int point, bd_parameters_t *paramete
 static int is_same_value(const char *one, const char *other) {
   char *end, *other_end;
   const double number = strtod(one, &end), other_number = strtod(other, &other_end);
-  return !strcmp(one, other) || (end != one && other_end != other && !*end && !*other_end && number == other_number);
+  return !strcmp(one, other) ||
+         (end != one && other_end != other && !*end && !*other_end && number == other_number);
 }
 
 /* It would be computed once more for the same numbers. */
@@ -224,8 +246,8 @@ static bd_status_t refuse_repeated(const sweep_t *sweep, bd_error_t *error) {
   for (int v = 1; v < sweep->count; v++)
     for (int before = 0; before < v; before++)
       if (is_same_value(sweep->values[v], sweep->values[before]))
-        return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s.%s: the value %.80s is given twice", sweep->where, parameter->section,
-                       parameter->key, sweep->values[v]);
+        return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s.%s: the value %.80s is given twice",
+                       sweep->where, parameter->section, parameter->key, sweep->values[v]);
   return BD_OK;
 }
 
@@ -234,23 +256,32 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   for (int i = 0; i < job->sweep_count; i++) {
     points *= job->sweeps[i]->count;
     if (points > RUNS_MAX)
-      return bd_fail(error, BD_BAD_INPUT, "%s: [sweep] makes more than %d runs", job->name, RUNS_MAX);
+      return bd_fail(error, BD_BAD_INPUT, "%s: [sweep] makes more than %d runs", job->name,
+                     RUNS_MAX);
   }
   job->points = (int)points;
   job->first_run = calloc((size_t)points + 1, sizeof *job->first_run);
   bd_parameters_t *parameters = calloc(1, sizeof *parameters);
-  bd_status_t status = job->first_run && parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
+  bd_status_t status =
+      job->first_run && parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
   for (int point = 0; status == BD_OK && point < job->points; point++) {
     status = parse_point(job, point, parameters, error);
-    if (status == BD_OK) job->first_run[point + 1] = job->first_run[point] + parameters->solver.iterations.count;
+    if (status == BD_OK)
+      job->first_run[point + 1] = job->first_run[point] + parameters->solver.iterations.count;
   }
-  for (int i = 0; status == BD_OK && i < job->sweep_count; i++) status = refuse_repeated(job->sweeps[i], error);
+  for (int i = 0; status == BD_OK && i < job->sweep_count; i++)
+    status = refuse_repeated(job->sweeps[i], error);
   if (status == BD_OK && !*parameters->input_file)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: input.file is not given; it names the file of attacked images", job->name);
+    status =
+        bd_fail(error, BD_BAD_INPUT,
+                "%s: input.file is not given; it names the file of attacked images", job->name);
   if (status == BD_OK && !*parameters->output_file)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: output.file is not given; it names the result", job->name);
+    status = bd_fail(error, BD_BAD_INPUT, "%s: output.file is not given; it names the result",
+                     job->name);
   if (status == BD_OK && job->first_run[job->points] > RUNS_MAX)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: [sweep] and solver.iterations make more than %d runs", job->name, RUNS_MAX);
+    status =
+        bd_fail(error, BD_BAD_INPUT, "%s: [sweep] and solver.iterations make more than %d runs",
+                job->name, RUNS_MAX);
   free(parameters);
   return status;
 }
@@ -264,7 +295,8 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
   FILE *out = open_memstream(&job->text, &size);
   if (!out) return bd_fail(error, BD_FAILED, "no memory for the job");
   for (int i = 0; i < count; i++) {
-    if (i == 0 || strcmp(table[i].section, table[i - 1].section)) fprintf(out, "%s[%s]\n", i ? "\n" : "", table[i].section);
+    if (i == 0 || strcmp(table[i].section, table[i - 1].section))
+      fprintf(out, "%s[%s]\n", i ? "\n" : "", table[i].section);
     fprintf(out, "%s = %s\n", table[i].key, job->values[i]);
   }
   if (job->sweep_count) fprintf(out, "\n[sweep]\n");
@@ -276,11 +308,14 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
   }
   if (fclose(out) != 0) return bd_fail(error, BD_FAILED, "no memory for the job");
   if (size <= TEXT_LONGEST) return BD_OK;
-  return bd_fail(error, BD_BAD_INPUT, "%s: with its defaults the job has %zu bytes; a result has room for %d", job->name, size, TEXT_LONGEST);
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: with its defaults the job has %zu bytes; a result has room for %d", job->name,
+                 size, TEXT_LONGEST);
 }
 
-bd_status_t bd_job_parse(const char *text, const char *name, const char *directory, int override_count,
-                         const char *const *overrides, bd_job_t **out, bd_error_t *error) {
+bd_status_t bd_job_parse(const char *text, const char *name, const char *directory,
+                         int override_count, const char *const *overrides, bd_job_t **out,
+                         bd_error_t *error) {
   *out = NULL;
   bd_job_t *job = calloc(1, sizeof *job);
   if (!job) return bd_fail(error, BD_FAILED, "no memory for the job");
@@ -294,9 +329,11 @@ bd_status_t bd_job_parse(const char *text, const char *name, const char *directo
     snprintf(job->where[i], sizeof job->where[i], "%s", name);
     if (!job->values[i]) status = BD_FAILED;
   }
-  if (!job->name || !job->directory || status != BD_OK) status = bd_fail(error, BD_FAILED, "no memory for the job");
+  if (!job->name || !job->directory || status != BD_OK)
+    status = bd_fail(error, BD_FAILED, "no memory for the job");
   if (status == BD_OK) status = ini_read(text, name, take_entry, job, error);
-  for (int i = 0; status == BD_OK && i < override_count; i++) status = take_override(job, overrides[i], error);
+  for (int i = 0; status == BD_OK && i < override_count; i++)
+    status = take_override(job, overrides[i], error);
   if (status == BD_OK) status = count_runs(job, error);
   if (status == BD_OK) status = write_text(job, error);
   if (status != BD_OK) {
@@ -319,13 +356,15 @@ static bd_status_t read_file(const char *path, char **text, bd_error_t *error) {
   int failed = ferror(file);
   fclose(file);
   if (failed) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be read: %m", path);
-  if (size > LARGEST) return bd_fail(error, BD_BAD_INPUT, "%s: more than a mebibyte is no job file", path);
-  if (strlen(*text) != size) return bd_fail(error, BD_BAD_INPUT, "%s: a NUL byte is in it: this is no job file", path);
+  if (size > LARGEST)
+    return bd_fail(error, BD_BAD_INPUT, "%s: more than a mebibyte is no job file", path);
+  if (strlen(*text) != size)
+    return bd_fail(error, BD_BAD_INPUT, "%s: a NUL byte is in it: this is no job file", path);
   return BD_OK;
 }
 
-bd_status_t bd_job_load(const char *path, int override_count, const char *const *overrides, bd_job_t **job,
-                        bd_error_t *error) {
+bd_status_t bd_job_load(const char *path, int override_count, const char *const *overrides,
+                        bd_job_t **job, bd_error_t *error) {
   *job = NULL;
   char *text = NULL, directory[2 * BD_TEXT_MAX];
   bd_status_t status = read_file(path, &text, error);
@@ -334,10 +373,14 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
     const char *slash = strrchr(path, '/');
     char here[BD_TEXT_MAX] = "";
     if (*path != '/' && !getcwd(here, sizeof here - 1))
-      status = bd_fail(error, BD_FAILED, "%s: the working directory, which its paths would be relative to, has no path: %m", path);
+      status = bd_fail(
+          error, BD_FAILED,
+          "%s: the working directory, which its paths would be relative to, has no path: %m", path);
     if (*path != '/') strcat(here, slash ? "/" : "");
     snprintf(directory, sizeof directory, "%s%.*s", here, slash ? (int)(slash - path) : 0, path);
-    if (status == BD_OK) status = bd_job_parse(text, path, *directory ? directory : "/", override_count, overrides, job, error);
+    if (status == BD_OK)
+      status = bd_job_parse(text, path, *directory ? directory : "/", override_count, overrides,
+                            job, error);
   }
   free(text);
   return status;
@@ -387,7 +430,8 @@ void bd_job_run_label(const bd_job_t *job, int run, char *text, size_t size) {
   size_t used = strlen(text);
   if (parameters) {
     bd_job_parameters(job, point, parameters);
-    snprintf(text + used, size - used, "%siterations %d", used ? ", " : "", parameters->solver.iterations.values[snapshot]);
+    snprintf(text + used, size - used, "%siterations %d", used ? ", " : "",
+             parameters->solver.iterations.values[snapshot]);
   }
   free(parameters);
 }

@@ -16,17 +16,23 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   }
   return ARGP_ERR_UNKNOWN;
 }
-static const struct argp argp = {NULL, parse, "RESULT.h5",
-                                 "Verify a result: each image and record that is done against its checksum, the labels, and the "
-                                 "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
-                                 "named (--resume of the job mends it, or names what it cannot); 2 not a result.",
-                                 NULL, NULL, NULL};
+static const struct argp argp = {
+    NULL,
+    parse,
+    "RESULT.h5",
+    "Verify a result: each image and record that is done against its checksum, the labels, and the "
+    "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
+    "named (--resume of the job mends it, or names what it cannot); 2 not a result.",
+    NULL,
+    NULL,
+    NULL};
 
 typedef struct count {
   int64_t all, done, damaged;
 } count_t;
 
-static void name_damage(const bd_result_t *result, int run, int attack, int64_t first, int64_t end) {
+static void name_damage(const bd_result_t *result, int run, int attack, int64_t first,
+                        int64_t end) {
   printf("run %03d, %s: ", run, bd_result_attack(result, attack));
   if (end - first == 1) printf("image %" PRId64 " is damaged\n", first);
   else printf("images %" PRId64 " to %" PRId64 " are damaged\n", first, end - 1);
@@ -37,7 +43,8 @@ static int is_damaged(const bd_result_t *result, int state) {
   return state == BD_ROW_DAMAGED || (state == BD_ROW_MISSING && bd_result_shape(result)->complete);
 }
 
-static bd_status_t check_group(bd_result_t *result, int run, int attack, count_t *count, bd_error_t *error) {
+static bd_status_t check_group(bd_result_t *result, int run, int attack, count_t *count,
+                               bd_error_t *error) {
   enum { PORTION = 256 };
   uint8_t states[PORTION];
   uint64_t input_marks[PORTION];
@@ -45,7 +52,8 @@ static bd_status_t check_group(bd_result_t *result, int run, int attack, count_t
   int64_t damaged_from = -1;
   for (int64_t first = 0; first < images; first += PORTION) {
     int64_t n = images - first < PORTION ? images - first : PORTION;
-    bd_status_t status = bd_result_verify(result, run, attack, first, n, 0, states, input_marks, error);
+    bd_status_t status =
+        bd_result_verify(result, run, attack, first, n, 0, states, input_marks, error);
     if (status != BD_OK) return status;
     for (int64_t i = 0; i < n; i++) {
       count->all++;
@@ -69,8 +77,10 @@ static bd_status_t check(const char *path, bd_error_t *error) {
   bd_status_t status = bd_result_open(path, &result, error);
   if (status != BD_OK) return status;
   const bd_result_shape_t *shape = bd_result_shape(result);
-  for (int run = shape->first_run; status == BD_OK && run < shape->first_run + shape->run_count; run++)
-    for (int a = 0; status == BD_OK && a < shape->attack_count; a++) status = check_group(result, run, a, &count, error);
+  for (int run = shape->first_run; status == BD_OK && run < shape->first_run + shape->run_count;
+       run++)
+    for (int a = 0; status == BD_OK && a < shape->attack_count; a++)
+      status = check_group(result, run, a, &count, error);
   if (status == BD_OK) status = bd_result_verify_tables(result, &wrong, error);
   if (status == BD_OK) {
     int64_t all = count.all;
@@ -79,11 +89,17 @@ static bd_status_t check(const char *path, bd_error_t *error) {
       printf("%.*s is damaged\n", (int)(end - line), line);
     }
     if (count.damaged || wrong)
-      status = bd_fail(error, BD_FAILED, "%s: damaged: %" PRId64 " of %" PRId64 " images%s%.*s; --resume of its job mends it, or names what it cannot", path,
-                       count.damaged, all, wrong ? ", and " : "", wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
-    else if (shape->complete) printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
+      status = bd_fail(error, BD_FAILED,
+                       "%s: damaged: %" PRId64 " of %" PRId64
+                       " images%s%.*s; --resume of its job mends it, or names what it cannot",
+                       path, count.damaged, all, wrong ? ", and " : "",
+                       wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
+    else if (shape->complete)
+      printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
     else
-      printf("%s: NOT COMPLETE: %" PRId64 " of %" PRId64 " images are done, all their checksums are right\n", path, count.done, all);
+      printf("%s: NOT COMPLETE: %" PRId64 " of %" PRId64
+             " images are done, all their checksums are right\n",
+             path, count.done, all);
   }
   bd_result_close(result);
   return status;

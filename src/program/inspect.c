@@ -12,20 +12,24 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   if (key == ARGP_KEY_ARG || key == ARGP_KEY_NO_ARGS) argp_error(state, "one file, please");
   return ARGP_ERR_UNKNOWN;
 }
-static const struct argp argp = {NULL, parse, "FILE.h5", "Show what is in a file of attacked images or a result.", NULL, NULL, NULL};
+static const struct argp argp = {
+    NULL, parse, "FILE.h5", "Show what is in a file of attacked images or a result.",
+    NULL, NULL,  NULL};
 
 static int inspect_images(const char *path, bd_error_t *error) {
   bd_images_t *images;
   bd_status_t status = bd_images_open(path, BD_IMAGES_MEMORY, &images, error);
   if (status != BD_OK) return status;
   const bd_images_info_t *info = bd_images_info(images);
-  printf("%s: attacked images of \"%s\"\n%" PRId64 " images of %d x %d x %d (channels, height, width), labels %" PRId64
-         " to %" PRId64 ", digest %s\n\n%-24s %-6s %10s  %-8s  %s\n",
-         path, info->dataset, info->count, info->channels, info->height, info->width, info->label_min, info->label_max,
-         info->digest, "attack", "norm", "epsilon", "type", "source");
+  printf("%s: attacked images of \"%s\"\n%" PRId64
+         " images of %d x %d x %d (channels, height, width), labels %" PRId64 " to %" PRId64
+         ", digest %s\n\n%-24s %-6s %10s  %-8s  %s\n",
+         path, info->dataset, info->count, info->channels, info->height, info->width,
+         info->label_min, info->label_max, info->digest, "attack", "norm", "epsilon", "type",
+         "source");
   for (int a = 0; a < info->attack_count; a++)
-    printf("%-24s %-6s %10.5g  %-8s  %s\n", info->attacks[a].name, info->attacks[a].norm, info->attacks[a].epsilon,
-           info->attacks[a].type, info->attacks[a].source);
+    printf("%-24s %-6s %10.5g  %-8s  %s\n", info->attacks[a].name, info->attacks[a].norm,
+           info->attacks[a].epsilon, info->attacks[a].type, info->attacks[a].source);
   bd_images_close(images);
   return BD_OK;
 }
@@ -35,7 +39,8 @@ static int inspect_result(const char *path, bd_error_t *error) {
   bd_status_t status = bd_result_read_summary(path, &summary, error);
   if (status != BD_OK) return status;
   printf("%s: a result of barydef, %s\n%" PRId64 " images, %d attacks, %d runs\n\n", path,
-         summary.complete ? "complete" : "NOT COMPLETE", summary.count, summary.attack_count, summary.run_count);
+         summary.complete ? "complete" : "NOT COMPLETE", summary.count, summary.attack_count,
+         summary.run_count);
   for (int i = 0; i < summary.attribute_count; i++)
     printf("%-17s %s\n", summary.attributes[i].name, summary.attributes[i].value);
   printf("\n%s\n", summary.job);
@@ -53,7 +58,9 @@ int command_inspect(int argc, char **argv) {
   if (argp_parse(&argp, argc, argv, 0, NULL, &path)) return BD_BAD_INPUT;
   int status = bd_file_kind(path, &kind, &error);
   if (status == BD_OK && kind == 0)
-    status = bd_fail(&error, BD_BAD_INPUT, "%s: neither a file of attacked images nor a result of barydef", path);
-  if (status == BD_OK) status = kind == 1 ? inspect_images(path, &error) : inspect_result(path, &error);
+    status = bd_fail(&error, BD_BAD_INPUT,
+                     "%s: neither a file of attacked images nor a result of barydef", path);
+  if (status == BD_OK)
+    status = kind == 1 ? inspect_images(path, &error) : inspect_result(path, &error);
   return status == BD_OK ? BD_OK : complain(&error);
 }

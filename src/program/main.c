@@ -15,7 +15,8 @@ static const struct {
     {"inspect", command_inspect, "FILE.h5   show what is in an input or a result"},
     {"check", command_check, "RESULT.h5  verify a result against its own checksums"},
     {"merge", command_merge, "RESULT.h5 PART.h5...  join the results of the parts of a sweep"},
-    {"params", command_params, "           list every parameter: default, allowed values, unit, meaning"},
+    {"params", command_params,
+     "           list every parameter: default, allowed values, unit, meaning"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -27,10 +28,13 @@ int complain(const bd_error_t *error) {
 static void usage(FILE *out) {
   fprintf(out, "Usage: barydef COMMAND [ARGUMENT...]\n"
                "Purify adversarially attacked image sets by entropic Wasserstein barycenters.\n\n");
-  for (int i = 0; i < COMMANDS; i++) fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
+  for (int i = 0; i < COMMANDS; i++)
+    fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
   fprintf(out, "  barydef --version          version, git revision, libraries\n\n"
-               "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad usage,\n"
-               "job or input; 3 done, but some images failed; 75 stopped early (signal, time limit), to be resumed.\n");
+               "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 "
+               "bad usage,\n"
+               "job or input; 3 done, but some images failed; 75 stopped early (signal, time "
+               "limit), to be resumed.\n");
 }
 
 static int version(void) {
@@ -47,11 +51,12 @@ static int arrived(int status) {
   return status == BD_OK ? BD_FAILED : status;
 }
 
-/* Where one of the three was closed, the next file opened would get its number, and what is printed.  What cannot be
-   read stands for the output, so that a closed one is an error still. */
+/* Where one of the three was closed, the next file opened would get its number, and what is
+   printed.  What cannot be read stands for the output, so that a closed one is an error still. */
 static void hold_standard_files(void) {
   for (int file = 0; file <= 2; file++)
-    if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) != file) _exit(BD_FAILED);
+    if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) != file)
+      _exit(BD_FAILED);
 }
 
 int main(int argc, char **argv) {

@@ -11,9 +11,11 @@ typedef struct arguments {
   int part_count, overwrite, resume;
 } arguments_t;
 
-static const struct argp_option options[] = {{"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0},
-                                             {"resume", KEY_RESUME, NULL, 0, "Leave a result that exists where it is whole and of these very parts", 0},
-                                             {0}};
+static const struct argp_option options[] = {
+    {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0},
+    {"resume", KEY_RESUME, NULL, 0,
+     "Leave a result that exists where it is whole and of these very parts", 0},
+    {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
   arguments_t *a = state->input;
@@ -30,7 +32,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       return 0;
     case ARGP_KEY_END:
       if (a->resume && a->overwrite) {
-        argp_error(state, "--resume keeps the result, --overwrite replaces it: one of them, please");
+        argp_error(state,
+                   "--resume keeps the result, --overwrite replaces it: one of them, please");
         return EINVAL;
       }
       if (a->part_count) return 0;
@@ -39,10 +42,15 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     default: return ARGP_ERR_UNKNOWN;
   }
 }
-static const struct argp argp = {options, parse, "RESULT.h5 PART.h5...",
-                                 "Join the results of \"barydef run --part I/N\" into the one a single run would have written. "
-                                 "Parts that are missing, damaged, not complete or of another job are refused.",
-                                 NULL, NULL, NULL};
+static const struct argp argp = {
+    options,
+    parse,
+    "RESULT.h5 PART.h5...",
+    "Join the results of \"barydef run --part I/N\" into the one a single run would have written. "
+    "Parts that are missing, damaged, not complete or of another job are refused.",
+    NULL,
+    NULL,
+    NULL};
 
 int command_merge(int argc, char **argv) {
   static char name[] = "barydef merge";
@@ -50,7 +58,8 @@ int command_merge(int argc, char **argv) {
   bd_error_t error, note;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
-  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &note, &error);
+  bd_status_t status =
+      bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &note, &error);
   if (status != BD_OK) return complain(&error);
   if (*note.message) complain(&note);
   printf("result: %s\n", a.result);

@@ -3,7 +3,8 @@
 #include <argp.h>
 #include <string.h>
 
-static const struct argp argp = {NULL, NULL, NULL, "List every parameter of a job file.", NULL, NULL, NULL};
+static const struct argp argp = {NULL, NULL, NULL, "List every parameter of a job file.",
+                                 NULL, NULL, NULL};
 
 int command_params(int argc, char **argv) {
   static char name[] = "barydef params";
@@ -14,11 +15,15 @@ int command_params(int argc, char **argv) {
   for (int i = 0; i < count; i++) {
     char allowed[256];
     bd_parameter_allowed(&table[i], allowed, sizeof allowed);
-    if (i == 0 || strcmp(table[i].section, table[i - 1].section)) printf("%s[%s]\n", i ? "\n" : "", table[i].section);
-    printf("%s = %s\n    %s%s%s%s\n    allowed: %s\n", table[i].key, table[i].fallback, table[i].help, *table[i].unit ? " [" : "",
-           table[i].unit, *table[i].unit ? "]" : "", allowed);
+    if (i == 0 || strcmp(table[i].section, table[i - 1].section))
+      printf("%s[%s]\n", i ? "\n" : "", table[i].section);
+    printf("%s = %s\n    %s%s%s%s\n    allowed: %s\n", table[i].key, table[i].fallback,
+           table[i].help, *table[i].unit ? " [" : "", table[i].unit, *table[i].unit ? "]" : "",
+           allowed);
   }
-  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of [marginals], [solver] and [baseline]; the Cartesian product makes the runs,\n"
-         "    in the order written, last fastest; the list in [solver] iterations is fastest of all\n");
+  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of [marginals], [solver] and "
+         "[baseline]; the Cartesian product makes the runs,\n"
+         "    in the order written, last fastest; the list in [solver] iterations is fastest of "
+         "all\n");
   return BD_OK;
 }

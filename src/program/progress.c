@@ -31,7 +31,10 @@ static void duration(double seconds, char text[32]) {
 static void show_checking(progress_t *progress, const bd_progress_t *state, double interval) {
   if (interval <= 0 || state->seconds - progress->last < interval) return;
   progress->last = state->seconds;
-  fprintf(stderr, progress->is_terminal ? "\rchecking what is done: %" PRId64 "/%" PRId64 " images   " : "barydef: checking what is done: %" PRId64 "/%" PRId64 " images\n",
+  fprintf(stderr,
+          progress->is_terminal ? "\rchecking what is done: %" PRId64 "/%" PRId64 " images   "
+                                : "barydef: checking what is done: %" PRId64 "/%" PRId64
+                                  " images\n",
           state->done, state->total);
 }
 
@@ -45,25 +48,30 @@ void progress_show(void *context, const bd_progress_t *state) {
   if (state->is_resumed && !progress->announced) {
     progress->last = 0; /* another clock */
     fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
-    fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before, state->total);
-    fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n", state->damaged);
+    fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before,
+            state->total);
+    fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n",
+            state->damaged);
   }
   progress->announced = 1;
   int is_last = state->done == state->total;
-  if (interval <= 0 || (state->seconds - progress->last < interval && !(is_last && progress->is_terminal))) return;
+  if (interval <= 0 ||
+      (state->seconds - progress->last < interval && !(is_last && progress->is_terminal)))
+    return;
   progress->last = state->seconds;
   progress->shown = 1;
-  double fraction = (double)state->done / (double)state->total, rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
+  double fraction = (double)state->done / (double)state->total,
+         rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
   char remaining[32], bar[31] = "";
   if (rate > 0) duration((double)(state->total - state->done) / rate, remaining);
   else snprintf(remaining, sizeof remaining, "?");
   for (int i = 0; i < 30; i++) bar[i] = i < 30 * fraction ? '#' : '.';
   if (progress->is_terminal)
-    fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left   ", bar, 100 * fraction, state->done,
-            state->total, rate, remaining);
+    fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left   ",
+            bar, 100 * fraction, state->done, state->total, rate, remaining);
   else
-    fprintf(stderr, "barydef: %" PRId64 "/%" PRId64 " images (%.0f %%), %.0f images/s, %s left\n", state->done, state->total,
-            100 * fraction, rate, remaining);
+    fprintf(stderr, "barydef: %" PRId64 "/%" PRId64 " images (%.0f %%), %.0f images/s, %s left\n",
+            state->done, state->total, 100 * fraction, rate, remaining);
 }
 
 void progress_end(progress_t *progress) {

@@ -15,11 +15,19 @@ typedef struct arguments {
 } arguments_t;
 
 static const struct argp_option options[] = {
-    {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "Override a value of the job file; a relative path is relative to the job file all the same", 0},
+    {"set", KEY_SET, "SECTION.KEY=VALUE", 0,
+     "Override a value of the job file; a relative path is relative to the job file all the same",
+     0},
     {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace an output that exists", 0},
-    {"resume", KEY_RESUME, NULL, 0, "Go on with an output that exists, from whatever was stopped, killed or damaged; start where there is none", 0},
-    {"part", KEY_PART, "I/N", 0, "Only the I-th of N parts of the sweep, for a job array; \"barydef merge\" joins the results", 0},
-    {"dry-run", KEY_DRY_RUN, NULL, 0, "Check everything and show the runs, the work, memory and file size; write nothing", 0},
+    {"resume", KEY_RESUME, NULL, 0,
+     "Go on with an output that exists, from whatever was stopped, killed or damaged; start where "
+     "there is none",
+     0},
+    {"part", KEY_PART, "I/N", 0,
+     "Only the I-th of N parts of the sweep, for a job array; \"barydef merge\" joins the results",
+     0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0,
+     "Check everything and show the runs, the work, memory and file size; write nothing", 0},
     {"quiet", 'q', NULL, 0, "Print errors only (and what --dry-run shows)", 0},
     {0}};
 
@@ -37,7 +45,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case KEY_RESUME: a->resume = 1; return 0;
     case KEY_PART: {
       char *rest = value;
-      const long part = strtol(rest, &rest, 10), parts = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
+      const long part = strtol(rest, &rest, 10),
+                 parts = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
       if (*rest == 0 && part >= 1 && part <= parts && parts <= INT_MAX) {
         a->part = (int)part;
         a->parts = (int)parts;
@@ -57,7 +66,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
       return 0;
     case ARGP_KEY_END:
       if (a->resume && a->overwrite) {
-        argp_error(state, "--resume keeps the output, --overwrite replaces it: one of them, please");
+        argp_error(state,
+                   "--resume keeps the output, --overwrite replaces it: one of them, please");
         return EINVAL;
       }
       if (a->job) return 0;
@@ -67,10 +77,15 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   }
 }
 
-static const struct argp argp = {options, parse, "JOB.ini",
-                                 "Purify the attacked images of a job: under mpirun, srun, or alone."
-                                 "\vThe parameters of a job file: \"barydef params\".",
-                                 NULL, NULL, NULL};
+static const struct argp argp = {
+    options,
+    parse,
+    "JOB.ini",
+    "Purify the attacked images of a job: under mpirun, srun, or alone."
+    "\vThe parameters of a job file: \"barydef params\".",
+    NULL,
+    NULL,
+    NULL};
 
 /* ---- what is printed ----------------------------------------------------------- */
 
@@ -81,30 +96,37 @@ static void bytes(double value, char text[32]) {
   snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
 }
 
-/* MiB of a rank beside blocks and solver: peaks on Debian 12 were 21 to 25, with a small classifier in libtorch 181 to 187.
-   Rounded up, as a job that asks SLURM for too little is killed. */
+/* MiB of a rank beside blocks and solver: peaks on Debian 12 were 21 to 25, with a small classifier
+   in libtorch 181 to 187. Rounded up, as a job that asks SLURM for too little is killed. */
 enum { PROGRAM_MIB = 32, LIBTORCH_MIB = 192 };
 
 static void print_memory(const bd_run_summary_t *s) {
-  const double all = ceil(s->rank_bytes / (1 << 20)) + PROGRAM_MIB + (s->has_victim ? LIBTORCH_MIB : 0);
+  const double all =
+      ceil(s->rank_bytes / (1 << 20)) + PROGRAM_MIB + (s->has_victim ? LIBTORCH_MIB : 0);
   printf("program, MPI and HDF5 take about %d MiB on top", PROGRAM_MIB);
-  if (s->has_victim) printf(", libtorch %d MiB, and a large classifier its weights and layers", LIBTORCH_MIB);
+  if (s->has_victim)
+    printf(", libtorch %d MiB, and a large classifier its weights and layers", LIBTORCH_MIB);
   printf(": --mem-per-cpu=%.0fM%s\n", all, s->has_victim ? " or more" : "");
 }
 
-static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first, const char *in_the_way) {
+static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
+                       const char *in_the_way) {
   char file[32], memory[32], label[512];
   bytes(s->file_bytes, file);
   bytes(s->rank_bytes, memory);
-  printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs, s->runs == 1 ? "" : "s", s->attacks,
-         s->attacks == 1 ? "" : "s", (long long)s->images_per_attack, (long long)s->blocks, s->ranks, s->ranks == 1 ? "" : "s");
-  printf("%lld images x %lld iterations of a marginal (of all runs; those of a point share a trajectory) x %lld pixels = %.3g updates of a pixel\n",
-         (long long)s->attacks * (long long)s->images_per_attack, (long long)s->steps, (long long)s->pixels,
+  printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs,
+         s->runs == 1 ? "" : "s", s->attacks, s->attacks == 1 ? "" : "s",
+         (long long)s->images_per_attack, (long long)s->blocks, s->ranks, s->ranks == 1 ? "" : "s");
+  printf("%lld images x %lld iterations of a marginal (of all runs; those of a point share a "
+         "trajectory) x %lld pixels = %.3g updates of a pixel\n",
+         (long long)s->attacks * (long long)s->images_per_attack, (long long)s->steps,
+         (long long)s->pixels,
          (double)s->attacks * (double)s->images_per_attack * (double)s->steps * (double)s->pixels);
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
   print_memory(s);
   if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
-  if (s->done_before) printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);
+  if (s->done_before)
+    printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);
   for (int run = first; run < first + s->runs && s->runs > 1; run++) {
     bd_job_run_label(job, run, label, sizeof label);
     printf("  run %03d: %s\n", run, label);
@@ -112,11 +134,13 @@ static void print_plan(const bd_job_t *job, const bd_run_summary_t *s, int first
 }
 
 static void print_loads(const bd_run_summary_t *s) {
-  printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); rank 0 spent %.2f %% of it on %lld messages\n",
+  printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); "
+         "rank 0 spent %.2f %% of it on %lld messages\n",
          100 * s->load_mean, s->idlest_rank, 100 * s->load_least, 100 * s->load_most,
          100 * s->message_seconds / fmax(s->seconds, 1e-9), (long long)s->messages);
   for (int rank = 0; rank < s->ranks && s->ranks <= BD_LOADS_MAX; rank++)
-    printf("%s%d: %.1f %%%s", rank % 8 ? "  " : "  rank ", rank, 100 * (double)s->load[rank], rank % 8 == 7 || rank == s->ranks - 1 ? "\n" : "");
+    printf("%s%d: %.1f %%%s", rank % 8 ? "  " : "  rank ", rank, 100 * (double)s->load[rank],
+           rank % 8 == 7 || rank == s->ranks - 1 ? "\n" : "");
 }
 
 static void print_summary(const bd_run_summary_t *s) {
@@ -126,10 +150,12 @@ static void print_summary(const bd_run_summary_t *s) {
     printf("nothing left to do: all %lld images were done\n", (long long)s->images);
     return;
   }
-  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.1f %% solving, %.1f %% on the victim, "
+  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.1f %% solving, %.1f %% "
+         "on the victim, "
          "%.1f %% on baselines, %.1f %% reading; writing took %.1f %% of the time\n",
-         (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks, s->ranks == 1 ? "" : "s",
-         s->solve_seconds * share, s->victim_seconds * share, s->baseline_seconds * share, s->read_seconds * share,
+         (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks,
+         s->ranks == 1 ? "" : "s", s->solve_seconds * share, s->victim_seconds * share,
+         s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
   if (s->ranks > 1) print_loads(s);
 }
@@ -137,20 +163,23 @@ static void print_summary(const bd_run_summary_t *s) {
 static void print_victim_note(const bd_run_summary_t *s, const char *victim) {
   if (s->has_victim) return;
   if (*victim)
-    fprintf(stderr, "barydef: built without libtorch: %s is not used and all accuracies are NaN\n", victim);
-  else
-    fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
+    fprintf(stderr, "barydef: built without libtorch: %s is not used and all accuracies are NaN\n",
+            victim);
+  else fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
 }
 
-/* Of a result that was there: what was mended, and that it is another program of the same version. */
+/* Of a result that was there: what was mended, and that it is another program of the same version.
+ */
 static void print_notes(const bd_run_summary_t *s, const char *path) {
   bd_error_t note; /* which cleans what a file says */
   if (s->mended) {
-    bd_fail(&note, BD_OK, "%s: damaged: %s%s; written anew", path, s->mended_first, s->mended == 1 ? "" : ", and others");
+    bd_fail(&note, BD_OK, "%s: damaged: %s%s; written anew", path, s->mended_first,
+            s->mended == 1 ? "" : ", and others");
     complain(&note);
   }
   if (*s->revision_there && strcmp(s->revision_there, bd_revision()) != 0) {
-    bd_fail(&note, BD_OK, "%s: was begun by revision %s of the program, this is %s", path, s->revision_there, bd_revision());
+    bd_fail(&note, BD_OK, "%s: was begun by revision %s of the program, this is %s", path,
+            s->revision_there, bd_revision());
     complain(&note);
   }
 }
@@ -190,7 +219,8 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
   bd_parameters_t *parameters = calloc(1, sizeof *parameters);
   progress_t progress = {0};
   int status = parameters ? BD_OK : BD_FAILED;
-  if (status == BD_OK && rank == 0) status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
+  if (status == BD_OK && rank == 0)
+    status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
   if (rank == 0 && job) bd_job_parameters(job, 0, parameters);
   if (rank == 0 && status != BD_OK) complain(&error);
   if (bd_world_agree(&status) != BD_OK || !parameters) {
@@ -198,9 +228,15 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     return status;
   }
   progress_start(&progress, parameters->progress);
-  const bd_run_options_t run_options = {.overwrite = a->overwrite, .resume = a->resume, .dry_run = a->dry_run, .part = a->part,
-                                        .parts = a->parts, .command_line = command_line,
-                                        .progress = a->quiet ? NULL : progress_show, .context = &progress, .stop = signals_stop()};
+  const bd_run_options_t run_options = {.overwrite = a->overwrite,
+                                        .resume = a->resume,
+                                        .dry_run = a->dry_run,
+                                        .part = a->part,
+                                        .parts = a->parts,
+                                        .command_line = command_line,
+                                        .progress = a->quiet ? NULL : progress_show,
+                                        .context = &progress,
+                                        .stop = signals_stop()};
   bd_run_summary_t summary = {0};
   status = bd_run(bd_world(), job, &run_options, &summary, &error);
   if (rank == 0) {
@@ -209,15 +245,20 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
       if (a->dry_run) { /* the facts that were asked for, --quiet or not */
-        const int first = a->parts ? bd_job_first_run(job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts)) : 0;
-        const int may_exist = a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
+        const int first =
+            a->parts ? bd_job_first_run(
+                           job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts))
+                     : 0;
+        const int may_exist =
+            a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
         print_plan(job, &summary, first, may_exist ? NULL : parameters->output_file);
       } else if (!a->quiet) {
         print_result(parameters->output_file);
         print_summary(&summary);
       }
       if (!a->quiet && summary.has_victim && !summary.was_complete) /* a dry run tries it, too */
-        printf("victim: %s, a program that ran with your rights (libtorch %s)\n", parameters->victim_file, bd_victim_library());
+        printf("victim: %s, a program that ran with your rights (libtorch %s)\n",
+               parameters->victim_file, bd_victim_library());
       if (!a->quiet && !a->dry_run) print_path(parameters->output_file);
     }
     fflush(stdout);
@@ -241,7 +282,10 @@ int command_run(int argc, char **argv) {
   /* MPI first, so that a usage error is printed by one rank and ends all of them. */
   int rank = bd_world_start(&argc, &argv);
   argv[0] = name;
-  int status = argp_parse(&argp, argc, argv, rank == 0 ? ARGP_NO_EXIT : ARGP_SILENT, NULL, &arguments) ? BD_BAD_INPUT : BD_OK;
+  int status =
+      argp_parse(&argp, argc, argv, rank == 0 ? ARGP_NO_EXIT : ARGP_SILENT, NULL, &arguments)
+          ? BD_BAD_INPUT
+          : BD_OK;
   if (status == BD_OK) status = run_job(rank, &arguments, line ? line : "");
   free(line);
   bd_world_stop();

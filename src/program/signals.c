@@ -17,7 +17,8 @@ static void handle(int number) {
   if (!caught) {
     first = now;
     caught = number;
-  } else if ((double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec) > same_event)
+  } else if ((double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec) >
+             same_event)
     _exit(BD_STOPPED);
 }
 
@@ -39,8 +40,10 @@ static void handle_continue(int number) {
 }
 
 void signals_catch(void) {
-  /* Of an alarm and a SIGCONT that are both due when a suspended process goes on, Linux runs the handler of the second first. */
-  const struct sigaction alarm = {.sa_handler = handle_alarm}, goes_on = {.sa_handler = handle_continue, .sa_flags = SA_RESTART};
+  /* Of an alarm and a SIGCONT that are both due when a suspended process goes on, Linux runs the
+   * handler of the second first. */
+  const struct sigaction alarm = {.sa_handler = handle_alarm},
+                         goes_on = {.sa_handler = handle_continue, .sa_flags = SA_RESTART};
   const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};
   struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
   for (int i = 0; i < 3; i++) sigaddset(&action.sa_mask, numbers[i]);

@@ -12,13 +12,17 @@ static const char *percent(double fraction, char text[16]) {
 static void print_row(FILE *out, const bd_statistics_t *row) {
   char a[16], b[16], c[16], d[16], e[16], low[16], high[16], interval[40];
   snprintf(interval, sizeof interval, isnan(row->barycenter_accuracy.low) ? "-" : "%s-%s",
-           percent(row->barycenter_accuracy.low, low), percent(row->barycenter_accuracy.high, high));
+           percent(row->barycenter_accuracy.low, low),
+           percent(row->barycenter_accuracy.high, high));
   char epsilon[16];
   snprintf(epsilon, sizeof epsilon, isnan(row->epsilon) ? "-" : "%.4g", row->epsilon);
-  fprintf(out, "%-20s %-5s %8s | %8s %8s %8s %8s %10s %11s | %9" PRId64 " %6" PRId64 " %6" PRId64 "/%" PRId64 "\n", row->attack,
-          row->norm, epsilon, percent(row->attack_accuracy.value, a), percent(row->rounded_accuracy.value, b),
-          percent(row->blurred_accuracy.value, c), percent(row->mean_accuracy.value, d),
-          percent(row->barycenter_accuracy.value, e), interval, row->recovered, row->broken, row->failed, row->images);
+  fprintf(out,
+          "%-20s %-5s %8s | %8s %8s %8s %8s %10s %11s | %9" PRId64 " %6" PRId64 " %6" PRId64
+          "/%" PRId64 "\n",
+          row->attack, row->norm, epsilon, percent(row->attack_accuracy.value, a),
+          percent(row->rounded_accuracy.value, b), percent(row->blurred_accuracy.value, c),
+          percent(row->mean_accuracy.value, d), percent(row->barycenter_accuracy.value, e),
+          interval, row->recovered, row->broken, row->failed, row->images);
 }
 
 /* What a user must know of a run beside its accuracies. */
@@ -35,13 +39,26 @@ static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, d
     safe_tau = fmin(safe_tau, rows[i].safe_tau);
   }
   if (tolerance > 0)
-    fprintf(out, "  %" PRId64 " of %" PRId64 " images converged to a residual of %g\n", converged, images, tolerance);
+    fprintf(out, "  %" PRId64 " of %" PRId64 " images converged to a residual of %g\n", converged,
+            images, tolerance);
   if (unstable)
-    fprintf(out, "  tau is longer than stable (2 gamma / (N max p)) for %" PRId64 " of %" PRId64 " images; tau <= %.2g would be for all of them\n",
+    fprintf(out,
+            "  tau is longer than stable (2 gamma / (N max p)) for %" PRId64 " of %" PRId64
+            " images; tau <= %.2g would be for all of them\n",
             unstable, images, 0.99 * safe_tau);
-  if (rises) fprintf(out, "  the dual objective rises for %" PRId64 " of %" PRId64 " images: the steps are too long\n", rises, images);
-  if (window) fprintf(out, "  the window seems too small for %" PRId64 " of %" PRId64 " images: the residual stays while the potentials grow\n", window, images);
-  if (fallbacks) fprintf(out, "  %" PRId64 " of %" PRId64 " images went through wide-range arithmetic\n", fallbacks, images);
+  if (rises)
+    fprintf(out,
+            "  the dual objective rises for %" PRId64 " of %" PRId64
+            " images: the steps are too long\n",
+            rises, images);
+  if (window)
+    fprintf(out,
+            "  the window seems too small for %" PRId64 " of %" PRId64
+            " images: the residual stays while the potentials grow\n",
+            window, images);
+  if (fallbacks)
+    fprintf(out, "  %" PRId64 " of %" PRId64 " images went through wide-range arithmetic\n",
+            fallbacks, images);
 }
 
 /* solver.tolerance of a run. */
@@ -63,13 +80,18 @@ void print_statistics(FILE *out, const bd_result_summary_t *summary) {
     const bd_statistics_t *row = &summary->rows[i];
     if (i == 0 || row->run != row[-1].run) {
       first = i;
-      if (job && row->run >= 0 && row->run < bd_job_run_count(job)) bd_job_run_label(job, row->run, label, sizeof label);
-      fprintf(out, "%srun %03d%s%s: accuracy of the victim, %%\n%-20s %-5s %8s | %8s %8s %8s %8s %10s %11s | %9s %6s %s\n",
-              i ? "\n" : "", row->run, *label ? ", " : "", label, "attack", "norm", "epsilon", "attacked", "8 bits", "blurred",
-              "mean", "barycenter", "95 %", "recovered", "broken", "failed");
+      if (job && row->run >= 0 && row->run < bd_job_run_count(job))
+        bd_job_run_label(job, row->run, label, sizeof label);
+      fprintf(out,
+              "%srun %03d%s%s: accuracy of the victim, %%\n%-20s %-5s %8s | %8s %8s %8s %8s %10s "
+              "%11s | %9s %6s %s\n",
+              i ? "\n" : "", row->run, *label ? ", " : "", label, "attack", "norm", "epsilon",
+              "attacked", "8 bits", "blurred", "mean", "barycenter", "95 %", "recovered", "broken",
+              "failed");
     }
     print_row(out, row);
-    if (i + 1 == summary->row_count || row[1].run != row->run) print_notes(out, row - (i - first), i - first + 1, tolerance_of(job, row->run));
+    if (i + 1 == summary->row_count || row[1].run != row->run)
+      print_notes(out, row - (i - first), i - first + 1, tolerance_of(job, row->run));
   }
   bd_job_free(job);
 }

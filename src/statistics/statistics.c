@@ -13,7 +13,9 @@ bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z) {
                          successes == trials ? 1 : fmin(1, centre + half)};
 }
 
-static int is_right(int32_t predicted, int64_t label) { return predicted >= 0 && predicted == label; }
+static int is_right(int32_t predicted, int64_t label) {
+  return predicted >= 0 && predicted == label;
+}
 
 void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_image_t *records) {
   for (size_t i = 0; i < count; i++) {
@@ -24,9 +26,8 @@ void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_imag
       tally->failed++;
       continue;
     }
-    const int32_t predicted[5] = {r->predicted_attacked, r->predicted_rounded,
-                                  r->predicted_blurred, r->predicted_mean,
-                                  r->predicted_purified};
+    const int32_t predicted[5] = {r->predicted_attacked, r->predicted_rounded, r->predicted_blurred,
+                                  r->predicted_mean, r->predicted_purified};
     for (int j = 0; j < 5; j++) tally->right[j] += is_right(predicted[j], r->label);
     int before = is_right(predicted[0], r->label), after = is_right(predicted[4], r->label);
     tally->recovered += !before && after;
@@ -37,8 +38,9 @@ void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_imag
     tally->fallbacks += r->fallback;
     tally->unstable += tau > r->safe_tau;
     if (tally->safe_tau == 0 || r->safe_tau < tally->safe_tau) tally->safe_tau = r->safe_tau;
-    const double figures[8] = {r->iterations,       r->residual,    r->mass_defect,   r->l2_to_attacked,
-                               r->linf_to_attacked, r->l2_to_clean, r->linf_to_clean, r->objective};
+    const double figures[8] = {r->iterations,     r->residual,         r->mass_defect,
+                               r->l2_to_attacked, r->linf_to_attacked, r->l2_to_clean,
+                               r->linf_to_clean,  r->objective};
     for (int j = 0; j < 8; j++) {
       if (isnan(figures[j])) continue;
       tally->max[j] = tally->counted[j] ? fmax(tally->max[j], figures[j]) : figures[j];
@@ -58,15 +60,16 @@ void bd_tally_finish(const bd_tally_t *tally, int has_victim, bd_statistics_t *r
                                   &row->barycenter_accuracy};
   for (int j = 0; j < 5; j++)
     *accuracies[j] = has_victim ? bd_wilson(tally->right[j], tally->images, 1.959963984540054)
-                                       : (bd_accuracy_t){NAN, NAN, NAN};
+                                : (bd_accuracy_t){NAN, NAN, NAN};
   row->converged = tally->converged;
   row->infeasible_window = tally->infeasible_window;
   row->objective_rises = tally->objective_rises;
   row->fallbacks = tally->fallbacks;
   row->unstable = tally->unstable;
   row->safe_tau = tally->safe_tau > 0 ? tally->safe_tau : NAN;
-  bd_spread_t *spreads[8] = {&row->iterations,       &row->residual,    &row->mass_defect,   &row->l2_to_attacked,
-                             &row->linf_to_attacked, &row->l2_to_clean, &row->linf_to_clean, &row->objective};
+  bd_spread_t *spreads[8] = {&row->iterations,     &row->residual,         &row->mass_defect,
+                             &row->l2_to_attacked, &row->linf_to_attacked, &row->l2_to_clean,
+                             &row->linf_to_clean,  &row->objective};
   for (int j = 0; j < 8; j++)
     *spreads[j] = tally->counted[j]
                       ? (bd_spread_t){tally->sum[j] / (double)tally->counted[j], tally->max[j]}

@@ -1,6 +1,7 @@
-/* What the job and the input say of runs and attacks, as attributes below /runs (and the data set's name): one table, from which they
-   are created, and with which a resume compares and mends them.  A checksum of the attributes of each run and each of its attacks,
-   below /checksums, serves those who have neither job nor input. */
+/* What the job and the input say of runs and attacks, as attributes below /runs (and the data set's
+   name): one table, from which they are created, and with which a resume compares and mends them.
+   A checksum of the attributes of each run and each of its attacks, below /checksums, serves those
+   who have neither job nor input. */
 #include "result.h"
 
 #include <barydef/solver.h>
@@ -15,15 +16,19 @@
 /* A name and what it says; of what this program does not write, the name alone. */
 static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *info, void *state) {
   if (!strcmp(name, "fallbacks")) return 0; /* counted in the end, from the records */
-  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute),
+        space = H5Aget_space(attribute);
   const H5T_class_t class = H5Tget_class(type);
   const size_t size = H5Tget_size(type);
-  const int is_plain = (class == H5T_INTEGER || class == H5T_FLOAT || class == H5T_STRING) && !H5Tis_variable_str(type) &&
-                       H5Sget_simple_extent_npoints(space) == 1 && size == info->data_size;
-  const int32_t what[2] = {is_plain, (int32_t)class};
+  const int is_plain = (class == H5T_INTEGER || class == H5T_FLOAT || class == H5T_STRING) &&
+                       !H5Tis_variable_str(type) && H5Sget_simple_extent_npoints(space) == 1 &&
+                       size == info->data_size;
+  const int32_t what[2] = {is_plain, (int32_t) class};
   void *value = calloc(1, size + 1);
-  int done = value != NULL && XXH3_64bits_update(state, name, strlen(name) + 1) == XXH_OK && XXH3_64bits_update(state, what, sizeof what) == XXH_OK;
-  if (done && is_plain) done = H5Aread(attribute, type, value) >= 0 && XXH3_64bits_update(state, value, size) == XXH_OK;
+  int done = value != NULL && XXH3_64bits_update(state, name, strlen(name) + 1) == XXH_OK &&
+             XXH3_64bits_update(state, what, sizeof what) == XXH_OK;
+  if (done && is_plain)
+    done = H5Aread(attribute, type, value) >= 0 && XXH3_64bits_update(state, value, size) == XXH_OK;
   free(value);
   h5_close(space);
   h5_close(type);
@@ -33,13 +38,15 @@ static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *in
 
 static int add_object(hid_t file, const char *path, XXH3_state_t *state) {
   hid_t object = h5_has(file, path) ? H5Oopen(file, path, H5P_DEFAULT) : -1;
-  int done = object >= 0 && H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, state) >= 0;
+  int done = object >= 0 &&
+             H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, add_attribute, state) >= 0;
   h5_close(object);
   return done;
 }
 
 static void path_of(char path[BD_ATTACK_NAME + 64], const char *top, int run, const char *attack) {
-  snprintf(path, BD_ATTACK_NAME + 64, "/%s/%03d%s%.*s", top, run, attack ? "/" : "", BD_ATTACK_NAME, attack ? attack : "");
+  snprintf(path, BD_ATTACK_NAME + 64, "/%s/%03d%s%.*s", top, run, attack ? "/" : "", BD_ATTACK_NAME,
+           attack ? attack : "");
 }
 
 /* Create, compare or mend the checksum of a run's attributes or, of an attack, of these. */
@@ -53,7 +60,8 @@ static h5_found_t seal(hid_t file, int run, const char *attack, h5_how_t how) {
   XXH3_freeState(state);
   path_of(path, "checksums", run, attack);
   hid_t object = done && h5_has(file, path) ? H5Oopen(file, path, H5P_DEFAULT) : -1;
-  const bd_attribute_t sum = {.name = "attributes_checksum", .kind = BD_ATTRIBUTE_TEXT, .text = text};
+  const bd_attribute_t sum = {
+      .name = "attributes_checksum", .kind = BD_ATTRIBUTE_TEXT, .text = text};
   h5_found_t found = object >= 0 ? h5_put(object, &sum, how) : H5_FAILED;
   h5_close(object);
   return found;
@@ -74,7 +82,9 @@ void attributes_verify(const bd_result_t *result, FILE *out) {
   for (int run = shape->first_run; run < shape->first_run + shape->run_count; run++)
     for (int a = -1; a < shape->attack_count; a++) {
       const char *attack = a < 0 ? NULL : result->names[a];
-      if (seal(result->file, run, attack, H5_COMPARE) != H5_SAME) fprintf(out, "an attribute of /runs/%03d%s%s\n", run, attack ? "/" : "", attack ? attack : "");
+      if (seal(result->file, run, attack, H5_COMPARE) != H5_SAME)
+        fprintf(out, "an attribute of /runs/%03d%s%s\n", run, attack ? "/" : "",
+                attack ? attack : "");
     }
 }
 
@@ -90,27 +100,33 @@ typedef struct walk {
 /* 0 where one cannot be created, or is not there as it was. */
 static int note(const walk_t *walk, h5_found_t found, const char *name, const char *path) {
   attributes_found_t *all = walk->found;
-  if (found != H5_SAME && (all->differing++ == 0 || found == H5_FAILED)) snprintf(all->name, sizeof all->name, "attribute %s of %s", name, path);
+  if (found != H5_SAME && (all->differing++ == 0 || found == H5_FAILED))
+    snprintf(all->name, sizeof all->name, "attribute %s of %s", name, path);
   all->is_hopeless |= found == H5_FAILED;
   return found != H5_FAILED;
 }
 
-static int put_all(const walk_t *walk, const char *path, int count, const bd_attribute_t *attributes) {
-  hid_t object = !path[1] || h5_has(walk->file, path) ? H5Oopen(walk->file, path, H5P_DEFAULT) : -1; /* no link leads to the root */
+static int put_all(const walk_t *walk, const char *path, int count,
+                   const bd_attribute_t *attributes) {
+  hid_t object = !path[1] || h5_has(walk->file, path) ? H5Oopen(walk->file, path, H5P_DEFAULT)
+                                                      : -1; /* no link leads to the root */
   int done = object >= 0 || note(walk, H5_FAILED, "of all names", path);
-  for (int i = 0; done && i < count; i++) done = note(walk, h5_put(object, &attributes[i], walk->how), attributes[i].name, path);
+  for (int i = 0; done && i < count; i++)
+    done = note(walk, h5_put(object, &attributes[i], walk->how), attributes[i].name, path);
   h5_close(object);
   return done;
 }
 
-/* After `others` that differ it differs as well, and is no damage of its own.  `known`: the table tells all that stands there. */
+/* After `others` that differ it differs as well, and is no damage of its own.  `known`: the table
+ * tells all that stands there. */
 static int put_seal(const walk_t *walk, int run, const char *attack, int others, int known) {
   char path[BD_ATTACK_NAME + 64];
   if (!walk->is_sealed) return 1;
   const h5_found_t found = seal(walk->file, run, attack, walk->how);
   if (found == H5_DIFFERS && others) return 1;
   path_of(path, "runs", run, attack);
-  if (found == H5_DIFFERS && !known) return note(walk, H5_FAILED, "instructions_used (or the checksum)", path);
+  if (found == H5_DIFFERS && !known)
+    return note(walk, H5_FAILED, "instructions_used (or the checksum)", path);
   path_of(path, "checksums", run, attack);
   return note(walk, found, "attributes_checksum", path);
 }
@@ -119,31 +135,37 @@ static int put_seal(const walk_t *walk, int run, const char *attack, int others,
 static bd_attribute_t list_names(const char *attribute, const char *name_of(int), char names[512]) {
   *names = 0;
   for (int code = 0; name_of(code); code++)
-    snprintf(names + strlen(names), 512 - strlen(names), "%s%d %s", code ? ", " : "", code, name_of(code));
+    snprintf(names + strlen(names), 512 - strlen(names), "%s%d %s", code ? ", " : "", code,
+             name_of(code));
   return (bd_attribute_t){.name = attribute, .kind = BD_ATTRIBUTE_TEXT, .text = names};
 }
 
 static int put_attack(const walk_t *walk, int run, const bd_attack_t *attack) {
   char path[BD_ATTACK_NAME + 64], status[512], convergence[512];
-  const bd_attribute_t about[] = {{.name = "norm", .kind = BD_ATTRIBUTE_TEXT, .text = attack->norm},
-                                  {.name = "epsilon", .kind = BD_ATTRIBUTE_REAL, .real = attack->epsilon},
-                                  {.name = "source", .kind = BD_ATTRIBUTE_TEXT, .text = attack->source}};
-  const bd_attribute_t names[] = {list_names("status_names", bd_image_status_name, status),
-                                  list_names("convergence_names", bd_convergence_name, convergence)};
+  const bd_attribute_t about[] = {
+      {.name = "norm", .kind = BD_ATTRIBUTE_TEXT, .text = attack->norm},
+      {.name = "epsilon", .kind = BD_ATTRIBUTE_REAL, .real = attack->epsilon},
+      {.name = "source", .kind = BD_ATTRIBUTE_TEXT, .text = attack->source}};
+  const bd_attribute_t names[] = {
+      list_names("status_names", bd_image_status_name, status),
+      list_names("convergence_names", bd_convergence_name, convergence)};
   const int before = walk->found->differing;
   path_of(path, "runs", run, attack->name);
   return put_all(walk, path, 3, about) && put_all(walk, strcat(path, "/per_image"), 2, names) &&
          put_seal(walk, run, attack->name, walk->found->differing > before, 1);
 }
 
-/* The instructions that were used, where the job leaves them open, are known from the file alone. */
+/* The instructions that were used, where the job leaves them open, are known from the file alone.
+ */
 static int is_open(int count, const bd_attribute_t *attributes) {
   for (int i = 0; i < count; i++)
-    if (!strcmp(attributes[i].name, "solver.instructions") && !strcmp(attributes[i].text, "auto")) return 1;
+    if (!strcmp(attributes[i].name, "solver.instructions") && !strcmp(attributes[i].text, "auto"))
+      return 1;
   return 0;
 }
 
-/* They are the same in all runs that leave them open (the resume has seen to it): one whole run will do. */
+/* They are the same in all runs that leave them open (the resume has seen to it): one whole run
+ * will do. */
 static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   bd_attribute_t attributes[64];
   for (int run = layout->first_run; run < layout->first_run + layout->run_count; run++) {
@@ -157,39 +179,52 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
 static int put_count(const walk_t *walk, const char *path) {
   const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);
-  const int done = walk->how == H5_CREATE ? h5_put(run, &count, H5_CREATE) != H5_FAILED : h5_can_set(run, &count);
+  const int done = walk->how == H5_CREATE ? h5_put(run, &count, H5_CREATE) != H5_FAILED
+                                          : h5_can_set(run, &count);
   h5_close(run);
   return note(walk, done ? H5_SAME : H5_FAILED, count.name, path);
 }
 
 /* What finishing writes must have its place: else hours later it could not end. */
 static int has_room_to_finish(const walk_t *walk) {
-  static const bd_attribute_t written[] = {{.name = "finished", .kind = BD_ATTRIBUTE_TEXT}, {.name = "seconds", .kind = BD_ATTRIBUTE_REAL},
-                                           {.name = "computed", .kind = BD_ATTRIBUTE_INTEGER}, {.name = "hosts", .kind = BD_ATTRIBUTE_TEXT},
-                                           {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER}, {.name = "labels_checksum", .kind = BD_ATTRIBUTE_TEXT}};
+  static const bd_attribute_t written[] = {{.name = "finished", .kind = BD_ATTRIBUTE_TEXT},
+                                           {.name = "seconds", .kind = BD_ATTRIBUTE_REAL},
+                                           {.name = "computed", .kind = BD_ATTRIBUTE_INTEGER},
+                                           {.name = "hosts", .kind = BD_ATTRIBUTE_TEXT},
+                                           {.name = "ranks", .kind = BD_ATTRIBUTE_INTEGER},
+                                           {.name = "labels_checksum", .kind = BD_ATTRIBUTE_TEXT}};
   int done = 1;
   for (size_t i = 0; done && i < sizeof written / sizeof *written; i++)
-    done = note(walk, h5_can_set(walk->file, &written[i]) ? H5_SAME : H5_FAILED, written[i].name, "/");
+    done =
+        note(walk, h5_can_set(walk->file, &written[i]) ? H5_SAME : H5_FAILED, written[i].name, "/");
   return done;
 }
 
 static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run) {
   char path[BD_ATTACK_NAME + 64];
   bd_attribute_t attributes[64];
-  const int count = layout->run_attributes(layout->context, run, attributes), before = walk->found->differing;
+  const int count = layout->run_attributes(layout->context, run, attributes),
+            before = walk->found->differing;
   path_of(path, "runs", run, NULL);
   if (!put_all(walk, path, count, attributes) || !put_count(walk, path)) return 0;
-  int done = put_seal(walk, run, NULL, walk->found->differing > before, walk->is_known || !is_open(count, attributes));
-  for (int a = 0; done && a < layout->attack_count; a++) done = put_attack(walk, run, &layout->attacks[a]);
+  int done = put_seal(walk, run, NULL, walk->found->differing > before,
+                      walk->is_known || !is_open(count, attributes));
+  for (int a = 0; done && a < layout->attack_count; a++)
+    done = put_attack(walk, run, &layout->attacks[a]);
   return done;
 }
 
-int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how, attributes_found_t *found) {
-  const int is_sealed = how == H5_CREATE || has_seals(file, layout->first_run, layout->attacks[0].name);
-  const walk_t walk = {file, how, is_sealed, how != H5_COMPARE || has_whole_run(file, layout), found};
-  const bd_attribute_t dataset = {.name = "dataset", .kind = BD_ATTRIBUTE_TEXT, .text = layout->info->dataset};
+int attributes_put(hid_t file, const bd_result_layout_t *layout, h5_how_t how,
+                   attributes_found_t *found) {
+  const int is_sealed =
+      how == H5_CREATE || has_seals(file, layout->first_run, layout->attacks[0].name);
+  const walk_t walk = {file, how, is_sealed, how != H5_COMPARE || has_whole_run(file, layout),
+                       found};
+  const bd_attribute_t dataset = {
+      .name = "dataset", .kind = BD_ATTRIBUTE_TEXT, .text = layout->info->dataset};
   *found = (attributes_found_t){0};
   int done = put_all(&walk, "/", 1, &dataset) && (how == H5_CREATE || has_room_to_finish(&walk));
-  for (int run = layout->first_run; done && run < layout->first_run + layout->run_count; run++) done = put_run(&walk, layout, run);
+  for (int run = layout->first_run; done && run < layout->first_run + layout->run_count; run++)
+    done = put_run(&walk, layout, run);
   return done;
 }

@@ -21,14 +21,18 @@ static uint32_t fletcher32(const unsigned char *bytes, size_t size) {
 static const char *check_sum(const unsigned char *bytes, size_t *size) {
   if (*size < 4) return "is shorter than its checksum";
   const unsigned char *end = bytes + (*size -= 4);
-  const uint32_t told = (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
-  return told == fletcher32(bytes, *size) ? NULL : "has another checksum (fletcher32) than is stored";
+  const uint32_t told =
+      (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
+  return told == fletcher32(bytes, *size) ? NULL
+                                          : "has another checksum (fletcher32) than is stored";
 }
 
-static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to, size_t room, size_t *got) {
+static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to,
+                                size_t room, size_t *got) {
   struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
   if (!inflater) return "cannot be inflated for want of memory";
-  const enum libdeflate_result result = libdeflate_zlib_decompress(inflater, from, size, to, room, got);
+  const enum libdeflate_result result =
+      libdeflate_zlib_decompress(inflater, from, size, to, room, got);
   libdeflate_free_decompressor(inflater);
   return result == LIBDEFLATE_SUCCESS ? NULL : "cannot be inflated to the size declared";
 }
@@ -41,7 +45,8 @@ static void unshuffle(const unsigned char *from, size_t size, size_t element, un
   memcpy(to + count * element, from + count * element, size - count * element);
 }
 
-const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned char *stored, unsigned char *room, unsigned char *plain) {
+const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned char *stored,
+                         unsigned char *room, unsigned char *plain) {
   const size_t wanted = (size_t)chunk_bytes(place);
   unsigned char *from = stored, *to = room;
   size_t size = chunk->size;
@@ -53,7 +58,8 @@ const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned ch
       continue;
     }
     size_t got = size;
-    if (place->filters[i] == FILTER_DEFLATE) wrong = inflate_into(from, size, to, chunk_room(place), &got);
+    if (place->filters[i] == FILTER_DEFLATE)
+      wrong = inflate_into(from, size, to, chunk_room(place), &got);
     else if (size > chunk_room(place)) wrong = "is longer than declared";
     else unshuffle(from, size, element_size(place->element), to);
     /* The two buffers take turns; `stored` is no longer needed once it has been read. */

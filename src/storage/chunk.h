@@ -6,7 +6,8 @@
 
 /* `stored` bytes of a chunk, changed on the way, to chunk_bytes(place) bytes in `plain`.
    `room` and `plain` have chunk_room(place) bytes.  NULL, or what is wrong with it. */
-const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned char *stored, unsigned char *room, unsigned char *plain);
+const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned char *stored,
+                         unsigned char *room, unsigned char *plain);
 
 /* Bytes of a chunk with its checksum. */
 size_t chunk_room(const place_t *place);

@@ -7,7 +7,8 @@
 
 bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error) {
   *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (*descriptor < 0 || fstat(*descriptor, file) != 0) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+  if (*descriptor < 0 || fstat(*descriptor, file) != 0)
+    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
   return S_ISREG(file->st_mode) ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
 }
 
@@ -29,14 +30,18 @@ bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   for (int i = 0; fcntl(descriptor, F_OFD_SETLK, &whole) != 0; i++) {
     if (errno == ENOSYS || errno == EOPNOTSUPP) break;
-    if (errno != EAGAIN && errno != EACCES && errno != EINTR) return bd_fail(error, BD_FAILED, "%s: cannot be locked: %m", path);
-    if (i * slice >= seconds) return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
+    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+      return bd_fail(error, BD_FAILED, "%s: cannot be locked: %m", path);
+    if (i * slice >= seconds)
+      return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
     nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * slice)}, NULL);
   }
   return BD_OK;
 }
 
 bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error) {
-  if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, size) == 0 || (errno != ENOSPC && errno != EDQUOT && errno != EFBIG)) return BD_OK;
+  if (fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, size) == 0 ||
+      (errno != ENOSPC && errno != EDQUOT && errno != EFBIG))
+    return BD_OK;
   return bd_fail(error, BD_FAILED, "%s: no room for %.1f MB: %m", path, 1e-6 * (double)size);
 }

@@ -1,6 +1,6 @@
+#include "../text.h"
 #include "isolate.h"
 #include "result.h"
-#include "../text.h"
 
 #include <barydef/solver.h>
 
@@ -16,7 +16,8 @@ static bd_status_t write_failed(const bd_result_t *result, bd_error_t *error) {
 
 /* HDF5 keeps what it is given until it is flushed: no disk that is full is met here. */
 static bd_status_t set_failed(const bd_result_t *result, const char *attribute, bd_error_t *error) {
-  return bd_fail(error, BD_FAILED, "%s: cannot be written: attribute %s is missing or damaged", result->path, attribute);
+  return bd_fail(error, BD_FAILED, "%s: cannot be written: attribute %s is missing or damaged",
+                 result->path, attribute);
 }
 
 static hid_t open_group(hid_t file, int run, const char *attack) {
@@ -26,8 +27,8 @@ static hid_t open_group(hid_t file, int run, const char *attack) {
 }
 
 /* The records in portions, so that memory does not grow with the set. */
-bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_victim, bd_statistics_t *row,
-                           int64_t *by_status, bd_error_t *error) {
+bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_victim,
+                           bd_statistics_t *row, int64_t *by_status, bd_error_t *error) {
   enum { PORTION = 4096 };
   bd_per_image_t *records = malloc(PORTION * sizeof *records);
   bd_status_t status = records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
@@ -37,12 +38,14 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
   memset(row, 0, sizeof *row);
   hid_t group = open_group(result->file, run, NULL);
   /* Only forward-backward steps have the length tau. */
-  if (h5_get_text(group, "solver.method", method, sizeof method) && !strcmp(method, "fb")) h5_get_real(group, "solver.tau", &tau);
+  if (h5_get_text(group, "solver.method", method, sizeof method) && !strcmp(method, "fb"))
+    h5_get_real(group, "solver.tau", &tau);
   h5_close(group);
   for (int64_t first = 0, count; status == BD_OK && first < result->shape.count; first += count) {
     count = result->shape.count - first < PORTION ? result->shape.count - first : PORTION;
-    status = read_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records, records,
-                     (size_t)count * sizeof *records, error);
+    status = read_at(result,
+                     group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records,
+                     records, (size_t)count * sizeof *records, error);
     if (status == BD_OK) bd_tally_add(&tally, tau, (size_t)count, records);
   }
   free(records);
@@ -51,14 +54,16 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
   h5_get_real(group, "epsilon", &row->epsilon);
   h5_close(group);
   row->run = run;
-  memcpy(row->attack, result->names[attack], sizeof row->attack); // NOLINT(clang-analyzer-core.NonNullParamChecker): not joined
+  memcpy(row->attack, result->names[attack],
+         sizeof row->attack); // NOLINT(clang-analyzer-core.NonNullParamChecker): not joined
   bd_tally_finish(&tally, has_victim, row);
   for (int s = 0; s < BD_STATUSES_MAX; s++) by_status[s] += tally.by_status[s];
   return status;
 }
 
 /* All rows, and each run's count of fallbacks as its attribute. */
-static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t *by_status, bd_error_t *error) {
+static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t *by_status,
+                                    bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
   const int rows = shape->run_count * shape->attack_count;
   bd_statistics_t *row = calloc((size_t)rows, sizeof *row);
@@ -71,12 +76,15 @@ static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t
       fallbacks += one->fallbacks;
     }
     hid_t group = open_group(result->file, shape->first_run + run, NULL);
-    if (status == BD_OK && (group < 0 || !h5_set_integer(group, "fallbacks", fallbacks))) status = set_failed(result, "fallbacks", error);
+    if (status == BD_OK && (group < 0 || !h5_set_integer(group, "fallbacks", fallbacks)))
+      status = set_failed(result, "fallbacks", error);
     h5_close(group);
   }
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
   /* Flushed here, as the close would write them without telling of a failure. */
-  if (status == BD_OK && (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0 || H5Dflush(dataset) < 0)) status = write_failed(result, error);
+  if (status == BD_OK &&
+      (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0 || H5Dflush(dataset) < 0))
+    status = write_failed(result, error);
   h5_close(type);
   h5_close(dataset);
   free(row);
@@ -98,10 +106,12 @@ static bd_status_t write_labels_checksum(bd_result_t *result, bd_error_t *error)
   const size_t n = (size_t)result->shape.count;
   int64_t *labels = malloc(n * sizeof *labels);
   bd_status_t status = labels ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  if (status == BD_OK) status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
+  if (status == BD_OK)
+    status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
   if (status == BD_OK) labels_checksum(result->shape.count, labels, checksum);
   free(labels);
-  if (status == BD_OK && !h5_set_text(result->file, "labels_checksum", checksum)) status = set_failed(result, "labels_checksum", error);
+  if (status == BD_OK && !h5_set_text(result->file, "labels_checksum", checksum))
+    status = set_failed(result, "labels_checksum", error);
   return status;
 }
 
@@ -109,17 +119,20 @@ static bd_status_t write_labels_checksum(bd_result_t *result, bd_error_t *error)
 
 /* Out of HDF5, and out of the kernel's memory. */
 static bd_status_t flush(bd_result_t *result, bd_error_t *error) {
-  return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 ? bd_result_flush(result, error) : write_failed(result, error);
+  return H5Fflush(result->file, H5F_SCOPE_GLOBAL) >= 0 ? bd_result_flush(result, error)
+                                                       : write_failed(result, error);
 }
 
 static bd_status_t set_complete(bd_result_t *result, int complete, bd_error_t *error) {
-  return h5_set_integer(result->file, "complete", complete) ? flush(result, error) : write_failed(result, error);
+  return h5_set_integer(result->file, "complete", complete) ? flush(result, error)
+                                                            : write_failed(result, error);
 }
 
 /* The file of the descriptor, which nothing written here makes longer. */
 static bd_status_t open_here(bd_result_t *result, int writable, bd_error_t *error) {
   struct stat file;
-  if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
+  if (fstat(result->descriptor, &file) != 0)
+    return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
   result->file = h5_open_descriptor(result->descriptor, writable);
   isolate_close_doors();
   isolate_keep_length(file.st_size);
@@ -149,7 +162,8 @@ typedef struct finish {
 
 static bd_status_t write_attributes(const finish_t *f, bd_error_t *error) {
   for (int i = 0; i < f->attribute_count; i++)
-    if (!set_attribute(f->result->file, &f->attributes[i])) return set_failed(f->result, f->attributes[i].name, error);
+    if (!set_attribute(f->result->file, &f->attributes[i]))
+      return set_failed(f->result, f->attributes[i].name, error);
   return BD_OK;
 }
 
@@ -177,7 +191,8 @@ static bd_status_t compare_attributes(void *context, FILE *out, bd_error_t *erro
   const comparison_t *c = context;
   attributes_found_t found = {0};
   bd_status_t status = open_here(c->result, c->mend, error);
-  if (status == BD_OK && attributes_put(c->result->file, c->layout, c->mend ? H5_MEND : H5_COMPARE, &found) && c->mend)
+  if (status == BD_OK &&
+      attributes_put(c->result->file, c->layout, c->mend ? H5_MEND : H5_COMPARE, &found) && c->mend)
     status = flush(c->result, error);
   fwrite(&found, sizeof found, 1, out);
   return close_written(c->result, status, error);
@@ -186,13 +201,17 @@ static bd_status_t compare_attributes(void *context, FILE *out, bd_error_t *erro
 /* ---- the parent ------------------------------------------------------------------ */
 
 /* Whatever goes wrong, the blocks are in the file, and it is not complete. */
-static bd_status_t in_child(isolated_t *work, void *context, bd_result_t *result, void **bytes, size_t *size, bd_error_t *error) {
+static bd_status_t in_child(isolated_t *work, void *context, bd_result_t *result, void **bytes,
+                            size_t *size, bd_error_t *error) {
   struct stat file;
   *bytes = NULL;
   bd_status_t status = check_in_place(result, error);
-  if (status == BD_OK && fstat(result->descriptor, &file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
+  if (status == BD_OK && fstat(result->descriptor, &file) != 0)
+    status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
   if (status == BD_OK)
-    status = isolate(work, context, result->path, isolate_size(&file), RESULT_MEMORY + result->shape.count * (int64_t)sizeof(int64_t), bytes, size, error);
+    status =
+        isolate(work, context, result->path, isolate_size(&file),
+                RESULT_MEMORY + result->shape.count * (int64_t)sizeof(int64_t), bytes, size, error);
   if (status != BD_OK && error) error->status = BD_FAILED;
   return status == BD_OK ? BD_OK : BD_FAILED;
 }
@@ -207,7 +226,8 @@ bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error) {
 }
 
 bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                             const bd_attribute_t *attributes, int64_t *by_status, bd_error_t *error) {
+                             const bd_attribute_t *attributes, int64_t *by_status,
+                             bd_error_t *error) {
   finish_t request = {result, has_victim, attribute_count, attributes};
   void *found = NULL;
   size_t size = 0;
@@ -215,14 +235,16 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
   bd_status_t status = bd_result_sync(result, 1, error);
   if (status == BD_OK) status = in_child(finish, &request, result, &found, &size, error);
   if (status == BD_OK && size != BD_STATUSES_MAX * sizeof *by_status)
-    status = bd_fail(error, BD_FAILED, "%s: HDF5 counts nonsense in it: damaged, or made to harm", result->path);
+    status = bd_fail(error, BD_FAILED, "%s: HDF5 counts nonsense in it: damaged, or made to harm",
+                     result->path);
   if (status == BD_OK) memcpy(by_status, found, size);
   free(found);
   bd_result_close(result);
   return status;
 }
 
-bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout, int mend, int *differing, char first[256],
+bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout,
+                                         int mend, int *differing, char first[256],
                                          bd_error_t *error) {
   comparison_t comparison = {result, layout, mend};
   attributes_found_t found = {0};
@@ -236,6 +258,10 @@ bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_la
   snprintf(first, 256, "%s", found.name);
   *differing = found.differing;
   if (status != BD_OK || !found.is_hopeless) return status;
-  if (mend) return bd_fail(error, BD_FAILED, "%s: %s cannot be written", result->path, first); /* the comparison before it has seen no damage */
-  return bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %s is damaged, or missing; --overwrite begins anew", result->path, first);
+  if (mend)
+    return bd_fail(error, BD_FAILED, "%s: %s cannot be written", result->path,
+                   first); /* the comparison before it has seen no damage */
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: cannot be resumed: %s is damaged, or missing; --overwrite begins anew",
+                 result->path, first);
 }

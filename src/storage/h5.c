@@ -9,7 +9,8 @@ static _Thread_local char reason[200];
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
   (void)n;
   (void)data;
-  snprintf(reason, sizeof reason, "%s", error->desc && *error->desc ? error->desc : "no reason given");
+  snprintf(reason, sizeof reason, "%s",
+           error->desc && *error->desc ? error->desc : "no reason given");
   return 1; /* the innermost only */
 }
 
@@ -27,7 +28,8 @@ const char *h5_reason(void) {
 }
 
 void h5_silence(void) {
-  H5dont_atexit(); /* first of all calls; the library's clean-up crashes after a file that could not be closed */
+  H5dont_atexit(); /* first of all calls; the library's clean-up crashes after a file that could not
+                      be closed */
   H5PLset_loading_state(0); /* a file may not name a filter to be loaded */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   *reason = 0;
@@ -70,12 +72,15 @@ const char *h5_link_problem(hid_t location, const char *path, size_t *length) {
     end = strchr(end + 1, '/');
     if (!end) end = path + strlen(path);
     snprintf(partial, sizeof partial, "%.*s", (int)(end - path), path);
-    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0 || H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0) return "is missing";
+    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0 ||
+        H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0)
+      return "is missing";
     if (link.type == H5L_TYPE_HARD) continue;
     *length = (size_t)(end - path);
     return link.type == H5L_TYPE_SOFT ? "is a soft link; only hard links are followed"
-           : link.type == H5L_TYPE_EXTERNAL ? "is an external link; only hard links are followed"
-                                            : "is some other kind of link; only hard links are followed";
+           : link.type == H5L_TYPE_EXTERNAL
+               ? "is an external link; only hard links are followed"
+               : "is some other kind of link; only hard links are followed";
   }
   return NULL;
 }
@@ -96,7 +101,8 @@ static hid_t open_scalar(hid_t object, const char *name, H5T_class_t wanted, hid
   int fits = H5Tget_class(*type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
   /* HDF5 does not check that the bits of a number lie inside its bytes. */
   if (wanted == H5T_INTEGER || wanted == H5T_FLOAT)
-    fits = fits && H5Tget_size(*type) <= 8 && H5Tget_offset(*type) == 0 && H5Tget_precision(*type) == 8 * H5Tget_size(*type);
+    fits = fits && H5Tget_size(*type) <= 8 && H5Tget_offset(*type) == 0 &&
+           H5Tget_precision(*type) == 8 * H5Tget_size(*type);
   h5_close(space);
   if (fits) return attribute;
   h5_close(*type);
@@ -129,7 +135,8 @@ int h5_get_text(hid_t object, const char *name, char *text, size_t size) {
   return done;
 }
 
-static int get_number(hid_t object, const char *name, H5T_class_t wanted, hid_t memory, void *value) {
+static int get_number(hid_t object, const char *name, H5T_class_t wanted, hid_t memory,
+                      void *value) {
   hid_t type, attribute = open_scalar(object, name, wanted, &type);
   if (attribute < 0) return 0;
   int done = H5Aread(attribute, memory, value) >= 0;
@@ -153,7 +160,8 @@ static h5_found_t find(hid_t object, const char *name, hid_t type, const void *v
   hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
   void *there = calloc(1, H5Tget_size(type));
   h5_found_t found = H5_FAILED;
-  if (there && attribute >= 0 && H5Tequal(stored, type) > 0 && H5Sget_simple_extent_type(space) == H5S_SCALAR && H5Aread(attribute, type, there) >= 0)
+  if (there && attribute >= 0 && H5Tequal(stored, type) > 0 &&
+      H5Sget_simple_extent_type(space) == H5S_SCALAR && H5Aread(attribute, type, there) >= 0)
     found = memcmp(there, value, H5Tget_size(type)) == 0 ? H5_SAME : H5_DIFFERS;
   if (found == H5_DIFFERS && mend && H5Awrite(attribute, type, value) < 0) found = H5_FAILED;
   free(there);
@@ -173,8 +181,10 @@ static h5_found_t put(hid_t object, const char *name, hid_t type, const void *va
   return done ? H5_SAME : H5_FAILED;
 }
 
-static h5_found_t put_text(hid_t object, const char *name, const char *text, size_t room, h5_how_t how) {
-  /* An attribute has less than 64 KiB, with its name and type: the names of ten thousand hosts are cut. */
+static h5_found_t put_text(hid_t object, const char *name, const char *text, size_t room,
+                           h5_how_t how) {
+  /* An attribute has less than 64 KiB, with its name and type: the names of ten thousand hosts are
+   * cut. */
   size_t length = strnlen(text, 65000) + 1;
   if (room < length) room = length;
   hid_t type = H5Tcopy(H5T_C_S1);
@@ -188,7 +198,9 @@ static h5_found_t put_text(hid_t object, const char *name, const char *text, siz
   return found;
 }
 
-int h5_put_text(hid_t object, const char *name, const char *text, size_t room) { return put_text(object, name, text, room, H5_CREATE) != H5_FAILED; }
+int h5_put_text(hid_t object, const char *name, const char *text, size_t room) {
+  return put_text(object, name, text, room, H5_CREATE) != H5_FAILED;
+}
 
 int h5_put_integer(hid_t object, const char *name, int64_t value) {
   return put(object, name, H5T_NATIVE_INT64, &value, H5_CREATE) != H5_FAILED;
@@ -196,14 +208,18 @@ int h5_put_integer(hid_t object, const char *name, int64_t value) {
 
 h5_found_t h5_put(hid_t object, const bd_attribute_t *attribute, h5_how_t how) {
   switch (attribute->kind) {
-    case BD_ATTRIBUTE_TEXT: return put_text(object, attribute->name, attribute->text, attribute->room, how);
-    case BD_ATTRIBUTE_INTEGER: return put(object, attribute->name, H5T_NATIVE_INT64, &attribute->integer, how);
-    case BD_ATTRIBUTE_REAL: return put(object, attribute->name, H5T_NATIVE_DOUBLE, &attribute->real, how);
+    case BD_ATTRIBUTE_TEXT:
+      return put_text(object, attribute->name, attribute->text, attribute->room, how);
+    case BD_ATTRIBUTE_INTEGER:
+      return put(object, attribute->name, H5T_NATIVE_INT64, &attribute->integer, how);
+    case BD_ATTRIBUTE_REAL:
+      return put(object, attribute->name, H5T_NATIVE_DOUBLE, &attribute->real, how);
   }
   return H5_FAILED;
 }
 
-static int set(hid_t object, const char *name, H5T_class_t wanted, hid_t memory, const void *value) {
+static int set(hid_t object, const char *name, H5T_class_t wanted, hid_t memory,
+               const void *value) {
   hid_t type, attribute = open_scalar(object, name, wanted, &type);
   if (attribute < 0) return 0;
   int done = H5Awrite(attribute, memory, value) >= 0;
@@ -226,7 +242,9 @@ int h5_set_text(hid_t object, const char *name, const char *text) {
 }
 
 int h5_can_set(hid_t object, const bd_attribute_t *attribute) {
-  static const H5T_class_t classes[] = {[BD_ATTRIBUTE_TEXT] = H5T_STRING, [BD_ATTRIBUTE_INTEGER] = H5T_INTEGER, [BD_ATTRIBUTE_REAL] = H5T_FLOAT};
+  static const H5T_class_t classes[] = {[BD_ATTRIBUTE_TEXT] = H5T_STRING,
+                                        [BD_ATTRIBUTE_INTEGER] = H5T_INTEGER,
+                                        [BD_ATTRIBUTE_REAL] = H5T_FLOAT};
   hid_t type, there = open_scalar(object, attribute->name, classes[attribute->kind], &type);
   if (there < 0) return 0;
   const int can = H5Tis_variable_str(type) <= 0;
@@ -265,7 +283,8 @@ static hid_t compound(size_t size, const field_t *fields, size_t count, int pack
 }
 
 hid_t h5_per_image_type(void) {
-#define FIELD(name, type) {#name, offsetof(bd_per_image_t, name), type, 0}
+#define FIELD(name, type)                                                                          \
+  { #name, offsetof(bd_per_image_t, name), type, 0 }
   const field_t fields[] = {FIELD(label, H5T_NATIVE_INT64),
                             FIELD(status, H5T_NATIVE_INT8),
                             FIELD(iterations, H5T_NATIVE_INT32),
@@ -290,8 +309,10 @@ hid_t h5_per_image_type(void) {
 }
 
 hid_t h5_statistics_type(int packed) {
-#define FIELD(name, type) {#name, offsetof(bd_statistics_t, name), type, 0}
-#define PART(name, suffix, part) {#name suffix, offsetof(bd_statistics_t, name.part), H5T_NATIVE_DOUBLE, 0}
+#define FIELD(name, type)                                                                          \
+  { #name, offsetof(bd_statistics_t, name), type, 0 }
+#define PART(name, suffix, part)                                                                   \
+  { #name suffix, offsetof(bd_statistics_t, name.part), H5T_NATIVE_DOUBLE, 0 }
 #define ACCURACY(name) PART(name, "", value), PART(name, "_low", low), PART(name, "_high", high)
 #define SPREAD(name) PART(name, "_mean", mean), PART(name, "_max", max)
   const field_t fields[] = {FIELD(run, H5T_NATIVE_INT32),

@@ -27,7 +27,8 @@ struct bd_images {
   bd_images_info_t info;
   survey_t *survey;
   size_t survey_size;
-  slab_t slabs[2]; /* of the attack read last; of the clean images, which are read beside any attack */
+  slab_t
+      slabs[2]; /* of the attack read last; of the clean images, which are read beside any attack */
   unsigned char *stored, *plain, *space; /* of one chunk */
   size_t stored_room, chunk_room;
 };
@@ -56,14 +57,16 @@ void bd_images_close(bd_images_t *images) {
 
 /* ---- opening ------------------------------------------------------------------- */
 
-/* Enough to tell two files apart that are not made to deceive: the pixels are compared block by block. */
+/* Enough to tell two files apart that are not made to deceive: the pixels are compared block by
+ * block. */
 static uint64_t digest_ends(const bd_images_t *images) {
   enum { END = 65536 };
   const uint64_t size = (uint64_t)images->opened.st_size, length = size < END ? size : END;
   uint64_t digest = size;
   unsigned char *bytes = malloc(END);
   for (int end = 0; bytes && end < 2; end++)
-    if (file_read(images->descriptor, end ? size - length : 0, bytes, length) == 0) digest = XXH3_64bits_withSeed(bytes, length, digest);
+    if (file_read(images->descriptor, end ? size - length : 0, bytes, length) == 0)
+      digest = XXH3_64bits_withSeed(bytes, length, digest);
   free(bytes);
   return digest;
 }
@@ -71,7 +74,8 @@ static uint64_t digest_ends(const bd_images_t *images) {
 static bd_status_t open_file(const char *path, bd_images_t **out, bd_error_t *error) {
   bd_images_t *images = *out = calloc(1, sizeof *images);
   if (images) images->descriptor = -1;
-  if (!images || !(images->path = strdup(path))) return bd_fail(error, BD_FAILED, "%s: no memory", path);
+  if (!images || !(images->path = strdup(path)))
+    return bd_fail(error, BD_FAILED, "%s: no memory", path);
   images->slabs[0].index = images->slabs[1].index = -1;
   return file_open(path, &images->descriptor, &images->opened, error);
 }
@@ -86,8 +90,8 @@ static void compute_digest(bd_images_t *images) {
   XXH3_128bits_update(state, line, (size_t)length);
   for (int a = 0; a < info->attack_count; a++) {
     const bd_attack_t *attack = &info->attacks[a];
-    length = snprintf(line, sizeof line, "%s %s %s %a %s\n", attack->name, attack->type, attack->norm,
-                      attack->epsilon, attack->source);
+    length = snprintf(line, sizeof line, "%s %s %s %a %s\n", attack->name, attack->type,
+                      attack->norm, attack->epsilon, attack->source);
     XXH3_128bits_update(state, line, (size_t)length);
   }
   XXH3_128bits_update(state, bd_images_labels(images), (size_t)info->count * sizeof(int64_t));
@@ -98,21 +102,30 @@ static void compute_digest(bd_images_t *images) {
 
 /* Of a survey that has been checked. */
 static void describe(bd_images_t *images) {
-  static const char *const types[] = {[ELEMENT_FLOAT32] = "float32", [ELEMENT_FLOAT64] = "float64", [ELEMENT_UINT8] = "uint8"};
+  static const char *const types[] = {
+      [ELEMENT_FLOAT32] = "float32", [ELEMENT_FLOAT64] = "float64", [ELEMENT_UINT8] = "uint8"};
   const survey_t *survey = images->survey;
   const place_t *places = survey_places(survey);
   const int64_t *labels = survey_labels(survey);
   bd_images_info_t *info = &images->info;
-  *info = (bd_images_info_t){.count = survey->count, .channels = (int)places->shape[1], .height = (int)places->shape[2],
-                             .width = (int)places->shape[3], .attack_count = survey->attack_count, .attacks = survey_attacks(survey),
-                             .has_clean = survey->has_clean, .label_min = labels[0], .label_max = labels[0]};
+  *info = (bd_images_info_t){.count = survey->count,
+                             .channels = (int)places->shape[1],
+                             .height = (int)places->shape[2],
+                             .width = (int)places->shape[3],
+                             .attack_count = survey->attack_count,
+                             .attacks = survey_attacks(survey),
+                             .has_clean = survey->has_clean,
+                             .label_min = labels[0],
+                             .label_max = labels[0]};
   memcpy(info->dataset, survey->dataset, sizeof info->dataset);
   double chunk = 0, slab = 0;
   for (int a = 0; a < survey->attack_count; a++) {
-    snprintf(survey_attacks(survey)[a].type, sizeof survey_attacks(survey)->type, "%s", types[places[a].element]);
+    snprintf(survey_attacks(survey)[a].type, sizeof survey_attacks(survey)->type, "%s",
+             types[places[a].element]);
     if (places[a].chunk[0] == 0) continue;
     chunk = fmax(chunk, (double)chunk_bytes(&places[a]));
-    slab = fmax(slab, (double)(places[a].chunk[0] * info->channels * info->height * info->width) * (double)element_size(places[a].element));
+    slab = fmax(slab, (double)(places[a].chunk[0] * info->channels * info->height * info->width) *
+                          (double)element_size(places[a].element));
   }
   info->bytes = (double)images->survey_size + 2 * slab + 3 * chunk;
   for (int64_t i = 1; i < info->count; i++) {
@@ -122,7 +135,8 @@ static void describe(bd_images_t *images) {
   compute_digest(images);
 }
 
-bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **out, bd_error_t *error) {
+bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **out,
+                           bd_error_t *error) {
   bd_images_t *images;
   bd_status_t status = open_file(path, &images, error);
   void *bytes = NULL;
@@ -131,7 +145,8 @@ bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **o
     request.descriptor = images->descriptor;
     request.file_size = images->opened.st_size;
     request.on_disk = file_on_disk(&images->opened);
-    status = isolate(survey_take, &request, path, isolate_size(&images->opened), most_bytes, &bytes, &images->survey_size, error);
+    status = isolate(survey_take, &request, path, isolate_size(&images->opened), most_bytes, &bytes,
+                     &images->survey_size, error);
     images->survey = bytes;
   }
   if (status == BD_OK) status = survey_check(&request, images->survey, images->survey_size, error);
@@ -152,13 +167,16 @@ const void *bd_images_survey(const bd_images_t *images, size_t *size) {
   return images->survey;
 }
 
-bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **out, bd_error_t *error) {
+bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **out,
+                           bd_error_t *error) {
   bd_images_t *images;
   bd_status_t status = open_file(path, &images, error);
-  if (status == BD_OK && !(images->survey = malloc(size))) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
+  if (status == BD_OK && !(images->survey = malloc(size)))
+    status = bd_fail(error, BD_FAILED, "%s: no memory", path);
   if (status == BD_OK) {
     memcpy(images->survey, survey, images->survey_size = size);
-    if (images->survey->file_size != images->opened.st_size || images->survey->ends_digest != digest_ends(images))
+    if (images->survey->file_size != images->opened.st_size ||
+        images->survey->ends_digest != digest_ends(images))
       status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
   }
   if (status == BD_OK) describe(images);
@@ -172,9 +190,11 @@ bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd
 
 /* ---- reading ------------------------------------------------------------------- */
 
-static bd_status_t unreadable(const bd_images_t *images, int attack, int64_t first, int64_t count, const char *why, bd_error_t *error) {
-  return bd_fail(error, BD_FAILED, "%s: images %" PRId64 " to %" PRId64 " of %s cannot be read (%s)", images->path, first,
-                 first + count - 1, images->info.attacks[attack].name, why);
+static bd_status_t unreadable(const bd_images_t *images, int attack, int64_t first, int64_t count,
+                              const char *why, bd_error_t *error) {
+  return bd_fail(error, BD_FAILED,
+                 "%s: images %" PRId64 " to %" PRId64 " of %s cannot be read (%s)", images->path,
+                 first, first + count - 1, images->info.attacks[attack].name, why);
 }
 
 static void convert(const place_t *place, const unsigned char *from, int64_t count, double *to) {
@@ -199,13 +219,17 @@ static void convert(const place_t *place, const unsigned char *from, int64_t cou
 }
 
 /* 0, or the errno. */
-static int read_contiguous(const bd_images_t *images, const place_t *place, int64_t first, int64_t count, double *pixels) {
+static int read_contiguous(const bd_images_t *images, const place_t *place, int64_t first,
+                           int64_t count, double *pixels) {
   enum { PORTION = 8192 };
   unsigned char bytes[PORTION * 8];
-  const int64_t image = place->shape[1] * place->shape[2] * place->shape[3], element = (int64_t)element_size(place->element);
-  for (int64_t at = first * image, end = (first + count) * image, n; at < end; at += n, pixels += n) {
+  const int64_t image = place->shape[1] * place->shape[2] * place->shape[3],
+                element = (int64_t)element_size(place->element);
+  for (int64_t at = first * image, end = (first + count) * image, n; at < end;
+       at += n, pixels += n) {
     n = end - at < PORTION ? end - at : PORTION;
-    const int number = file_read(images->descriptor, place->address + (uint64_t)(at * element), bytes, (size_t)(n * element));
+    const int number = file_read(images->descriptor, place->address + (uint64_t)(at * element),
+                                 bytes, (size_t)(n * element));
     if (number) return number;
     convert(place, bytes, n, pixels);
   }
@@ -221,14 +245,16 @@ static int make_room(unsigned char **bytes, size_t *room, size_t wanted) {
 }
 
 /* What of a chunk lies inside the shape, to its place in the slab. */
-static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned char *plain, unsigned char *slab) {
+static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned char *plain,
+                       unsigned char *slab) {
   const int64_t element = (int64_t)element_size(p->element), *c = p->chunk, *shape = p->shape;
   int64_t inside[4];
   for (int d = 0; d < 4; d++) inside[d] = shape[d] - at[d] < c[d] ? shape[d] - at[d] : c[d];
   for (int64_t n = 0; n < inside[0]; n++)
     for (int64_t k = 0; k < inside[1]; k++)
       for (int64_t y = 0; y < inside[2]; y++)
-        memcpy(slab + (((n * shape[1] + at[1] + k) * shape[2] + at[2] + y) * shape[3] + at[3]) * element,
+        memcpy(slab + (((n * shape[1] + at[1] + k) * shape[2] + at[2] + y) * shape[3] + at[3]) *
+                          element,
                plain + ((n * c[1] + k) * c[2] + y) * c[3] * element, (size_t)(inside[3] * element));
 }
 
@@ -236,20 +262,25 @@ static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned cha
 static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int64_t index) {
   const place_t *p = &survey_places(images->survey)[attack];
   const int64_t image = p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
-  const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)}, each = grid[1] * grid[2] * grid[3];
+  const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)},
+                each = grid[1] * grid[2] * grid[3];
   slab->index = -1;
   if (images->chunk_room < chunk_room(p)) {
     size_t room = 0;
     free(images->space);
     images->space = malloc(chunk_room(p));
-    if (!images->space || !make_room(&images->plain, &room, chunk_room(p))) return "no memory for a chunk";
+    if (!images->space || !make_room(&images->plain, &room, chunk_room(p)))
+      return "no memory for a chunk";
     images->chunk_room = room;
   }
-  if (!make_room(&slab->bytes, &slab->room, (size_t)(p->chunk[0] * image))) return "no memory for its chunks";
+  if (!make_room(&slab->bytes, &slab->room, (size_t)(p->chunk[0] * image)))
+    return "no memory for its chunks";
   for (int64_t i = 0; i < each; i++) {
     const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + index * each + i];
-    const int64_t at[4] = {index * p->chunk[0], i / (grid[2] * grid[3]) * p->chunk[1], i / grid[3] % grid[2] * p->chunk[2], i % grid[3] * p->chunk[3]};
-    if (!make_room(&images->stored, &images->stored_room, chunk->size)) return "no memory for a chunk";
+    const int64_t at[4] = {index * p->chunk[0], i / (grid[2] * grid[3]) * p->chunk[1],
+                           i / grid[3] % grid[2] * p->chunk[2], i % grid[3] * p->chunk[3]};
+    if (!make_room(&images->stored, &images->stored_room, chunk->size))
+      return "no memory for a chunk";
     const int number = file_read(images->descriptor, chunk->address, images->stored, chunk->size);
     if (number) return strerror(number);
     const char *wrong = chunk_decode(p, chunk, images->stored, images->space, images->plain);
@@ -261,7 +292,8 @@ static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int6
   return NULL;
 }
 
-static const char *read_chunks(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels) {
+static const char *read_chunks(bd_images_t *images, int attack, int64_t first, int64_t count,
+                               double *pixels) {
   const place_t *p = &survey_places(images->survey)[attack];
   const int64_t image = p->shape[1] * p->shape[2] * p->shape[3];
   slab_t *slab = &images->slabs[images->info.has_clean && attack == images->info.attack_count - 1];
@@ -272,19 +304,25 @@ static const char *read_chunks(bd_images_t *images, int attack, int64_t first, i
       const char *wrong = load_slab(images, attack, slab, index);
       if (wrong) return wrong;
     }
-    convert(p, slab->bytes + within * image * (int64_t)element_size(p->element), n * image, pixels + (at - first) * image);
+    convert(p, slab->bytes + within * image * (int64_t)element_size(p->element), n * image,
+            pixels + (at - first) * image);
   }
   return NULL;
 }
 
-bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count, double *pixels, bd_error_t *error) {
+bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count,
+                           double *pixels, bd_error_t *error) {
   const place_t *place = &survey_places(images->survey)[attack];
   const int number = place->chunk[0] ? 0 : read_contiguous(images, place, first, count, pixels);
-  const char *wrong = place->chunk[0] ? read_chunks(images, attack, first, count, pixels) : number ? strerror(number) : NULL;
+  const char *wrong = place->chunk[0] ? read_chunks(images, attack, first, count, pixels)
+                      : number        ? strerror(number)
+                                      : NULL;
   struct stat now;
   if (wrong) return unreadable(images, attack, first, count, wrong, error);
-  if (fstat(images->descriptor, &now) == 0 && now.st_size == images->opened.st_size && now.st_mtim.tv_sec == images->opened.st_mtim.tv_sec &&
-      now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec && now.st_ctim.tv_sec == images->opened.st_ctim.tv_sec &&
+  if (fstat(images->descriptor, &now) == 0 && now.st_size == images->opened.st_size &&
+      now.st_mtim.tv_sec == images->opened.st_mtim.tv_sec &&
+      now.st_mtim.tv_nsec == images->opened.st_mtim.tv_nsec &&
+      now.st_ctim.tv_sec == images->opened.st_ctim.tv_sec &&
       now.st_ctim.tv_nsec == images->opened.st_ctim.tv_nsec)
     return BD_OK;
   return unreadable(images, attack, first, count, "the file was changed meanwhile", error);
@@ -293,12 +331,15 @@ bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64
 void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count) {
   const place_t *p = &survey_places(images->survey)[attack];
   if (p->chunk[0] == 0) {
-    const int64_t image = p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
-    posix_fadvise(images->descriptor, (off_t)p->address + first * image, count * image, POSIX_FADV_WILLNEED);
+    const int64_t image =
+        p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
+    posix_fadvise(images->descriptor, (off_t)p->address + first * image, count * image,
+                  POSIX_FADV_WILLNEED);
     return;
   }
   const int64_t each = chunks_along(p, 1) * chunks_along(p, 2) * chunks_along(p, 3);
-  for (int64_t i = first / p->chunk[0] * each; i < ((first + count - 1) / p->chunk[0] + 1) * each; i++) {
+  for (int64_t i = first / p->chunk[0] * each; i < ((first + count - 1) / p->chunk[0] + 1) * each;
+       i++) {
     const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + i];
     posix_fadvise(images->descriptor, (off_t)chunk->address, chunk->size, POSIX_FADV_WILLNEED);
   }

@@ -17,7 +17,9 @@
 
 enum { SECONDS_AT_LEAST = 2, SECONDS_MORE = 200, BYTES_A_SECOND = 4 << 20, ROOM = 1 << 20 };
 
-static double seconds_for(int64_t file_size) { return SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND; }
+static double seconds_for(int64_t file_size) {
+  return SECONDS_AT_LEAST + (double)file_size / BYTES_A_SECOND;
+}
 
 int64_t isolate_size(const struct stat *file) {
   const int64_t stored = file_on_disk(file), least = stored > HOLES_MOST ? stored : HOLES_MOST;
@@ -42,7 +44,8 @@ static void set_seconds(double seconds, double most) {
 
 void isolate_more_time(double seconds) {
   struct rlimit time;
-  if (getrlimit(RLIMIT_CPU, &time) == 0) set_seconds((double)time.rlim_cur + seconds, (double)time.rlim_max);
+  if (getrlimit(RLIMIT_CPU, &time) == 0)
+    set_seconds((double)time.rlim_cur + seconds, (double)time.rlim_max);
 }
 
 /* ---- the child ----------------------------------------------------------------- */
@@ -71,7 +74,8 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
   char pages[64];
   FILE *used = fopen("/proc/self/statm", "r");
   if (used && fgets(pages, sizeof pages, used))
-    limit(RLIMIT_AS, (uint64_t)strtoul(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) + (uint64_t)most_bytes);
+    limit(RLIMIT_AS, (uint64_t)strtoul(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) +
+                         (uint64_t)most_bytes);
   if (used) fclose(used);
 #else
   (void)most_bytes;
@@ -81,7 +85,8 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
   if (nowhere >= 0) dup2(nowhere, 2);
 }
 
-static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t file_size, int64_t most_bytes) {
+static _Noreturn void child(isolated_t *work, void *context, int pipe, int64_t file_size,
+                            int64_t most_bytes) {
   bd_error_t error = {BD_OK, ""};
   set_limits(file_size, most_bytes);
   FILE *out = fdopen(pipe, "w");
@@ -111,24 +116,28 @@ static double clock_seconds(const watch_t *watch) {
   struct rlimit time;
   double seconds = watch->seconds;
   /* It may have got more (isolate_more_time), or not have set its limits yet. */
-  if (prlimit(watch->process, RLIMIT_CPU, NULL, &time) == 0 && (double)time.rlim_cur <= seconds + SECONDS_MORE) seconds = (double)time.rlim_cur;
+  if (prlimit(watch->process, RLIMIT_CPU, NULL, &time) == 0 &&
+      (double)time.rlim_cur <= seconds + SECONDS_MORE)
+    seconds = (double)time.rlim_cur;
   return CLOCK_AT_LEAST + CLOCK_TIMES * seconds;
 }
 
-/* Until something is to be read, or `most` seconds have passed, of which no more count: in a job that is suspended as a whole
-   and continued the child did not get its time either. */
+/* Until something is to be read, or `most` seconds have passed, of which no more count: in a job
+   that is suspended as a whole and continued the child did not get its time either. */
 static int wait_for(watch_t *watch, int pipe, double most) {
   struct timespec from, to;
   struct pollfd end = {.fd = pipe, .events = POLLIN};
   clock_gettime(CLOCK_MONOTONIC, &from);
   int ready = poll(&end, 1, (int)(1000 * most));
   clock_gettime(CLOCK_MONOTONIC, &to);
-  watch->waited += fmin((double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec), most);
+  watch->waited +=
+      fmin((double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec), most);
   watch->is_late = watch->waited > clock_seconds(watch);
   return ready > 0;
 }
 
-/* All that comes out of the pipe, up to `most` bytes; 0 where it is more, or memory is short, or it takes too long. */
+/* All that comes out of the pipe, up to `most` bytes; 0 where it is more, or memory is short, or it
+ * takes too long. */
 static int read_all(watch_t *watch, int pipe, size_t most, char **bytes, size_t *size) {
   size_t room = 0;
   for (;;) {
@@ -163,17 +172,23 @@ static int end_of(watch_t *watch, int kill_it) {
   return ended;
 }
 
-static bd_status_t judge(const char *path, const watch_t *watch, int whole, int ended, const char *bytes, size_t *size, bd_error_t *error) {
+static bd_status_t judge(const char *path, const watch_t *watch, int whole, int ended,
+                         const char *bytes, size_t *size, bd_error_t *error) {
   bd_error_t said;
   if (watch->is_late)
-    return bd_fail(error, BD_FAILED, "%s: the process that opened it did not answer for %.0f s", path, watch->waited);
-  if (!whole) return bd_fail(error, BD_BAD_INPUT, "%s: there is more in it to be listed than run.max_memory allows", path);
+    return bd_fail(error, BD_FAILED, "%s: the process that opened it did not answer for %.0f s",
+                   path, watch->waited);
+  if (!whole)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: there is more in it to be listed than run.max_memory allows", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
     return bd_fail(error, BD_FAILED, "%s: the process that opened it was killed", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGXCPU)
-    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
   if (WIFSIGNALED(ended))
-    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 crashes on it (%s): damaged, or made to harm", path, strsignal(WTERMSIG(ended)));
+    return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 crashes on it (%s): damaged, or made to harm",
+                   path, strsignal(WTERMSIG(ended)));
   if (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0 || *size < sizeof said)
     return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 fails on it: damaged, or made to harm", path);
   *size -= sizeof said;
@@ -183,8 +198,8 @@ static bd_status_t judge(const char *path, const watch_t *watch, int whole, int 
   return bd_fail(error, said.status == BD_FAILED ? BD_FAILED : BD_BAD_INPUT, "%s", said.message);
 }
 
-bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size, int64_t most_bytes,
-                    void **bytes, size_t *size, bd_error_t *error) {
+bd_status_t isolate(isolated_t *work, void *context, const char *path, int64_t file_size,
+                    int64_t most_bytes, void **bytes, size_t *size, bd_error_t *error) {
   int ends[2];
   char *got = NULL;
   *bytes = NULL;

@@ -1,7 +1,7 @@
+#include "../text.h"
 #include "file.h"
 #include "isolate.h"
 #include "result.h"
-#include "../text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,22 +17,28 @@ enum { RUNS_MAX = 1000, ATTACKS_MAX = 1001 };
 static hid_t open_run(const bd_result_t *result, int run) {
   char path[32] = "/";
   if (run >= 0) snprintf(path, sizeof path, "/runs/%03d", run);
-  return h5_has(result->file, run >= 0 ? path : "/labels") ? H5Oopen(result->file, path, H5P_DEFAULT) : -1;
+  return h5_has(result->file, run >= 0 ? path : "/labels")
+             ? H5Oopen(result->file, path, H5P_DEFAULT)
+             : -1;
 }
 
 static bd_status_t damaged(const bd_result_t *result, const char *what, bd_error_t *error) {
-  return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: %s is not what it should be", result->path, what);
+  return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: %s is not what it should be",
+                 result->path, what);
 }
 
 /* Place of a dataset that must be contiguous, of this type and shape, and inside the file;
    0 where it is not. */
-static int64_t place_of(const bd_result_t *result, const char *path, hid_t type, int rank, const hsize_t *shape, int64_t file_size) {
+static int64_t place_of(const bd_result_t *result, const char *path, hid_t type, int rank,
+                        const hsize_t *shape, int64_t file_size) {
   if (!h5_has(result->file, path)) return 0;
   hid_t dataset = H5Dopen2(result->file, path, H5P_DEFAULT);
-  hid_t space = H5Dget_space(dataset), stored = H5Dget_type(dataset), plan = H5Dget_create_plist(dataset);
+  hid_t space = H5Dget_space(dataset), stored = H5Dget_type(dataset),
+        plan = H5Dget_create_plist(dataset);
   hsize_t size[H5S_MAX_RANK] = {0};
-  int fits = dataset >= 0 && H5Sget_simple_extent_ndims(space) == rank && H5Tequal(stored, type) > 0 &&
-             H5Pget_layout(plan) == H5D_CONTIGUOUS && H5Pget_external_count(plan) == 0;
+  int fits = dataset >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
+             H5Tequal(stored, type) > 0 && H5Pget_layout(plan) == H5D_CONTIGUOUS &&
+             H5Pget_external_count(plan) == 0;
   int64_t bytes = (int64_t)H5Tget_size(type);
   if (fits) H5Sget_simple_extent_dims(space, size, NULL);
   for (int i = 0; fits && i < rank; i++)
@@ -42,7 +48,9 @@ static int64_t place_of(const bd_result_t *result, const char *path, hid_t type,
   h5_close(stored);
   h5_close(space);
   h5_close(dataset);
-  return place != HADDR_UNDEF && place <= (uint64_t)file_size && bytes <= file_size - (int64_t)place ? (int64_t)place : 0;
+  return place != HADDR_UNDEF && place <= (uint64_t)file_size && bytes <= file_size - (int64_t)place
+             ? (int64_t)place
+             : 0;
 }
 
 /* Count of images, runs, the first of them, and the names of the attacks. */
@@ -50,15 +58,18 @@ static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
   bd_result_shape_t *shape = &result->shape;
   H5G_info_t runs;
   char first[16] = "", *names = calloc(1, 1 << 20);
-  hid_t dataset = h5_has(result->file, "/labels") ? H5Dopen2(result->file, "/labels", H5P_DEFAULT) : -1;
+  hid_t dataset =
+      h5_has(result->file, "/labels") ? H5Dopen2(result->file, "/labels", H5P_DEFAULT) : -1;
   hid_t space = H5Dget_space(dataset);
   shape->count = H5Sget_simple_extent_ndims(space) == 1 ? H5Sget_simple_extent_npoints(space) : 0;
   h5_close(space);
   h5_close(dataset);
   if (!names || !h5_get_text(result->file, "attacks", names, 1 << 20)) shape->count = 0;
   if (shape->count < 1 || !h5_has(result->file, "/runs") ||
-      H5Gget_info_by_name(result->file, "/runs", &runs, H5P_DEFAULT) < 0 || runs.nlinks < 1 || runs.nlinks > RUNS_MAX ||
-      H5Lget_name_by_idx(result->file, "/runs", H5_INDEX_NAME, H5_ITER_INC, 0, first, sizeof first, H5P_DEFAULT) < 0) {
+      H5Gget_info_by_name(result->file, "/runs", &runs, H5P_DEFAULT) < 0 || runs.nlinks < 1 ||
+      runs.nlinks > RUNS_MAX ||
+      H5Lget_name_by_idx(result->file, "/runs", H5_INDEX_NAME, H5_ITER_INC, 0, first, sizeof first,
+                         H5P_DEFAULT) < 0) {
     free(names);
     return damaged(result, "the structure of the file", error);
   }
@@ -71,7 +82,8 @@ static bd_status_t read_structure(bd_result_t *result, bd_error_t *error) {
   }
   result->names = calloc((size_t)shape->attack_count, sizeof *result->names);
   char *rest = names;
-  for (int a = 0; result->names && a < shape->attack_count; a++) snprintf(result->names[a], sizeof *result->names, "%s", strsep(&rest, "/"));
+  for (int a = 0; result->names && a < shape->attack_count; a++)
+    snprintf(result->names[a], sizeof *result->names, "%s", strsep(&rest, "/"));
   free(names);
   return result->names ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
 }
@@ -82,7 +94,8 @@ static bd_status_t read_image_shape(bd_result_t *result, bd_error_t *error) {
   char path[BD_ATTACK_NAME + 64];
   hsize_t size[4] = {0};
   snprintf(path, sizeof path, "/runs/%03d/%s/images", shape->first_run, result->names[0]);
-  if (!h5_has(result->file, path)) return H5Lexists(result->file, path, H5P_DEFAULT) > 0 ? damaged(result, path, error) : BD_OK;
+  if (!h5_has(result->file, path))
+    return H5Lexists(result->file, path, H5P_DEFAULT) > 0 ? damaged(result, path, error) : BD_OK;
   hid_t images = H5Dopen2(result->file, path, H5P_DEFAULT), space = H5Dget_space(images);
   if (H5Sget_simple_extent_ndims(space) == 4) H5Sget_simple_extent_dims(space, size, NULL);
   shape->store_images = 1;
@@ -96,31 +109,39 @@ static bd_status_t read_image_shape(bd_result_t *result, bd_error_t *error) {
 
 static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
-  const hsize_t count = (hsize_t)shape->count, runs = (hsize_t)shape->run_count * (hsize_t)shape->attack_count;
-  const hsize_t images[4] = {count, (hsize_t)shape->channels, (hsize_t)shape->height, (hsize_t)shape->width};
+  const hsize_t count = (hsize_t)shape->count,
+                runs = (hsize_t)shape->run_count * (hsize_t)shape->attack_count;
+  const hsize_t images[4] = {count, (hsize_t)shape->channels, (hsize_t)shape->height,
+                             (hsize_t)shape->width};
   int64_t *place = result->places = calloc(bd_result_place_count(shape), sizeof *place);
   if (!place) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   char path[BD_ATTACK_NAME + 64];
   bd_status_t status = BD_OK;
   hid_t record = h5_per_image_type(), row = h5_statistics_type(1);
-  if (!place_of(result, "/statistics", row, 1, &runs, file_size)) status = damaged(result, "/statistics", error);
-  if (!(*place++ = place_of(result, "/labels", H5T_NATIVE_INT64, 1, &count, file_size))) status = damaged(result, "/labels", error);
+  if (!place_of(result, "/statistics", row, 1, &runs, file_size))
+    status = damaged(result, "/statistics", error);
+  if (!(*place++ = place_of(result, "/labels", H5T_NATIVE_INT64, 1, &count, file_size)))
+    status = damaged(result, "/labels", error);
   for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
     snprintf(path, sizeof path, "/checksums/input/%s", result->names[a]);
-    if (!(*place++ = place_of(result, path, H5T_NATIVE_UINT64, 1, &count, file_size))) status = damaged(result, path, error);
+    if (!(*place++ = place_of(result, path, H5T_NATIVE_UINT64, 1, &count, file_size)))
+      status = damaged(result, path, error);
   }
   for (int g = 0; status == BD_OK && g < shape->run_count * shape->attack_count; g++, place += 3) {
     const int run = shape->first_run + g / shape->attack_count;
     const char *attack = result->names[g % shape->attack_count];
     place[IMAGES] = -1;
     snprintf(path, sizeof path, "/runs/%03d/%s/images", run, attack);
-    if (shape->store_images && !(place[IMAGES] = place_of(result, path, H5T_NATIVE_FLOAT, 4, images, file_size))) break;
+    if (shape->store_images &&
+        !(place[IMAGES] = place_of(result, path, H5T_NATIVE_FLOAT, 4, images, file_size)))
+      break;
     snprintf(path, sizeof path, "/runs/%03d/%s/per_image", run, attack);
     if (!(place[RECORDS] = place_of(result, path, record, 1, &count, file_size))) break;
     snprintf(path, sizeof path, "/checksums/%03d/%s", run, attack);
     if (!(place[MARKS] = place_of(result, path, H5T_NATIVE_UINT64, 1, &count, file_size))) break;
   }
-  if (status == BD_OK && place != result->places + bd_result_place_count(shape)) status = damaged(result, path, error);
+  if (status == BD_OK && place != result->places + bd_result_place_count(shape))
+    status = damaged(result, path, error);
   h5_close(row);
   h5_close(record);
   return status;
@@ -149,19 +170,30 @@ bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **out, bd_er
   if (!result) return BD_FAILED;
   bd_status_t status = BD_OK;
   result->descriptor = opened->descriptor;
-  if (fstat(result->descriptor, &file) != 0) status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", path);
+  if (fstat(result->descriptor, &file) != 0)
+    status = bd_fail(error, BD_FAILED, "%s: cannot be read: %m", path);
   if (status == BD_OK && (result->file = h5_open_descriptor(result->descriptor, 0)) < 0)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
+    status =
+        bd_fail(error, BD_BAD_INPUT, "%s: not an HDF5 file, or damaged (%s)", path, h5_reason());
   isolate_close_doors();
-  if (status == BD_OK && (!h5_get_text(result->file, "schema", schema, sizeof schema) || strcmp(schema, "barydef-result")))
+  if (status == BD_OK && (!h5_get_text(result->file, "schema", schema, sizeof schema) ||
+                          strcmp(schema, "barydef-result")))
     status = bd_fail(error, BD_BAD_INPUT, "%s: not a result of barydef", path);
-  if (status == BD_OK && (!h5_get_integer(result->file, "schema_version", &version) || version != 1))
-    status = bd_fail(error, BD_BAD_INPUT, "%s: attribute schema_version of / is %" PRId64 ", this program writes 1", path, version);
+  if (status == BD_OK &&
+      (!h5_get_integer(result->file, "schema_version", &version) || version != 1))
+    status = bd_fail(error, BD_BAD_INPUT,
+                     "%s: attribute schema_version of / is %" PRId64 ", this program writes 1",
+                     path, version);
   if (status == BD_OK && H5Lexists(result->file, "/checksums", H5P_DEFAULT) == 0)
-    status = bd_fail(error, BD_BAD_INPUT, "%s: has no /checksums: from a barydef before they were, which this program can only inspect", path);
+    status = bd_fail(error, BD_BAD_INPUT,
+                     "%s: has no /checksums: from a barydef before they were, which this program "
+                     "can only inspect",
+                     path);
   /* HDF5 would cut the file off where it says it ends. */
-  if (status == BD_OK && (H5Fget_eoa(result->file, &end) < 0 || end != (haddr_t)file.st_size)) status = damaged(result, "the end of the file", error);
-  if (status == BD_OK && (!h5_get_integer(result->file, "complete", &complete) || complete < 0 || complete > 1))
+  if (status == BD_OK && (H5Fget_eoa(result->file, &end) < 0 || end != (haddr_t)file.st_size))
+    status = damaged(result, "the end of the file", error);
+  if (status == BD_OK &&
+      (!h5_get_integer(result->file, "complete", &complete) || complete < 0 || complete > 1))
     status = damaged(result, "attribute complete of /", error);
   result->shape.complete = (int)complete;
   if (status == BD_OK) status = read_structure(result, error);
@@ -178,7 +210,9 @@ bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **out, bd_er
 /* ---- from the child to its parent ------------------------------------------------ */
 
 /* Texts that are asked for later: of the root, and of every run. */
-static const char *const root_texts[] = {"job", "program_version", "git_revision", "input_digest", "victim_digest", "victim_library", "part", "labels_checksum", "attacks"};
+static const char *const root_texts[] = {"job",          "program_version", "git_revision",
+                                         "input_digest", "victim_digest",   "victim_library",
+                                         "part",         "labels_checksum", "attacks"};
 static const char *const run_texts[] = {"instructions_used", "solver.instructions"};
 enum { TEXT_MAX = 1 << 20 };
 
@@ -191,8 +225,8 @@ static void put_text(const bd_result_t *result, int run, const char *name, char 
   h5_close(group);
 }
 
-/* A result may be made up as well as an input: a child opens it by HDF5.  It hands over the shape, names, places,
-   and texts: the number of a run or -1, name and value, each with its zero. */
+/* A result may be made up as well as an input: a child opens it by HDF5.  It hands over the shape,
+   names, places, and texts: the number of a run or -1, name and value, each with its zero. */
 static bd_status_t hand_over(void *opened, FILE *out, bd_error_t *error) {
   bd_result_t *result;
   bd_status_t status = result_open_here(opened, &result, error);
@@ -202,9 +236,11 @@ static bd_status_t hand_over(void *opened, FILE *out, bd_error_t *error) {
   fwrite(result->names, sizeof *result->names, (size_t)shape->attack_count, out);
   fwrite(result->places, sizeof *result->places, bd_result_place_count(shape), out);
   char *text = malloc(TEXT_MAX);
-  for (size_t i = 0; text && i < sizeof root_texts / sizeof *root_texts; i++) put_text(result, -1, root_texts[i], text, out);
+  for (size_t i = 0; text && i < sizeof root_texts / sizeof *root_texts; i++)
+    put_text(result, -1, root_texts[i], text, out);
   for (int run = shape->first_run; text && run < shape->first_run + shape->run_count; run++)
-    for (size_t i = 0; i < sizeof run_texts / sizeof *run_texts; i++) put_text(result, run, run_texts[i], text, out);
+    for (size_t i = 0; i < sizeof run_texts / sizeof *run_texts; i++)
+      put_text(result, run, run_texts[i], text, out);
   if (!text) status = bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   free(text);
   bd_result_close(result);
@@ -214,7 +250,8 @@ static bd_status_t hand_over(void *opened, FILE *out, bd_error_t *error) {
 /* `count` things of `each` bytes at a place of the file? */
 static int lies_inside(int64_t place, int64_t count, size_t each, int64_t file_size) {
   int64_t bytes;
-  return place > 0 && place <= file_size && !__builtin_mul_overflow(count, (int64_t)each, &bytes) && bytes <= file_size - place;
+  return place > 0 && place <= file_size && !__builtin_mul_overflow(count, (int64_t)each, &bytes) &&
+         bytes <= file_size - place;
 }
 
 static int check_places(const bd_result_t *r, int64_t file_size) {
@@ -222,15 +259,20 @@ static int check_places(const bd_result_t *r, int64_t file_size) {
   const int64_t n = shape->count;
   /* Datasets that share bytes would let a small file stand for endless work. */
   const double each = (double)shape->run_count * shape->attack_count *
-                      ((double)sizeof(bd_per_image_t) + 8 + (shape->store_images ? 4.0 * (double)image_values(shape) : 0));
+                      ((double)sizeof(bd_per_image_t) + 8 +
+                       (shape->store_images ? 4.0 * (double)image_values(shape) : 0));
   if ((double)n * (each + 8 + 8.0 * shape->attack_count) > (double)file_size) return 0;
   int right = lies_inside(labels_place(r), n, sizeof(int64_t), file_size);
-  for (int a = 0; a < shape->attack_count; a++) right &= lies_inside(input_place(r, a), n, sizeof(uint64_t), file_size);
+  for (int a = 0; a < shape->attack_count; a++)
+    right &= lies_inside(input_place(r, a), n, sizeof(uint64_t), file_size);
   for (int g = 0; g < shape->run_count * shape->attack_count; g++) {
     const int run = shape->first_run + g / shape->attack_count, attack = g % shape->attack_count;
-    right &= lies_inside(group_place(r, run, attack, RECORDS), n, sizeof(bd_per_image_t), file_size) &&
-             lies_inside(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
-    if (shape->store_images) right &= lies_inside(group_place(r, run, attack, IMAGES), n, image_values(shape) * sizeof(float), file_size);
+    right &=
+        lies_inside(group_place(r, run, attack, RECORDS), n, sizeof(bd_per_image_t), file_size) &&
+        lies_inside(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
+    if (shape->store_images)
+      right &= lies_inside(group_place(r, run, attack, IMAGES), n,
+                           image_values(shape) * sizeof(float), file_size);
   }
   return right;
 }
@@ -247,16 +289,19 @@ static int check_names(const bd_result_t *r) {
 }
 
 /* Believes nothing; `bytes` become the result's. */
-static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t file_size, bd_error_t *error) {
+static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t file_size,
+                             bd_error_t *error) {
   bd_result_shape_t *shape = &r->shape;
   r->found = bytes;
   if (size >= sizeof *shape) memcpy(shape, bytes, sizeof *shape);
-  int right = size >= sizeof *shape && shape->run_count >= 1 && shape->run_count <= RUNS_MAX && shape->attack_count >= 1 &&
-              shape->attack_count <= ATTACKS_MAX && shape->first_run >= 0 && shape->first_run < 1 << 20 && shape->count >= 1 &&
+  int right = size >= sizeof *shape && shape->run_count >= 1 && shape->run_count <= RUNS_MAX &&
+              shape->attack_count >= 1 && shape->attack_count <= ATTACKS_MAX &&
+              shape->first_run >= 0 && shape->first_run < 1 << 20 && shape->count >= 1 &&
               shape->complete >= 0 && shape->complete <= 1;
   if (right && shape->store_images)
-    right = shape->store_images == 1 && shape->channels >= 1 && shape->channels <= 4096 && shape->height >= 1 && shape->height <= 32768 &&
-            shape->width >= 1 && shape->width <= 32768;
+    right = shape->store_images == 1 && shape->channels >= 1 && shape->channels <= 4096 &&
+            shape->height >= 1 && shape->height <= 32768 && shape->width >= 1 &&
+            shape->width <= 32768;
   const size_t names = right ? (size_t)shape->attack_count * sizeof *r->names : 0;
   const size_t places = right ? bd_result_place_count(shape) * sizeof *r->places : 0;
   right = right && size >= sizeof *shape + names + places;
@@ -268,9 +313,12 @@ static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t f
     memcpy(r->places, bytes + sizeof *shape + names, places);
     r->texts = bytes + sizeof *shape + names + places;
     r->texts_size = size - sizeof *shape - names - places;
-    right = check_names(r) && check_places(r, file_size) && (r->texts_size == 0 || r->texts[r->texts_size - 1] == 0);
+    right = check_names(r) && check_places(r, file_size) &&
+            (r->texts_size == 0 || r->texts[r->texts_size - 1] == 0);
   }
-  return right ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: HDF5 lists nonsense of it", r->path);
+  return right ? BD_OK
+               : bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: HDF5 lists nonsense of it",
+                         r->path);
 }
 
 int bd_result_text(const bd_result_t *result, int run, const char *name, char *text, size_t size) {
@@ -297,7 +345,9 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   bd_result_t *result = allocate(path, error);
   if (!result) return BD_FAILED;
   bd_status_t status = file_open(path, &result->descriptor, &file, error);
-  if (status == BD_OK) status = isolate(hand_over, result, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
+  if (status == BD_OK)
+    status =
+        isolate(hand_over, result, path, isolate_size(&file), RESULT_MEMORY, &bytes, &size, error);
   if (status == BD_OK) status = take_over(result, bytes, size, file.st_size, error);
   if (status == BD_OK) result_identify(result);
   if (status != BD_OK) {
@@ -308,8 +358,8 @@ bd_status_t bd_result_open(const char *path, bd_result_t **out, bd_error_t *erro
   return BD_OK;
 }
 
-bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places, bd_result_t **out,
-                           bd_error_t *error) {
+bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, const int64_t *places,
+                           bd_result_t **out, bd_error_t *error) {
   struct stat file;
   *out = NULL;
   bd_result_t *result = allocate(path, error);
@@ -321,7 +371,8 @@ bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape, con
   if (status == BD_OK) {
     memcpy(result->places, places, size);
     result_identify(result);
-    if (result->shape.file_size != shape->file_size || result->shape.head_digest != shape->head_digest)
+    if (result->shape.file_size != shape->file_size ||
+        result->shape.head_digest != shape->head_digest)
       status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
     result->shape = *shape;
   }

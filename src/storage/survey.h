@@ -44,16 +44,19 @@ place_t *survey_places(const survey_t *survey);
 int64_t *survey_labels(const survey_t *survey);
 chunk_t *survey_chunks(const survey_t *survey);
 
-static inline size_t element_size(element_t element) { return element == ELEMENT_FLOAT64 ? 8 : element == ELEMENT_UINT8 ? 1 : 4; }
+static inline size_t element_size(element_t element) {
+  return element == ELEMENT_FLOAT64 ? 8 : element == ELEMENT_UINT8 ? 1 : 4;
+}
 
-/* Of a place whose shape has been checked: bytes of a chunk; chunks along a dimension; all chunks, or INT64_MAX. */
+/* Of a place whose shape has been checked: bytes of a chunk; chunks along a dimension; all chunks,
+ * or INT64_MAX. */
 int64_t chunk_bytes(const place_t *place);
 int64_t chunks_along(const place_t *place, int dimension);
 int64_t chunks_of(const place_t *place);
 
 typedef struct survey_request {
   const char *path;
-  int descriptor; /* of the same file, open */
+  int descriptor;                         /* of the same file, open */
   int64_t file_size, on_disk, most_bytes; /* on_disk: without holes (file.h) */
 } survey_request_t;
 
@@ -61,17 +64,21 @@ typedef struct survey_request {
    Errors: BD_BAD_INPUT, naming the file and the object in it. */
 bd_status_t survey_take(void *request, FILE *out, bd_error_t *error);
 
-/* Can attacks[index] be named as it is, beside those before it?  In the child, which looks it up, and again in the parent. */
-bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks, int index, bd_error_t *error);
+/* Can attacks[index] be named as it is, beside those before it?  In the child, which looks it up,
+ * and again in the parent. */
+bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks,
+                              int index, bd_error_t *error);
 
 /* Shapes, chunks and filters of all groups against each other, the labels and the memory; first in
    the child, for what it lists, and again in the parent. */
-bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t *head, const bd_attack_t *attacks, const place_t *places,
+bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t *head,
+                                const bd_attack_t *attacks, const place_t *places,
                                 bd_error_t *error);
 
-/* The parent's part: do the bytes make sense, lie inside the file, and stay below most_bytes (labels and
-   chunks listed take a sixteenth of it each, a chunk and the images it belongs to an eighth each)?
-   Believes nothing.  Errors: BD_BAD_INPUT. */
-bd_status_t survey_check(const survey_request_t *request, const survey_t *survey, size_t size, bd_error_t *error);
+/* The parent's part: do the bytes make sense, lie inside the file, and stay below most_bytes
+   (labels and chunks listed take a sixteenth of it each, a chunk and the images it belongs to an
+   eighth each)? Believes nothing.  Errors: BD_BAD_INPUT. */
+bd_status_t survey_check(const survey_request_t *request, const survey_t *survey, size_t size,
+                         bd_error_t *error);
 
 #endif

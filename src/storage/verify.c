@@ -1,34 +1,42 @@
+#include "../text.h"
 #include "isolate.h"
 #include "result.h"
-#include "../text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count, int trusting,
-                             uint8_t *states, uint64_t *input_marks, bd_error_t *error) {
+bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
+                             int trusting, uint8_t *states, uint64_t *input_marks,
+                             bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
-  const size_t n = (size_t)count, image_size = shape->store_images ? image_values(shape) * sizeof(float) : 0;
+  const size_t n = (size_t)count,
+               image_size = shape->store_images ? image_values(shape) * sizeof(float) : 0;
   const int64_t mark_size = sizeof(uint64_t);
   int any = 0;
   uint64_t *marks = malloc(n * sizeof *marks);
   bd_per_image_t *records = malloc(n * sizeof *records);
-  bd_status_t status = marks && records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  bd_status_t status =
+      marks && records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (status == BD_OK)
-    status = read_at(result, group_place(result, run, attack, MARKS) + first * mark_size, marks, n * sizeof *marks, error);
+    status = read_at(result, group_place(result, run, attack, MARKS) + first * mark_size, marks,
+                     n * sizeof *marks, error);
   for (size_t i = 0; status == BD_OK && i < n; i++) any |= marks[i] != 0;
   if (status == BD_OK && !trusting && any)
-    status = read_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records, records,
-                     n * sizeof *records, error);
+    status = read_at(result,
+                     group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records,
+                     records, n * sizeof *records, error);
   if (status == BD_OK)
-    status = read_at(result, input_place(result, attack) + first * mark_size, input_marks, n * sizeof *marks, error);
+    status = read_at(result, input_place(result, attack) + first * mark_size, input_marks,
+                     n * sizeof *marks, error);
   for (int64_t i = 0; status == BD_OK && i < count; i++) {
     states[i] = marks[i] ? BD_ROW_DONE : BD_ROW_MISSING;
     if (!marks[i] || trusting) continue;
-    const int64_t place = group_place(result, run, attack, IMAGES) + (first + i) * (int64_t)image_size;
-    if (!is_marked(result, place, image_size, input_marks[i], &records[i], marks[i])) states[i] = BD_ROW_DAMAGED;
+    const int64_t place =
+        group_place(result, run, attack, IMAGES) + (first + i) * (int64_t)image_size;
+    if (!is_marked(result, place, image_size, input_marks[i], &records[i], marks[i]))
+      states[i] = BD_ROW_DAMAGED;
   }
   free(records);
   free(marks);
@@ -40,9 +48,11 @@ static bd_status_t verify_labels(bd_result_t *result, int *right, bd_error_t *er
   const size_t n = (size_t)result->shape.count;
   int64_t *labels = malloc(n * sizeof *labels);
   bd_status_t status = labels ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  if (status == BD_OK) status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
+  if (status == BD_OK)
+    status = read_at(result, labels_place(result), labels, n * sizeof *labels, error);
   if (status == BD_OK) labels_checksum(result->shape.count, labels, computed);
-  *right = status == BD_OK && h5_get_text(result->file, "labels_checksum", stored, sizeof stored) && !strcmp(stored, computed);
+  *right = status == BD_OK && h5_get_text(result->file, "labels_checksum", stored, sizeof stored) &&
+           !strcmp(stored, computed);
   free(labels);
   return status;
 }
@@ -66,19 +76,27 @@ static bd_status_t verify_statistics(bd_result_t *result, FILE *out, bd_error_t 
   char library[64] = "none";
   h5_get_text(result->file, "victim_library", library, sizeof library);
   bd_statistics_t computed;
-  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), packed = h5_statistics_type(1), type = h5_statistics_type(0);
+  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT),
+        packed = h5_statistics_type(1), type = h5_statistics_type(0);
   const size_t size = H5Tget_size(packed);
-  char *bytes = malloc(rows * size), *again = malloc(sizeof computed), *background = calloc(1, sizeof computed);
-  bd_status_t status = bytes && again && background ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+  char *bytes = malloc(rows * size), *again = malloc(sizeof computed),
+       *background = calloc(1, sizeof computed);
+  bd_status_t status = bytes && again && background
+                           ? BD_OK
+                           : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (status == BD_OK && H5Dread(dataset, packed, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) < 0)
-    status = bd_fail(error, BD_FAILED, "%s: /statistics cannot be read (%s)", result->path, h5_reason());
+    status =
+        bd_fail(error, BD_FAILED, "%s: /statistics cannot be read (%s)", result->path, h5_reason());
   int right = 1;
   int64_t fallbacks = 0;
   for (size_t g = 0; status == BD_OK && g < rows; g++) {
-    const int run = shape->first_run + (int)(g / (size_t)shape->attack_count), attack = (int)(g % (size_t)shape->attack_count);
-    status = statistics_row(result, run, attack, strcmp(library, "none") != 0, &computed, by_status, error);
+    const int run = shape->first_run + (int)(g / (size_t)shape->attack_count),
+              attack = (int)(g % (size_t)shape->attack_count);
+    status = statistics_row(result, run, attack, strcmp(library, "none") != 0, &computed, by_status,
+                            error);
     fallbacks = computed.fallbacks + (attack ? fallbacks : 0);
-    if (status == BD_OK && attack + 1 == shape->attack_count) verify_fallbacks(result, run, fallbacks, out);
+    if (status == BD_OK && attack + 1 == shape->attack_count)
+      verify_fallbacks(result, run, fallbacks, out);
     memcpy(again, &computed, sizeof computed);
     H5Tconvert(type, packed, 1, again, background, H5P_DEFAULT);
     right &= memcmp(again, bytes + g * size, size) == 0;
@@ -112,8 +130,10 @@ bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong, bd_
   void *found;
   size_t size;
   *wrong = NULL;
-  if (fstat(result->descriptor, &file) != 0) return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
-  bd_status_t status = isolate(verify_tables, result, result->path, isolate_size(&file), RESULT_MEMORY, &found, &size, error);
+  if (fstat(result->descriptor, &file) != 0)
+    return bd_fail(error, BD_FAILED, "%s: cannot be read: %m", result->path);
+  bd_status_t status = isolate(verify_tables, result, result->path, isolate_size(&file),
+                               RESULT_MEMORY, &found, &size, error);
   if (status != BD_OK || size == 0) {
     free(found);
     return status;

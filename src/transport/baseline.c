@@ -21,21 +21,26 @@ static void add_taps(int n, double tap, const double *before, const double *afte
   for (int i = 0; i < n; i++) sum[i] += tap * (before[i] + after[i]);
 }
 
-static void blur_down(int height, int width, int radius, const double *tap, const double *in, double *out) {
+static void blur_down(int height, int width, int radius, const double *tap, const double *in,
+                      double *out) {
   for (int y = 0; y < height; y++) {
     double *row = out + (ptrdiff_t)y * width;
     for (int x = 0; x < width; x++) row[x] = tap[0] * in[(ptrdiff_t)y * width + x];
     for (int d = 1; d <= radius; d++)
-      add_taps(width, tap[d], in + (ptrdiff_t)mirror(y - d, height) * width, in + (ptrdiff_t)mirror(y + d, height) * width, row);
+      add_taps(width, tap[d], in + (ptrdiff_t)mirror(y - d, height) * width,
+               in + (ptrdiff_t)mirror(y + d, height) * width, row);
   }
 }
 
 /* padded: room for width + 2 radius. */
-static void blur_along(int height, int width, int radius, const double *tap, double *padded, const double *in, double *out) {
+static void blur_along(int height, int width, int radius, const double *tap, double *padded,
+                       const double *in, double *out) {
   for (int y = 0; y < height; y++, in += width, out += width) {
-    for (int x = -radius; x < width + radius; x++) padded[x + radius] = in[x < 0 || x >= width ? mirror(x, width) : x];
+    for (int x = -radius; x < width + radius; x++)
+      padded[x + radius] = in[x < 0 || x >= width ? mirror(x, width) : x];
     for (int x = 0; x < width; x++) out[x] = tap[0] * in[x];
-    for (int d = 1; d <= radius; d++) add_taps(width, tap[d], padded + radius - d, padded + radius + d, out);
+    for (int d = 1; d <= radius; d++)
+      add_taps(width, tap[d], padded + radius - d, padded + radius + d, out);
   }
 }
 
@@ -43,7 +48,8 @@ bd_status_t bd_blur(int height, int width, double sigma, const double *in, doubl
                     bd_error_t *error) {
   int radius = (int)(4 * sigma + 0.5);
   double *tap = calloc((size_t)radius + 1, sizeof *tap);
-  double *half = malloc((size_t)height * (size_t)width * sizeof *half), *padded = malloc(((size_t)width + 2 * (size_t)radius) * sizeof *padded);
+  double *half = malloc((size_t)height * (size_t)width * sizeof *half),
+         *padded = malloc(((size_t)width + 2 * (size_t)radius) * sizeof *padded);
   if (!tap || !half || !padded) {
     free(tap);
     free(half);

@@ -4,10 +4,10 @@
    forward_backward.c and fista.c move the potentials, trajectory.c decides what is
    recorded and when a problem stops.
 
-   With strips = BD_LANES it is one problem in strips (lanes.h): `width` is a strip's, sums and extremes
-   over a plane are the same in all lanes, and the problem's own figures are read from lane 0.
-   Not for every kernel (can_strip, engine.c); a problem that needs the wide way is left to an engine without strips, as in
-   float32.
+   With strips = BD_LANES it is one problem in strips (lanes.h): `width` is a strip's, sums and
+   extremes over a plane are the same in all lanes, and the problem's own figures are read from lane
+   0. Not for every kernel (can_strip, engine.c); a problem that needs the wide way is left to an
+   engine without strips, as in float32.
 
    Potentials are kept in units of gamma ln 2: a = exp(u/gamma) is then 2^u, whose integer and
    fraction need no rounding to tell apart.  What leaves the engine is in units of the cost. */
@@ -27,8 +27,8 @@ typedef struct potentials {
 
 typedef struct problem {
   const double *pixels;
-  size_t image, offset; /* index of the image; of the channel's first pixel */
-  double mass;          /* what x is divided by; 0 only for a channel of zeros */
+  size_t image, offset;                   /* index of the image; of the channel's first pixel */
+  double mass;                            /* what x is divided by; 0 only for a channel of zeros */
   double marginal_mass[BD_MARGINALS_MAX]; /* what each A_k x is divided by */
   double objective[BD_SNAPSHOTS_MAX];     /* the results */
 } problem_t;
@@ -52,7 +52,7 @@ typedef struct bd_engine {
   bd_solver_options_t options;
   int channels, height, width, marginals, strips;
   size_t pixels, area; /* of a plane, of an image: area = strips pixels */
-  double unit; /* of the potentials: gamma ln 2 */
+  double unit;         /* of the potentials: gamma ln 2 */
   double beta[BD_MARGINALS_MAX];
   bd_real_t weight[BD_MARGINALS_MAX]; /* beta, in this precision */
   bd_moved_t *moved;
@@ -69,15 +69,16 @@ typedef struct bd_engine {
   /* Planes of the queued problems. */
   bd_lanes_t *planes, *a, *b, *p[BD_MARGINALS_MAX];
   bd_lanes_t *own; /* batch_size() bytes, where `moved` has none for a batch */
-  bd_lanes_t *x, *q[BD_MARGINALS_MAX], *q_mass, *q_entropy; /* of the batch: place_batch, purify.c */
-  potentials_t at;         /* where p is evaluated */
-  potentials_t z, z_next;  /* fista only */
+  bd_lanes_t *x, *q[BD_MARGINALS_MAX], *q_mass,
+      *q_entropy;         /* of the batch: place_batch, purify.c */
+  potentials_t at;        /* where p is evaluated */
+  potentials_t z, z_next; /* fista only */
   bd_lanes_t p_max, mass_defect;
-  bd_mask_t fallback;      /* lanes that have used the wide path */
-  bd_mask_t done;          /* lanes whose result is stored */
+  bd_mask_t fallback;             /* lanes that have used the wide path */
+  bd_mask_t done;                 /* lanes whose result is stored */
   record_t now, history[HISTORY]; /* history[j]: at iteration 2^j */
   bd_lanes_t start_objective;
-  int snapshot;            /* the next one */
+  int snapshot; /* the next one */
 } bd_engine_t;
 
 /* The batch: planes x and q_k, then mass and entropy of each q_k.  In bytes. */
@@ -98,7 +99,8 @@ BD_INLINE bd_lanes_t whole_max(const bd_engine_t *s, bd_lanes_t a) {
 BD_INLINE bd_lanes_t whole_min(const bd_engine_t *s, bd_lanes_t a) { return -whole_max(s, -a); }
 
 BD_INLINE bd_gradient_sums_t whole_sums(const bd_engine_t *s, const bd_gradient_sums_t *a) {
-  return (bd_gradient_sums_t){whole_sum(s, a->mass), whole_max(s, a->largest), whole_sum(s, a->log_ka)};
+  return (bd_gradient_sums_t){whole_sum(s, a->mass), whole_max(s, a->largest),
+                              whole_sum(s, a->log_ka)};
 }
 
 /* ---- gradient.c ---------------------------------------------------------------- */
@@ -111,14 +113,16 @@ bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k);
 
 /* p_k = grad H*_{q_k}(u_k) into the plane p (NULL: only log_ka) and its figures into the
    record of the trajectory.  log_ka (may be NULL): sum of q_k log(K a). */
-void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, bd_lanes_t *log_ka);
+void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
+                       bd_lanes_t *log_ka);
 
 /* The wide-range part of it: the lanes of `beyond`, the other lanes of p are void. */
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
-                   bd_gradient_sums_t *sums);
+void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums);
 
 /* Sums of the lanes that went the wide way, in place of those that did not. */
-BD_INLINE void merge_sums(bd_gradient_sums_t *sums, const bd_mask_t *beyond, const bd_gradient_sums_t *wide) {
+BD_INLINE void merge_sums(bd_gradient_sums_t *sums, const bd_mask_t *beyond,
+                          const bd_gradient_sums_t *wide) {
   sums->mass = lanes_select(*beyond, wide->mass, sums->mass);
   sums->largest = lanes_select(*beyond, wide->largest, sums->largest);
   sums->log_ka = lanes_select(*beyond, wide->log_ka, sums->log_ka);
@@ -138,7 +142,8 @@ BD_INLINE bd_lanes_t eliminated(const bd_engine_t *s, const potentials_t *at, si
 void eliminate(const bd_engine_t *s, potentials_t *at);
 
 /* What marginal k adds to the objective, without J*. */
-bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k, const bd_lanes_t *log_ka);
+bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
+                        const bd_lanes_t *log_ka);
 
 /* Evaluate at a point: the eliminated potential, H* and, with `gradient`, s->p of every
    marginal.  objective (may be NULL): F + J*(v). */
@@ -159,7 +164,8 @@ void trajectory_range(bd_engine_t *s, const potentials_t *at);
    store snapshots and converged problems.  1 when nothing is left to do. */
 int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective);
 
-/* 1 when nothing is left to do because all problems want another engine (solver.c): they are marked as such. */
+/* 1 when nothing is left to do because all problems want another engine (solver.c): they are marked
+ * as such. */
 int trajectory_given_up(bd_engine_t *s);
 
 /* Is the objective wanted at this iteration? */
@@ -178,8 +184,8 @@ void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context);
 void fista(bd_engine_t *s, bd_poll_t *poll, void *context);
 
 /* bd_solver_run of this engine (paths.h). */
-void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
-                bd_poll_t *poll, void *context);
+void engine_run(void *engine, int count, const double *images, double *purified, double *mean,
+                bd_image_report_t *reports, bd_poll_t *poll, void *context);
 
 /* Problem l of a plane into image pixels: on the mass of the image and clipped. */
 void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);

@@ -15,15 +15,18 @@ static double curvature(const bd_engine_t *s) {
 }
 
 /* z_next = prox of a gradient step of length 1/L from y = s->at; *linear = <grad F(y), z_next - y>,
-   *squared = |z_next - y|^2. */
-static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_t *linear, bd_lanes_t *squared) {
+ *squared = |z_next - y|^2. */
+static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_t *linear,
+                          bd_lanes_t *squared) {
   const int last = s->marginals - 1;
   const bd_real_t unit = (bd_real_t)s->unit;
-  const bd_lanes_t length = 1 / (*lipschitz * unit), shrink = 1 / (1 + length * (bd_real_t)(s->unit / s->options.theta));
+  const bd_lanes_t length = 1 / (*lipschitz * unit),
+                   shrink = 1 / (1 + length * (bd_real_t)(s->unit / s->options.theta));
   bd_lanes_t inner = lanes_all(0), norm = lanes_all(0);
   for (int k = 0; k < last; k++)
     for (size_t i = 0; i < s->pixels; i++) {
-      bd_lanes_t gradient = (bd_real_t)s->beta[k] * (s->p[k][i] - s->p[last][i]), change = -length * gradient;
+      bd_lanes_t gradient = (bd_real_t)s->beta[k] * (s->p[k][i] - s->p[last][i]),
+                 change = -length * gradient;
       s->z_next.u[k][i] = s->at.u[k][i] + change;
       inner += gradient * change;
       norm += change * change;
@@ -32,7 +35,8 @@ static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_
     const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? 1 : 0;
     for (size_t i = 0; i < s->pixels; i++) {
       bd_lanes_t gradient = -s->p[last][i];
-      bd_lanes_t v = (s->at.v[i] - length * (gradient + pull * s->x[i])) * shrink, change = v - s->at.v[i];
+      bd_lanes_t v = (s->at.v[i] - length * (gradient + pull * s->x[i])) * shrink,
+                 change = v - s->at.v[i];
       s->z_next.v[i] = v;
       inner += gradient * change;
       norm += change * change;
@@ -46,7 +50,8 @@ static void proximal_step(bd_engine_t *s, const bd_lanes_t *lipschitz, bd_lanes_
 static void extrapolate(bd_engine_t *s, const bd_lanes_t *factor) {
   const bd_lanes_t momentum = *factor;
   for (int k = 0; k < s->marginals; k++) {
-    bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v, *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
+    bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v,
+               *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
     const bd_lanes_t *next = k < s->marginals - 1 ? s->z_next.u[k] : s->z_next.v;
     for (size_t i = 0; i < s->pixels; i++) {
       y[i] = next[i] + momentum * (next[i] - z[i]);
@@ -59,7 +64,8 @@ static void extrapolate(bd_engine_t *s, const bd_lanes_t *factor) {
 static void overshoot(const bd_engine_t *s, bd_lanes_t *product) {
   bd_lanes_t sum = lanes_all(0);
   for (int k = 0; k < s->marginals; k++) {
-    const bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v, *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
+    const bd_lanes_t *y = k < s->marginals - 1 ? s->at.u[k] : s->at.v,
+                     *z = k < s->marginals - 1 ? s->z.u[k] : s->z.v;
     const bd_lanes_t *next = k < s->marginals - 1 ? s->z_next.u[k] : s->z_next.v;
     for (size_t i = 0; i < s->pixels; i++) sum += (y[i] - next[i]) * (next[i] - z[i]);
   }
@@ -102,7 +108,8 @@ void fista(bd_engine_t *s, bd_poll_t *poll, void *context) {
     s->p_max = lanes_all(0);
     evaluate(s, &s->at, 1, &objective);
     trajectory_range(s, &s->at);
-    if (trajectory_look(s, iteration, trajectory_wants_objective(s, iteration) ? &objective : NULL)) return;
+    if (trajectory_look(s, iteration, trajectory_wants_objective(s, iteration) ? &objective : NULL))
+      return;
     conjugate(s, s->at.v, &conjugated);
     /* Start from what the largest p here suggests, and from not much less than last time. */
     lipschitz = lanes_max(lipschitz * (bd_real_t)0.9, s->p_max * (factor / 4) + (bd_real_t)1e-30);

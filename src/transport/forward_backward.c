@@ -5,7 +5,8 @@
 /* u_k <- u_k - tau beta_k (p_k - p_N); the eliminated one follows from the others. */
 static bd_step_t step_of(bd_engine_t *s, int k) {
   if (k == s->marginals - 1) return (bd_step_t){0};
-  return (bd_step_t){.u = s->at.u[k], .other = s->p[s->marginals - 1],
+  return (bd_step_t){.u = s->at.u[k],
+                     .other = s->p[s->marginals - 1],
                      .length = (bd_real_t)(s->options.tau / s->unit * s->beta[k])};
 }
 
@@ -15,8 +16,10 @@ static void step_and_eliminate(bd_engine_t *s) {
   const double tau = s->options.tau / s->unit;
   const bd_real_t push = (bd_real_t)(s->options.regularizer == BD_REGULARIZER_NONE ? 0 : tau);
   const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? push : 0;
-  const bd_real_t shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta)), factor = (bd_real_t)(-1 / s->beta[last]);
-  bd_lanes_t *v = s->at.v, *u = s->at.u[last], max = lanes_all(-INFINITY), min = lanes_all(INFINITY);
+  const bd_real_t shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta)),
+                  factor = (bd_real_t)(-1 / s->beta[last]);
+  bd_lanes_t *v = s->at.v, *u = s->at.u[last], max = lanes_all(-INFINITY),
+             min = lanes_all(INFINITY);
   const bd_lanes_t *p = s->p[last], *x = s->x;
   for (size_t i = 0; i < s->pixels; i++) {
     v[i] = (v[i] + (push * p[i] - pull * x[i])) * shrink;
@@ -39,8 +42,13 @@ static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lane
   bd_mask_t beyond = beyond_range(s, &s->at, k);
   const int has_given = lanes_any(beyond);
   bd_gradient_sums_t wide = {lanes_all(0), lanes_all(0), lanes_all(0)};
-  bd_sweep_t w = {.u = s->at.u[k], .max = s->at.max[k], .q = s->q[k], .p = p, .reach = reach_of(s, &s->at, k),
-                  .wants_log = log_ka != NULL, .step = *step};
+  bd_sweep_t w = {.u = s->at.u[k],
+                  .max = s->at.max[k],
+                  .q = s->q[k],
+                  .p = p,
+                  .reach = reach_of(s, &s->at, k),
+                  .wants_log = log_ka != NULL,
+                  .step = *step};
   if (has_given) {
     w.p = s->p[k];
     w.given = &beyond;

@@ -12,12 +12,12 @@
    one thread at a time may create or destroy such a kernel; applying is safe. */
 typedef struct fourier {
   bd_gibbs_t base;
-  int height, width, strips;              /* of a plane */
-  int rows, columns, half;                /* padded; half = columns/2 + 1 */
-  double *spectrum;                       /* [rows][half], real as K is symmetric; scaled by 1/(rows columns) */
-  double *padded;                         /* [rows][columns], zero outside the image */
-  double *back;                           /* the same, transformed back */
-  fftw_complex *transformed;              /* [rows][half] */
+  int height, width, strips; /* of a plane */
+  int rows, columns, half;   /* padded; half = columns/2 + 1 */
+  double *spectrum;          /* [rows][half], real as K is symmetric; scaled by 1/(rows columns) */
+  double *padded;            /* [rows][columns], zero outside the image */
+  double *back;              /* the same, transformed back */
+  fftw_complex *transformed; /* [rows][half] */
   fftw_plan forward, backward;
 } fourier_t;
 
@@ -46,7 +46,8 @@ static int good_size(int size) {
   }
 }
 
-static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out,
+                  const bd_lanes_t *reach) {
   fourier_t *g = (fourier_t *)base;
   const size_t count = (size_t)g->rows * (size_t)g->half;
   (void)reach;
@@ -64,11 +65,14 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
 
 /* The spectrum of K: the kernel laid out around the origin, transformed once. */
 static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
-  int radius_y = kernel_radius(o->window, g->height), radius_x = kernel_radius(o->window, g->width * g->strips);
+  int radius_y = kernel_radius(o->window, g->height),
+      radius_x = kernel_radius(o->window, g->width * g->strips);
   size_t size = (size_t)g->rows * (size_t)g->columns, half = (size_t)g->rows * (size_t)g->half;
   double *kernel = fftw_alloc_real(size);
   fftw_complex *transformed = fftw_alloc_complex(half);
-  fftw_plan plan = kernel && transformed ? fftw_plan_dft_r2c_2d(g->rows, g->columns, kernel, transformed, FFTW_ESTIMATE) : NULL;
+  fftw_plan plan = kernel && transformed ? fftw_plan_dft_r2c_2d(g->rows, g->columns, kernel,
+                                                                transformed, FFTW_ESTIMATE)
+                                         : NULL;
   if (plan) {
     memset(kernel, 0, size * sizeof *kernel);
     for (int dy = -radius_y; dy <= radius_y; dy++)
@@ -84,11 +88,15 @@ static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
   return plan != NULL;
 }
 
-bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, int strips,
+                          bd_gibbs_t **gibbs, bd_error_t *error) {
   fourier_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
-  *g = (fourier_t){.base = {8 * 2.2e-16, INFINITY, apply, NULL, destroy}, .height = height, .width = width / strips, .strips = strips};
+  *g = (fourier_t){.base = {8 * 2.2e-16, INFINITY, apply, NULL, destroy},
+                   .height = height,
+                   .width = width / strips,
+                   .strips = strips};
   g->rows = good_size(height + kernel_radius(o->window, height));
   g->columns = good_size(width + kernel_radius(o->window, width));
   g->half = g->columns / 2 + 1;
@@ -99,12 +107,14 @@ bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, i
   g->back = lanes_allocate(size * sizeof *g->back);
   g->transformed = lanes_allocate(half * sizeof *g->transformed);
   if (g->spectrum && g->padded && g->back && g->transformed) {
-    g->forward = fftw_plan_dft_r2c_2d(g->rows, g->columns, g->padded, g->transformed, FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
+    g->forward = fftw_plan_dft_r2c_2d(g->rows, g->columns, g->padded, g->transformed,
+                                      FFTW_ESTIMATE | FFTW_PRESERVE_INPUT);
     g->backward = fftw_plan_dft_c2r_2d(g->rows, g->columns, g->transformed, g->back, FFTW_ESTIMATE);
     memset(g->padded, 0, size * sizeof *g->padded);
   }
   if (g->forward && g->backward && make_spectrum(g, o)) return BD_OK;
-  bd_status_t status = bd_fail(error, BD_FAILED, "no memory for FFTs of %d x %d pixels", g->rows, g->columns);
+  bd_status_t status =
+      bd_fail(error, BD_FAILED, "no memory for FFTs of %d x %d pixels", g->rows, g->columns);
   destroy(&g->base);
   *gibbs = NULL;
   return status;

@@ -1,4 +1,5 @@
-/* The Gibbs kernel K = exp(-C/gamma), applied to a block of BD_LANES images, or to one in as many strips (lanes.h).
+/* The Gibbs kernel K = exp(-C/gamma), applied to a block of BD_LANES images, or to one in as many
+   strips (lanes.h).
 
    K acts between pixels of the image only, so no mass enters or leaves.  There are four
    ways to apply it; each object below is one of them, for one image size:
@@ -32,12 +33,17 @@ struct bd_gibbs {
 };
 
 /* The kernel of these options by the way named.  Errors: BD_FAILED without memory,
-   BD_BAD_INPUT where the way does not exist for the cost and window.  The caller calls (*gibbs)->destroy(*gibbs). */
-bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
-bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
-bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
+   BD_BAD_INPUT where the way does not exist for the cost and window.  The caller calls
+   (*gibbs)->destroy(*gibbs). */
+bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int width, int strips,
+                         bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, int strips,
+                            bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, int strips,
+                          bd_gibbs_t **gibbs, bd_error_t *error);
 
 /* The way kernel_choice names.  Not in float32: fourier. */
-bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width, int strips,
+                         bd_gibbs_t **gibbs, bd_error_t *error);
 
 #endif

@@ -30,10 +30,12 @@ void eliminate(const bd_engine_t *s, potentials_t *at) {
 /* ---- the float64 way, plane by plane ------------------------------------------- */
 
 /* a = 2^(u - max u); lanes beyond the guard get 1, so that nothing traps. */
-static void exponentiate(bd_engine_t *s, const bd_lanes_t *u, const bd_lanes_t *max, const bd_mask_t *beyond) {
+static void exponentiate(bd_engine_t *s, const bd_lanes_t *u, const bd_lanes_t *max,
+                         const bd_mask_t *beyond) {
   const bd_lanes_t top = *max;
   const bd_mask_t skip = *beyond;
-  for (size_t i = 0; i < s->pixels; i++) s->a[i] = lanes_exp2(lanes_select(skip, lanes_all(0), u[i] - top));
+  for (size_t i = 0; i < s->pixels; i++)
+    s->a[i] = lanes_exp2(lanes_select(skip, lanes_all(0), u[i] - top));
 }
 
 static void sum_of_logarithms(const bd_engine_t *s, const bd_lanes_t *q, bd_lanes_t *sum) {
@@ -43,7 +45,8 @@ static void sum_of_logarithms(const bd_engine_t *s, const bd_lanes_t *q, bd_lane
 }
 
 /* b = q / b.  The quotient of two results of an FFT is noise where the smallest K a on the
-   support of q (or a larger one) is not far above the error of the largest: such lanes are marked. */
+   support of q (or a larger one) is not far above the error of the largest: such lanes are marked.
+ */
 static void divide(bd_engine_t *s, const bd_lanes_t *q, bd_mask_t *beyond) {
   const bd_real_t noise = (bd_real_t)s->gibbs->noise;
   if (noise == 0) {
@@ -56,7 +59,8 @@ static void divide(bd_engine_t *s, const bd_lanes_t *q, bd_mask_t *beyond) {
     smallest = lanes_min(smallest, lanes_select(q[i] > 0, s->b[i], largest));
   }
   *beyond |= noise * whole_max(s, largest) > guarded_noise * whole_min(s, smallest);
-  for (size_t i = 0; i < s->pixels; i++) s->b[i] = q[i] / lanes_select(s->b[i] > 0, s->b[i], lanes_all(1));
+  for (size_t i = 0; i < s->pixels; i++)
+    s->b[i] = q[i] / lanes_select(s->b[i] > 0, s->b[i], lanes_all(1));
 }
 
 /* p = a . p and its sums; the error of an FFT is relative to the largest value before. */
@@ -75,10 +79,16 @@ static void multiply(bd_engine_t *s, bd_lanes_t *p, bd_mask_t *beyond, bd_gradie
 }
 
 /* Marks lanes that it is not right for. */
-static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, const bd_lanes_t *reach, int wants_log,
-                            bd_mask_t *beyond, bd_gradient_sums_t *sums) {
+static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
+                            const bd_lanes_t *reach, int wants_log, bd_mask_t *beyond,
+                            bd_gradient_sums_t *sums) {
   if (p && s->gibbs->sweep) {
-    bd_sweep_t sweep = {.u = at->u[k], .max = at->max[k], .q = s->q[k], .p = p, .reach = *reach, .wants_log = wants_log};
+    bd_sweep_t sweep = {.u = at->u[k],
+                        .max = at->max[k],
+                        .q = s->q[k],
+                        .p = p,
+                        .reach = *reach,
+                        .wants_log = wants_log};
     s->gibbs->sweep(s->gibbs, &sweep);
     *sums = whole_sums(s, &sweep.sums);
     return;
@@ -101,36 +111,40 @@ bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k) {
 }
 
 bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k) {
-  return (range_of(at, k) > (bd_real_t)guarded_range) | (reach_of(s, at, k) > (bd_real_t)s->gibbs->farthest);
+  return (range_of(at, k) > (bd_real_t)guarded_range) |
+         (reach_of(s, at, k) > (bd_real_t)s->gibbs->farthest);
 }
 
 void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums) {
   s->p_max = lanes_select(s->done, s->p_max, lanes_max(s->p_max, sums->largest));
-  s->mass_defect = lanes_select(s->done, s->mass_defect, lanes_max(s->mass_defect, lanes_abs(sums->mass - s->q_mass[k])));
+  s->mass_defect = lanes_select(s->done, s->mass_defect,
+                                lanes_max(s->mass_defect, lanes_abs(sums->mass - s->q_mass[k])));
 }
 
 /* What float32, or strips, are not right for is computed again from the start (solver.c). */
-static void leave(bd_engine_t *s, const bd_mask_t *beyond, bd_lanes_t *p, bd_gradient_sums_t *sums) {
+static void leave(bd_engine_t *s, const bd_mask_t *beyond, bd_lanes_t *p,
+                  bd_gradient_sums_t *sums) {
   *sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
   if (p) memset(p, 0, s->pixels * sizeof *p);
   s->fallback |= *beyond & ~s->done;
 }
 
 #ifdef BD_SINGLE
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
-                   bd_gradient_sums_t *sums) {
+void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
   (void)at, (void)k, (void)wants_log;
   leave(s, beyond, p, sums);
 }
 #else
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond, bd_lanes_t *p, int wants_log,
-                   bd_gradient_sums_t *sums) {
+void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
   if (s->strips > 1) {
     leave(s, beyond, p, sums);
     return;
   }
   bd_lanes_t reach = reach_of(s, at, k), mass = lanes_all(0), largest = lanes_all(0);
-  wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], p, &reach, wants_log ? &sums->log_ka : NULL);
+  wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], p, &reach,
+                wants_log ? &sums->log_ka : NULL);
   for (size_t i = 0; p && i < s->pixels; i++) {
     mass += p[i];
     largest = lanes_max(largest, p[i]);
@@ -144,7 +158,8 @@ void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_
 /* p_k = a . K(q_k / K a), a = 2^(u_k - max u_k): p_k does not change when a constant is added
    to u_k.  Lanes for which float64 or an FFT is not right go the wide way; the choice is
    made lane by lane, so that it cannot depend on the neighbours. */
-void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p, bd_lanes_t *log_ka) {
+void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
+                       bd_lanes_t *log_ka) {
   const bd_lanes_t reach = reach_of(s, at, k);
   bd_mask_t beyond = beyond_range(s, at, k);
   bd_gradient_sums_t sums = {lanes_all(0), lanes_all(0), lanes_all(0)}, wide = sums;
@@ -171,9 +186,11 @@ void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
 }
 
 /* beta_k H*(u_k) = beta_k gamma (E(q) + <q, log K a>), with the maximum of u put back into a. */
-bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k, const bd_lanes_t *log_ka) {
+bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
+                        const bd_lanes_t *log_ka) {
   const bd_real_t gamma = (bd_real_t)s->options.gamma, unit = (bd_real_t)s->unit;
-  return (gamma * (s->q_entropy[k] + *log_ka) + unit * at->max[k] * s->q_mass[k]) * (bd_real_t)s->beta[k];
+  return (gamma * (s->q_entropy[k] + *log_ka) + unit * at->max[k] * s->q_mass[k]) *
+         (bd_real_t)s->beta[k];
 }
 
 void evaluate(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective) {

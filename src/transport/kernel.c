@@ -37,10 +37,13 @@ bd_way_t kernel_choice(const bd_solver_options_t *o, int height, int width) {
   int radius = kernel_radius(o->window, height > width ? height : width);
   if (o->kernel == BD_KERNEL_FFTW) return BD_WAY_FOURIER;
   if (o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL) return BD_WAY_RECURSION;
-  /* FFTs are faster beyond a small window for l2, which does not separate, and beyond a large one for sql2; they are right
-     where gamma is not small. */
-  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_L2 && radius > 7 && o->gamma >= 0.2) return BD_WAY_FOURIER;
-  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_SQL2 && kernel_usual(o, radius) > SWEEP_RADIUS_USUAL) return BD_WAY_FOURIER;
+  /* FFTs are faster beyond a small window for l2, which does not separate, and beyond a large one
+     for sql2; they are right where gamma is not small. */
+  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_L2 && radius > 7 && o->gamma >= 0.2)
+    return BD_WAY_FOURIER;
+  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_SQL2 &&
+      kernel_usual(o, radius) > SWEEP_RADIUS_USUAL)
+    return BD_WAY_FOURIER;
   return BD_WAY_DIRECT;
 }
 

@@ -21,14 +21,15 @@ double kernel_tap(double cost, double gamma);
 /* Half-width, at most `radius`, beyond which taps are 0 (dy and dx alike). */
 int kernel_support(const bd_solver_options_t *options, int radius);
 
-/* What the support comes to in practice: offsets that matter (KERNEL_MARGIN) while the potentials span 60 gamma, which
-   they seldom do.  Ways are chosen by it. */
+/* What the support comes to in practice: offsets that matter (KERNEL_MARGIN) while the potentials
+   span 60 gamma, which they seldom do.  Ways are chosen by it. */
 int kernel_usual(const bd_solver_options_t *options, int radius);
 
 /* Sweeps (sweep.h): half-widths they are made for, and the largest they can take. */
 enum { SWEEP_RADIUS_USUAL = 63, SWEEP_RADIUS_MAX = 95 };
 
-/* An offset whose cost exceeds the range of the potentials by this many gamma contributes less than e^-60 of a result. */
+/* An offset whose cost exceeds the range of the potentials by this many gamma contributes less than
+ * e^-60 of a result. */
 enum { KERNEL_MARGIN = 60 };
 
 #endif

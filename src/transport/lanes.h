@@ -56,21 +56,25 @@ BD_INLINE bd_lanes_t lanes_select(bd_mask_t mask, bd_lanes_t yes, bd_lanes_t no)
 
 /* One instruction where there is one: a comparison and a selection are five. */
 #if defined __AVX512F__ && defined BD_SINGLE
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm512_##which##_ps((__m512)a, (__m512)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm512_##which##_ps((__m512)a, (__m512)b)
 #elif defined __AVX512F__
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm512_##which##_pd((__m512d)a, (__m512d)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm512_##which##_pd((__m512d)a, (__m512d)b)
 #elif defined __AVX__ && defined BD_SINGLE
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm256_##which##_ps((__m256)a, (__m256)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm256_##which##_ps((__m256)a, (__m256)b)
 #elif defined __AVX__
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm256_##which##_pd((__m256d)a, (__m256d)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm256_##which##_pd((__m256d)a, (__m256d)b)
 #elif defined __SSE2__ && defined BD_SINGLE
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm_##which##_ps((__m128)a, (__m128)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm_##which##_ps((__m128)a, (__m128)b)
 #elif defined __SSE2__
-#define BD_EXTREMUM(which) (bd_lanes_t)_mm_##which##_pd((__m128d)a, (__m128d)b)
+#define BD_EXTREMUM(which) (bd_lanes_t) _mm_##which##_pd((__m128d)a, (__m128d)b)
 #else
 #define BD_EXTREMUM(which) lanes_plain_##which(a, b)
-BD_INLINE bd_lanes_t lanes_plain_max(bd_lanes_t a, bd_lanes_t b) { return lanes_select(a > b, a, b); }
-BD_INLINE bd_lanes_t lanes_plain_min(bd_lanes_t a, bd_lanes_t b) { return lanes_select(a < b, a, b); }
+BD_INLINE bd_lanes_t lanes_plain_max(bd_lanes_t a, bd_lanes_t b) {
+  return lanes_select(a > b, a, b);
+}
+BD_INLINE bd_lanes_t lanes_plain_min(bd_lanes_t a, bd_lanes_t b) {
+  return lanes_select(a < b, a, b);
+}
 #endif
 BD_INLINE bd_lanes_t lanes_max(bd_lanes_t a, bd_lanes_t b) { return BD_EXTREMUM(max); }
 BD_INLINE bd_lanes_t lanes_min(bd_lanes_t a, bd_lanes_t b) { return BD_EXTREMUM(min); }
@@ -90,11 +94,19 @@ BD_INLINE double lanes_largest(bd_lanes_t a) {
 
 /* Lane l becomes what lane l - 1 was (l + 1), the first (last) 0. */
 #if defined __AVX512F__ && defined BD_SINGLE
-BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi32((__m512i)a, (__m512i){0}, 15); }
-BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi32((__m512i){0}, (__m512i)a, 1); }
+BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) {
+  return (bd_lanes_t)_mm512_alignr_epi32((__m512i)a, (__m512i){0}, 15);
+}
+BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
+  return (bd_lanes_t)_mm512_alignr_epi32((__m512i){0}, (__m512i)a, 1);
+}
 #elif defined __AVX512F__
-BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi64((__m512i)a, (__m512i){0}, 7); }
-BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) { return (bd_lanes_t)_mm512_alignr_epi64((__m512i){0}, (__m512i)a, 1); }
+BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) {
+  return (bd_lanes_t)_mm512_alignr_epi64((__m512i)a, (__m512i){0}, 7);
+}
+BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
+  return (bd_lanes_t)_mm512_alignr_epi64((__m512i){0}, (__m512i)a, 1);
+}
 #else
 BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) {
   bd_lanes_t pair[2] = {lanes_all(0), a}, moved;
@@ -108,19 +120,25 @@ BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
 }
 #endif
 
-/* Image l of a plane, or (strips > 1) the image of which the lanes are strips, from and to rows of pixels `stride` apart. */
-BD_INLINE void lanes_put(bd_lanes_t *plane, int height, int width, int strips, int l, const double *pixels, size_t stride) {
+/* Image l of a plane, or (strips > 1) the image of which the lanes are strips, from and to rows of
+ * pixels `stride` apart. */
+BD_INLINE void lanes_put(bd_lanes_t *plane, int height, int width, int strips, int l,
+                         const double *pixels, size_t stride) {
   for (int y = 0; y < height; y++, plane += width, pixels += stride)
     for (int strip = 0; strip < strips; strip++)
-      for (int x = 0; x < width; x++) plane[x][strips > 1 ? strip : l] = (bd_real_t)pixels[strip * width + x];
+      for (int x = 0; x < width; x++)
+        plane[x][strips > 1 ? strip : l] = (bd_real_t)pixels[strip * width + x];
 }
-BD_INLINE void lanes_get(const bd_lanes_t *plane, int height, int width, int strips, int l, double *pixels, size_t stride) {
+BD_INLINE void lanes_get(const bd_lanes_t *plane, int height, int width, int strips, int l,
+                         double *pixels, size_t stride) {
   for (int y = 0; y < height; y++, plane += width, pixels += stride)
     for (int strip = 0; strip < strips; strip++)
-      for (int x = 0; x < width; x++) pixels[strip * width + x] = (double)plane[x][strips > 1 ? strip : l];
+      for (int x = 0; x < width; x++)
+        pixels[strip * width + x] = (double)plane[x][strips > 1 ? strip : l];
 }
 
-/* What lies beside a row of a strip, to a distance of at most its width: the ends of its neighbours. */
+/* What lies beside a row of a strip, to a distance of at most its width: the ends of its
+ * neighbours. */
 BD_INLINE void lanes_join(bd_lanes_t *row, int width, int radius) {
   for (int d = 1; d <= radius; d++) {
     row[-d] = lanes_from_left(row[width - d]);
@@ -129,7 +147,8 @@ BD_INLINE void lanes_join(bd_lanes_t *row, int width, int radius) {
 }
 
 /* A symmetric filter along a row that has `radius` pixels more on either side. */
-BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width, const bd_lanes_t *tap, int radius) {
+BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width,
+                          const bd_lanes_t *tap, int radius) {
   for (int x = 0; x < width; x++) {
     bd_lanes_t sum = in[x];
     for (int d = 1; d <= radius; d++) sum += tap[d] * (in[x - d] + in[x + d]);
@@ -142,12 +161,18 @@ BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict ou
    and the rounding of its coefficients and operations half an ulp to one. */
 BD_INLINE bd_lanes_t lanes_exp2_fraction(bd_lanes_t r) {
 #ifdef BD_SINGLE
-  static const float c[] = {0.00015353361959569156f, 0.0013398875016719103f, 0.0096184369176626205f, 0.055503323674201965f,
-                            0.24022647738456726f, 0.69314718246459961f, 1};
+  static const float c[] = {0.00015353361959569156f,
+                            0.0013398875016719103f,
+                            0.0096184369176626205f,
+                            0.055503323674201965f,
+                            0.24022647738456726f,
+                            0.69314718246459961f,
+                            1};
 #else
-  static const double c[] = {0x1.e797989401463p-32, 0x1.e61b4b5cf1934p-28, 0x1.b5267fd5c5d73p-24, 0x1.62bfc7a07c826p-20,
-                             0x1.ffcbfba7f4111p-17, 0x1.4309130ed76bcp-13, 0x1.5d87fe78cdc6bp-10, 0x1.3b2ab6fba011fp-7,
-                             0x1.c6b08d7049fe6p-5,  0x1.ebfbdff82c5a4p-3,  0x1.62e42fefa39efp-1,  1};
+  static const double c[] = {0x1.e797989401463p-32, 0x1.e61b4b5cf1934p-28, 0x1.b5267fd5c5d73p-24,
+                             0x1.62bfc7a07c826p-20, 0x1.ffcbfba7f4111p-17, 0x1.4309130ed76bcp-13,
+                             0x1.5d87fe78cdc6bp-10, 0x1.3b2ab6fba011fp-7,  0x1.c6b08d7049fe6p-5,
+                             0x1.ebfbdff82c5a4p-3,  0x1.62e42fefa39efp-1,  1};
 #endif
   bd_lanes_t p = lanes_all(c[0]);
   for (unsigned i = 1; i < sizeof c / sizeof *c; i++) p = p * r + c[i];
@@ -168,12 +193,15 @@ BD_INLINE bd_lanes_t lanes_exp2(bd_lanes_t x) {
 }
 
 /* x, or where it is less the least that lanes_exp2 takes. */
-BD_INLINE bd_lanes_t lanes_clamp(bd_lanes_t x) { return lanes_max(x, lanes_all(sizeof(bd_real_t) == 4 ? -120 : -1000)); }
+BD_INLINE bd_lanes_t lanes_clamp(bd_lanes_t x) {
+  return lanes_max(x, lanes_all(sizeof(bd_real_t) == 4 ? -120 : -1000));
+}
 
 /* log(x), natural, for normal positive x, to 2 ulp; 0 for smaller x.  x = 2^n m with
    sqrt(1/2) <= m < sqrt(2); log m = 2 atanh(s), s = (m - 1)/(m + 1), by its series. */
 BD_INLINE bd_lanes_t lanes_log(bd_lanes_t x) {
-  const bd_real_t two = (bd_real_t)((bd_integer_t)1 << BD_FRACTION), least = (bd_real_t)(sizeof x[0] == 4 ? 0x1p-126 : 0x1p-1022);
+  const bd_real_t two = (bd_real_t)((bd_integer_t)1 << BD_FRACTION),
+                  least = (bd_real_t)(sizeof x[0] == 4 ? 0x1p-126 : 0x1p-1022);
   const bd_mask_t magic = (bd_mask_t)lanes_all(two), one = (bd_mask_t)lanes_all(1);
   bd_mask_t bits = (bd_mask_t)lanes_select(x >= least, x, lanes_all(1));
   bd_lanes_t n = (bd_lanes_t)((bits >> BD_FRACTION) | magic) - (two + BD_BIAS);

@@ -16,7 +16,8 @@ static int next_word(const char **text, char word[32]) {
   int length = 0;
   /* A '+' glued to a number is its sign ("rotate +2"); alone it separates motions. */
   while (**text && !isspace((unsigned char)**text) && length < 31) {
-    if (**text == '+' && !(length == 0 && (isdigit((unsigned char)(*text)[1]) || (*text)[1] == '.')))
+    if (**text == '+' &&
+        !(length == 0 && (isdigit((unsigned char)(*text)[1]) || (*text)[1] == '.')))
       break;
     word[length++] = *(*text)++;
   }
@@ -27,7 +28,8 @@ static int next_word(const char **text, char word[32]) {
 static int next_number(const char **text, double *number) {
   const char *end;
   char word[32];
-  return next_word(text, word) && number_parse(word, &end, number) && *end == 0 && fabs(*number) <= 1e6;
+  return next_word(text, word) && number_parse(word, &end, number) && *end == 0 &&
+         fabs(*number) <= 1e6;
 }
 
 static int parse_motion(const char **text, bd_motion_t *motion) {
@@ -121,7 +123,11 @@ bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t inte
   bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
   for (int i = 0; status == BD_OK && i < stencil.pixels; i++) {
     out[i] = 0;
-    for (int c = 0; c < 4; c++) out[i] += stencil.weight[i][c] * in[stencil.source[i][c]]; // NOLINT(clang-analyzer-core.uninitialized.ArraySubscript): all are built
+    for (int c = 0; c < 4; c++)
+      out[i] +=
+          stencil.weight[i][c] *
+          in[stencil.source[i][c]]; // NOLINT(clang-analyzer-core.uninitialized.ArraySubscript):
+                                    // all are built
   }
   stencil_free(&stencil);
   return status;

@@ -14,19 +14,24 @@ static int same_motions(const bd_marginal_set_t *a, const bd_marginal_set_t *b) 
   if (a->count != b->count) return 0;
   for (int k = 0; k < a->count; k++) {
     const bd_motion_t *m = &a->motions[k], *n = &b->motions[k];
-    if (m->kind != n->kind || m->degrees != n->degrees || m->dx != n->dx || m->dy != n->dy) return 0;
+    if (m->kind != n->kind || m->degrees != n->degrees || m->dx != n->dx || m->dy != n->dy)
+      return 0;
   }
   return 1;
 }
 
 int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b) {
-  return a->mass == b->mass && a->interpolation == b->interpolation && same_motions(&a->marginals, &b->marginals);
+  return a->mass == b->mass && a->interpolation == b->interpolation &&
+         same_motions(&a->marginals, &b->marginals);
 }
 
-double bd_moved_bytes(const bd_solver_options_t *o, int channels, int height, int width, int count) {
-  /* Batches as in batch_size of engine.h; the last one may be of a single problem, or each in strips. */
+double bd_moved_bytes(const bd_solver_options_t *o, int channels, int height, int width,
+                      int count) {
+  /* Batches as in batch_size of engine.h; the last one may be of a single problem, or each in
+   * strips. */
   const double lanes = 16, problems = (double)count * channels + lanes - 1;
-  return 8 * problems * ((o->marginals.count + 1.0) * height * width + 2 * lanes * o->marginals.count);
+  return 8 * problems *
+         ((o->marginals.count + 1.0) * height * width + 2 * lanes * o->marginals.count);
 }
 
 static void free_motions(bd_moved_t *m) {
@@ -50,7 +55,8 @@ static bd_status_t build(bd_moved_t *m, bd_error_t *error) {
   if (!m->column_mass) return bd_fail(error, BD_FAILED, "no memory for the marginals");
   for (int k = 0; k < marginals->count; k++) {
     bd_stencil_t *stencil = &m->stencils[k];
-    bd_status_t status = stencil_build(&marginals->motions[k], m->options.interpolation, m->height, m->width, stencil, error);
+    bd_status_t status = stencil_build(&marginals->motions[k], m->options.interpolation, m->height,
+                                       m->width, stencil, error);
     if (status != BD_OK) return status;
     double *column = m->column_mass + (size_t)k * area;
     for (size_t i = 0; i < area; i++)
@@ -59,8 +65,11 @@ static bd_status_t build(bd_moved_t *m, bd_error_t *error) {
   return BD_OK;
 }
 
-bd_status_t moved_fit(bd_moved_t *m, const bd_solver_options_t *o, int channels, int height, int width, bd_error_t *error) {
-  if (m->channels == channels && m->height == height && m->width == width && bd_solvers_move_alike(&m->options, o)) return BD_OK;
+bd_status_t moved_fit(bd_moved_t *m, const bd_solver_options_t *o, int channels, int height,
+                      int width, bd_error_t *error) {
+  if (m->channels == channels && m->height == height && m->width == width &&
+      bd_solvers_move_alike(&m->options, o))
+    return BD_OK;
   bd_moved_forget(m);
   free_motions(m);
   m->channels = channels;

@@ -45,13 +45,15 @@ static bd_image_status_t prepare_image(bd_engine_t *s, const double *image, size
       memcpy(problem->marginal_mass, joint.marginal_mass, sizeof joint.marginal_mass);
     }
     for (int k = 0; k < s->marginals; k++)
-      if (problem->mass > 0 && problem->marginal_mass[k] < least_mass) return BD_IMAGE_LOST_MARGINAL;
+      if (problem->mass > 0 && problem->marginal_mass[k] < least_mass)
+        return BD_IMAGE_LOST_MARGINAL;
   }
   return BD_IMAGE_OK;
 }
 
 /* Row by row: fewer roundings than pixel by pixel. */
-static void scale_plane(const bd_engine_t *s, bd_lanes_t *plane, const bd_lanes_t *factor, bd_lanes_t *mass) {
+static void scale_plane(const bd_engine_t *s, bd_lanes_t *plane, const bd_lanes_t *factor,
+                        bd_lanes_t *mass) {
   const bd_lanes_t scale = *factor;
   bd_lanes_t sum = lanes_all(0);
   for (int y = 0; y < s->height; y++) {
@@ -110,7 +112,8 @@ static int beyond_single(const problem_t *problem, int marginals) {
 /* What a problem is multiplied by to have mass 1; 0 for what has none, or one that float32
    cannot divide by. */
 static bd_real_t inverse_of(const bd_engine_t *s, const problem_t *problem, double mass) {
-  int usable = problem->mass > 0 && !(sizeof(bd_real_t) == 4 && beyond_single(problem, s->marginals));
+  int usable =
+      problem->mass > 0 && !(sizeof(bd_real_t) == 4 && beyond_single(problem, s->marginals));
   return usable ? (bd_real_t)(1 / mass) : 0;
 }
 
@@ -119,10 +122,12 @@ static void write_batch(bd_engine_t *s) {
   bd_lanes_t mass, inverse = lanes_all(0);
   memset(s->x, 0, s->pixels * sizeof *s->x);
   for (int l = 0; l < s->queued; l++)
-    lanes_put(s->x, s->height, s->width, s->strips, l, s->queue[l].pixels, (size_t)(s->width * s->strips));
+    lanes_put(s->x, s->height, s->width, s->strips, l, s->queue[l].pixels,
+              (size_t)(s->width * s->strips));
   for (int k = 0; k < s->marginals; k++) {
     move(s, k);
-    for (int l = 0; l < s->queued; l++) inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].marginal_mass[k]);
+    for (int l = 0; l < s->queued; l++)
+      inverse[l] = inverse_of(s, &s->queue[l], s->queue[l].marginal_mass[k]);
     if (s->strips > 1) inverse = lanes_all(0) + inverse[0];
     scale_plane(s, s->q[k], &inverse, &s->q_mass[k]);
     entropy(s, k);
@@ -172,8 +177,7 @@ static void solve_queue(bd_engine_t *s, bd_poll_t *poll, void *context) {
   if (s->queued == 0) return;
   load(s);
   if (out->mean) {
-    for (int k = 0; k < s->marginals; k++)
-      memcpy(s->p[k], s->q[k], s->pixels * sizeof *s->p[k]);
+    for (int k = 0; k < s->marginals; k++) memcpy(s->p[k], s->q[k], s->pixels * sizeof *s->p[k]);
     bd_lanes_t ignored;
     consensus(s, &ignored);
     for (int l = 0; l < s->queued; l++) store_lane(s, s->a, l, out->mean + s->queue[l].offset);
@@ -183,7 +187,8 @@ static void solve_queue(bd_engine_t *s, bd_poll_t *poll, void *context) {
   /* Channel by channel, whichever ended first: the order makes the last bit. */
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (int l = 0; l < s->queued; l++)
-      out->reports[(size_t)snapshot * out->count + s->queue[l].image].objective += s->queue[l].objective[snapshot];
+      out->reports[(size_t)snapshot * out->count + s->queue[l].image].objective +=
+          s->queue[l].objective[snapshot];
   s->queued = 0;
 }
 
@@ -203,10 +208,12 @@ static void blank_failures(const bd_engine_t *s, const output_t *out) {
 
 /* In float32 rounding is not kept small where steps are longer than is stable. */
 static int is_single_right(const bd_engine_t *s, const bd_image_report_t *report) {
-  return !report->fallback && report->status != BD_IMAGE_DIVERGED && s->options.tau <= report->safe_tau;
+  return !report->fallback && report->status != BD_IMAGE_DIVERGED &&
+         s->options.tau <= report->safe_tau;
 }
 
-/* In float32 and in strips: what is not right there.  Else everything is, if by the wide-range way. */
+/* In float32 and in strips: what is not right there.  Else everything is, if by the wide-range way.
+ */
 static void leave_pending(const bd_engine_t *s, const output_t *out) {
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (size_t i = 0; i < out->count; i++) {
@@ -216,19 +223,21 @@ static void leave_pending(const bd_engine_t *s, const output_t *out) {
     }
 }
 
-void engine_run(void *engine, int count, const double *images, double *purified, double *mean, bd_image_report_t *reports,
-                bd_poll_t *poll, void *context) {
+void engine_run(void *engine, int count, const double *images, double *purified, double *mean,
+                bd_image_report_t *reports, bd_poll_t *poll, void *context) {
   bd_engine_t *s = engine;
   const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports};
   s->out = &out;
   s->batch = 0;
-  if (s->is_first) moved_begin(s->moved, &path, s->strips, batch_size(s), (count * s->channels * s->strips + BD_LANES - 1) / BD_LANES);
+  if (s->is_first)
+    moved_begin(s->moved, &path, s->strips, batch_size(s),
+                (count * s->channels * s->strips + BD_LANES - 1) / BD_LANES);
   for (size_t i = 0; i < out.count; i++) {
     if (reports[i].status != BD_IMAGE_PENDING) continue;
     bd_image_status_t status = prepare_image(s, images + i * out.image_size, i);
     for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
-      reports[(size_t)snapshot * out.count + i] =
-          (bd_image_report_t){.status = status, .bits = 8 * (int)sizeof(bd_real_t), .safe_tau = INFINITY};
+      reports[(size_t)snapshot * out.count + i] = (bd_image_report_t){
+          .status = status, .bits = 8 * (int)sizeof(bd_real_t), .safe_tau = INFINITY};
     if (status != BD_IMAGE_OK) {
       for (size_t j = 0; mean && j < out.image_size; j++) mean[i * out.image_size + j] = NAN;
       continue;

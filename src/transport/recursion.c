@@ -6,8 +6,8 @@
 typedef struct recursion {
   bd_gibbs_t base;
   int height, width, in_strips;
-  bd_real_t factor;    /* exp(-1/gamma) */
-  bd_real_t *power;    /* [width + 1]: its powers */
+  bd_real_t factor;                   /* exp(-1/gamma) */
+  bd_real_t *power;                   /* [width + 1]: its powers */
   bd_lanes_t *a, *s, *d, *carried[4]; /* planes and rows, in one piece of memory at a */
 } recursion_t;
 
@@ -25,23 +25,27 @@ static void destroy(bd_gibbs_t *base) {
 
 enum { BAND = 4 }; /* rows at once: as many chains of dependent operations side by side */
 
-/* What runs into a strip from the one on its left, whose pixels have run to `end`: l_l = end_{l-1} + f^W l_{l-1}. */
+/* What runs into a strip from the one on its left, whose pixels have run to `end`: l_l = end_{l-1}
+ * + f^W l_{l-1}. */
 BD_INLINE bd_lanes_t from_left(const recursion_t *g, bd_lanes_t end) {
   bd_lanes_t left = lanes_all(0);
   for (int l = 1; l < BD_LANES; l++) left[l] = end[l - 1] + g->power[g->width] * left[l - 1];
   return left;
 }
 
-/* And from its right, with sum = sum_x f^x in_x of each strip: r_l = f (sum_{l+1} + f^{W-1} r_{l+1}). */
+/* And from its right, with sum = sum_x f^x in_x of each strip: r_l = f (sum_{l+1} + f^{W-1}
+ * r_{l+1}). */
 BD_INLINE bd_lanes_t from_right(const recursion_t *g, bd_lanes_t sum) {
   bd_lanes_t right = lanes_all(0);
-  for (int l = BD_LANES - 2; l >= 0; l--) right[l] = g->factor * (sum[l + 1] + g->power[g->width - 1] * right[l + 1]);
+  for (int l = BD_LANES - 2; l >= 0; l--)
+    right[l] = g->factor * (sum[l + 1] + g->power[g->width - 1] * right[l + 1]);
   return right;
 }
 
-/* s = row pass of in, for `rows` rows; may not overlap.  In strips the run from the left begins as if nothing lay
-   there, and f^{x+1} of what does is added on the way back. */
-BD_INLINE void pass_any(const recursion_t *g, const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows, int in_strips) {
+/* s = row pass of in, for `rows` rows; may not overlap.  In strips the run from the left begins as
+   if nothing lay there, and f^{x+1} of what does is added on the way back. */
+BD_INLINE void pass_any(const recursion_t *g, const bd_lanes_t *restrict in,
+                        bd_lanes_t *restrict out, int rows, int in_strips) {
   const int width = g->width;
   const bd_real_t f = g->factor, *power = g->power;
   bd_lanes_t carried[BAND], sum[BAND], left[BAND];
@@ -63,13 +67,15 @@ BD_INLINE void pass_any(const recursion_t *g, const bd_lanes_t *restrict in, bd_
     }
 }
 
-BD_INLINE void pass_rows(const recursion_t *g, const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int rows) {
+BD_INLINE void pass_rows(const recursion_t *g, const bd_lanes_t *restrict in,
+                         bd_lanes_t *restrict out, int rows) {
   if (g->in_strips) pass_any(g, in, out, rows, 1);
   else pass_any(g, in, out, rows, 0);
 }
 
 /* Columns in step, row by row: the same recursion, streaming through memory. */
-BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, bd_real_t f, bd_lanes_t *carried) {
+BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int width, bd_real_t f,
+                       bd_lanes_t *carried) {
   for (int x = 0; x < width; x++) carried[x] = lanes_all(0);
   for (int y = 0; y < height; y++)
     for (int x = 0; x < width; x++) {
@@ -84,10 +90,12 @@ BD_INLINE void columns(const bd_lanes_t *in, bd_lanes_t *out, int height, int wi
     }
 }
 
-static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach) {
+static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out,
+                  const bd_lanes_t *reach) {
   const recursion_t *g = (recursion_t *)base;
   (void)reach;
-  for (int y = 0; y < g->height; y++) pass_rows(g, in + (size_t)y * (size_t)g->width, g->s + (size_t)y * (size_t)g->width, 1);
+  for (int y = 0; y < g->height; y++)
+    pass_rows(g, in + (size_t)y * (size_t)g->width, g->s + (size_t)y * (size_t)g->width, 1);
   columns(g->s, out, g->height, g->width, g->factor, g->carried[0]);
 }
 
@@ -98,7 +106,8 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out, const
    added, K a is whole, c = q / K a is passed over row by row and summed from below in turn; on
    the way down the sum from above makes K c whole.  Its plain twin is apply(), twice. */
 /* d_y = s_y + f d_{y -+ 1}: the running sum is in `carried`, a row. */
-BD_INLINE void accumulate(const bd_lanes_t *restrict s, bd_lanes_t *restrict d, bd_lanes_t *restrict carried, int width, bd_real_t f) {
+BD_INLINE void accumulate(const bd_lanes_t *restrict s, bd_lanes_t *restrict d,
+                          bd_lanes_t *restrict carried, int width, bd_real_t f) {
   for (int x = 0; x < width; x++) d[x] = carried[x] = s[x] + f * carried[x];
 }
 
@@ -112,7 +121,8 @@ BD_INLINE void first_pass(const recursion_t *g, const bd_sweep_t *w, int y, int 
   }
   pass_rows(g, a, g->s + first, rows);
   for (int j = 0; j < rows; j++)
-    accumulate(g->s + first + j * g->width, g->d + first + j * g->width, g->carried[0], g->width, g->factor);
+    accumulate(g->s + first + j * g->width, g->d + first + j * g->width, g->carried[0], g->width,
+               g->factor);
 }
 
 BD_INLINE void second_pass(const recursion_t *g, bd_sweep_t *w, int y, int rows) {
@@ -130,7 +140,8 @@ BD_INLINE void second_pass(const recursion_t *g, bd_sweep_t *w, int y, int rows)
       if (w->wants_log) w->sums.log_ka += q[j * width + x] * lanes_log(ka);
     }
   pass_rows(g, d, g->s + first, rows);
-  for (int j = rows - 1; j >= 0; j--) accumulate(g->s + first + j * width, d + j * width, g->carried[2], width, f);
+  for (int j = rows - 1; j >= 0; j--)
+    accumulate(g->s + first + j * width, d + j * width, g->carried[2], width, f);
 }
 
 BD_INLINE void third_pass(const recursion_t *g, bd_sweep_t *w, int y, int keep) {
@@ -163,15 +174,20 @@ static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
 
 /* ---- creation ------------------------------------------------------------------ */
 
-bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, int strips, bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, int strips,
+                            bd_gibbs_t **gibbs, bd_error_t *error) {
   const size_t row = (size_t)(width / strips), plane = (size_t)height * row;
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (g) {
-    *g = (recursion_t){.base = {0, INFINITY, apply, sweep, destroy}, .height = height, .width = (int)row, .in_strips = strips > 1,
+    *g = (recursion_t){.base = {0, INFINITY, apply, sweep, destroy},
+                       .height = height,
+                       .width = (int)row,
+                       .in_strips = strips > 1,
                        .factor = (bd_real_t)exp(-1 / o->gamma)};
     g->power = malloc((row + 1) * sizeof *g->power);
-    for (size_t i = 0; g->power && i <= row; i++) g->power[i] = (bd_real_t)kernel_tap((double)i, o->gamma);
+    for (size_t i = 0; g->power && i <= row; i++)
+      g->power[i] = (bd_real_t)kernel_tap((double)i, o->gamma);
     g->a = lanes_allocate((3 * plane + 4 * row) * sizeof *g->a);
     g->s = g->a + plane;
     g->d = g->s + plane;

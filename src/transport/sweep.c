@@ -14,13 +14,22 @@ enum { ROWS_A, PASSED_A, PASSED_C, RINGS };
 /* Rows of a ring: between what its writer has written and what its last reader still needs. */
 BD_INLINE size_t ring_length(int band, int radius) { return 2 * (size_t)(radius + band); }
 
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, int usual_y, bd_sweeper_t *s, bd_error_t *error) {
-  *s = (bd_sweeper_t){.height = height, .width = width, .margin = radius_x, .band = BAND, .in_strips = in_strips,
-                      .row = (size_t)width + 2 * (size_t)radius_x, .far = height * width > FAR_PIXELS};
-  if (RINGS * ring_length(BAND, usual_y) * (size_t)(width + 2 * usual_y) * sizeof *s->memory > RINGS_MAX) s->band = NARROW_BAND;
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x,
+                           int usual_y, bd_sweeper_t *s, bd_error_t *error) {
+  *s = (bd_sweeper_t){.height = height,
+                      .width = width,
+                      .margin = radius_x,
+                      .band = BAND,
+                      .in_strips = in_strips,
+                      .row = (size_t)width + 2 * (size_t)radius_x,
+                      .far = height * width > FAR_PIXELS};
+  if (RINGS * ring_length(BAND, usual_y) * (size_t)(width + 2 * usual_y) * sizeof *s->memory >
+      RINGS_MAX)
+    s->band = NARROW_BAND;
   size_t size = (RINGS * ring_length(s->band, radius_y) + BAND + 1) * s->row * sizeof *s->memory;
   s->memory = lanes_allocate(size);
-  if (!s->memory) return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
+  if (!s->memory)
+    return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
   memset(s->memory, 0, size); /* margins stay zero */
   return BD_OK;
 }
@@ -60,7 +69,9 @@ typedef struct stage {
 
 /* Row j of the band, the row of zeros, and row y of a ring, each at its first pixel; `margin`
    zeros lie on either side. */
-BD_INLINE bd_lanes_t *band_row(const stage_t *t, int j) { return t->s->memory + (size_t)j * t->s->row + t->s->margin; }
+BD_INLINE bd_lanes_t *band_row(const stage_t *t, int j) {
+  return t->s->memory + (size_t)j * t->s->row + t->s->margin;
+}
 BD_INLINE bd_lanes_t *zero_row(const stage_t *t) { return band_row(t, BAND); }
 BD_INLINE bd_lanes_t *ring_row(const stage_t *t, unsigned ring, int y) {
   const size_t length = ring_length(t->band, t->radius_y);
@@ -77,10 +88,12 @@ BD_INLINE void gather_rows(const stage_t *t, unsigned ring, int first, int rows)
 
 /* The pass down columns for the rows of a band at pixel x; all of it before anything is
    stored, so that what two rows share is loaded once. */
-BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const bd_lanes_t *tap, int radius, bd_lanes_t *out) {
+BD_INLINE void pass_columns(const bd_lanes_t *const *in, int rows, int x, const bd_lanes_t *tap,
+                            int radius, bd_lanes_t *out) {
   for (int j = 0; j < rows; j++) {
     bd_lanes_t sum = in[j + radius][x];
-    for (int d = 1; d <= radius; d++) sum += tap[d] * (in[j + radius - d][x] + in[j + radius + d][x]);
+    for (int d = 1; d <= radius; d++)
+      sum += tap[d] * (in[j + radius - d][x] + in[j + radius + d][x]);
     out[j] = sum;
   }
 }
@@ -113,10 +126,12 @@ BD_INLINE void divide(const stage_t *t, int y, int rows) {
       if (t->far) __builtin_prefetch(q + (j + t->band) * width + x);
       band_row(t, j)[x] = q[j * width + x] / ka[j];
     }
-    for (int j = 0; wants_log && j < rows; j++) t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
+    for (int j = 0; wants_log && j < rows; j++)
+      t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
   }
   for (int j = 0; t->s->in_strips && j < rows; j++) lanes_join(band_row(t, j), width, t->radius_x);
-  for (int j = 0; j < rows; j++) lanes_pass(band_row(t, j), ring_row(t, PASSED_C, y + j), width, t->tap, t->radius_x);
+  for (int j = 0; j < rows; j++)
+    lanes_pass(band_row(t, j), ring_row(t, PASSED_C, y + j), width, t->tap, t->radius_x);
 }
 
 /* Rows y .. y + rows - 1: p = a . K c, its sums and the step; with `keep` p goes into a plane. */
@@ -183,7 +198,8 @@ static void run_radius_3_near(const stage_t *t) { run_radius_3(t, BAND, 0); }
 static void run_radius_3_far(const stage_t *t) { run_radius_3(t, BAND, 1); }
 static void run_radius_3_narrow(const stage_t *t) { run_radius_3(t, NARROW_BAND, 1); }
 
-void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap, int radius_y, int radius_x) {
+void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap, int radius_y,
+                    int radius_x) {
   sweep_start(w);
   const stage_t t = {s, w, tap, radius_y, radius_x, s->band, 1, NULL};
   if (radius_y != 3 || radius_x != 3) run_any(&t);

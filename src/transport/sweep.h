@@ -19,10 +19,10 @@
 
 /* How u moves once p is known; u NULL: not at all. */
 typedef struct bd_step {
-  bd_lanes_t *u;            /* plane */
-  const bd_lanes_t *other;  /* plane o */
+  bd_lanes_t *u;           /* plane */
+  const bd_lanes_t *other; /* plane o */
   bd_real_t length;
-  bd_lanes_t max, min;      /* of u after the step */
+  bd_lanes_t max, min; /* of u after the step */
 } bd_step_t;
 
 /* Sums over the plane of one marginal. */
@@ -33,34 +33,37 @@ typedef struct bd_gradient_sums {
 
 /* One marginal. */
 typedef struct bd_sweep {
-  const bd_lanes_t *u, *q;  /* planes */
-  bd_lanes_t max;           /* of u */
-  bd_lanes_t *p;            /* plane to store p in; NULL (not without a step): it is not stored */
-  const bd_mask_t *given;   /* lanes whose p is in the plane p already, or NULL */
-  bd_lanes_t reach;         /* offsets that cost more do not matter */
+  const bd_lanes_t *u, *q; /* planes */
+  bd_lanes_t max;          /* of u */
+  bd_lanes_t *p;           /* plane to store p in; NULL (not without a step): it is not stored */
+  const bd_mask_t *given;  /* lanes whose p is in the plane p already, or NULL */
+  bd_lanes_t reach;        /* offsets that cost more do not matter */
   int wants_log;
   bd_step_t step;
-  bd_gradient_sums_t sums;  /* the result */
+  bd_gradient_sums_t sums; /* the result */
 } bd_sweep_t;
 
 /* The geometry of the sweeps of a solver, and memory for one at a time. */
 typedef struct bd_sweeper {
   int height, width, in_strips;
-  int margin;           /* pixels on either side of a ring's row */
-  int band;             /* rows a stage takes at once */
-  size_t row;           /* vectors of a ring's row, margins included */
-  bd_lanes_t *memory;   /* the rings, a band, a row of zeros */
-  int far;              /* planes lie beyond the second-level cache: fetch ahead */
+  int margin;         /* pixels on either side of a ring's row */
+  int band;           /* rows a stage takes at once */
+  size_t row;         /* vectors of a ring's row, margins included */
+  bd_lanes_t *memory; /* the rings, a band, a row of zeros */
+  int far;            /* planes lie beyond the second-level cache: fetch ahead */
 } bd_sweeper_t;
 
-/* For half-widths up to radius_y and radius_x, mostly about usual_y.  in_strips: the lanes are strips of one image.
-   Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an error. */
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x, int usual_y, bd_sweeper_t *sweeper,
-                           bd_error_t *error);
+/* For half-widths up to radius_y and radius_x, mostly about usual_y.  in_strips: the lanes are
+   strips of one image. Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an
+   error. */
+bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x,
+                           int usual_y, bd_sweeper_t *sweeper, bd_error_t *error);
 void sweeper_free(bd_sweeper_t *sweeper);
 
-/* The whole sweep of one marginal, with tap[0 .. the larger radius]; in strips radius_x is at most width. */
-void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap, int radius_y, int radius_x);
+/* The whole sweep of one marginal, with tap[0 .. the larger radius]; in strips radius_x is at most
+ * width. */
+void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap,
+                    int radius_y, int radius_x);
 
 /* The step alone, for a plane of p. */
 void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels);
@@ -85,7 +88,8 @@ BD_INLINE void step_pixels(bd_step_t *step, const bd_lanes_t *p, size_t first, s
 
 /* What becomes of p at pixel i: its sums; with `keep` it goes into the plane, else the step is
    made at once.  step and sums are the caller's copies, in registers. */
-BD_INLINE void sweep_pixel(const bd_sweep_t *w, bd_lanes_t p, size_t i, int keep, bd_step_t *step, bd_gradient_sums_t *sums) {
+BD_INLINE void sweep_pixel(const bd_sweep_t *w, bd_lanes_t p, size_t i, int keep, bd_step_t *step,
+                           bd_gradient_sums_t *sums) {
   sums->mass += p;
   sums->largest = lanes_max(sums->largest, p);
   if (keep) w->p[i] = w->given ? lanes_select(*w->given, w->p[i], p) : p;
@@ -94,7 +98,8 @@ BD_INLINE void sweep_pixel(const bd_sweep_t *w, bd_lanes_t p, size_t i, int keep
 
 /* The end of pixels first .. first + count - 1: the copies back, mass by addition, so that it
    is summed part by part, which rounds less; and the step where p was kept. */
-BD_INLINE void sweep_part(bd_sweep_t *w, size_t first, size_t count, int keep, const bd_step_t *step, const bd_gradient_sums_t *sums) {
+BD_INLINE void sweep_part(bd_sweep_t *w, size_t first, size_t count, int keep,
+                          const bd_step_t *step, const bd_gradient_sums_t *sums) {
   w->sums.mass += sums->mass;
   w->sums.largest = lanes_max(w->sums.largest, sums->largest);
   w->step = *step;

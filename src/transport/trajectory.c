@@ -17,7 +17,9 @@ int trajectory_wants_objective(const bd_engine_t *s, int iteration) {
   const bd_iterations_t *wanted = &s->options.iterations;
   if (s->options.tolerance > 0 || iteration == 0) return 1;
   for (int i = s->snapshot; i < wanted->count; i++)
-    if (iteration == wanted->values[i] || (wanted->values[i] >= 4 && iteration == half_way(wanted->values[i]))) return 1;
+    if (iteration == wanted->values[i] ||
+        (wanted->values[i] >= 4 && iteration == half_way(wanted->values[i])))
+      return 1;
   return 0;
 }
 
@@ -44,7 +46,8 @@ static bd_convergence_t judge(const bd_engine_t *s, int iteration, int l) {
   const double lower = fmin(before->objective[l], s->start_objective[l]);
   /* More than the rounding of a sum of terms of the size of gamma and of the objective. */
   const double rounding = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-9;
-  if (s->now.objective[l] > lower + rounding * (fabs(lower) + s->options.gamma)) return BD_OBJECTIVE_RISES;
+  if (s->now.objective[l] > lower + rounding * (fabs(lower) + s->options.gamma))
+    return BD_OBJECTIVE_RISES;
   /* Potentials several times the longest cost in the window would long have moved the mass. */
   if (s->now.range[l] > 4 * s->longest_cost && s->now.range[l] > 1.5 * before->range[l] &&
       s->now.residual[l] > 1e-6 && s->now.residual[l] > 0.95 * before->residual[l])
@@ -58,7 +61,8 @@ static void store(bd_engine_t *s, int snapshot, int iteration, int l) {
   const output_t *out = s->out;
   bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + s->queue[l].image];
   bd_convergence_t convergence = judge(s, iteration, l);
-  store_lane(s, s->a, l, out->purified + (size_t)snapshot * out->count * out->image_size + s->queue[l].offset);
+  store_lane(s, s->a, l,
+             out->purified + (size_t)snapshot * out->count * out->image_size + s->queue[l].offset);
   if (iteration > report->iterations) report->iterations = iteration;
   if (convergence > report->convergence) report->convergence = convergence; /* from good to bad */
   report->fallback |= s->fallback[l] != 0;
@@ -66,15 +70,19 @@ static void store(bd_engine_t *s, int snapshot, int iteration, int l) {
   report->mass_defect = fmax(report->mass_defect, s->mass_defect[l]);
   s->queue[l].objective[snapshot] = s->now.objective[l];
   /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */
-  if (s->p_max[l] > 0) report->safe_tau = fmin(report->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / s->p_max[l]);
+  if (s->p_max[l] > 0)
+    report->safe_tau =
+        fmin(report->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / s->p_max[l]);
   /* Mass is kept to rounding by construction: where it is not, no digit can be trusted. */
   const double most = sizeof(bd_real_t) == 4 ? 1e-4 : 1e-6;
-  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < most)) report->status = BD_IMAGE_DIVERGED;
+  if (!isfinite(s->now.residual[l] + s->now.objective[l]) || !(s->mass_defect[l] < most))
+    report->status = BD_IMAGE_DIVERGED;
 }
 
 void trajectory_range(bd_engine_t *s, const potentials_t *at) {
   s->now.range = lanes_all(0);
-  for (int k = 0; k < s->marginals; k++) s->now.range = lanes_max(s->now.range, at->max[k] - at->min[k]);
+  for (int k = 0; k < s->marginals; k++)
+    s->now.range = lanes_max(s->now.range, at->max[k] - at->min[k]);
   s->now.range *= (bd_real_t)s->unit;
 }
 
@@ -89,7 +97,8 @@ int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective) 
   for (int l = 0; l < s->queued; l++) {
     if (s->done[l]) continue;
     if (s->options.tolerance > 0 && s->now.residual[l] <= s->options.tolerance) {
-      for (int snapshot = s->snapshot; snapshot < wanted->count; snapshot++) store(s, snapshot, iteration, l);
+      for (int snapshot = s->snapshot; snapshot < wanted->count; snapshot++)
+        store(s, snapshot, iteration, l);
       s->done[l] = -1;
     } else {
       if (is_snapshot) store(s, s->snapshot, iteration, l);
@@ -107,6 +116,7 @@ int trajectory_given_up(bd_engine_t *s) {
   for (int l = 0; l < s->queued; l++)
     if (!s->fallback[l] && !s->done[l]) return 0;
   for (int l = 0; l < s->queued; l++)
-    if (s->fallback[l]) s->out->reports[(size_t)s->snapshot * s->out->count + s->queue[l].image].fallback = 1;
+    if (s->fallback[l])
+      s->out->reports[(size_t)s->snapshot * s->out->count + s->queue[l].image].fallback = 1;
   return 1;
 }

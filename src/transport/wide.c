@@ -17,27 +17,32 @@ BD_INLINE bd_wide_number_t normal(bd_wide_number_t x) {
   bd_mask_t bits = (bd_mask_t)x.m, is_number = x.m >= lanes_all(DBL_MIN);
   bd_lanes_t biased = (bd_lanes_t)((bits >> 52) | magic) - 0x1p52;
   bd_lanes_t m = (bd_lanes_t)((bits & 0xfffffffffffff) | one);
-  return (bd_wide_number_t){lanes_select(is_number, m, lanes_all(0)),
-                            lanes_select(is_number, x.e + biased - 1023, lanes_all(exponent_of_zero))};
+  return (bd_wide_number_t){
+      lanes_select(is_number, m, lanes_all(0)),
+      lanes_select(is_number, x.e + biased - 1023, lanes_all(exponent_of_zero))};
 }
 
 /* x with its exponent raised to e, as a float64. */
 BD_INLINE bd_lanes_t aligned(bd_wide_number_t x, bd_lanes_t e) { return lanes_scale(x.m, x.e - e); }
 
-BD_INLINE bd_wide_number_t times(bd_wide_number_t x, double m, double e) { return (bd_wide_number_t){x.m * m, x.e + e}; }
+BD_INLINE bd_wide_number_t times(bd_wide_number_t x, double m, double e) {
+  return (bd_wide_number_t){x.m * m, x.e + e};
+}
 
 BD_INLINE bd_wide_number_t plus(bd_wide_number_t x, bd_wide_number_t y) {
   bd_lanes_t e = lanes_max(x.e, y.e);
   return (bd_wide_number_t){aligned(x, e) + aligned(y, e), e};
 }
 
-BD_INLINE bd_wide_number_t zero(void) { return (bd_wide_number_t){lanes_all(0), lanes_all(exponent_of_zero)}; }
+BD_INLINE bd_wide_number_t zero(void) {
+  return (bd_wide_number_t){lanes_all(0), lanes_all(exponent_of_zero)};
+}
 
 /* ---- K ------------------------------------------------------------------------- */
 
 /* One line of taps: out_i = sum_d tap_d (in_{i-d} + in_{i+d}), elements `stride` apart. */
-BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out, int n, ptrdiff_t stride,
-                        int radius, bd_lanes_t limit) {
+BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out,
+                        int n, ptrdiff_t stride, int radius, bd_lanes_t limit) {
   for (int i = 0; i < n; i++) {
     const bd_wide_number_t *here = in + i * stride;
     bd_wide_number_t sum = *here;
@@ -56,7 +61,8 @@ BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_
 }
 
 /* The recursion of recursion.c. */
-BD_INLINE void recursion_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out, int n, ptrdiff_t stride) {
+BD_INLINE void recursion_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out,
+                              int n, ptrdiff_t stride) {
   const double m = w->mantissa[1], e = w->exponent[1];
   bd_wide_number_t carried = zero();
   for (int i = 0; i < n; i++) {
@@ -71,8 +77,8 @@ BD_INLINE void recursion_line(const bd_wide_t *w, const bd_wide_number_t *in, bd
 }
 
 /* The row of the l2 kernel at distance dy: as add_rows of direct.c. */
-BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, int dy, int radius_x, bd_lanes_t limit,
-                        bd_wide_number_t *out) {
+BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, int dy, int radius_x,
+                        bd_lanes_t limit, bd_wide_number_t *out) {
   const int width = w->width;
   for (int x = 0; x < width; x++) {
     w->row[x] = y >= dy ? in[(y - dy) * width + x] : zero();
@@ -99,10 +105,12 @@ static int limited(const bd_wide_t *w, int radius, double longest) {
 }
 
 /* out = K in, normalised; `in` is destroyed where K separates. */
-static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out, const bd_lanes_t *reach) {
+static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out,
+                  const bd_lanes_t *reach) {
   const int height = w->height, width = w->width;
   const double longest = lanes_largest(*reach);
-  const int radius_y = limited(w, w->radius_y, longest), radius_x = limited(w, w->radius_x, longest);
+  const int radius_y = limited(w, w->radius_y, longest),
+            radius_x = limited(w, w->radius_x, longest);
   if (w->cost == BD_COST_L2)
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) out[y * width + x] = zero();
@@ -141,7 +149,8 @@ static void divide(bd_wide_t *w, const bd_lanes_t *q) {
 }
 
 static void multiply(const bd_wide_t *w, bd_lanes_t *p) {
-  for (int i = 0; i < w->height * w->width; i++) p[i] = lanes_scale(w->a[i].m * w->b[i].m, w->a[i].e + w->b[i].e);
+  for (int i = 0; i < w->height * w->width; i++)
+    p[i] = lanes_scale(w->a[i].m * w->b[i].m, w->a[i].e + w->b[i].e);
 }
 
 static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_t *sum) {
@@ -151,8 +160,8 @@ static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_
   *sum = total;
 }
 
-void wide_gradient(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max, const bd_lanes_t *q, bd_lanes_t *p,
-                   const bd_lanes_t *reach, bd_lanes_t *log_ka) {
+void wide_gradient(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max, const bd_lanes_t *q,
+                   bd_lanes_t *p, const bd_lanes_t *reach, bd_lanes_t *log_ka) {
   const size_t bytes = (size_t)w->height * (size_t)w->width * sizeof *w->a;
   exponentiate(w, u, max);
   memcpy(w->c, w->a, bytes);
@@ -174,12 +183,18 @@ static void make_tap(bd_wide_t *w, size_t i, double cost, double gamma) {
   w->mantissa[i] = exp((x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33);
 }
 
-bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_wide_t *w, bd_error_t *error) {
-  *w = (bd_wide_t){.height = height, .width = width, .cost = o->cost,
-                   .radius_y = kernel_radius(o->window, height), .radius_x = kernel_radius(o->window, width),
+bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_wide_t *w,
+                        bd_error_t *error) {
+  *w = (bd_wide_t){.height = height,
+                   .width = width,
+                   .cost = o->cost,
+                   .radius_y = kernel_radius(o->window, height),
+                   .radius_x = kernel_radius(o->window, width),
                    .is_recursion = o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL};
-  int longest = w->radius_y > w->radius_x ? w->radius_y : w->radius_x, separable = o->cost != BD_COST_L2;
-  size_t taps = separable ? (size_t)longest + 2 : ((size_t)w->radius_y + 1) * ((size_t)w->radius_x + 1);
+  int longest = w->radius_y > w->radius_x ? w->radius_y : w->radius_x,
+      separable = o->cost != BD_COST_L2;
+  size_t taps =
+      separable ? (size_t)longest + 2 : ((size_t)w->radius_y + 1) * ((size_t)w->radius_x + 1);
   size_t plane = (size_t)height * (size_t)width * sizeof *w->a;
   w->mantissa = malloc(taps * sizeof *w->mantissa);
   w->exponent = malloc(taps * sizeof *w->exponent);
@@ -189,10 +204,14 @@ bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_
   w->c = lanes_allocate(plane);
   w->row = lanes_allocate((size_t)width * sizeof *w->row);
   if (!w->mantissa || !w->exponent || !w->distance || !w->a || !w->b || !w->c || !w->row)
-    return bd_fail(error, BD_FAILED, "no memory for the wide-range path of %d x %d pixels", height, width);
+    return bd_fail(error, BD_FAILED, "no memory for the wide-range path of %d x %d pixels", height,
+                   width);
   for (size_t i = 0; i < taps; i++) {
     size_t row = (size_t)w->radius_x + 1;
-    make_tap(w, i, separable ? kernel_cost(o->cost, 0, (int)i) : kernel_cost(o->cost, (int)(i / row), (int)(i % row)), o->gamma);
+    make_tap(w, i,
+             separable ? kernel_cost(o->cost, 0, (int)i)
+                       : kernel_cost(o->cost, (int)(i / row), (int)(i % row)),
+             o->gamma);
   }
   return BD_OK;
 }

@@ -19,9 +19,12 @@ int explain(const char *what, char *why, size_t size) {
     if (end == std::string::npos) end = text.size();
     std::string candidate = text.substr(begin, end - begin);
     begin = end + 1;
-    if (candidate.find_first_not_of(" \t") == std::string::npos || candidate.compare(0, 7, "frame #") == 0) continue;
+    if (candidate.find_first_not_of(" \t") == std::string::npos ||
+        candidate.compare(0, 7, "frame #") == 0)
+      continue;
     if (line.empty()) line = candidate;
-    if (candidate.compare(0, 12, "RuntimeError") == 0 || candidate.find("Error:") != std::string::npos)
+    if (candidate.compare(0, 12, "RuntimeError") == 0 ||
+        candidate.find("Error:") != std::string::npos)
       line = candidate;
   }
   std::snprintf(why, size, "%s", line.c_str());
@@ -51,7 +54,8 @@ int classify(void *module, const float *images, int count, int channels, int hei
              int32_t *classes, int *class_count, char *why, size_t size) {
   try {
     torch::InferenceMode guard;
-    auto input = torch::from_blob(const_cast<float *>(images), {count, channels, height, width}, at::kFloat);
+    auto input =
+        torch::from_blob(const_cast<float *>(images), {count, channels, height, width}, at::kFloat);
     auto value = static_cast<torch::jit::Module *>(module)->forward({input});
     if (!value.isTensor()) return explain("gives no tensor", why, size);
     auto logits = value.toTensor().to(at::kCPU, at::kFloat).contiguous();

@@ -25,9 +25,17 @@ class Datasets(RunTest):
         """An idx set of 28 x 28 images below the test's folder."""
         folder = os.path.join(self.folder, folder)
         os.makedirs(folder)
-        for name, rank, data in (("images-idx3", 3, np.zeros((len(labels), 28, 28))), ("labels-idx1", 1, np.array(labels))):
-            content = struct.pack(f">HBB{rank}I", 0, 8, rank, *data.shape) + data.astype(np.uint8).tobytes()
-            with (gzip.open if gz else open)(os.path.join(folder, f"t10k-{name}-ubyte" + ".gz" * gz), "wb") as file:
+        for name, rank, data in (
+            ("images-idx3", 3, np.zeros((len(labels), 28, 28))),
+            ("labels-idx1", 1, np.array(labels)),
+        ):
+            content = (
+                struct.pack(f">HBB{rank}I", 0, 8, rank, *data.shape)
+                + data.astype(np.uint8).tobytes()
+            )
+            with (gzip.open if gz else open)(
+                os.path.join(folder, f"t10k-{name}-ubyte" + ".gz" * gz), "wb"
+            ) as file:
                 file.write(content)
         return folder
 
@@ -38,16 +46,34 @@ class Datasets(RunTest):
         self.idx("fashion project/mnist/raw", datasets.FIRST["fashion_mnist"] + few, gz=True)
         self.idx("fashion project/Fashion-MNIST/raw", few)
         self.idx("fashion project/letters/raw", few)
-        for folder, name, how in (("MNIST", "mnist", "by its folder's name"), ("digits", "mnist", "by its labels"), ("mnist", "fashion_mnist", "by its labels"),
-                                  ("Fashion-MNIST", "fashion_mnist", "by its folder's name"), ("letters", "letters", "by its folder's name"),
-                                  ("MNIST/raw", "raw", "by its folder's name")):
-            self.assertEqual(datasets.read(os.path.join(self.folder, "fashion project", folder))[:2], (name, how))
+        for folder, name, how in (
+            ("MNIST", "mnist", "by its folder's name"),
+            ("digits", "mnist", "by its labels"),
+            ("mnist", "fashion_mnist", "by its labels"),
+            ("Fashion-MNIST", "fashion_mnist", "by its folder's name"),
+            ("letters", "letters", "by its folder's name"),
+            ("MNIST/raw", "raw", "by its folder's name"),
+        ):
+            self.assertEqual(
+                datasets.read(os.path.join(self.folder, "fashion project", folder))[:2], (name, how)
+            )
         path = os.path.join(self.folder, "fashion project", "x.npz")
-        for arrays, name in (({}, "x"), ({"attributes": json.dumps({"dataset": "CIFAR-10"})}, "CIFAR-10")):
+        for arrays, name in (
+            ({}, "x"),
+            ({"attributes": json.dumps({"dataset": "CIFAR-10"})}, "CIFAR-10"),
+        ):
             np.savez(path, x_test=random_images(3), y_test=few, **arrays)
             self.assertEqual(datasets.read(path)[0], name)
-        self.assertEqual(datasets.read(path, "Fashion MNIST")[:2], ("fashion_mnist", "by --dataset"))
-        self.assertEqual([presets.preset_of(name, 3) for name in ("Fashion-MNIST", "my fashion mnist", "CIFAR100")], ["fashion_mnist", "cifar10", "cifar100"])
+        self.assertEqual(
+            datasets.read(path, "Fashion MNIST")[:2], ("fashion_mnist", "by --dataset")
+        )
+        self.assertEqual(
+            [
+                presets.preset_of(name, 3)
+                for name in ("Fashion-MNIST", "my fashion mnist", "CIFAR100")
+            ],
+            ["fashion_mnist", "cifar10", "cifar100"],
+        )
 
     def test_several_below_a_folder(self):
         """torchvision keeps all its sets below one root: none is taken by chance."""
@@ -55,29 +81,64 @@ class Datasets(RunTest):
         self.idx("root/MNIST/raw", few)
         self.idx("root/FashionMNIST/raw", few + few)
         root = os.path.join(self.folder, "root")
-        self.assertRaisesRegex(files.Unsuitable, "fashion_mnist in .*FashionMNIST/raw, mnist in .*--dataset or its own folder chooses", datasets.read, root)
-        self.assertEqual([len(datasets.read(root, name)[3]) for name in ("MNIST", "fashion_mnist")], [3, 6])
+        self.assertRaisesRegex(
+            files.Unsuitable,
+            "fashion_mnist in .*FashionMNIST/raw, mnist in .*--dataset or its own folder chooses",
+            datasets.read,
+            root,
+        )
+        self.assertEqual(
+            [len(datasets.read(root, name)[3]) for name in ("MNIST", "fashion_mnist")], [3, 6]
+        )
 
     def test_damaged_or_missing(self):
         folder = self.idx("torn", [1, 2, 3], gz=True)
         path = os.path.join(folder, "t10k-images-idx3-ubyte.gz")
-        for damage in lambda data: data[:-9], lambda data: data[:20] + bytes(9) + data[29:], lambda data: b"none":
+        for damage in (
+            lambda data: data[:-9],
+            lambda data: data[:20] + bytes(9) + data[29:],
+            lambda data: b"none",
+        ):
             with open(path, "rb") as file:
                 data = file.read()
             with open(path, "wb") as file:
                 file.write(damage(data))
-            self.assertRaisesRegex(files.Unsuitable, "t10k-images-idx3-ubyte.gz: not an idx file", datasets.read, folder)
+            self.assertRaisesRegex(
+                files.Unsuitable,
+                "t10k-images-idx3-ubyte.gz: not an idx file",
+                datasets.read,
+                folder,
+            )
             with open(path, "wb") as file:
                 file.write(data)
-        with open(os.path.join(self.idx("counts", [1, 2, 3]), "t10k-labels-idx1-ubyte"), "wb") as file:
+        with open(
+            os.path.join(self.idx("counts", [1, 2, 3]), "t10k-labels-idx1-ubyte"), "wb"
+        ) as file:
             file.write(struct.pack(">HBBI", 0, 8, 1, 4) + bytes(4))
-        self.assertRaisesRegex(files.Unsuitable, "3 images, but 4 labels", datasets.read, os.path.join(self.folder, "counts"))
-        batch, npz = os.path.join(self.folder, "cifar", "test_batch"), os.path.join(self.folder, "broken.npz")
+        self.assertRaisesRegex(
+            files.Unsuitable,
+            "3 images, but 4 labels",
+            datasets.read,
+            os.path.join(self.folder, "counts"),
+        )
+        batch, npz = os.path.join(self.folder, "cifar", "test_batch"), os.path.join(
+            self.folder, "broken.npz"
+        )
         os.makedirs(os.path.dirname(batch))
-        for content in b"", b"no pickle", pickle.dumps({b"labels": [1]}), pickle.dumps({b"data": np.zeros(5), b"labels": [1]}, protocol=2):
+        for content in (
+            b"",
+            b"no pickle",
+            pickle.dumps({b"labels": [1]}),
+            pickle.dumps({b"data": np.zeros(5), b"labels": [1]}, protocol=2),
+        ):
             with open(batch, "wb") as file:
                 file.write(content)
-            self.assertRaisesRegex(files.Unsuitable, "test_batch: not a CIFAR batch, or damaged", datasets.read, os.path.dirname(batch))
+            self.assertRaisesRegex(
+                files.Unsuitable,
+                "test_batch: not a CIFAR batch, or damaged",
+                datasets.read,
+                os.path.dirname(batch),
+            )
         np.savez_compressed(npz, images=random_images(9), labels=np.arange(9))
         with open(npz, "rb") as file:
             whole = file.read()
@@ -85,12 +146,21 @@ class Datasets(RunTest):
             with open(npz, "wb") as file:
                 file.write(content)
             self.assertRaisesRegex(files.Unsuitable, "broken.npz: not an .npz", datasets.read, npz)
-        self.assertRaisesRegex(files.Unsuitable, "neither a folder nor an .npz", datasets.read, os.path.join(self.folder, "nowhere"))
+        self.assertRaisesRegex(
+            files.Unsuitable,
+            "neither a folder nor an .npz",
+            datasets.read,
+            os.path.join(self.folder, "nowhere"),
+        )
         os.makedirs(os.path.join(self.folder, "empty"))
-        self.assertRaisesRegex(files.Unsuitable, "neither MNIST's", datasets.read, os.path.join(self.folder, "empty"))
+        self.assertRaisesRegex(
+            files.Unsuitable, "neither MNIST's", datasets.read, os.path.join(self.folder, "empty")
+        )
 
     def test_mnist_and_cifar_folders(self):
-        images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array([3, 4], np.uint8)
+        images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array(
+            [3, 4], np.uint8
+        )
         folder = os.path.join(self.folder, "MNIST", "raw")
         os.makedirs(folder)
         with open(os.path.join(folder, "t10k-images-idx3-ubyte"), "wb") as file:
@@ -101,7 +171,11 @@ class Datasets(RunTest):
         self.assertEqual(name, "mnist")
         np.testing.assert_array_equal(read[:, 0], images)
         np.testing.assert_array_equal(numbers, labels)
-        for name, file_name, key in ("cifar10", "test_batch", b"labels"), ("cifar100", "test", b"fine_labels"):
+        for name, file_name, key in ("cifar10", "test_batch", b"labels"), (
+            "cifar100",
+            "test",
+            b"fine_labels",
+        ):
             folder = os.path.join(self.folder, name)
             os.makedirs(folder)
             data = np.arange(3 * 3072, dtype=np.uint8).reshape(3, 3072)
@@ -115,6 +189,7 @@ class Datasets(RunTest):
         class Bomb:
             def __reduce__(self):
                 return os.system, ("touch " + self.mark,)
+
         folder = os.path.join(self.folder, "bomb")
         os.makedirs(folder)
         bomb = Bomb()

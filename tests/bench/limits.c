@@ -42,7 +42,8 @@ static size_t passes(arrays_t *s) {
   bd_lanes_t *restrict out = s->c;
   const bd_real_t *tap = s->tap;
   for (int i = TAPS; i < ROW - TAPS; i++)
-    out[i] = in[i] + tap[1] * (in[i - 1] + in[i + 1]) + tap[2] * (in[i - 2] + in[i + 2]) + tap[3] * (in[i - 3] + in[i + 3]);
+    out[i] = in[i] + tap[1] * (in[i - 1] + in[i + 1]) + tap[2] * (in[i - 2] + in[i + 2]) +
+             tap[3] * (in[i - 3] + in[i + 3]);
   USE(s->c);
   return ROW - 2 * TAPS;
 }
@@ -83,7 +84,8 @@ static double measure(size_t (*operation)(arrays_t *), arrays_t *s) {
 }
 
 int BD_NAME(limits)(int height, int width, limits_t *out) {
-  arrays_t s = {.pixels = (size_t)height * (size_t)width, .tap = {1, (bd_real_t)0.3, (bd_real_t)0.1, (bd_real_t)0.03}};
+  arrays_t s = {.pixels = (size_t)height * (size_t)width,
+                .tap = {1, (bd_real_t)0.3, (bd_real_t)0.1, (bd_real_t)0.03}};
   s.a = aligned_alloc(64, ROW * sizeof *s.a);
   s.b = aligned_alloc(64, ROW * sizeof *s.b);
   s.c = aligned_alloc(64, ROW * sizeof *s.c);
@@ -94,7 +96,9 @@ int BD_NAME(limits)(int height, int width, limits_t *out) {
     s.b[i] = lanes_all(1 + i);
   }
   for (size_t i = 0; ready && i < PLANES * s.pixels; i++) s.planes[i] = lanes_all(0);
-  if (ready) *out = (limits_t){measure(exponentials, &s), measure(quotients, &s), measure(passes, &s), measure(planes, &s)};
+  if (ready)
+    *out = (limits_t){measure(exponentials, &s), measure(quotients, &s), measure(passes, &s),
+                      measure(planes, &s)};
   free(s.a);
   free(s.b);
   free(s.c);

@@ -38,7 +38,9 @@ def careful(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
     def apply(values):
         flat = values.reshape(N * B, 1, *values.shape[2:])
         flat = torch.nn.functional.conv2d(flat, tap[None, None, :, None], padding=(window // 2, 0))
-        return torch.nn.functional.conv2d(flat, tap[None, None, None, :], padding=(0, window // 2)).reshape(values.shape)
+        return torch.nn.functional.conv2d(
+            flat, tap[None, None, None, :], padding=(0, window // 2)
+        ).reshape(values.shape)
 
     for iteration in range(L + 1):
         a = torch.cat([u, (-N * v - u.sum(0))[None]])
@@ -56,18 +58,30 @@ def tuned(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
     r = window // 2
     tap = gibbs(gamma, window, q.dtype).tolist()[r:]
     u, v = torch.zeros_like(q), torch.zeros_like(x)
-    rows, columns = torch.zeros(B, H, W + 2 * r, dtype=q.dtype), torch.zeros(B, H + 2 * r, W, dtype=q.dtype)
-    middle, p, p_last, a, total = torch.empty_like(x), torch.empty_like(x), torch.empty_like(x), torch.empty_like(x), torch.empty_like(x)
+    rows, columns = torch.zeros(B, H, W + 2 * r, dtype=q.dtype), torch.zeros(
+        B, H + 2 * r, W, dtype=q.dtype
+    )
+    middle, p, p_last, a, total = (
+        torch.empty_like(x),
+        torch.empty_like(x),
+        torch.empty_like(x),
+        torch.empty_like(x),
+        torch.empty_like(x),
+    )
 
     def apply(values, out):
-        rows[:, :, r:r + W] = values
+        rows[:, :, r : r + W] = values
         middle.copy_(values)
         for d in range(1, r + 1):
-            middle.add_(rows[:, :, r - d:r - d + W], alpha=tap[d]).add_(rows[:, :, r + d:r + d + W], alpha=tap[d])
-        columns[:, r:r + H] = middle
+            middle.add_(rows[:, :, r - d : r - d + W], alpha=tap[d]).add_(
+                rows[:, :, r + d : r + d + W], alpha=tap[d]
+            )
+        columns[:, r : r + H] = middle
         out.copy_(middle)
         for d in range(1, r + 1):
-            out.add_(columns[:, r - d:r - d + H], alpha=tap[d]).add_(columns[:, r + d:r + d + H], alpha=tap[d])
+            out.add_(columns[:, r - d : r - d + H], alpha=tap[d]).add_(
+                columns[:, r + d : r + d + H], alpha=tap[d]
+            )
 
     def gradient(k, out):
         torch.sub(u[k], u[k].amax((1, 2), keepdim=True), out=a)

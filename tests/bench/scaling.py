@@ -24,7 +24,19 @@ import h5py
 import numpy as np
 
 import scale
-from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, MPIRUN, PEAK, PROGRAM, SOURCE, job_text, peaks, ranks_of, write_set
+from support import (
+    DEMO_SET,
+    DEMO_VICTIM,
+    ENVIRONMENT,
+    MPIRUN,
+    PEAK,
+    PROGRAM,
+    SOURCE,
+    job_text,
+    peaks,
+    ranks_of,
+    write_set,
+)
 
 SCALE = os.environ.get("BARYDEF_SCALE")
 DATA = os.environ.get("BARYDEF_DATA")
@@ -38,13 +50,17 @@ RATIO_LEAST, GATHER_MOST, MEMORY_MOST = 1.9, 2, 0.05
 def command(folder, job, ranks, *wrapper):
     path = os.path.join(folder, "job.ini")
     with open(path, "w") as file:
-        file.write(job_text({"output.file": os.path.join(folder, "result.h5"), "run.progress": 0, **job}))
+        file.write(
+            job_text({"output.file": os.path.join(folder, "result.h5"), "run.progress": 0, **job})
+        )
     return [MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"]
 
 
 def figures(out):
     """What a run says of itself."""
-    numbers = re.search(r"(\d+) images in ([\d.]+) s \((\d+) images/s\).*writing took ([\d.]+) %", out, re.S)
+    numbers = re.search(
+        r"(\d+) images in ([\d.]+) s \((\d+) images/s\).*writing took ([\d.]+) %", out, re.S
+    )
     found = dict(zip(("images", "seconds", "rate", "write"), map(float, numbers.groups())))
     found["seconds"] = found["images"] / found["rate"]  # more digits
     ranks = re.search(r"at work ([\d.]+) %.*rank 0 spent ([\d.]+) % of it on (\d+) messages", out)
@@ -54,8 +70,13 @@ def figures(out):
 
 
 def run(folder, job, ranks, *wrapper):
-    finished = subprocess.run(command(folder, job, ranks, *wrapper), env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"}, capture_output=True,
-                              text=True, timeout=1200)
+    finished = subprocess.run(
+        command(folder, job, ranks, *wrapper),
+        env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
     if finished.returncode not in (0, 3):
         raise RuntimeError(finished.stderr)
     return figures(finished.stdout)
@@ -80,26 +101,43 @@ def rounds_of(folder, job, count):
 
 def missed(found):
     """What is not as promised, of figures (name, value, least, most)."""
-    return [f"{name}: {value:.3f}, promised is {f'at least {least:g}' if value < least else f'at most {most:g}'}"
-            for name, value, least, most in found if not least <= value <= most]
+    return [
+        f"{name}: {value:.3f}, promised is {f'at least {least:g}' if value < least else f'at most {most:g}'}"
+        for name, value, least, most in found
+        if not least <= value <= most
+    ]
 
 
 def efficiency(folder, jobs, found):
-    rows = ["| set | rounds | images/s, 1 rank | 2 ranks over 1 | two runs apart, over 1 | ranks at work, % | writing, % | messages, % |",
-            "|---|---|---|---|---|---|---|---|"]
+    rows = [
+        "| set | rounds | images/s, 1 rank | 2 ranks over 1 | two runs apart, over 1 | ranks at work, % | writing, % | messages, % |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for name, job in jobs.items():
         ones, twos, apart = zip(*rounds_of(folder, job, REPEATS.get(name, 5)))
         ratios = [two["rate"] / one["rate"] for one, two in zip(ones, twos)]
-        found += [(f"two ranks over one, {name}", statistics.median(ratios), RATIO_LEAST, float("inf")),
-                  (f"messages and writing in %, {name}", statistics.median(t["write"] + t["message"] for t in twos), 0, GATHER_MOST)]
-        rows.append(f"| {name} | {len(ones)} | {spread([one['rate'] for one in ones], 0)} | {spread(ratios)} | {spread(apart)} | "
-                    f"{spread([t['load'] for t in twos], 1)} | {spread([t['write'] for t in twos], 1)} | {spread([t['message'] for t in twos])} |")
+        found += [
+            (f"two ranks over one, {name}", statistics.median(ratios), RATIO_LEAST, float("inf")),
+            (
+                f"messages and writing in %, {name}",
+                statistics.median(t["write"] + t["message"] for t in twos),
+                0,
+                GATHER_MOST,
+            ),
+        ]
+        rows.append(
+            f"| {name} | {len(ones)} | {spread([one['rate'] for one in ones], 0)} | {spread(ratios)} | {spread(apart)} | "
+            f"{spread([t['load'] for t in twos], 1)} | {spread([t['write'] for t in twos], 1)} | {spread([t['message'] for t in twos])} |"
+        )
     return rows
 
 
 def memory(folder, found):
     """Peak resident memory of each of 2 ranks, by the number of images of a generated set: of one run, and of points that share moved images."""
-    rows = ["| images | rank 0, MiB | rank 1, MiB | rank 0, four points | rank 1, four points |", "|---|---|---|---|---|"]
+    rows = [
+        "| images | rank 0, MiB | rank 1, MiB | rank 0, four points | rank 1, four points |",
+        "|---|---|---|---|---|",
+    ]
     path = os.path.join(folder, "large.h5")
     random = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
@@ -107,27 +145,54 @@ def memory(folder, found):
         file["labels"] = np.zeros(100000, "i8")
         images = file.create_dataset("attacks/a/images", (100000, 1, 28, 28), "f4")
         for start in range(0, 100000, 1000):
-            images[start:start + 1000] = random.random((1000, 1, 28, 28), "f4")
-    jobs = {"one run": {"solver.iterations": 5}, "four points": {"solver.iterations": 1, "sweep.solver.gamma": "0.02, 0.1, 0.5, 1", "output.images": "no"}}
+            images[start : start + 1000] = random.random((1000, 1, 28, 28), "f4")
+    jobs = {
+        "one run": {"solver.iterations": 5},
+        "four points": {
+            "solver.iterations": 1,
+            "sweep.solver.gamma": "0.02, 0.1, 0.5, 1",
+            "output.images": "no",
+        },
+    }
     first = {}
     for count in 1000, 10000, 100000:
         cells = []
         for name, job in jobs.items():
             job = {"input.file": path, "input.limit": count, **job}
-            finished = subprocess.run(command(folder, job, 2, sys.executable, "-c", PEAK), env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+            finished = subprocess.run(
+                command(folder, job, 2, sys.executable, "-c", PEAK),
+                env=ENVIRONMENT,
+                capture_output=True,
+                text=True,
+                timeout=1200,
+            )
             now = peaks(finished.stderr)
             over = [peak / least for peak, least in zip(now, first.setdefault(name, now))]
             cells += [f"{peak:.1f} (x {ratio:.3f})" for peak, ratio in zip(now, over)]
-            found += [(f"memory of rank {rank}, {name}, {count} images over 1000", ratio, 1 - MEMORY_MOST, 1 + MEMORY_MOST) for rank, ratio in enumerate(over)]
+            found += [
+                (
+                    f"memory of rank {rank}, {name}, {count} images over 1000",
+                    ratio,
+                    1 - MEMORY_MOST,
+                    1 + MEMORY_MOST,
+                )
+                for rank, ratio in enumerate(over)
+            ]
         rows.append(f"| {count} | {' | '.join(cells)} |")
     return rows
 
 
 def slow_rank(folder, job):
     """Rank 1 stopped nine tenths of the time; and once for three seconds."""
+
     def start():
-        return subprocess.Popen(command(folder, job, 2), env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"}, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command(folder, job, 2),
+            env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def rank_one(process):
         while True:
@@ -161,17 +226,25 @@ def slow_rank(folder, job):
     os.kill(number, signal.SIGCONT)
     stopped = figures(process.communicate()[0])
     rate = {name: r["rate"] for name, r in (("one", one), ("two", two), ("slow", slow))}
-    return [f"- One of two ranks at a tenth of its speed (stopped 18 ms of every 20): {rate['slow']:.0f} images/s, {rate['slow'] / rate['two']:.2f} of two "
-            f"whole ranks ({rate['two']:.0f}); one rank alone makes {rate['one'] / rate['two']:.2f} of them, and a rank and a tenth would make "
-            f"{1.1 * rate['one'] / rate['two']:.2f}.",
-            f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of {two['seconds']:.1f}; its share of the loss is 1.5 s."]
+    return [
+        f"- One of two ranks at a tenth of its speed (stopped 18 ms of every 20): {rate['slow']:.0f} images/s, {rate['slow'] / rate['two']:.2f} of two "
+        f"whole ranks ({rate['two']:.0f}); one rank alone makes {rate['one'] / rate['two']:.2f} of them, and a rank and a tenth would make "
+        f"{1.1 * rate['one'] / rate['two']:.2f}.",
+        f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of {two['seconds']:.1f}; its share of the loss is 1.5 s.",
+    ]
 
 
 def verdict(found):
-    return (f"The target ends with an error, and names the figure, where two ranks make less than {RATIO_LEAST:g} times the images per second of one, "
-            f"where\nmessages and writing take more than {GATHER_MOST} % of the time, or where the memory of a rank changes by more than "
-            f"{100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
-            + ("Missed here: " + "; ".join(missed(found)) + "." if missed(found) else "Nothing is missed here."))
+    return (
+        f"The target ends with an error, and names the figure, where two ranks make less than {RATIO_LEAST:g} times the images per second of one, "
+        f"where\nmessages and writing take more than {GATHER_MOST} % of the time, or where the memory of a rank changes by more than "
+        f"{100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
+        + (
+            "Missed here: " + "; ".join(missed(found)) + "."
+            if missed(found)
+            else "Nothing is missed here."
+        )
+    )
 
 
 def end(lines):
@@ -181,39 +254,80 @@ def end(lines):
 
 def costs(folder):
     """Of this machine: seconds for a block's messages, for writing a block, and for a byte."""
-    path = write_set(os.path.join(folder, "costs.h5"), {"a": np.random.default_rng(0).random((4000, 1, 28, 28), "f4")})
+    path = write_set(
+        os.path.join(folder, "costs.h5"),
+        {"a": np.random.default_rng(0).random((4000, 1, 28, 28), "f4")},
+    )
     job = {"input.file": path, "solver.iterations": 0, "marginals.set": "identity", "run.block": 1}
     small = [run(folder, {**job, "output.images": "no"}, 2) for _ in range(3)]
-    message = statistics.median(r["message"] / 100 * r["seconds"] / (r["messages"] / 2) for r in small)
+    message = statistics.median(
+        r["message"] / 100 * r["seconds"] / (r["messages"] / 2) for r in small
+    )
     write = statistics.median(r["write"] / 100 * r["seconds"] / 4000 for r in small)
-    big = write_set(os.path.join(folder, "bytes.h5"), {"a": np.random.default_rng(0).random((800, 3, 224, 224), "f4")})
+    big = write_set(
+        os.path.join(folder, "bytes.h5"),
+        {"a": np.random.default_rng(0).random((800, 3, 224, 224), "f4")},
+    )
     # Rank 0 writes all bytes, and receives those of its items that rank 1 computed.
-    large = [run(folder, {"input.file": big, "solver.iterations": 0, "marginals.set": "identity", "run.block": 16}, 2) for _ in range(3)]
-    byte = statistics.median(r["seconds"] / 100 * (r["write"] / 800 + r["message"] / (16 * (r["messages"] - 5) / 2)) for r in large) / 602112
+    large = [
+        run(
+            folder,
+            {
+                "input.file": big,
+                "solver.iterations": 0,
+                "marginals.set": "identity",
+                "run.block": 16,
+            },
+            2,
+        )
+        for _ in range(3)
+    ]
+    byte = (
+        statistics.median(
+            r["seconds"] / 100 * (r["write"] / 800 + r["message"] / (16 * (r["messages"] - 5) / 2))
+            for r in large
+        )
+        / 602112
+    )
     os.unlink(big)
     return {"message": message, "write": write, "byte": byte}
 
 
 def imagenet_compute(folder):
     """Seconds for one image of 3 x 224 x 224, B6, L = 200."""
-    path = write_set(os.path.join(folder, "imagenet.h5"), {"a": np.random.default_rng(0).random((8, 3, 224, 224), "f4")})
+    path = write_set(
+        os.path.join(folder, "imagenet.h5"),
+        {"a": np.random.default_rng(0).random((8, 3, 224, 224), "f4")},
+    )
     done = run(folder, {"input.file": path, "solver.iterations": 50, "run.block": 8}, 1)
     return done["seconds"] / done["images"] * 4
 
 
 def check_model(folder, cost):
     """Measured runs beside simulated ones."""
-    path = write_set(os.path.join(folder, "check.h5"), {"a": np.random.default_rng(0).random((2000, 1, 28, 28), "f4")})
+    path = write_set(
+        os.path.join(folder, "check.h5"),
+        {"a": np.random.default_rng(0).random((2000, 1, 28, 28), "f4")},
+    )
     job = {"input.file": path, "solver.iterations": 200, "run.block": 16}
-    rows = ["| ranks | messages measured | simulated | seconds measured | simulated |", "|---|---|---|---|---|"]
+    rows = [
+        "| ranks | messages measured | simulated | seconds measured | simulated |",
+        "|---|---|---|---|---|",
+    ]
     shape = {"images": 2000, "attacks": 1, "runs": 1, "pixels": 784}
     one = statistics.median(run(folder, job, 1)["seconds"] for _ in range(3))
     cost = {**cost, "compute": one / 2000 - cost["write"] / 16 - cost["byte"] * 3136}
     for ranks in 1, 2, 8, 16, 64:
         done = run(folder, job, ranks)
         simulated = scale.simulate(SCALE, ranks, 16, cost, shape)
-        rows.append(f"| {ranks} | {done.get('messages', 0):.0f} | {simulated.messages} | "
-                    + (f"{done['seconds']:.2f} | {simulated.seconds:.2f} |" if ranks <= 2 else "(cores shared) | |"))
+        rows.append(
+            f"| {ranks} | {done.get('messages', 0):.0f} | {simulated.messages} | "
+            + (
+                f"{done['seconds']:.2f} | {simulated.seconds:.2f} |"
+                if ranks <= 2
+                else "(cores shared) | |"
+            )
+        )
     return rows
 
 
@@ -222,7 +336,10 @@ def main():
     demo = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM}
     jobs = {"demo set (1,500 images)": demo}
     if DATA:
-        jobs["MNIST (8,000 images)"] = {"input.file": os.path.join(DATA, "mnist.h5"), "victim.file": os.path.join(DATA, "victims", "mnist.pt")}
+        jobs["MNIST (8,000 images)"] = {
+            "input.file": os.path.join(DATA, "mnist.h5"),
+            "victim.file": os.path.join(DATA, "victims", "mnist.pt"),
+        }
     try:
         found = []
         lines = efficiency(folder, jobs, found)
@@ -233,18 +350,40 @@ def main():
         cost = costs(folder)
         check = check_model(folder, cost)
         compute = imagenet_compute(folder)
-        runs = scale.sweep(SCALE, {**cost, "compute": compute}, {"images": 50000, "attacks": 10, "runs": 24, "pixels": 150528}, [4, 16])
-        scale.plot(os.path.join(SOURCE, "docs", "scaling.png"), "ImageNet validation, 10 attacks, 24 runs", runs)
+        runs = scale.sweep(
+            SCALE,
+            {**cost, "compute": compute},
+            {"images": 50000, "attacks": 10, "runs": 24, "pixels": 150528},
+            [4, 16],
+        )
+        scale.plot(
+            os.path.join(SOURCE, "docs", "scaling.png"),
+            "ImageNet validation, 10 attacks, 24 runs",
+            runs,
+        )
     finally:
         shutil.rmtree(folder)
     by = {(r.block, r.all_write, r.ranks): r for r in runs}
-    saturated = {block: next((r for r in scale.RANKS if by[block, False, r].speedup < 0.9 * r), None) for block in (4, 16)}
-    table = ["| ranks | rank 0 writes: times as fast | its time, % | all write: times as fast | time of rank 0, % | hours |", "|---|---|---|---|---|---|"]
+    saturated = {
+        block: next((r for r in scale.RANKS if by[block, False, r].speedup < 0.9 * r), None)
+        for block in (4, 16)
+    }
+    table = [
+        "| ranks | rank 0 writes: times as fast | its time, % | all write: times as fast | time of rank 0, % | hours |",
+        "|---|---|---|---|---|---|",
+    ]
     for r in [1, 4, 16, 64, 256, 512, 1024, 2048, 4096, 16384]:
         root, every = by[16, False, r], by[16, True, r]
-        table.append(f"| {r} | {root.speedup:.1f} | {100 * root.served:.1f} | {every.speedup:.1f} | {100 * every.served:.1f} | {every.seconds / 3600:.2f} |")
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    text = f"""# How runs scale
+        table.append(
+            f"| {r} | {root.speedup:.1f} | {100 * root.served:.1f} | {every.speedup:.1f} | {100 * every.served:.1f} | {every.seconds / 3600:.2f} |"
+        )
+    processor = next(
+        line.split(":")[1].strip()
+        for line in open("/proc/cpuinfo")
+        if line.startswith("model name")
+    )
+    text = (
+        f"""# How runs scale
 
 Written by `cmake --build build --target scaling` (tests/bench/scaling.py) on {time.strftime('%Y-%m-%d')}: {processor}, {os.cpu_count()} cores,
 {platform.system()} {platform.release()}. Medians, in brackets the least and the most; the machine is shared and noisy.
@@ -256,11 +395,15 @@ Written by `cmake --build build --target scaling` (tests/bench/scaling.py) on {t
 B6, gamma 0.02, L = 200, victim included. In each round a run of one rank, one of two, and two runs of one rank at once that know nothing
 of each other: what the two cores, their caches and memory have together, whatever a program does.
 
-""" + "\n".join(lines) + """
+"""
+        + "\n".join(lines)
+        + """
 
 ## Slow ranks
 
-""" + "\n".join(slow) + """
+"""
+        + "\n".join(slow)
+        + """
 
 ## Memory
 
@@ -268,7 +411,9 @@ Peak resident memory of each rank; a generated set of 1 x 28 x 28 images, blocks
 set (on every rank the labels; on rank 0 40 bytes for each block that is to do and, where a run is resumed, a byte for each image, attack and point; a sweep whose points share the moved images of a block,
 those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
 
-""" + "\n".join(resident) + f"""
+"""
+        + "\n".join(resident)
+        + f"""
 
 ## A model for more ranks
 
@@ -276,7 +421,9 @@ those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
 costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages of a block, {1e6 * cost['write']:.0f} us for writing one (records, and the sync now and then),
 {1e9 * cost['byte']:.2f} ns for each byte it receives and writes ({1e-6 / cost['byte']:.0f} MB/s; ranks of one host and its page cache: a network and a parallel file system have their own). Against measured runs (2,000 images, blocks of 16):
 
-""" + "\n".join(check) + f"""
+"""
+        + "\n".join(check)
+        + f"""
 
 (Which rank gets which piece of the last blocks depends on their speeds, and with it the number of messages.)
 
@@ -285,7 +432,9 @@ costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages o
 ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L = 200; {compute:.2f} s for an image and run on one rank of this machine (of noise; without a classifier),
 {50000 * 240 * compute / 3.6e6:.1f} thousand core hours in all, and a result of {50000 * 240 * 602112 / 1e12:.1f} TB unless `output.images = no`. Blocks of 16:
 
-""" + "\n".join(table) + f"""
+"""
+        + "\n".join(table)
+        + f"""
 
 - Rank 0 as the only writer loses a tenth from {saturated[16] or 'more than 16384'} ranks on (blocks of 4: {saturated[4] or 'more than 16384'}): it is the bytes, {1e-6 / cost['byte']:.0f} MB/s through one
   rank. `run.writers = all` has each rank write the images it computed, at their places in the one file (the same bits); rank 0
@@ -296,6 +445,7 @@ ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L 
   what a cluster's storage can take. With `writers = all` each rank waits for its own disk once a block (fdatasync: milliseconds
   here), which it leaves out too: nothing beside the seconds of a block of large images; of small ones let rank 0 write.
 """
+    )
     with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
         file.write(text)
     print(text)

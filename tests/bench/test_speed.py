@@ -24,18 +24,31 @@ def plain_cost(L=20):
     image = random_images(1, 1, 1, 28, 28)[0]
 
     def run(count):
-        return bench.timed(lambda: twin.solve(image, reference.operators("B6"), gamma=0.5, tau=1e-3, iterations=[count], dtype=np.float64))[0]
+        return bench.timed(
+            lambda: twin.solve(
+                image,
+                reference.operators("B6"),
+                gamma=0.5,
+                tau=1e-3,
+                iterations=[count],
+                dtype=np.float64,
+            )
+        )[0]
+
     return (run(L) - run(0)) / (784 * 6 * L) * 1e9
 
 
 class Speed(unittest.TestCase):
     def test_against_the_plain_loop(self):
-        names = library.INSTRUCTIONS[1:library.lib.bd_instructions_best() + 1]
+        names = library.INSTRUCTIONS[1 : library.lib.bd_instructions_best() + 1]
         fast = {name: bench.cost(instructions=name) for name in names}
         rounds = [[plain_cost()] + [fast[name]() for name in names] for _ in range(7)]
         for i, name in enumerate(names, 1):
             ratio = statistics.median(r[0] / r[i] for r in rounds)
-            print("%s: %.3g ns, %.3g times as fast as the plain loop" % (name, statistics.median(r[i] for r in rounds), ratio))
+            print(
+                "%s: %.3g ns, %.3g times as fast as the plain loop"
+                % (name, statistics.median(r[i] for r in rounds), ratio)
+            )
             with self.subTest(instructions=name):
                 self.assertGreater(ratio, LEAST[name])
 
@@ -51,10 +64,14 @@ class Memory(unittest.TestCase):
         """Counted, not timed: on a machine that others use too, what goes through its memory takes twice as long at times.  Without strips
         each of these misses 1.3 to 1.8 times as often at 224 x 224 as at 28 x 28."""
         for setting in ("l1", "7", "0.5"), ("l2", "7", "0.5"), ("l1", "0", "1"):
-            small, large = bench.counted(1, 3, "28", "4", *setting), bench.counted(1, 3, "224", "1", *setting)
-            instructions, misses = (b / 224 ** 2 / (a / 4 / 28 ** 2) for a, b in zip(small, large))
-            print("%s: 224 x 224 needs %.3g as many instructions as 28 x 28, and misses the first cache %.3g times as often" %
-                  (" ".join(setting), instructions, misses))
+            small, large = bench.counted(1, 3, "28", "4", *setting), bench.counted(
+                1, 3, "224", "1", *setting
+            )
+            instructions, misses = (b / 224**2 / (a / 4 / 28**2) for a, b in zip(small, large))
+            print(
+                "%s: 224 x 224 needs %.3g as many instructions as 28 x 28, and misses the first cache %.3g times as often"
+                % (" ".join(setting), instructions, misses)
+            )
             with self.subTest(setting=setting):
                 self.assertLess(instructions, 1.1)
                 self.assertLess(misses, 1.25)
@@ -66,12 +83,21 @@ class Victim(unittest.TestCase):
         if library.lib.bd_instructions_best() < library.INSTRUCTIONS.index("avx2"):
             self.skipTest("this processor is an old one")
         # In a process without numpy, which would bring OpenBLAS along before the library can name the processor.
-        code = ("import ctypes as c, os, sys; ours = c.CDLL(sys.argv[1]); ours.bd_victim_library.restype = c.c_void_p\n"
-                "if not ours.bd_victim_library(): sys.exit('no victim module')\n"
-                "blas = c.CDLL('libopenblas.so.0', mode=os.RTLD_NOLOAD | os.RTLD_LAZY)\n"
-                "blas.openblas_get_corename.restype = c.c_char_p; print(blas.openblas_get_corename().decode())")
-        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
-        said = subprocess.run([sys.executable, "-c", code, library.LIBRARY], capture_output=True, text=True, env=environment)
+        code = (
+            "import ctypes as c, os, sys; ours = c.CDLL(sys.argv[1]); ours.bd_victim_library.restype = c.c_void_p\n"
+            "if not ours.bd_victim_library(): sys.exit('no victim module')\n"
+            "blas = c.CDLL('libopenblas.so.0', mode=os.RTLD_NOLOAD | os.RTLD_LAZY)\n"
+            "blas.openblas_get_corename.restype = c.c_char_p; print(blas.openblas_get_corename().decode())"
+        )
+        environment = {
+            name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"
+        }
+        said = subprocess.run(
+            [sys.executable, "-c", code, library.LIBRARY],
+            capture_output=True,
+            text=True,
+            env=environment,
+        )
         if "no victim module" in said.stderr or "libopenblas.so.0" in said.stderr:
             self.skipTest("without " + said.stderr.strip().splitlines()[-1])
         self.assertEqual(said.returncode, 0, said.stderr)

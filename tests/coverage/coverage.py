@@ -24,13 +24,20 @@ def count(build):
     """{file of src/: {line: whether it ran}}"""
     found = {}
     for notes in files(build, "gcno"):
-        said = subprocess.run(["gcov", "--json-format", "--stdout", notes], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+        said = subprocess.run(
+            ["gcov", "--json-format", "--stdout", notes],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
         for file in json.loads(said.stdout)["files"]:
             name = os.path.relpath(os.path.join(build, file["file"]), SOURCE)
             if name.startswith("src/"):
                 lines = found.setdefault(name, {})
                 for line in file["lines"]:
-                    lines[line["line_number"]] = lines.get(line["line_number"], False) or line["count"] > 0
+                    lines[line["line_number"]] = (
+                        lines.get(line["line_number"], False) or line["count"] > 0
+                    )
     return found
 
 

@@ -1,5 +1,6 @@
-/* Linked into library and program of a coverage build, each of which has counters of its own: what ends by _exit
-   (children that read files, a second signal, a victim out of time) is counted all the same. */
+/* Linked into library and program of a coverage build, each of which has counters of its own: what
+   ends by _exit (children that read files, a second signal, a victim out of time) is counted all
+   the same. */
 #include <dlfcn.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

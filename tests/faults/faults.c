@@ -1,13 +1,15 @@
-/* Preloaded into a run: fails or kills it at one call that changes a file, makes a file slow, or tells what work is done.
+/* Preloaded into a run: fails or kills it at one call that changes a file, makes a file slow, or
+   tells what work is done.
 
    FAULT_FILE  only calls on files whose path contains this
    FAULT_RANK  only in this rank of an mpirun
    FAULT_AT    the number of the call, from 1
-   FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), stop (SIGSTOP before it), or the name of an error: ENOSPC, EIO, EDQUOT;
-               from that call on all fail, or with FAULT_ONCE set that call alone
-   FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
-   SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one counts for all that follow
-   TRACE       a file that gets a line for each read ("read RANK PLACE") and each transform of FFTW ("transform RANK"); not of children */
+   FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), stop
+   (SIGSTOP before it), or the name of an error: ENOSPC, EIO, EDQUOT; from that call on all fail, or
+   with FAULT_ONCE set that call alone FAULT_LOCK  the errno that locking the file fails with,
+   FAULT_LOCK_TIMES times or always SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank
+   0, 1 ...: 0,2000; the last one counts for all that follow TRACE       a file that gets a line for
+   each read ("read RANK PLACE") and each transform of FFTW ("transform RANK"); not of children */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,8 @@ static pid_t process; /* which made the children */
 __attribute__((constructor)) static void remember(void) { process = getpid(); }
 
 static int is_watched(const char *path) {
-  const char *file = getenv("FAULT_FILE"), *only = getenv("FAULT_RANK"), *rank = getenv("OMPI_COMM_WORLD_RANK");
+  const char *file = getenv("FAULT_FILE"), *only = getenv("FAULT_RANK"),
+             *rank = getenv("OMPI_COMM_WORLD_RANK");
   if (only && (!rank || strcmp(only, rank))) return 0;
   return file && path && strstr(path, file);
 }
@@ -33,7 +36,9 @@ static int is_watched(const char *path) {
 static int fault(const char *path) {
   static long calls;
   const char *kind = getenv("FAULT"), *at = getenv("FAULT_AT");
-  if (!kind || !at || !is_watched(path) || ++calls < atol(at) || (getenv("FAULT_ONCE") && calls > atol(at))) return 0;
+  if (!kind || !at || !is_watched(path) || ++calls < atol(at) ||
+      (getenv("FAULT_ONCE") && calls > atol(at)))
+    return 0;
   if (!strcmp(kind, "stop")) return calls == atol(at) && raise(SIGSTOP);
   if (!strcmp(kind, "kill")) kill(process, SIGKILL), kill(getpid(), SIGKILL);
   return !strcmp(kind, "ENOSPC") ? ENOSPC : !strcmp(kind, "EDQUOT") ? EDQUOT : EIO;
@@ -59,8 +64,8 @@ static long long now(void) {
   return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-/* Sleeps, so that the time taken is the same on a busy machine: what that adds to a sleep is taken off the next, but not a stop
-   of the process. */
+/* Sleeps, so that the time taken is the same on a busy machine: what that adds to a sleep is taken
+   off the next, but not a stop of the process. */
 static void linger(const char *name, int descriptor, ssize_t size) {
   const char *pace = getenv(name), *rank = getenv("OMPI_COMM_WORLD_RANK");
   char path[4096];
@@ -69,7 +74,8 @@ static void linger(const char *name, int descriptor, ssize_t size) {
   if (!is_watched(path)) return;
   for (int r = rank ? atoi(rank) : 0; r > 0 && strchr(pace, ','); r--) pace = strchr(pace, ',') + 1;
   static long long late;
-  const long long second = 1000000000, time = (long long)(atof(pace) * (double)size), start = now(), wanted = time > late ? time - late : 0;
+  const long long second = 1000000000, time = (long long)(atof(pace) * (double)size), start = now(),
+                  wanted = time > late ? time - late : 0;
   struct timespec left = {wanted / second, wanted % second};
   while (nanosleep(&left, &left) != 0 && errno == EINTR) {}
   late += now() - start - time;
@@ -78,7 +84,9 @@ static void linger(const char *name, int descriptor, ssize_t size) {
 
 static void trace(const char *what, long place) {
   const char *path = getenv("TRACE"), *rank = getenv("OMPI_COMM_WORLD_RANK");
-  const int number = errno, file = path && getpid() == process ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+  const int number = errno, file = path && getpid() == process
+                                       ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600)
+                                       : -1;
   if (file >= 0) {
     dprintf(file, place < 0 ? "%s %s\n" : "%s %s %ld\n", what, rank ? rank : "0", place);
     close(file);
@@ -98,27 +106,34 @@ void fftw_execute(void *plan) {
   ((void (*)(void *))dlsym(RTLD_NEXT, "fftw_execute"))(plan);
 }
 
-#define WRAP(type, name, parameters, arguments, found)                     \
-  type name parameters {                                                   \
-    type(*real) parameters = (type(*) parameters)dlsym(RTLD_NEXT, #name);  \
-    int number = found;                                                    \
-    if (number) return errno = number, -1;                                 \
-    return real arguments;                                                 \
+#define WRAP(type, name, parameters, arguments, found)                                             \
+  type name parameters {                                                                           \
+    type(*real) parameters = (type(*) parameters)dlsym(RTLD_NEXT, #name);                          \
+    int number = found;                                                                            \
+    if (number) return errno = number, -1;                                                         \
+    return real arguments;                                                                         \
   }
 #define WRITE (linger("SLOW_WRITE", file, (ssize_t)size), fault_of(file))
 #define READ (linger("SLOW_READ", file, (ssize_t)size), trace_read(file, (long)place), 0)
-WRAP(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t place), (file, bytes, size, place), WRITE)
-WRAP(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t place), (file, bytes, size, place), WRITE)
-WRAP(ssize_t, pread, (int file, void *bytes, size_t size, off_t place), (file, bytes, size, place), READ)
-WRAP(ssize_t, pread64, (int file, void *bytes, size_t size, off64_t place), (file, bytes, size, place), READ)
+WRAP(ssize_t, pwrite, (int file, const void *bytes, size_t size, off_t place),
+     (file, bytes, size, place), WRITE)
+WRAP(ssize_t, pwrite64, (int file, const void *bytes, size_t size, off64_t place),
+     (file, bytes, size, place), WRITE)
+WRAP(ssize_t, pread, (int file, void *bytes, size_t size, off_t place), (file, bytes, size, place),
+     READ)
+WRAP(ssize_t, pread64, (int file, void *bytes, size_t size, off64_t place),
+     (file, bytes, size, place), READ)
 WRAP(int, ftruncate, (int file, off_t size), (file, size), fault_of(file))
 WRAP(int, ftruncate64, (int file, off64_t size), (file, size), fault_of(file))
-WRAP(int, fallocate64, (int file, int mode, off64_t place, off64_t size), (file, mode, place, size), fault_of(file))
-WRAP(int, fallocate, (int file, int mode, off_t place, off_t size), (file, mode, place, size), fault_of(file))
+WRAP(int, fallocate64, (int file, int mode, off64_t place, off64_t size), (file, mode, place, size),
+     fault_of(file))
+WRAP(int, fallocate, (int file, int mode, off_t place, off_t size), (file, mode, place, size),
+     fault_of(file))
 WRAP(int, fsync, (int file), (file), fault_of(file))
 WRAP(int, fdatasync, (int file), (file), fault_of(file))
 WRAP(int, rename, (const char *from, const char *to), (from, to), fault(from))
-WRAP(int, renameat2, (int at, const char *from, int there, const char *to, unsigned flags), (at, from, there, to, flags), fault(from))
+WRAP(int, renameat2, (int at, const char *from, int there, const char *to, unsigned flags),
+     (at, from, there, to, flags), fault(from))
 
 static int lock_fault(int descriptor, int command) {
   char path[4096];
@@ -129,16 +144,16 @@ static int lock_fault(int descriptor, int command) {
   return is_watched(path) && (!times || calls++ < atol(times)) ? atoi(number) : 0;
 }
 
-#define FCNTL(name)                                                        \
-  int name(int file, int command, ...) {                                   \
-    int (*real)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, #name); \
-    va_list more;                                                          \
-    va_start(more, command);                                               \
-    void *argument = va_arg(more, void *);                                 \
-    va_end(more);                                                          \
-    int number = lock_fault(file, command);                                \
-    if (number) return errno = number, -1;                                 \
-    return real(file, command, argument);                                  \
+#define FCNTL(name)                                                                                \
+  int name(int file, int command, ...) {                                                           \
+    int (*real)(int, int, ...) = (int (*)(int, int, ...))dlsym(RTLD_NEXT, #name);                  \
+    va_list more;                                                                                  \
+    va_start(more, command);                                                                       \
+    void *argument = va_arg(more, void *);                                                         \
+    va_end(more);                                                                                  \
+    int number = lock_fault(file, command);                                                        \
+    if (number) return errno = number, -1;                                                         \
+    return real(file, command, argument);                                                          \
   }
 FCNTL(fcntl)
 FCNTL(fcntl64)

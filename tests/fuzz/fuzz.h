@@ -1,5 +1,5 @@
-/* A fuzz target is one function on bytes, and memory_file for what wants a path.  Two drivers call it: libFuzzer (preset
-   fuzz), and replay.c, which needs no clang. */
+/* A fuzz target is one function on bytes, and memory_file for what wants a path.  Two drivers call
+   it: libFuzzer (preset fuzz), and replay.c, which needs no clang. */
 #ifndef BD_FUZZ_H
 #define BD_FUZZ_H
 
@@ -16,12 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 /* Inputs that were not refused: without any, the target tests nothing. */
 extern long fuzz_accepted;
 
-/* A file in memory, a new one each time, as HDF5 knows files by their inode; and a named one, as it wants a real path.
-   The caller unlinks it. */
+/* A file in memory, a new one each time, as HDF5 knows files by their inode; and a named one, as it
+   wants a real path. The caller unlinks it. */
 static inline void memory_file(const uint8_t *bytes, size_t size, char path[64]) {
   snprintf(path, 64, "/dev/shm/barydef-fuzz-%d", (int)getpid());
   int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-  if (file < 0 && errno == EEXIST && unlink(path) == 0) file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (file < 0 && errno == EEXIST && unlink(path) == 0)
+    file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
   while (file >= 0 && size > 0) {
     ssize_t put = write(file, bytes, size);
     if (put <= 0) abort();

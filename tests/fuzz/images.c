@@ -1,5 +1,5 @@
-/* A file of attacked images: opened, by HDF5 in a child process, and some of every attack read, without it.  libFuzzer sees the
-   second part only; survey.c goes deeper there. */
+/* A file of attacked images: opened, by HDF5 in a child process, and some of every attack read,
+   without it.  libFuzzer sees the second part only; survey.c goes deeper there. */
 #include "fuzz.h"
 #include "read.h"
 
@@ -14,8 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fuzz_accepted++;
     read_some(images);
     bd_images_close(images);
-  } else if (images)
-    abort();
+  } else if (images) abort();
   unlink(path);
   return 0;
 }

@@ -8,7 +8,8 @@ static void look(const bd_job_t *job) {
   char label[256];
   int point, snapshot;
   bd_parameters_t *parameters = malloc(sizeof *parameters);
-  for (int p = 0; parameters && p < bd_job_point_count(job); p += 1 + bd_job_point_count(job) / 8) bd_job_parameters(job, p, parameters);
+  for (int p = 0; parameters && p < bd_job_point_count(job); p += 1 + bd_job_point_count(job) / 8)
+    bd_job_parameters(job, p, parameters);
   for (int run = 0; run < bd_job_run_count(job); run += 1 + bd_job_run_count(job) / 8) {
     bd_job_run(job, run, &point, &snapshot);
     bd_job_run_label(job, run, label, sizeof label);
@@ -27,15 +28,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   if (bd_job_load(path, 1, overrides, &job, &error) == BD_OK) {
     fuzz_accepted++;
     look(job);
-    if (bd_job_parse(bd_job_text(job), "again", bd_job_directory(job), 0, NULL, &again, &error) != BD_OK) {
+    if (bd_job_parse(bd_job_text(job), "again", bd_job_directory(job), 0, NULL, &again, &error) !=
+        BD_OK) {
       fprintf(stderr, "%s\n%s", error.message, bd_job_text(job));
       abort();
     }
     if (strcmp(bd_job_text(job), bd_job_text(again)) != 0) abort();
     bd_job_free(again);
     bd_job_free(job);
-  } else if (job || strchr(error.message, '\n'))
-    abort();
+  } else if (job || strchr(error.message, '\n')) abort();
   unlink(path);
   return 0;
 }

@@ -16,7 +16,8 @@ static inline void read_some(bd_images_t *images) {
   for (int a = 0; pixels && a < info->attack_count && a < 8; a++) {
     if (bd_images_find(images, info->attacks[a].name) < 0) abort();
     bd_images_expect(images, a, info->count - count, count);
-    for (int64_t first = 0; first <= info->count - count; first += info->count - count > 0 ? info->count - count : 1)
+    for (int64_t first = 0; first <= info->count - count;
+         first += info->count - count > 0 ? info->count - count : 1)
       if (bd_images_read(images, a, first, count, pixels, &error) != BD_OK) break;
   }
   free(pixels);

@@ -1,9 +1,10 @@
-/* The driver without libFuzzer: every seed as it is, then COUNT inputs made from the seeds by a fixed sequence of random
-   numbers.  They run in forked children, so that a crash, a hang of 10 seconds or an address space beyond the limit costs
-   one input; the input is kept, and the place is named.
+/* The driver without libFuzzer: every seed as it is, then COUNT inputs made from the seeds by a
+   fixed sequence of random numbers.  They run in forked children, so that a crash, a hang of 10
+   seconds or an address space beyond the limit costs one input; the input is kept, and the place is
+   named.
 
-     replay SEEDS COUNT KEEP      inputs from folder SEEDS; what fails is kept in folder KEEP, exit status 1
-     replay FILE...               these inputs alone, unguarded */
+     replay SEEDS COUNT KEEP      inputs from folder SEEDS; what fails is kept in folder KEEP, exit
+   status 1 replay FILE...               these inputs alone, unguarded */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -27,7 +28,8 @@ typedef struct input {
 static input_t seeds[SEEDS_MAX];
 static int seed_count;
 
-/* What parent and child share: the input under way, how many of the child's were accepted, and where it failed. */
+/* What parent and child share: the input under way, how many of the child's were accepted, and
+ * where it failed. */
 typedef struct shared {
   long number, accepted;
   int signal;
@@ -46,7 +48,9 @@ static int load(const char *path, input_t *input) {
   return input->bytes != NULL;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static void load_seeds(const char *folder) {
   struct dirent **entries;
@@ -54,7 +58,8 @@ static void load_seeds(const char *folder) {
   int count = scandir(folder, &entries, NULL, by_name);
   for (int i = 0; i < count; i++) {
     snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-    if (entries[i]->d_name[0] != '.' && seed_count < SEEDS_MAX) seed_count += load(path, &seeds[seed_count]);
+    if (entries[i]->d_name[0] != '.' && seed_count < SEEDS_MAX)
+      seed_count += load(path, &seeds[seed_count]);
     free(entries[i]);
   }
   if (count >= 0) free(entries);
@@ -69,8 +74,26 @@ static uint64_t draw(uint64_t below) { /* splitmix64 */
 }
 
 static void mutate(input_t *input) {
-  static const uint64_t numbers[] = {0, 1, 2, 4, 7, 8, 16, 255, 256, 32767, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff,
-                                     0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe, 0xffffffffffffffff};
+  static const uint64_t numbers[] = {0,
+                                     1,
+                                     2,
+                                     4,
+                                     7,
+                                     8,
+                                     16,
+                                     255,
+                                     256,
+                                     32767,
+                                     65535,
+                                     65536,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x100000000,
+                                     0x7fffffffffffffff,
+                                     0x8000000000000000,
+                                     0xfffffffffffffffe,
+                                     0xffffffffffffffff};
   if (input->size < 16) input->size = 16;
   /* Rather where something is, and in files of addresses seldom in a way that moves everything. */
   size_t place = draw(input->size);
@@ -83,13 +106,15 @@ static void mutate(input_t *input) {
     case 2:
     case 3: { /* a number, at its own alignment: sizes, addresses, counts */
       const size_t at = place / width * width;
-      if (at + width <= input->size) memcpy(input->bytes + at, &numbers[draw(sizeof numbers / sizeof *numbers)], width);
+      if (at + width <= input->size)
+        memcpy(input->bytes + at, &numbers[draw(sizeof numbers / sizeof *numbers)], width);
       break;
     }
     case 4: input->bytes[place] = (uint8_t)(input->bytes[place] + draw(17) - 8); break;
     case 5: { /* one stretch over another */
       const size_t from = draw(input->size);
-      if (length > input->size - (place > from ? place : from)) length = input->size - (place > from ? place : from);
+      if (length > input->size - (place > from ? place : from))
+        length = input->size - (place > from ? place : from);
       memmove(input->bytes + place, input->bytes + from, length);
       break;
     }
@@ -105,7 +130,8 @@ static void mutate(input_t *input) {
       break;
     default: { /* from another seed, at the same place */
       const input_t *other = &seeds[draw((uint64_t)seed_count)];
-      for (size_t i = place; i < place + length && i < input->size && i < other->size; i++) input->bytes[i] = other->bytes[i];
+      for (size_t i = place; i < place + length && i < input->size && i < other->size; i++)
+        input->bytes[i] = other->bytes[i];
       break;
     }
   }
@@ -132,9 +158,13 @@ static void failed(int number) {
   for (int i = 1; i < count && used + 100 < sizeof shared->place; i++) {
     Dl_info info;
     if (!dladdr(frames[i], &info) || !info.dli_fname) continue;
-    const char *object = strrchr(info.dli_fname, '/') ? strrchr(info.dli_fname, '/') + 1 : info.dli_fname;
-    if (!strncmp(object, "libc.", 5) || !strncmp(object, "libasan", 7) || !strncmp(object, "linux-vdso", 10)) continue;
-    used += (size_t)snprintf(shared->place + used, 100, "%s%.20s:%.60s", used ? " < " : "", object, info.dli_sname ? info.dli_sname : "?");
+    const char *object =
+        strrchr(info.dli_fname, '/') ? strrchr(info.dli_fname, '/') + 1 : info.dli_fname;
+    if (!strncmp(object, "libc.", 5) || !strncmp(object, "libasan", 7) ||
+        !strncmp(object, "linux-vdso", 10))
+      continue;
+    used += (size_t)snprintf(shared->place + used, 100, "%s%.20s:%.60s", used ? " < " : "", object,
+                             info.dli_sname ? info.dli_sname : "?");
   }
   shared->signal = number;
   _exit(number == SIGALRM ? 98 : 97);
@@ -157,7 +187,8 @@ static void child(long first, long end, int is_sanitized) {
   if (!input.bytes) _exit(96);
   backtrace(&frame, 1); /* loads what it needs now */
   sigaltstack(&other, NULL);
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    sigaction(numbers[i], &action, NULL);
   if (!is_sanitized) setrlimit(RLIMIT_AS, &limit);
   for (shared->number = first; shared->number < end; shared->number++) {
     make(shared->number, &input);

@@ -12,11 +12,13 @@ static void verify(bd_result_t *result) {
   char text[4096];
   const char *wrong;
   bd_error_t error;
-  for (int run = shape->first_run; run < shape->first_run + shape->run_count && run < shape->first_run + 3; run++) {
+  for (int run = shape->first_run;
+       run < shape->first_run + shape->run_count && run < shape->first_run + 3; run++) {
     bd_result_text(result, run, "solver.kernel_used", text, sizeof text);
     for (int a = 0; a < shape->attack_count && a < 3; a++) {
       if (!bd_result_attack(result, a)) abort();
-      bd_result_verify(result, run, a, 0, shape->count < PORTION ? shape->count : PORTION, a == 0, states, marks, &error);
+      bd_result_verify(result, run, a, 0, shape->count < PORTION ? shape->count : PORTION, a == 0,
+                       states, marks, &error);
     }
   }
   bd_result_text(result, -1, "job", text, sizeof text);
@@ -38,8 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fuzz_accepted++;
     verify(result);
     bd_result_close(result);
-  } else if (result)
-    abort();
+  } else if (result) abort();
   unlink(path);
   return 0;
 }

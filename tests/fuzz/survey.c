@@ -1,5 +1,6 @@
-/* The survey that a child made of a file, which the parent does not believe: checked, and where it passes, read by.  Neither
-   HDF5 nor a process in it.  The input: bytes of the survey (4, little-endian), the survey, the file. */
+/* The survey that a child made of a file, which the parent does not believe: checked, and where it
+   passes, read by.  Neither HDF5 nor a process in it.  The input: bytes of the survey (4,
+   little-endian), the survey, the file. */
 #include "fuzz.h"
 #include "read.h"
 
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   bytes += length;
   size -= length;
   memory_file(bytes, size, path);
-  const survey_request_t request = {.path = path, .descriptor = -1, .file_size = (int64_t)size, .most_bytes = INT64_C(32) << 20};
+  const survey_request_t request = {
+      .path = path, .descriptor = -1, .file_size = (int64_t)size, .most_bytes = INT64_C(32) << 20};
   if (survey_check(&request, survey, length, &error) == BD_OK) {
     survey->file_size = (int64_t)size;
     survey->ends_digest = digest_ends(bytes, size);

@@ -8,7 +8,18 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
 import h5py
-from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, random_images, run_job, write_set
+from support import (
+    BASE,
+    ENVIRONMENT,
+    PATIENCE,
+    PROGRAM,
+    RunTest,
+    job_text,
+    launch,
+    random_images,
+    run_job,
+    write_set,
+)
 
 IMAGES = random_images(6, 1, 8, 9)
 SECONDS = 10 * PATIENCE
@@ -17,15 +28,24 @@ SECONDS = 10 * PATIENCE
 def preloaded(folder, name, code):
     """A library to be preloaded, in whose functions in_child() tells where they run."""
     path = os.path.join(folder, f"{name}.so")
-    head = "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\nstatic pid_t first;\n" \
-           "__attribute__((constructor)) static void remember(void) { first = getpid(); }\nstatic int in_child(void) { return getpid() != first; }\n"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl"], input=head + code, text=True, check=True)
+    head = (
+        "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\nstatic pid_t first;\n"
+        "__attribute__((constructor)) static void remember(void) { first = getpid(); }\nstatic int in_child(void) { return getpid() != first; }\n"
+    )
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl"],
+        input=head + code,
+        text=True,
+        check=True,
+    )
     return path
 
 
 class Hostile(RunTest):
     def setUp(self):
-        self.set = write_set(os.path.join(self.folder, "set.h5"), {"a": IMAGES, "b": IMAGES}, clean=IMAGES)
+        self.set = write_set(
+            os.path.join(self.folder, "set.h5"), {"a": IMAGES, "b": IMAGES}, clean=IMAGES
+        )
         self.secret = os.path.join(self.folder, "secret.h5")
         write_set(self.secret, {"a": IMAGES}, clean=IMAGES)
         for name in "result.h5", "job.ini":
@@ -59,7 +79,13 @@ class Hostile(RunTest):
 
     def peak(self, *arguments):
         """Exit status, output of errors, and peak resident memory in MiB of the program and its children."""
-        process = subprocess.Popen([PROGRAM, *arguments], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [PROGRAM, *arguments],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         err = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -72,9 +98,27 @@ class Hostile(RunTest):
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text({**BASE, **job}))
         # LeakSanitizer does not work under strace.
-        environment = {**ENVIRONMENT, "ASAN_OPTIONS": ENVIRONMENT.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
-        done = subprocess.run(["strace", "-f", "-o", trace, "-e", "trace=open,openat,openat2,stat,newfstatat,readlink", PROGRAM, "run",
-                               os.path.join(self.folder, "job.ini"), "--overwrite"], env=environment, capture_output=True, text=True)
+        environment = {
+            **ENVIRONMENT,
+            "ASAN_OPTIONS": ENVIRONMENT.get("ASAN_OPTIONS", "") + ":detect_leaks=0",
+        }
+        done = subprocess.run(
+            [
+                "strace",
+                "-f",
+                "-o",
+                trace,
+                "-e",
+                "trace=open,openat,openat2,stat,newfstatat,readlink",
+                PROGRAM,
+                "run",
+                os.path.join(self.folder, "job.ini"),
+                "--overwrite",
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
         if "ptrace" in done.stderr and "not permitted" in done.stderr:
             self.skipTest("SKIPPED LOUDLY: strace may not trace here")
         with open(trace) as file:

@@ -26,16 +26,33 @@ class Images:
         if joins:
             size = ctypes.c_size_t()
             survey = LIBRARY.bd_images_survey(joins.images, ctypes.byref(size))
-            status = LIBRARY.bd_images_join(path.encode(), ctypes.c_void_p(survey), size, ctypes.byref(self.images), ctypes.byref(self.error))
+            status = LIBRARY.bd_images_join(
+                path.encode(),
+                ctypes.c_void_p(survey),
+                size,
+                ctypes.byref(self.images),
+                ctypes.byref(self.error),
+            )
         else:
-            status = LIBRARY.bd_images_open(path.encode(), ctypes.c_int64(2048 << 20), ctypes.byref(self.images), ctypes.byref(self.error))
+            status = LIBRARY.bd_images_open(
+                path.encode(),
+                ctypes.c_int64(2048 << 20),
+                ctypes.byref(self.images),
+                ctypes.byref(self.error),
+            )
         if status:
             raise ValueError(self.error.message.decode())
 
     def read(self, attack, first, count, shape):
         pixels = np.empty((count, *shape))
-        status = LIBRARY.bd_images_read(self.images, LIBRARY.bd_images_find(self.images, attack.encode()), ctypes.c_int64(first),
-                                        ctypes.c_int64(count), pixels.ctypes.data_as(ctypes.c_void_p), ctypes.byref(self.error))
+        status = LIBRARY.bd_images_read(
+            self.images,
+            LIBRARY.bd_images_find(self.images, attack.encode()),
+            ctypes.c_int64(first),
+            ctypes.c_int64(count),
+            pixels.ctypes.data_as(ctypes.c_void_p),
+            ctypes.byref(self.error),
+        )
         if status:
             raise ValueError(self.error.message.decode())
         return pixels
@@ -56,15 +73,27 @@ class Layouts(RunTest):
         for images in opened, joined:
             for first, count in blocks:
                 for name, right in truth.items():
-                    wanted = right[first:first + count].astype("f8") / (255 if right.dtype == np.uint8 else 1)
-                    self.assertEqual(images.read(name, first, count, self.SHAPE).tobytes(), wanted.tobytes(), (name, first, count))
+                    wanted = right[first : first + count].astype("f8") / (
+                        255 if right.dtype == np.uint8 else 1
+                    )
+                    self.assertEqual(
+                        images.read(name, first, count, self.SHAPE).tobytes(),
+                        wanted.tobytes(),
+                        (name, first, count),
+                    )
         opened.close()
         joined.close()
 
     def test_contiguous(self):
         for kind in "<f4", ">f4", "<f8", ">f8", "u1":
             images = self.images(kind)
-            self.compare(write_set(os.path.join(self.folder, f"{kind}.h5"), {"a": images, "b": images[::-1]}, clean=images))
+            self.compare(
+                write_set(
+                    os.path.join(self.folder, f"{kind}.h5"),
+                    {"a": images, "b": images[::-1]},
+                    clean=images,
+                )
+            )
 
     def images(self, kind):
         images = random_images(self.COUNT, *self.SHAPE)
@@ -72,49 +101,97 @@ class Layouts(RunTest):
 
     def test_chunks_and_filters(self):
         dice = random.Random(3)
-        filters = [dict(zip(("compression", "shuffle", "fletcher32"), chosen)) for chosen in itertools.product((None, "gzip"), (False, True), (False, True))]
+        filters = [
+            dict(zip(("compression", "shuffle", "fletcher32"), chosen))
+            for chosen in itertools.product((None, "gzip"), (False, True), (False, True))
+        ]
         for number, (kind, chosen) in enumerate(itertools.product(("<f4", ">f8", "u1"), filters)):
-            for chunks in (23, 3, 7, 5), (4, 3, 7, 5), tuple(dice.randint(1, size) for size in (self.COUNT, *self.SHAPE)), True:
+            for chunks in (
+                (23, 3, 7, 5),
+                (4, 3, 7, 5),
+                tuple(dice.randint(1, size) for size in (self.COUNT, *self.SHAPE)),
+                True,
+            ):
                 with self.subTest(kind=kind, chunks=chunks, **chosen):
                     path = os.path.join(self.folder, f"{number}-{chunks}.h5")
                     images = self.images(kind)
-                    write_set(path, {"a": images, "b": images[::-1]}, clean=images, chunks=chunks, **chosen)
+                    write_set(
+                        path,
+                        {"a": images, "b": images[::-1]},
+                        clean=images,
+                        chunks=chunks,
+                        **chosen,
+                    )
                     self.compare(path, blocks=((0, 23), (22, 1), (3, 9)))
 
     def test_newest_format(self):
         """Other indices of chunks: single, implicit, fixed array, extensible array, version 2 tree."""
-        for chunks, most in (None, None), ((23, 3, 7, 5), None), ((5, 2, 4, 3), None), ((5, 3, 7, 5), (None, 3, 7, 5)), ((5, 2, 4, 3), (None, None, 7, 5)):
+        for chunks, most in (
+            (None, None),
+            ((23, 3, 7, 5), None),
+            ((5, 2, 4, 3), None),
+            ((5, 3, 7, 5), (None, 3, 7, 5)),
+            ((5, 2, 4, 3), (None, None, 7, 5)),
+        ):
             for options in {}, {"compression": "gzip"}:
                 if not chunks and options:
                     continue
                 with self.subTest(chunks=chunks, most=most, **options):
                     path = os.path.join(self.folder, "new.h5")
                     with h5py.File(path, "w", libver="latest") as file:
-                        file.attrs["schema"], file.attrs["schema_version"], file["labels"] = "attacked-images", 1, np.arange(self.COUNT)
+                        file.attrs["schema"], file.attrs["schema_version"], file["labels"] = (
+                            "attacked-images",
+                            1,
+                            np.arange(self.COUNT),
+                        )
                         for group in "attacks/a", "clean":
-                            file.create_dataset(f"{group}/images", data=self.images("<f4"), chunks=chunks, maxshape=most, **options)
+                            file.create_dataset(
+                                f"{group}/images",
+                                data=self.images("<f4"),
+                                chunks=chunks,
+                                maxshape=most,
+                                **options,
+                            )
                     self.compare(path)
 
     def test_skipped_filter(self):
         """HDF5 leaves out a filter that did not help, chunk by chunk."""
-        path = write_set(os.path.join(self.folder, "skipped.h5"), {"a": self.images("<f4")}, clean=self.images("<f4"), chunks=(4, 3, 7, 5), compression="gzip")
+        path = write_set(
+            os.path.join(self.folder, "skipped.h5"),
+            {"a": self.images("<f4")},
+            clean=self.images("<f4"),
+            chunks=(4, 3, 7, 5),
+            compression="gzip",
+        )
         plain = np.random.default_rng(1).random((4, *self.SHAPE)).astype("f4")
         with h5py.File(path, "r+") as file:
-            file["attacks/a/images"].id.write_direct_chunk((8, 0, 0, 0), plain.tobytes(), filter_mask=1)
+            file["attacks/a/images"].id.write_direct_chunk(
+                (8, 0, 0, 0), plain.tobytes(), filter_mask=1
+            )
         with h5py.File(path) as file:
             self.assertEqual(file["attacks/a/images"][8:12].tobytes(), plain.tobytes())
         self.compare(path)
 
     def test_another_file_and_a_changed_one(self):
-        path = write_set(os.path.join(self.folder, "one.h5"), {"a": self.images("<f4")}, clean=self.images("<f4"))
-        other = write_set(os.path.join(self.folder, "other.h5"), {"a": self.images("<f4")}, clean=self.images("<f4") * np.float32(0.5))
+        path = write_set(
+            os.path.join(self.folder, "one.h5"), {"a": self.images("<f4")}, clean=self.images("<f4")
+        )
+        other = write_set(
+            os.path.join(self.folder, "other.h5"),
+            {"a": self.images("<f4")},
+            clean=self.images("<f4") * np.float32(0.5),
+        )
         opened = Images(path)
-        with self.assertRaisesRegex(ValueError, "other.h5: another rank sees another file than rank 0"):
+        with self.assertRaisesRegex(
+            ValueError, "other.h5: another rank sees another file than rank 0"
+        ):
             Images(other, joins=opened)
         opened.read("a", 0, 3, self.SHAPE)
         with h5py.File(path, "r+") as file:
             file["attacks/a/images"][20] = 0.5
-        with self.assertRaisesRegex(ValueError, "one.h5: images 0 to 2 of a cannot be read .the file was changed meanwhile"):
+        with self.assertRaisesRegex(
+            ValueError, "one.h5: images 0 to 2 of a cannot be read .the file was changed meanwhile"
+        ):
             opened.read("a", 0, 3, self.SHAPE)
         opened.close()
 

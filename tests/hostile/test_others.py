@@ -14,7 +14,22 @@ import h5py
 import numpy as np
 
 from hostile import IMAGES, Hostile, preloaded
-from support import BASE, ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, job_text, launch, need_victim, purify, run_job, skip, write_set, write_victim
+from support import (
+    BASE,
+    ENVIRONMENT,
+    MPIRUN,
+    PATIENCE,
+    PROGRAM,
+    contents,
+    job_text,
+    launch,
+    need_victim,
+    purify,
+    run_job,
+    skip,
+    write_set,
+    write_victim,
+)
 
 
 class Results(Hostile):
@@ -27,7 +42,11 @@ class Results(Hostile):
 
     def refused_result(self, text, commands=("check", "resume", "merge")):
         for command in commands:
-            arguments = {"check": ("check", self.result), "resume": ("run", self.job, "--resume"), "merge": ("merge", os.path.join(self.folder, "m.h5"), self.result)}
+            arguments = {
+                "check": ("check", self.result),
+                "resume": ("run", self.job, "--resume"),
+                "merge": ("merge", os.path.join(self.folder, "m.h5"), self.result),
+            }
             finished = launch(*arguments[command])
             self.assertEqual(finished.status, 2, finished)
             self.assertEqual(len(finished.err_lines), 1, finished)
@@ -36,7 +55,13 @@ class Results(Hostile):
     def test_links_and_layouts(self):
         other = os.path.join(self.folder, "other.h5")
         shutil.copy(self.result, other)
-        for name in "runs/000/a/images", "runs/000/a/per_image", "checksums/000/a", "labels", "statistics":
+        for name in (
+            "runs/000/a/images",
+            "runs/000/a/per_image",
+            "checksums/000/a",
+            "labels",
+            "statistics",
+        ):
             for link in h5py.ExternalLink("other.h5", name), h5py.SoftLink("/nowhere"):
                 with self.subTest(name, link=link):
                     shutil.copy(other, self.result)
@@ -79,7 +104,12 @@ class Results(Hostile):
         self.assertEqual(finished.status, 0, finished)
 
     def test_job_made_up(self):
-        for text in "x" * 900000, "[solver]\ngamma = 1e999\n", "[solver]\n" + "gamma = 1\n" * 1000, "\x1b[2J":
+        for text in (
+            "x" * 900000,
+            "[solver]\ngamma = 1e999\n",
+            "[solver]\n" + "gamma = 1\n" * 1000,
+            "\x1b[2J",
+        ):
             with h5py.File(self.result, "r+") as file:
                 del file.attrs["job"]
                 file.attrs.create("job", text, dtype=h5py.string_dtype())
@@ -96,7 +126,6 @@ class Results(Hostile):
         self.assertEqual(launch("run", self.job, "--resume").status, 2)
         os.unlink(self.result)
 
-
     def begun(self):
         """A result with nothing done."""
         return purify(self.folder, {}, "--overwrite", "--set=run.max_minutes=1e-7", status=75)
@@ -106,16 +135,28 @@ class Results(Hostile):
         finished = launch("run", self.job, "--resume", "--quiet", **environment)
         self.assertEqual((finished.status, len(finished.err_lines)), (1, 1), finished)
         self.assertRegex(finished.err, text)
-        self.assertIn("NOT COMPLETE: 18 of 18 images are done, all their checksums are right", launch("check", self.result).out)
+        self.assertIn(
+            "NOT COMPLETE: 18 of 18 images are done, all their checksums are right",
+            launch("check", self.result).out,
+        )
 
     def test_hdf5_fails_when_it_finishes(self):
         whole = contents(self.result)
-        for name, code, text in (("crash", "abort();", r"result.h5: HDF5 crashes on it \(Aborted\)"), ("loop", "for (;;) {}", "HDF5 does not come to an end with it"),
-                                 ("end", "_exit(0);", "HDF5 fails on it"), ("kill", "raise(SIGKILL);", "the process that opened it was killed")):
+        for name, code, text in (
+            ("crash", "abort();", r"result.h5: HDF5 crashes on it \(Aborted\)"),
+            ("loop", "for (;;) {}", "HDF5 does not come to an end with it"),
+            ("end", "_exit(0);", "HDF5 fails on it"),
+            ("kill", "raise(SIGKILL);", "the process that opened it was killed"),
+        ):
             with self.subTest(name):
                 # The one attribute that is written last.
-                library = preloaded(self.folder, name, 'int H5Awrite(long a, long b, const void *c) { if (in_child()) { %s } '
-                                    'return ((int (*)(long, long, const void *))dlsym(RTLD_NEXT, "H5Awrite"))(a, b, c); }' % code)
+                library = preloaded(
+                    self.folder,
+                    name,
+                    "int H5Awrite(long a, long b, const void *c) { if (in_child()) { %s } "
+                    'return ((int (*)(long, long, const void *))dlsym(RTLD_NEXT, "H5Awrite"))(a, b, c); }'
+                    % code,
+                )
                 self.begun()
                 self.not_finished(text, LD_PRELOAD=library)
                 finished = launch("run", self.job, "--resume")
@@ -130,7 +171,10 @@ class Results(Hostile):
                 del file[path].attrs[name]
             finished = launch("run", self.job, "--resume", "--quiet")
             self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
-            self.assertIn(f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing", finished.err)
+            self.assertIn(
+                f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing",
+                finished.err,
+            )
 
     def test_an_end_before_the_end(self):
         """HDF5 would cut the file off there when it is written."""
@@ -146,13 +190,18 @@ class Results(Hostile):
     def test_older_than_checksums(self):
         with h5py.File(self.result, "r+") as file:
             del file["checksums"]
-        self.refused_result("result.h5: has no /checksums: from a barydef before they were, which this program can only inspect")
+        self.refused_result(
+            "result.h5: has no /checksums: from a barydef before they were, which this program can only inspect"
+        )
         self.assertEqual(launch("inspect", self.result).status, 0)
 
     def test_runs_that_are_one(self):
         with h5py.File(self.result, "r+") as file:
             for number in range(1, 400):
-                file[f"runs/{number:03d}"], file[f"checksums/{number:03d}"] = file["runs/000"], file["checksums/000"]
+                file[f"runs/{number:03d}"], file[f"checksums/{number:03d}"] = (
+                    file["runs/000"],
+                    file["checksums/000"],
+                )
             rows = file["statistics"][...]
             del file["statistics"]
             file["statistics"] = np.tile(rows, 400)
@@ -164,11 +213,19 @@ class Results(Hostile):
         for group in "runs/000", "runs/000/a", "checksums/000", "checksums/input":
             purify(self.folder, {}, "--overwrite")
             with h5py.File(self.result, "r+") as file:
-                h5py.h5d.create(file[group].id, b"leak", h5py.h5t.NATIVE_UINT8, h5py.h5s.create_simple((100,)), plan)
+                h5py.h5d.create(
+                    file[group].id,
+                    b"leak",
+                    h5py.h5t.NATIVE_UINT8,
+                    h5py.h5s.create_simple((100,)),
+                    plan,
+                )
             finished = launch("merge", os.path.join(self.folder, "merged.h5"), self.result)
             self.assertEqual(finished.status, 2, finished)
             self.assertIn(f"result.h5: /{group} holds more than it does in a result", finished.err)
-            self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("merged.h5")], [])
+            self.assertEqual(
+                [name for name in os.listdir(self.folder) if name.startswith("merged.h5")], []
+            )
 
     def test_names_of_attacks(self):
         """Twice the same, what stands beside it would not be missed in the count of links."""
@@ -181,10 +238,20 @@ class Results(Hostile):
         plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-        purify(self.folder, {"input.limit": 1, "input.clean": "no", "input.attacks": "a"}, "--overwrite")
+        purify(
+            self.folder,
+            {"input.limit": 1, "input.clean": "no", "input.attacks": "a"},
+            "--overwrite",
+        )
         with h5py.File(self.result, "r+") as file:
             del file["runs/000/a/images"]
-            h5py.h5d.create(file["runs/000/a"].id, b"images", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((1, 1, 16384, 16384)), plan)
+            h5py.h5d.create(
+                file["runs/000/a"].id,
+                b"images",
+                h5py.h5t.NATIVE_FLOAT,
+                h5py.h5s.create_simple((1, 1, 16384, 16384)),
+                plan,
+            )
         self.assertLess(os.stat(self.result).st_blocks * 512, 100000)
         quiet = self.peak("inspect", self.secret)[2]
         status, err, used = self.peak("check", self.result)
@@ -199,7 +266,10 @@ class Results(Hostile):
             file["statistics"][...] = rows
         finished = launch("inspect", self.result)
         self.assertEqual((finished.status, finished.out), (2, ""), finished)
-        self.assertIn("result.h5: a damaged result: /statistics counts images that there are not", finished.err)
+        self.assertIn(
+            "result.h5: a damaged result: /statistics counts images that there are not",
+            finished.err,
+        )
 
     def test_another_result_on_another_rank(self):
         """Under the same name: an older copy, say, on a disk of its own."""
@@ -207,12 +277,33 @@ class Results(Hostile):
         purify(self.folder, {"run.block": 2}, "--overwrite")
         script = os.path.join(self.folder, "rank.sh")
         with open(script, "w") as file:
-            file.write(f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] || mount --bind {self.folder}/other.h5 {self.result} || exit 99\nexec {PROGRAM} "$@"\n')
-        if subprocess.run(["unshare", "-m", "mount", "--bind", self.set, self.result], capture_output=True).returncode:
+            file.write(
+                f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] || mount --bind {self.folder}/other.h5 {self.result} || exit 99\nexec {PROGRAM} "$@"\n'
+            )
+        if subprocess.run(
+            ["unshare", "-m", "mount", "--bind", self.set, self.result], capture_output=True
+        ).returncode:
             skip("no right to mount a file over another")
         for options in [], ["--set=run.writers=all"]:
-            finished = subprocess.run([MPIRUN, "-n", "2", "unshare", "-m", "bash", script, "run", self.job, "--resume", "--set=run.verify=marks", *options],
-                                      env=ENVIRONMENT, capture_output=True, text=True)
+            finished = subprocess.run(
+                [
+                    MPIRUN,
+                    "-n",
+                    "2",
+                    "unshare",
+                    "-m",
+                    "bash",
+                    script,
+                    "run",
+                    self.job,
+                    "--resume",
+                    "--set=run.verify=marks",
+                    *options,
+                ],
+                env=ENVIRONMENT,
+                capture_output=True,
+                text=True,
+            )
             self.assertEqual(finished.returncode, 2, finished)
             self.assertIn("result.h5: another rank sees another file than rank 0", finished.stderr)
 
@@ -220,9 +311,14 @@ class Results(Hostile):
 class Signals(Hostile):
     def is_read_by_a_child_of(self, parent):
         """Open MPI starts a child of its own before that."""
-        for child in subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True).stdout.split():
+        for child in subprocess.run(
+            ["pgrep", "-P", str(parent)], capture_output=True, text=True
+        ).stdout.split():
             try:
-                if any(os.path.realpath(f"/proc/{child}/fd/{one}") == os.path.realpath(self.set) for one in os.listdir(f"/proc/{child}/fd")):
+                if any(
+                    os.path.realpath(f"/proc/{child}/fd/{one}") == os.path.realpath(self.set)
+                    for one in os.listdir(f"/proc/{child}/fd")
+                ):
                     return True
             except OSError:  # it has ended
                 pass
@@ -234,8 +330,14 @@ class Signals(Hostile):
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text(BASE))
         for number in signal.SIGTERM, signal.SIGUSR1:
-            process = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--resume"], env=ENVIRONMENT, stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, text=True, start_new_session=True)
+            process = subprocess.Popen(
+                [PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--resume"],
+                env=ENVIRONMENT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
             while not self.is_read_by_a_child_of(process.pid) and process.poll() is None:
                 time.sleep(0.01)
             os.killpg(process.pid, number)
@@ -247,10 +349,20 @@ class Signals(Hostile):
 class Jobs(Hostile):
     def test_encoding_and_length(self):
         good = job_text(BASE)
-        for name, data, text in (("control", good + "; \x1b[2J\n", r"control.ini:\d+: a control character, or not UTF-8"),
-                                 ("latin", good.encode() + b"; caf\xe9\n", r"latin.ini:\d+: a control character, or not UTF-8"),
-                                 ("long", good + ";" + "x" * 70000, r"long.ini:\d+: a line of more than 65536 bytes"),
-                                 ("large", good + "; x\n" * 300000, "large.ini: more than a mebibyte is no job file")):
+        for name, data, text in (
+            (
+                "control",
+                good + "; \x1b[2J\n",
+                r"control.ini:\d+: a control character, or not UTF-8",
+            ),
+            (
+                "latin",
+                good.encode() + b"; caf\xe9\n",
+                r"latin.ini:\d+: a control character, or not UTF-8",
+            ),
+            ("long", good + ";" + "x" * 70000, r"long.ini:\d+: a line of more than 65536 bytes"),
+            ("large", good + "; x\n" * 300000, "large.ini: more than a mebibyte is no job file"),
+        ):
             path = os.path.join(self.folder, f"{name}.ini")
             with open(path, "wb") as file:
                 file.write(data if isinstance(data, bytes) else data.encode())
@@ -266,10 +378,15 @@ class Jobs(Hostile):
         path = os.path.join(self.folder, "long.ini")
         with open(path, "w") as file:
             values = ", ".join(f"0.{i}" + "0" * 1200 for i in range(10, 40))
-            file.write(job_text(BASE) + f"\n[sweep]\nsolver.gamma = {values}\nsolver.tau = {values}\n")
+            file.write(
+                job_text(BASE) + f"\n[sweep]\nsolver.gamma = {values}\nsolver.tau = {values}\n"
+            )
         finished = launch("run", path)
         self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
-        self.assertRegex(finished.err, r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000")
+        self.assertRegex(
+            finished.err,
+            r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000",
+        )
 
     def test_a_command_line_longer_than_a_result_can_keep(self):
         finished = run_job(self.folder, {}, *["--set=solver.gamma=1." + "0" * 1000] * 80)
@@ -277,19 +394,39 @@ class Jobs(Hostile):
 
     def test_a_folder_without_a_path(self):
         """Relative paths would become absolute ones."""
-        code = "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n" \
-               "open('job.ini', 'w').write(sys.argv[2])\nos.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
-        done = subprocess.run([sys.executable, "-c", code, self.folder, job_text(BASE), PROGRAM], env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        code = (
+            "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
+            "open('job.ini', 'w').write(sys.argv[2])\nos.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, self.folder, job_text(BASE), PROGRAM],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         self.assertEqual(done.returncode, 1, done)  # Open MPI complains as well
-        self.assertRegex(done.stderr, "(?m)^barydef: job.ini: the working directory, which its paths would be relative to, has no path: ")
+        self.assertRegex(
+            done.stderr,
+            "(?m)^barydef: job.ini: the working directory, which its paths would be relative to, has no path: ",
+        )
 
     def test_closed_standard_files(self):
         """No file of the run becomes one of them, and what is printed."""
         expected = contents(purify(self.folder, {}))
         for closed in "0<&- 1>&- 2>&-", "2>&-", "0<&- 2>&-":
             command = f"exec '{PROGRAM}' run '{self.folder}/job.ini' --overwrite --set=run.progress=1e-9 {closed}"
-            done = subprocess.run(["sh", "-c", command], env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
-            self.assertEqual(done.returncode, "1>&-" in closed, done)  # what it should print did not arrive
+            done = subprocess.run(
+                ["sh", "-c", command],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=60,
+            )
+            self.assertEqual(
+                done.returncode, "1>&-" in closed, done
+            )  # what it should print did not arrive
             self.assert_same(expected, contents(os.path.join(self.folder, "result.h5")))
             self.assertEqual(launch("check", os.path.join(self.folder, "result.h5")).status, 0)
 
@@ -301,9 +438,14 @@ class Jobs(Hostile):
 class Victims(Hostile):
     def test_a_victim_that_hangs(self):
         need_victim()
-        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)")
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
         for ranks in 0, 2:
-            finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5}, ranks=ranks)
+            finished = self.run_it(
+                {"victim.file": "victim.pt", "run.victim_seconds": 1.5}, ranks=ranks
+            )
             self.assertEqual(finished.status, 1, finished)
             lines = [line for line in finished.err_lines if line.startswith("barydef: ")]
             self.assertEqual(len(lines), 1, finished)
@@ -312,10 +454,21 @@ class Victims(Hostile):
     def test_a_victim_that_was_suspended(self):
         """As batch systems do: it had no time meanwhile."""
         need_victim()
-        write_victim(os.path.join(self.folder, "victim.pt"), "if bool(x.sum() == 0):  # when it is tried\n    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)")
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "if bool(x.sum() == 0):  # when it is tried\n    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)",
+        )
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
-            file.write(job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 8 * PATIENCE}))
-        running = subprocess.Popen([PROGRAM, "run", os.path.join(self.folder, "job.ini")], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            file.write(
+                job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 8 * PATIENCE})
+            )
+        running = subprocess.Popen(
+            [PROGRAM, "run", os.path.join(self.folder, "job.ini")],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         time.sleep(1.2)
         running.send_signal(signal.SIGSTOP)
         time.sleep(8.5 * PATIENCE)
@@ -325,7 +478,10 @@ class Victims(Hostile):
 
     def test_the_shortest_time(self):
         need_victim()
-        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)")
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
         finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": "1e-9"})
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
@@ -340,7 +496,10 @@ class Victims(Hostile):
 
     def test_a_victim_that_hangs_later(self):
         need_victim()
-        write_victim(os.path.join(self.folder, "victim.pt"), "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)")
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
         finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5})
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("no answer within 1.5 s", finished.err)
@@ -351,8 +510,13 @@ class Victims(Hostile):
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
         for options in ("--dry-run",), ():
-            finished = run_job(self.folder, {"victim.file": "victim.pt", "output.file": "said.h5"}, *options)
-            self.assertRegex(finished.out, r"(?m)^victim: \S*victim.pt, a program that ran with your rights \(libtorch [\d.]+\)$")
+            finished = run_job(
+                self.folder, {"victim.file": "victim.pt", "output.file": "said.h5"}, *options
+            )
+            self.assertRegex(
+                finished.out,
+                r"(?m)^victim: \S*victim.pt, a program that ran with your rights \(libtorch [\d.]+\)$",
+            )
         self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
 
 
@@ -364,7 +528,10 @@ class Waiting(Hostile):
             with self.subTest(name):
                 err = process.communicate(timeout=100 * PATIENCE)[1]
                 self.assertEqual(process.returncode, 1, err)
-                self.assertRegex(err, r"^barydef: \S*set.h5: the process that opened it did not answer for 5\d s\n$")
+                self.assertRegex(
+                    err,
+                    r"^barydef: \S*set.h5: the process that opened it did not answer for 5\d s\n$",
+                )
 
 
 waiting = {}
@@ -375,10 +542,20 @@ def setUpModule():
     unittest.addModuleCleanup(shutil.rmtree, folder)
     path = write_set(os.path.join(folder, "set.h5"), {"a": IMAGES})
     for name, code in ("stops", "raise(SIGSTOP);"), ("sleeps", "for (;;) pause();"):
-        library = preloaded(folder, name, 'long H5Fopen(const char *a, unsigned b, long c) { if (in_child()) { %s } '
-                            'return ((long (*)(const char *, unsigned, long))dlsym(RTLD_NEXT, "H5Fopen"))(a, b, c); }' % code)
-        waiting[name] = subprocess.Popen([PROGRAM, "inspect", path], env={**ENVIRONMENT, "LD_PRELOAD": library}, stdout=subprocess.DEVNULL,
-                                         stderr=subprocess.PIPE, text=True)
+        library = preloaded(
+            folder,
+            name,
+            "long H5Fopen(const char *a, unsigned b, long c) { if (in_child()) { %s } "
+            'return ((long (*)(const char *, unsigned, long))dlsym(RTLD_NEXT, "H5Fopen"))(a, b, c); }'
+            % code,
+        )
+        waiting[name] = subprocess.Popen(
+            [PROGRAM, "inspect", path],
+            env={**ENVIRONMENT, "LD_PRELOAD": library},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         unittest.addModuleCleanup(waiting[name].stderr.close)
         unittest.addModuleCleanup(waiting[name].kill)
 

@@ -27,11 +27,19 @@ class Elsewhere(Hostile):
             plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             plan.set_external(self.secret.encode(), 0, data.nbytes)
             parent, last = name.rsplit("/", 1) if "/" in name else ("/", name)
-            h5py.h5d.create(file[parent].id, last.encode(), h5py.h5t.py_create(data.dtype), h5py.h5s.create_simple(data.shape), plan)
+            h5py.h5d.create(
+                file[parent].id,
+                last.encode(),
+                h5py.h5t.py_create(data.dtype),
+                h5py.h5s.create_simple(data.shape),
+                plan,
+            )
 
     def test_external_storage_of_images(self):
         self.external("attacks/a/images", IMAGES)
-        self.refused(r"set.h5: /attacks/a/images keeps its data in other files \(external storage\), which are not read")
+        self.refused(
+            r"set.h5: /attacks/a/images keeps its data in other files \(external storage\), which are not read"
+        )
         self.secret_is_not_opened()
 
     def test_external_storage_of_labels(self):
@@ -40,8 +48,14 @@ class Elsewhere(Hostile):
         self.secret_is_not_opened()
 
     def test_external_links(self):
-        for name, target in ("attacks/a/images", "attacks/a/images"), ("attacks/a", "attacks/a"), ("attacks", "attacks"), ("labels", "labels"), \
-                            ("clean", "clean"), ("clean/images", "clean/images"):
+        for name, target in (
+            ("attacks/a/images", "attacks/a/images"),
+            ("attacks/a", "attacks/a"),
+            ("attacks", "attacks"),
+            ("labels", "labels"),
+            ("clean", "clean"),
+            ("clean/images", "clean/images"),
+        ):
             with self.subTest(name):
                 self.setUp()
                 with self.change(name) as file:
@@ -50,7 +64,12 @@ class Elsewhere(Hostile):
                 self.secret_is_not_opened()
 
     def test_soft_links(self):
-        for name, target in ("attacks/a/images", "/clean/images"), ("attacks/a", "/attacks/b"), ("labels", "/clean/images"), ("attacks/a", "/nowhere"):
+        for name, target in (
+            ("attacks/a/images", "/clean/images"),
+            ("attacks/a", "/attacks/b"),
+            ("labels", "/clean/images"),
+            ("attacks/a", "/nowhere"),
+        ):
             with self.subTest(name, target=target):
                 self.setUp()
                 with self.change(name) as file:
@@ -64,13 +83,18 @@ class Elsewhere(Hostile):
         with open(self.set, "r+b") as file:
             data = file.read()
             at = data.rindex(b"\x40", 0, data.index(b"secret.h5"))
-            self.assertLess(data.index(b"secret.h5") - at, 24)  # its length, name and character set lie between
+            self.assertLess(
+                data.index(b"secret.h5") - at, 24
+            )  # its length, name and character set lie between
             file.seek(at)
             file.write(b"\x46")
         self.refused("/attacks/a is some other kind of link")
 
     def test_names_that_are_paths_or_come_twice(self):
-        for name, text in (b"z/x", 'an attack cannot be named "z/x"'), (b"zzz", 'two attacks are named "zzz"'):
+        for name, text in (b"z/x", 'an attack cannot be named "z/x"'), (
+            b"zzz",
+            'two attacks are named "zzz"',
+        ):
             with self.subTest(name):
                 self.setUp()
                 with h5py.File(self.set, "a") as file:
@@ -88,16 +112,22 @@ class Elsewhere(Hostile):
             layout = h5py.VirtualLayout(IMAGES.shape, IMAGES.dtype)
             layout[:] = h5py.VirtualSource("secret.h5", "attacks/a/images", IMAGES.shape)
             file.create_virtual_dataset("attacks/a/images", layout)
-        self.refused("/attacks/a/images is a virtual dataset, made of other files, which are not read")
+        self.refused(
+            "/attacks/a/images is a virtual dataset, made of other files, which are not read"
+        )
         self.secret_is_not_opened()
 
     def test_object_references(self):
         with self.change("attacks/a/images", "labels") as file:
-            file.create_dataset("attacks/a/images", data=[[[[file["clean/images"].ref]]]], dtype=h5py.ref_dtype)
+            file.create_dataset(
+                "attacks/a/images", data=[[[[file["clean/images"].ref]]]], dtype=h5py.ref_dtype
+            )
             file["labels"] = np.arange(6)
         self.refused("/attacks/a/images is not a dataset of float32, float64 or uint8")
         with self.change("labels") as file:
-            file.create_dataset("labels", data=[file["clean/images"].regionref[0]], dtype=h5py.regionref_dtype)
+            file.create_dataset(
+                "labels", data=[file["clean/images"].regionref[0]], dtype=h5py.regionref_dtype
+            )
         self.refused("/labels is not a one-dimensional dataset of integers")
 
     def test_filter_to_be_loaded(self):
@@ -105,9 +135,16 @@ class Elsewhere(Hostile):
         plugins = os.path.join(self.folder, "plugins")
         os.makedirs(plugins, exist_ok=True)
         marker = os.path.join(self.folder, "loaded")
-        code = f'#include <stdio.h>\n__attribute__((constructor)) static void f(void) {{ FILE *m = fopen("{marker}", "w"); if (m) fclose(m); }}\n' \
-               "int H5PLget_plugin_type(void) { return 0; }\nconst void *H5PLget_plugin_info(void) { return 0; }\n"
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", os.path.join(plugins, "libevil.so")], input=code, text=True, check=True)
+        code = (
+            f'#include <stdio.h>\n__attribute__((constructor)) static void f(void) {{ FILE *m = fopen("{marker}", "w"); if (m) fclose(m); }}\n'
+            "int H5PLget_plugin_type(void) { return 0; }\nconst void *H5PLget_plugin_info(void) { return 0; }\n"
+        )
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", os.path.join(plugins, "libevil.so")],
+            input=code,
+            text=True,
+            check=True,
+        )
         for name, data in ("attacks/a/images", IMAGES), ("labels", np.arange(6)):
             with self.change(name) as file:
                 file.create_dataset(name, data=data, compression="lzf")
@@ -115,15 +152,27 @@ class Elsewhere(Hostile):
                 whole = file.read()
             # The number of the filter becomes one that nobody knows.
             with open(self.set, "wb") as file:
-                file.write(whole.replace((32000).to_bytes(2, "little") + b"\x08\x00", (31999).to_bytes(2, "little") + b"\x08\x00"))
+                file.write(
+                    whole.replace(
+                        (32000).to_bytes(2, "little") + b"\x08\x00",
+                        (31999).to_bytes(2, "little") + b"\x08\x00",
+                    )
+                )
             finished = self.run_it(HDF5_PLUGIN_PATH=plugins)
             self.assertEqual(finished.status, 2, finished)
-            self.assertRegex(finished.err, rf"/{name} is compressed by filter 3\d+ .*; deflate, shuffle and fletcher32 can be read")
+            self.assertRegex(
+                finished.err,
+                rf"/{name} is compressed by filter 3\d+ .*; deflate, shuffle and fletcher32 can be read",
+            )
             self.assertFalse(os.path.exists(marker))
             self.setUp()
 
     def test_other_filters(self):
-        for options in {"scaleoffset": 3}, {"compression": "lzf"}, {"compression": "szip", "chunks": IMAGES.shape, "compression_opts": ("nn", 8)}:
+        for options in (
+            {"scaleoffset": 3},
+            {"compression": "lzf"},
+            {"compression": "szip", "chunks": IMAGES.shape, "compression_opts": ("nn", 8)},
+        ):
             with self.change("attacks/a/images") as file:
                 file.create_dataset("attacks/a/images", data=IMAGES, **options)
             self.refused("/attacks/a/images is compressed by filter")
@@ -152,7 +201,13 @@ class Bombs(Hostile):
             if chunks:
                 plan.set_chunk(chunks)
                 plan.set_deflate(1)
-            h5py.h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(kind)), h5py.h5s.create_simple(shape), plan)
+            h5py.h5d.create(
+                file.id,
+                name.encode(),
+                h5py.h5t.py_create(np.dtype(kind)),
+                h5py.h5s.create_simple(shape),
+                plan,
+            )
 
     def test_labels_of_petabytes(self):
         self.declared("labels", (1 << 47,), (1 << 20,), "i8")
@@ -169,8 +224,10 @@ class Bombs(Hostile):
             with self.change("clean", "attacks/b"):
                 pass
             self.declared("attacks/a/images", (6, 4096, 32768, 32768), chunks)
-            self.bounded("declares more than is stored: damaged, or never written|chunks of it were never written|"
-                         "more chunks than run.max_memory can list|lie in \\d+ chunks: HDF5 cannot list so many|chunks that do not fit into an eighth of run.max_memory")
+            self.bounded(
+                "declares more than is stored: damaged, or never written|chunks of it were never written|"
+                "more chunks than run.max_memory can list|lie in \\d+ chunks: HDF5 cannot list so many|chunks that do not fit into an eighth of run.max_memory"
+            )
 
     def test_images_in_a_hole(self):
         """Allocated at once, and never written."""
@@ -178,7 +235,13 @@ class Bombs(Hostile):
             plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-            h5py.h5d.create(file["attacks/a"].id, b"images", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((6, 3, 16384, 16384)), plan)
+            h5py.h5d.create(
+                file["attacks/a"].id,
+                b"images",
+                h5py.h5t.NATIVE_FLOAT,
+                h5py.h5s.create_simple((6, 3, 16384, 16384)),
+                plan,
+            )
         self.assertLess(os.stat(self.set).st_blocks * 512, 100000)
         self.bounded("/attacks/a/images declares more than is stored: damaged, or never written")
 
@@ -188,30 +251,52 @@ class Bombs(Hostile):
 
     def test_huge_chunk(self):
         with self.change("attacks/a/images") as file:
-            file.create_dataset("attacks/a/images", IMAGES.shape, "f8", maxshape=(None, None, None, None), chunks=(100, 64, 256, 256), compression="gzip")
+            file.create_dataset(
+                "attacks/a/images",
+                IMAGES.shape,
+                "f8",
+                maxshape=(None, None, None, None),
+                chunks=(100, 64, 256, 256),
+                compression="gzip",
+            )
             file["attacks/a/images"][...] = 0
-        self.bounded(r"/attacks/a/images is in chunks that do not fit into an eighth of run.max_memory \(2048 MiB\)")
+        self.bounded(
+            r"/attacks/a/images is in chunks that do not fit into an eighth of run.max_memory \(2048 MiB\)"
+        )
 
     def test_a_chunk_that_inflates_to_more(self):
         with self.change("attacks/a/images") as file:
-            data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip")
+            data = file.create_dataset(
+                "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip"
+            )
             data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(300 << 20), 9))
         finished = self.run_it()
         self.assertEqual(finished.status, 2, finished)
         self.assertRegex(finished.err, "/attacks/a/images has chunks of another size than declared")
         with self.change("attacks/a/images") as file:
-            data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip")
+            data = file.create_dataset(
+                "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip"
+            )
             data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(1 << 20), 9))
         finished = self.run_it()
         self.assertEqual(finished.status, 1, finished)
-        self.assertRegex(finished.err, r"images 0 to 5 of a cannot be read \(cannot be inflated to the size declared\)")
+        self.assertRegex(
+            finished.err,
+            r"images 0 to 5 of a cannot be read \(cannot be inflated to the size declared\)",
+        )
 
     def test_chunks_too_short(self):
-        for options, stored, text in (({"compression": "gzip"}, zlib.compress(bytes(10)), "has another size than declared"),
-                                      ({"compression": "gzip"}, b"\x78\x9c", "cannot be inflated"), ({"fletcher32": True}, b"ab", "is shorter than its checksum"),
-                                      ({"fletcher32": True}, bytes(1728) + b"abcd", "has another checksum"), ({}, b"abc", None)):
+        for options, stored, text in (
+            ({"compression": "gzip"}, zlib.compress(bytes(10)), "has another size than declared"),
+            ({"compression": "gzip"}, b"\x78\x9c", "cannot be inflated"),
+            ({"fletcher32": True}, b"ab", "is shorter than its checksum"),
+            ({"fletcher32": True}, bytes(1728) + b"abcd", "has another checksum"),
+            ({}, b"abc", None),
+        ):
             with self.subTest(text), self.change("attacks/a/images") as file:
-                data = file.create_dataset("attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), **options)
+                data = file.create_dataset(
+                    "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), **options
+                )
                 data.id.write_direct_chunk((0, 0, 0, 0), stored)
             finished = self.run_it(job={"output.file": f"result-{text}.h5"})
             self.assertEqual(finished.status, 1 if text else 2, finished)
@@ -231,7 +316,12 @@ class Bombs(Hostile):
 
     def test_attributes_of_other_types(self):
         with self.change() as file:
-            for name, value in (("norm", 3), ("epsilon", "text"), ("source", np.arange(3)), ("more", h5py.Empty("f4"))):
+            for name, value in (
+                ("norm", 3),
+                ("epsilon", "text"),
+                ("source", np.arange(3)),
+                ("more", h5py.Empty("f4")),
+            ):
                 file["attacks/a"].attrs[name] = value
             file.attrs["dataset"] = np.zeros(2, [("a", "i4"), ("b", "f8")])
         self.assertEqual(self.run_it().status, 0)
@@ -267,14 +357,19 @@ class Bombs(Hostile):
         with self.change("clean", "labels", "attacks/b") as file:
             file["labels"] = np.zeros(70000, "i1")
         self.declared("attacks/a/images", (70000, 1, 8, 9), (1, 1, 8, 9))
-        self.bounded("the images of a lie in 70000 chunks: HDF5 cannot list so many in a sensible time; h5repack -l CHUNK=... makes larger ones")
+        self.bounded(
+            "the images of a lie in 70000 chunks: HDF5 cannot list so many in a sensible time; h5repack -l CHUNK=... makes larger ones"
+        )
 
     def test_blocks_larger_than_the_memory(self):
         write_set(self.set, {"a": random_images(64, 1, 128, 128)})
         job = {"run.max_memory": 60, "solver.iterations": 1}
         finished = self.run_it(job)
         self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
-        self.assertRegex(finished.err, r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: a smaller run.block \(now 64\) needs less")
+        self.assertRegex(
+            finished.err,
+            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: a smaller run.block \(now 64\) needs less",
+        )
         self.assertEqual(self.run_it({**job, "run.block": 4}).status, 0)
 
     def test_cyclic_groups(self):
@@ -300,12 +395,22 @@ class Names(Hostile):
     """What would drive a terminal."""
 
     def test_names_of_attacks(self):
-        for name in "\x1b[2J\x1b]0;title\x07", "two\nlines", "a\ttab", "delete\x7f", "\x9b31m", "\u202eright", "\u2066left":
+        for name in (
+            "\x1b[2J\x1b]0;title\x07",
+            "two\nlines",
+            "a\ttab",
+            "delete\x7f",
+            "\x9b31m",
+            "\u202eright",
+            "\u2066left",
+        ):
             with self.subTest(name):
                 self.setUp()
                 with self.change() as file:
                     file.move("attacks/a", f"attacks/{name}")
-                self.refused(r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters or is no UTF-8")
+                self.refused(
+                    r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters or is no UTF-8"
+                )
 
     def test_names_that_are_no_text(self):
         with self.change() as file:
@@ -322,9 +427,16 @@ class Names(Hostile):
     def test_texts(self):
         with self.change() as file:
             file.attrs["dataset"] = "\x1b[31mred"
-            file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = "\x1b]0;title\x07", "l\x1b2\t"
+            file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = (
+                "\x1b]0;title\x07",
+                "l\x1b2\t",
+            )
         path = purify(self.folder, {})
-        for shown in self.run_it(job={"output.file": "again.h5"}), launch("inspect", self.set), launch("inspect", path):
+        for shown in (
+            self.run_it(job={"output.file": "again.h5"}),
+            launch("inspect", self.set),
+            launch("inspect", path),
+        ):
             self.assertEqual(shown.status, 0, shown)
             self.assertNotRegex(shown.out + shown.err, "[\x1b\t]")
         self.assertIn("?[31mred", launch("inspect", self.set).out)
@@ -339,8 +451,12 @@ class Names(Hostile):
             rows["norm"] = b"\x1b" * rows["norm"].dtype.itemsize
             file["statistics"][...] = rows
         # A child that HDF5 has been made to work for others cleans nothing.
-        dirty = preloaded(self.folder, "dirty", 'void text_clean(char *text) { void (*real)(char *) = (void (*)(char *))dlsym(RTLD_NEXT, "text_clean"); '
-                                                "if (!in_child()) real(text); }")
+        dirty = preloaded(
+            self.folder,
+            "dirty",
+            'void text_clean(char *text) { void (*real)(char *) = (void (*)(char *))dlsym(RTLD_NEXT, "text_clean"); '
+            "if (!in_child()) real(text); }",
+        )
         for environment in {}, {"LD_PRELOAD": dirty}:
             shown = launch("inspect", path, **environment)
             self.assertEqual(shown.status, 0, shown)
@@ -349,14 +465,24 @@ class Names(Hostile):
     def test_set_made_up(self):
         """By such a child."""
         dirty = preloaded(self.folder, "dirty", "void text_clean(char *text) { (void)text; }")
-        careless = preloaded(self.folder, "careless", 'int survey_check_name(void *a, void *b, int c, void *d) { return in_child() ? 0 : ((int (*)(void *, void *, int, void *))'
-                                                      'dlsym(RTLD_NEXT, "survey_check_name"))(a, b, c, d); }')
-        for library, name, text in (dirty, "b", "HDF5 lists nonsense"), (careless, "\x1b[2J", "the name of attack .* has control characters"):
+        careless = preloaded(
+            self.folder,
+            "careless",
+            "int survey_check_name(void *a, void *b, int c, void *d) { return in_child() ? 0 : ((int (*)(void *, void *, int, void *))"
+            'dlsym(RTLD_NEXT, "survey_check_name"))(a, b, c, d); }',
+        )
+        for library, name, text in (dirty, "b", "HDF5 lists nonsense"), (
+            careless,
+            "\x1b[2J",
+            "the name of attack .* has control characters",
+        ):
             with self.change("attacks/b") as file:
                 file["attacks/a"].attrs["source"] = "\x1b]0;title\x07"
                 file.copy("attacks/a", f"attacks/{name}")
             refused = launch("inspect", self.set, LD_PRELOAD=library)
-            self.assertEqual((refused.status, refused.out, len(refused.err_lines)), (2, "", 1), refused)
+            self.assertEqual(
+                (refused.status, refused.out, len(refused.err_lines)), (2, "", 1), refused
+            )
             self.assertRegex(refused.err, text)
             self.assertNotIn("\x1b", refused.err)
             self.setUp()

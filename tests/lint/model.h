@@ -1,4 +1,5 @@
-/* For the analyser, which sees one file at a time: MPI_Abort does not return, and bd_fail returns the status it is given. */
+/* For the analyser, which sees one file at a time: MPI_Abort does not return, and bd_fail returns
+ * the status it is given. */
 #include <barydef/error.h>
 #include <mpi.h>
 #include <stdlib.h>

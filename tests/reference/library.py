@@ -38,17 +38,38 @@ class Weights(c.Structure):
 
 
 class Options(c.Structure):
-    _fields_ = [("gamma", c.c_double), ("theta", c.c_double), ("tau", c.c_double),
-                ("iterations", Iterations), ("cost", c.c_int), ("kernel", c.c_int),
-                ("method", c.c_int), ("tolerance", c.c_double), ("window", c.c_int),
-                ("regularizer", c.c_int), ("mass", c.c_int), ("interpolation", c.c_int),
-                ("marginals", MarginalSet), ("weights", Weights), ("precision", c.c_int), ("instructions", c.c_int)]
+    _fields_ = [
+        ("gamma", c.c_double),
+        ("theta", c.c_double),
+        ("tau", c.c_double),
+        ("iterations", Iterations),
+        ("cost", c.c_int),
+        ("kernel", c.c_int),
+        ("method", c.c_int),
+        ("tolerance", c.c_double),
+        ("window", c.c_int),
+        ("regularizer", c.c_int),
+        ("mass", c.c_int),
+        ("interpolation", c.c_int),
+        ("marginals", MarginalSet),
+        ("weights", Weights),
+        ("precision", c.c_int),
+        ("instructions", c.c_int),
+    ]
 
 
 class Report(c.Structure):
-    _fields_ = [("status", c.c_int), ("convergence", c.c_int), ("iterations", c.c_int), ("bits", c.c_int), ("fallback", c.c_int),
-                ("residual", c.c_double), ("mass_defect", c.c_double), ("objective", c.c_double),
-                ("safe_tau", c.c_double)]
+    _fields_ = [
+        ("status", c.c_int),
+        ("convergence", c.c_int),
+        ("iterations", c.c_int),
+        ("bits", c.c_int),
+        ("fallback", c.c_int),
+        ("residual", c.c_double),
+        ("mass_defect", c.c_double),
+        ("objective", c.c_double),
+        ("safe_tau", c.c_double),
+    ]
 
 
 lib.bd_solver_run.restype = lib.bd_moved_free.restype = None
@@ -81,8 +102,14 @@ def marginals(image, text, interpolation="bilinear"):
     chosen = marginal_set(text)
     out = np.empty((chosen.count,) + image.shape)
     for k in range(chosen.count):
-        call(lib.bd_marginal_apply, c.byref(chosen.motions[k]), INTERPOLATIONS.index(interpolation),
-             *image.shape, pointer(image), pointer(out[k]))
+        call(
+            lib.bd_marginal_apply,
+            c.byref(chosen.motions[k]),
+            INTERPOLATIONS.index(interpolation),
+            *image.shape,
+            pointer(image),
+            pointer(out[k])
+        )
     return out
 
 
@@ -101,26 +128,56 @@ def shared_moves():
     lib.bd_moved_free(moved)
 
 
-def solve(images, marginals="B6", gamma=0.02, theta=1e5, tau=0.2, iterations=(200,), cost="l1", kernel="auto",
-          window=7, regularizer="data", mass="channel", interpolation="bilinear", weights=(),
-          method="fb", tolerance=0.0, precision="double", instructions="auto", moved=None):
+def solve(
+    images,
+    marginals="B6",
+    gamma=0.02,
+    theta=1e5,
+    tau=0.2,
+    iterations=(200,),
+    cost="l1",
+    kernel="auto",
+    window=7,
+    regularizer="data",
+    mass="channel",
+    interpolation="bilinear",
+    weights=(),
+    method="fb",
+    tolerance=0.0,
+    precision="double",
+    instructions="auto",
+    moved=None,
+):
     """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].  moved: of shared_moves, for the same images."""
     images = np.ascontiguousarray(images, dtype=np.float64)
     n, channels, height, width = images.shape
-    options = Options(gamma=gamma, theta=theta, tau=tau, cost=COSTS.index(cost), kernel=KERNELS.index(kernel),
-                      method=METHODS.index(method), tolerance=tolerance, window=0 if window == "full" else window,
-                      regularizer=REGULARIZERS.index(regularizer), mass=MASSES.index(mass),
-                      interpolation=INTERPOLATIONS.index(interpolation), marginals=marginal_set(marginals),
-                      precision=PRECISIONS.index(precision), instructions=INSTRUCTIONS.index(instructions))
+    options = Options(
+        gamma=gamma,
+        theta=theta,
+        tau=tau,
+        cost=COSTS.index(cost),
+        kernel=KERNELS.index(kernel),
+        method=METHODS.index(method),
+        tolerance=tolerance,
+        window=0 if window == "full" else window,
+        regularizer=REGULARIZERS.index(regularizer),
+        mass=MASSES.index(mass),
+        interpolation=INTERPOLATIONS.index(interpolation),
+        marginals=marginal_set(marginals),
+        precision=PRECISIONS.index(precision),
+        instructions=INSTRUCTIONS.index(instructions),
+    )
     options.iterations.count = len(iterations)
-    options.iterations.values[:len(iterations)] = list(iterations)
+    options.iterations.values[: len(iterations)] = list(iterations)
     options.weights.count = len(weights)
-    options.weights.values[:len(weights)] = list(weights)
+    options.weights.values[: len(weights)] = list(weights)
     solver = c.c_void_p()
     call(lib.bd_solver_create, c.byref(options), channels, height, width, moved, c.byref(solver))
     purified = np.empty((len(iterations),) + images.shape)
     mean = np.empty_like(images)
     reports = (Report * (n * len(iterations)))()
-    lib.bd_solver_run(solver, n, pointer(images), pointer(purified), pointer(mean), reports, None, None)
+    lib.bd_solver_run(
+        solver, n, pointer(images), pointer(purified), pointer(mean), reports, None, None
+    )
     lib.bd_solver_destroy(solver)
-    return purified, mean, [list(reports[i * n:(i + 1) * n]) for i in range(len(iterations))]
+    return purified, mean, [list(reports[i * n : (i + 1) * n]) for i in range(len(iterations))]

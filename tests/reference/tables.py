@@ -27,39 +27,79 @@ def table(header, rows):
 
 def errors():
     rows = []
-    for side, cost, window, last in ((12, "l1", 7, 2000), (28, "l1", 7, 2000), (28, "l1", "full", 2000), (28, "sql2", "full", 2000),
-                                     (28, "l2", 7, 2000), (12, "l2", "full", 2000), (28, "l2", "full", 200)):
+    for side, cost, window, last in (
+        (12, "l1", 7, 2000),
+        (28, "l1", 7, 2000),
+        (28, "l1", "full", 2000),
+        (28, "sql2", "full", 2000),
+        (28, "l2", 7, 2000),
+        (12, "l2", "full", 2000),
+        (28, "l2", "full", 200),
+    ):
         image = random_images(side, 1, 1, side, side)[0]
         counts = [count for count in (10, 200, 2000) if count <= last]
         for gamma in (1e-3, 0.005, 0.02, 0.1, 0.5, 1, 5, 50):
             options = dict(gamma=gamma, cost=cost, window=window)
             tau = stable_tau(image, 2000, marginals=MARGINALS, **options)
-            wanted = twin.solve(image, reference.operators(MARGINALS), iterations=counts, tau=tau, **options)
+            wanted = twin.solve(
+                image, reference.operators(MARGINALS), iterations=counts, tau=tau, **options
+            )
             row = ["%s, %s" % (cost, window), "%d x %d" % (side, side), "%g" % gamma, "%.2g" % tau]
             for kernel in ("direct", "fftw"):
-                purified, _, reports = library.solve(image[None], iterations=counts, kernel=kernel, tau=tau, marginals=MARGINALS, **options)
+                purified, _, reports = library.solve(
+                    image[None],
+                    iterations=counts,
+                    kernel=kernel,
+                    tau=tau,
+                    marginals=MARGINALS,
+                    **options
+                )
                 for s, w in enumerate(wanted):
                     error = np.abs(purified[s, 0] - w.image.astype(float)).max() / image.sum()
                     row.append("%.0e%s" % (error, " w" if reports[s][0].fallback else ""))
                 row += ["-"] * (3 - len(counts))
             rows.append(row)
             print("size %d %s %s gamma %g" % (side, cost, window, gamma), file=sys.stderr)
-    table(["cost, window", "size", "gamma", "tau"] + ["%s, L = %d" % (kernel, count) for kernel in ("direct", "fftw") for count in (10, 200, 2000)],
-          rows)
+    table(
+        ["cost, window", "size", "gamma", "tau"]
+        + [
+            "%s, L = %d" % (kernel, count)
+            for kernel in ("direct", "fftw")
+            for count in (10, 200, 2000)
+        ],
+        rows,
+    )
 
 
 def cost_of(kernel, cost, window, side):
     """Nanoseconds per pixel, marginal and iteration; gamma 1, where no guard trips."""
     images = random_images(1, 8, 1, side, side)
-    L = max(2, int(2e5 / side ** 2))
+    L = max(2, int(2e5 / side**2))
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        reports = library.solve(images, gamma=1, tau=1e-3, cost=cost, window=window, kernel=kernel, marginals="identity + rotate 2",
-                                iterations=[L])[2]
+        reports = library.solve(
+            images,
+            gamma=1,
+            tau=1e-3,
+            cost=cost,
+            window=window,
+            kernel=kernel,
+            marginals="identity + rotate 2",
+            iterations=[L],
+        )[2]
         whole = time.perf_counter() - start
         start = time.perf_counter()
-        library.solve(images, gamma=1, tau=1e-3, cost=cost, window=window, kernel=kernel, marginals="identity + rotate 2", iterations=[0])
+        library.solve(
+            images,
+            gamma=1,
+            tau=1e-3,
+            cost=cost,
+            window=window,
+            kernel=kernel,
+            marginals="identity + rotate 2",
+            iterations=[0],
+        )
         times.append((whole - (time.perf_counter() - start)) / (8 * side * side * 2 * L) * 1e9)
         assert not any(r.fallback for r in reports[0])
     return statistics.median(times)
@@ -78,7 +118,7 @@ def crossover():
                     row.append("%.2g / -" % (cost_of("direct", cost, 2 * side - 1, side) / unit))
                     continue
                 reach = min(window if window != "full" else 2 * side, 2 * side)
-                too_long = cost == "l2" and reach ** 2 * side ** 2 > 4e8
+                too_long = cost == "l2" and reach**2 * side**2 > 4e8
                 direct = None if too_long else cost_of("direct", cost, window, side) / unit
                 fftw = cost_of("fftw", cost, window, side) / unit
                 direct_text = "over 100" if direct is None else "%.2g" % direct
@@ -95,13 +135,17 @@ def crossover():
 
 
 if __name__ == "__main__":
-    print("# How exact, and how fast, each kernel is\n\nMade by `tests/reference/tables.py`.\n\n## Error\n\n"
-          "Largest error of the purified image against the plain twin in 80 bits, relative to the mass of the image;\n"
-          "three marginals, steps half as long as the stability bound allows (at most\n"
-          "0.2). A `w` marks images whose guard sent some of the iterations through wide-range arithmetic.\n")
+    print(
+        "# How exact, and how fast, each kernel is\n\nMade by `tests/reference/tables.py`.\n\n## Error\n\n"
+        "Largest error of the purified image against the plain twin in 80 bits, relative to the mass of the image;\n"
+        "three marginals, steps half as long as the stability bound allows (at most\n"
+        "0.2). A `w` marks images whose guard sent some of the iterations through wide-range arithmetic.\n"
+    )
     errors()
-    print("## Time\n\nTime of an iteration per pixel and marginal as a multiple of direct for l1, window 7, 28 x 28: direct / fftw, the\n"
-          "faster one in bold (one run on one machine, medians of five, repeatable to about a tenth; gamma 1, where no guard trips).\n"
-          "\"Direct\" is the two-pass recursion for l1 on the full window, and beside it the same by taps.\n")
+    print(
+        "## Time\n\nTime of an iteration per pixel and marginal as a multiple of direct for l1, window 7, 28 x 28: direct / fftw, the\n"
+        "faster one in bold (one run on one machine, medians of five, repeatable to about a tenth; gamma 1, where no guard trips).\n"
+        '"Direct" is the two-pass recursion for l1 on the full window, and beside it the same by taps.\n'
+    )
     unit = crossover()
     print("The unit was %.1f ns in this run." % unit)

@@ -13,7 +13,9 @@ MOTIONS = "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate
 def random_images(seed, n, channels, height, width):
     """Sparse images like digits: smooth blobs over exact zeros, different in every channel."""
     random = np.random.default_rng(seed)
-    images = scipy.ndimage.gaussian_filter(random.random((n, channels, height, width)), (0, 0, 1, 1))
+    images = scipy.ndimage.gaussian_filter(
+        random.random((n, channels, height, width)), (0, 0, 1, 1)
+    )
     images = np.clip((images - 0.5) * 6, 0, 1)
     images[..., height // 2, width // 2] = 0.7  # no channel is empty
     return images
@@ -33,7 +35,9 @@ class Marginals(unittest.TestCase):
                     offset = centre - matrix @ centre
                 if op[0] == "translate":
                     offset = -np.array([op[2], op[1]])
-                theirs = scipy.ndimage.affine_transform(image, matrix, offset, order=1, mode="grid-constant")
+                theirs = scipy.ndimage.affine_transform(
+                    image, matrix, offset, order=1, mode="grid-constant"
+                )
                 with self.subTest(shape=(height, width), op=op):
                     np.testing.assert_allclose(ours[k], theirs, rtol=0, atol=1e-12)
 
@@ -55,8 +59,12 @@ class Blur(unittest.TestCase):
         for shape in [(28, 28), (3, 40)]:
             image = np.random.default_rng(3).random(shape)
             for sigma in [0.5, 1.0, 2.3]:
-                np.testing.assert_allclose(library.blur(image, sigma), scipy.ndimage.gaussian_filter(image, sigma),
-                                           rtol=0, atol=1e-13)
+                np.testing.assert_allclose(
+                    library.blur(image, sigma),
+                    scipy.ndimage.gaussian_filter(image, sigma),
+                    rtol=0,
+                    atol=1e-13,
+                )
 
 
 class Solver(unittest.TestCase):
@@ -71,12 +79,18 @@ class Solver(unittest.TestCase):
             for s, snapshot in enumerate(wanted):
                 with self.subTest(image=i, L=iterations[s], **options):
                     self.assertEqual(reports[s][i].status, 0)
-                    np.testing.assert_allclose(purified[s, i], snapshot.image.astype(float), rtol=0, atol=tolerance)
-                    self.assertAlmostEqual(reports[s][i].residual, float(snapshot.residual), delta=1e-12)
+                    np.testing.assert_allclose(
+                        purified[s, i], snapshot.image.astype(float), rtol=0, atol=tolerance
+                    )
+                    self.assertAlmostEqual(
+                        reports[s][i].residual, float(snapshot.residual), delta=1e-12
+                    )
                     self.assertLess(reports[s][i].mass_defect, 1e-12)
 
     def test_shapes(self):
-        for seed, shape in enumerate([(2, 1, 28, 28), (1, 3, 16, 16), (3, 1, 17, 23), (1, 2, 6, 31), (1, 1, 1, 12)]):
+        for seed, shape in enumerate(
+            [(2, 1, 28, 28), (1, 3, 16, 16), (3, 1, 17, 23), (1, 2, 6, 31), (1, 1, 1, 12)]
+        ):
             self.compare(random_images(seed, *shape), gamma=0.1, iterations=[0, 1, 10, 50])
 
     def test_gammas(self):
@@ -101,8 +115,17 @@ class Solver(unittest.TestCase):
         image = random_images(15, 2, 2, 12, 12)
         for regularizer in library.REGULARIZERS:
             for mass in library.MASSES:
-                self.compare(image, gamma=0.3, theta=50, regularizer=regularizer, mass=mass, iterations=[0, 3, 40])
-        self.compare(image, gamma=0.3, marginals="B4", weights=(0.4, 0.3, 0.2, 0.1), iterations=[0, 3, 40])
+                self.compare(
+                    image,
+                    gamma=0.3,
+                    theta=50,
+                    regularizer=regularizer,
+                    mass=mass,
+                    iterations=[0, 3, 40],
+                )
+        self.compare(
+            image, gamma=0.3, marginals="B4", weights=(0.4, 0.3, 0.2, 0.1), iterations=[0, 3, 40]
+        )
         self.compare(image, gamma=0.3, interpolation="nearest", iterations=[0, 3, 40])
 
 
@@ -115,34 +138,52 @@ class Invariants(unittest.TestCase):
 
     def test_permuting_the_first_marginals_changes_nothing(self):
         images = random_images(21, 2, 1, 16, 16)
-        one, _, _ = library.solve(images, gamma=0.2, marginals="identity + rotate 5 + rotate -7 + translate 2 0")
-        two, _, _ = library.solve(images, gamma=0.2, marginals="rotate -7 + identity + rotate 5 + translate 2 0")
+        one, _, _ = library.solve(
+            images, gamma=0.2, marginals="identity + rotate 5 + rotate -7 + translate 2 0"
+        )
+        two, _, _ = library.solve(
+            images, gamma=0.2, marginals="rotate -7 + identity + rotate 5 + translate 2 0"
+        )
         np.testing.assert_allclose(one, two, rtol=0, atol=1e-13)
 
     def test_flipping_image_and_motions_flips_the_result(self):
         images = random_images(22, 2, 1, 16, 19)
-        one, _, _ = library.solve(images, gamma=0.2, marginals="identity + rotate 5 + rotate -7 + translate 2 1")
-        two, _, _ = library.solve(images[..., ::-1], gamma=0.2, marginals="identity + rotate -5 + rotate 7 + translate -2 1")
+        one, _, _ = library.solve(
+            images, gamma=0.2, marginals="identity + rotate 5 + rotate -7 + translate 2 1"
+        )
+        two, _, _ = library.solve(
+            images[..., ::-1],
+            gamma=0.2,
+            marginals="identity + rotate -5 + rotate 7 + translate -2 1",
+        )
         np.testing.assert_allclose(one, two[..., ::-1], rtol=0, atol=1e-13)
 
     def test_converged_result_is_the_image(self):
         images = random_images(23, 1, 1, 8, 8)
-        purified, _, reports = library.solve(images, gamma=1, theta=1e7, tau=10, marginals="identity + translate 1 0",
-                                             iterations=[60000])
+        purified, _, reports = library.solve(
+            images,
+            gamma=1,
+            theta=1e7,
+            tau=10,
+            marginals="identity + translate 1 0",
+            iterations=[60000],
+        )
         self.assertLess(np.abs(purified[0] - images).max(), 1e-4 * images.max())
         self.assertLess(reports[0][0].residual, 1e-4)
 
     def test_equal_marginals_tend_to_the_image(self):
         images = random_images(24, 1, 1, 10, 10)
         for text in ["identity", "identity + identity + identity"]:
-            few, _, _ = library.solve(images, gamma=0.5, tau=5, marginals=text, iterations=[0, 2000])
+            few, _, _ = library.solve(
+                images, gamma=0.5, tau=5, marginals=text, iterations=[0, 2000]
+            )
             self.assertLess(np.abs(few[1] - images).max(), 0.02 * np.abs(few[0] - images).max())
 
     def test_neighbours_and_place_do_not_matter(self):
         images = random_images(25, 19, 1, 12, 12)
         together, _, _ = library.solve(images, iterations=[30])
         for i in [0, 5, 8, 18]:
-            alone, _, _ = library.solve(images[i:i + 1], iterations=[30])
+            alone, _, _ = library.solve(images[i : i + 1], iterations=[30])
             np.testing.assert_array_equal(alone[0, 0], together[0, i])
 
 

@@ -25,7 +25,7 @@ typedef struct setting {
   int height, width, marginals, passes;
   pass_t pass[2];
   double gamma, theta, tau;
-  int regularizer; /* 0 data, 1 norm, 2 none */
+  int regularizer;          /* 0 data, 1 norm, 2 none */
   const real *beta, *x, *q; /* [marginals], [pixels], [marginals][pixels] */
 } setting_t;
 
@@ -54,7 +54,8 @@ static void apply_pass(const setting_t *s, const pass_t *pass, const real *in, r
       real sum = 0;
       for (int dy = -pass->ry; dy <= pass->ry; dy++)
         if (y + dy >= 0 && y + dy < s->height)
-          sum += dot(last - first + 1, pass->weight + (dy + pass->ry) * (2 * pass->rx + 1) + first + pass->rx,
+          sum += dot(last - first + 1,
+                     pass->weight + (dy + pass->ry) * (2 * pass->rx + 1) + first + pass->rx,
                      in + (y + dy) * s->width + x + first);
       out[y * s->width + x] = sum;
     }
@@ -71,7 +72,8 @@ static void apply(const setting_t *s, const real *in, real *out, real *scratch) 
 
 /* p = grad H*_q(u) = a . K(q / K a), and H*_q(u) = gamma (E(q) + <q, log K a>) + max u sum q.
    work: 4 planes.  -1 when u spans too much. */
-static int gradient(const setting_t *s, const real *u, const real *q, real *p, real *value, real *work) {
+static int gradient(const setting_t *s, const real *u, const real *q, real *p, real *value,
+                    real *work) {
   const int n = s->height * s->width;
   real *a = work, *b = work + n, *c = work + 2 * n, *scratch = work + 3 * n;
   real max = u[0], min = u[0], sum = 0;
@@ -115,10 +117,12 @@ static figures_t describe(const setting_t *s, const real *p, real *mean) {
 
 /* L steps for every L of `iterations` (ascending); mean [snapshots][pixels], figures
    [snapshots].  0, or -1 when 80 bits do not reach. */
-int twin_solve(const setting_t *s, int snapshots, const int *iterations, real *mean, figures_t *figures) {
+int twin_solve(const setting_t *s, int snapshots, const int *iterations, real *mean,
+               figures_t *figures) {
   const int n = s->height * s->width, last = s->marginals - 1;
   real *u = calloc((size_t)s->marginals * n, sizeof *u), *v = calloc(n, sizeof *v);
-  real *p = calloc((size_t)s->marginals * n, sizeof *p), *work = calloc(4 * (size_t)n, sizeof *work);
+  real *p = calloc((size_t)s->marginals * n, sizeof *p),
+       *work = calloc(4 * (size_t)n, sizeof *work);
   int status = u && v && p && work ? 0 : -1, done = 0;
   for (int iteration = 0; status == 0; iteration++) {
     real objective = 0, value;
@@ -142,7 +146,8 @@ int twin_solve(const setting_t *s, int snapshots, const int *iterations, real *m
       const real p_last = p[last * n + i];
       for (int k = 0; k < last; k++) u[k * n + i] -= s->tau * s->beta[k] * (p[k * n + i] - p_last);
       if (s->regularizer < 2)
-        v[i] = (v[i] + s->tau * (p_last - (s->regularizer == 0 ? s->x[i] : 0))) / (1 + (real)s->tau / s->theta);
+        v[i] = (v[i] + s->tau * (p_last - (s->regularizer == 0 ? s->x[i] : 0))) /
+               (1 + (real)s->tau / s->theta);
     }
   }
   free(u);

@@ -4,20 +4,39 @@ import os
 
 import numpy as np
 
-from support import BASE, RunTest, contents, job_text, launch, need_victim, purify, random_images, write_set, write_victim
+from support import (
+    BASE,
+    RunTest,
+    contents,
+    job_text,
+    launch,
+    need_victim,
+    purify,
+    random_images,
+    write_set,
+    write_victim,
+)
 
 
 class Interrupted(RunTest):
     """A set, a job of some seconds' work in small blocks, and what it gives uninterrupted."""
 
-    JOB = {"run.block": 4, "solver.iterations": "3, 20", "sweep.solver.gamma": "0.05, 0.5", "victim.file": "victim.pt", "victim.batch": 8}
+    JOB = {
+        "run.block": 4,
+        "solver.iterations": "3, 20",
+        "sweep.solver.gamma": "0.05, 0.5",
+        "victim.file": "victim.pt",
+        "victim.batch": 8,
+    }
     COUNT = 30
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         need_victim()
-        images, clean = random_images(cls.COUNT, 1, 12, 12), random_images(cls.COUNT, 1, 12, 12, seed=1)
+        images, clean = random_images(cls.COUNT, 1, 12, 12), random_images(
+            cls.COUNT, 1, 12, 12, seed=1
+        )
         images[4] = np.nan
         write_set(os.path.join(cls.folder, "set.h5"), {"a": images, "b": images[::-1]}, clean=clean)
         write_victim(os.path.join(cls.folder, "victim.pt"))

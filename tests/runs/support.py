@@ -25,21 +25,32 @@ SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
 PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))  # times as slow: under sanitizers, say
-FAULTS = os.path.abspath(os.environ.get("BARYDEF_FAULTS") or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so"))
+FAULTS = os.path.abspath(
+    os.environ.get("BARYDEF_FAULTS")
+    or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so")
+)
 DEMO_SET = os.path.join(SOURCE, "jobs", "demo", "digits.h5")
 DEMO_VICTIM = os.path.join(SOURCE, "jobs", "demo", "victim.pt")
 
 # Open MPI as root, more ranks than cores, one host; no grace period when a rank exits non-zero.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
 ENVIRONMENT.update(
-    OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1",
-    OMPI_MCA_hwloc_base_binding_policy="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader",
-    OMPI_MCA_osc="^ucx", OMPI_MCA_odls_base_sigkill_timeout="0", LC_ALL="C.UTF-8")
+    OMPI_ALLOW_RUN_AS_ROOT="1",
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+    OMPI_MCA_rmaps_base_oversubscribe="1",
+    OMPI_MCA_hwloc_base_binding_policy="none",
+    OMPI_MCA_pml="ob1",
+    OMPI_MCA_btl="self,vader",
+    OMPI_MCA_osc="^ucx",
+    OMPI_MCA_odls_base_sigkill_timeout="0",
+    LC_ALL="C.UTF-8",
+)
 
 MPIRUN_NOTICE = re.compile(r"^-{40,}\n.*?^-{40,}\n", re.MULTILINE | re.DOTALL)
 
 
 # ---- running -------------------------------------------------------------------------
+
 
 class Finished(namedtuple("Finished", "command status out err")):
     """A run that has ended; err_lines is stderr without mpirun's own notices."""
@@ -57,8 +68,16 @@ def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
     command = [PROGRAM, *map(str, arguments)]
     if ranks:
         command = [MPIRUN, "-n", str(ranks), *command]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, cwd=folder, env={**ENVIRONMENT, **environment}, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**ENVIRONMENT, **environment},
+        start_new_session=True,
+    )
     try:
         out, err = process.communicate(timeout=timeout * PATIENCE)
     except BaseException:
@@ -69,13 +88,17 @@ def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
 
 def ranks_of(process):
     """Process numbers of the ranks below an mpirun."""
-    children = subprocess.run(["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True).stdout
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-x", "barydef"], capture_output=True, text=True
+    ).stdout
     return [int(number) for number in children.split()]
 
 
 # For /usr/bin/python3 -c between mpirun and the program: tells the peak resident memory of each rank; peaks() reads it.
-PEAK = ("import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-        "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)")
+PEAK = (
+    "import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+    "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)"
+)
 
 
 def peaks(err):
@@ -107,7 +130,13 @@ def job_text(values):
     return "\n".join(f"[{section}]\n{''.join(lines)}" for section, lines in sections.items())
 
 
-BASE = {"input.file": "set.h5", "output.file": "result.h5", "solver.gamma": 0.1, "solver.iterations": 5, "run.progress": 0}
+BASE = {
+    "input.file": "set.h5",
+    "output.file": "result.h5",
+    "solver.gamma": 0.1,
+    "solver.iterations": 5,
+    "run.progress": 0,
+}
 
 
 def run_job(folder, job, *options, ranks=0, name="job.ini", **others):
@@ -133,13 +162,17 @@ class RunTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="barydef-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)  # ranks that were orphaned may still write
+        cls.addClassCleanup(
+            shutil.rmtree, cls.folder, ignore_errors=True
+        )  # ranks that were orphaned may still write
 
     def assert_same(self, first, second):
         """Two dictionaries of contents() are equal, and not because they are empty."""
         self.assertGreater(len(first), 0)
         self.assertEqual(sorted(first), sorted(second))
-        self.assertEqual([name for name in first if first[name] != second[name]], [], "these differ")
+        self.assertEqual(
+            [name for name in first if first[name] != second[name]], [], "these differ"
+        )
 
 
 def skip(reason):
@@ -152,7 +185,9 @@ def skip(reason):
 def small_file_system(folder, size):
     """A file system of so many bytes on a folder that is made for it; a test is skipped where it cannot be."""
     os.makedirs(folder)
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True
+    ).returncode:
         skip("no right to mount a small file system")
     try:
         yield
@@ -187,6 +222,7 @@ def parameters():
 
 # ---- files of attacked images --------------------------------------------------------
 
+
 def random_images(count, channels=1, height=8, width=10, seed=0):
     """float64 in [0,1], a third of the pixels zero."""
     random = np.random.default_rng([seed, count, channels, height, width])
@@ -196,8 +232,10 @@ def random_images(count, channels=1, height=8, width=10, seed=0):
 def write_set(path, attacks, clean=None, labels=None, **storage):
     """A file of attacked images: {name: images or (images, norm, epsilon, source)}; `storage`
     goes to h5py's create_dataset (compression, chunks ...)."""
-    attacks = {name: entry if isinstance(entry, tuple) else (entry, "linf", 0.1, "random numbers")
-               for name, entry in attacks.items()}
+    attacks = {
+        name: entry if isinstance(entry, tuple) else (entry, "linf", 0.1, "random numbers")
+        for name, entry in attacks.items()
+    }
     some = clean if clean is not None else next(iter(attacks.values()))[0]
     with h5py.File(path, "w") as file:
         file.attrs.update(schema="attacked-images", schema_version=1, dataset="noise")
@@ -221,26 +259,39 @@ VICTIM_BODY = """
 def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
     """TorchScript whose forward(self, x) has this body."""
     import torch
+
     module = type("Victim", (torch.jit.ScriptModule,), {})()
-    module.define(f"def forward({arguments}):\n" + textwrap.indent(textwrap.dedent(body.strip("\n")), "    ") + "\n")
+    module.define(
+        f"def forward({arguments}):\n"
+        + textwrap.indent(textwrap.dedent(body.strip("\n")), "    ")
+        + "\n"
+    )
     module.save(path)
     return path
 
 
 # ---- results -------------------------------------------------------------------------
 
+
 def contents(path, below=""):
     """Everything of a result that must not depend on clock or machine, bit by bit:
     {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics,
-    /runs and /checksums, or of those below one group, named relative to it; tables field by field."""
+    /runs and /checksums, or of those below one group, named relative to it; tables field by field.
+    """
     found = {}
 
     def add(name, item):
         if isinstance(item, h5py.Dataset):
-            values = item[()]  # all fields at once: HDF5 takes milliseconds to prepare each reading of one
+            values = item[
+                ()
+            ]  # all fields at once: HDF5 takes milliseconds to prepare each reading of one
             found[name] = (str(item.dtype), item.shape, values.tobytes())
             for field in item.dtype.names or []:
-                found[f"{name}.{field}"] = (str(item.dtype[field]), item.shape, values[field].tobytes())
+                found[f"{name}.{field}"] = (
+                    str(item.dtype[field]),
+                    item.shape,
+                    values[field].tobytes(),
+                )
         for key, value in item.attrs.items():
             value = np.asarray(value)
             found[f"{name}@{key}"] = (str(value.dtype), value.shape, value.tobytes())
@@ -263,7 +314,10 @@ def read(path, *names):
 
 def status_names(table):
     """{code: name} of a per_image table."""
-    return {int(code): name for code, name in re.findall(r"(\d+) ([\w-]+)", table.attrs["status_names"].decode())}
+    return {
+        int(code): name
+        for code, name in re.findall(r"(\d+) ([\w-]+)", table.attrs["status_names"].decode())
+    }
 
 
 def folder_contents(folder):
@@ -277,14 +331,30 @@ def folder_contents(folder):
     return found
 
 
-ACCURACIES = {"attack": "attacked", "rounded": "rounded", "blurred": "blurred", "mean": "mean", "barycenter": "purified"}
-FIGURES = ["iterations", "residual", "mass_defect", "l2_to_attacked", "linf_to_attacked", "l2_to_clean", "linf_to_clean"]
+ACCURACIES = {
+    "attack": "attacked",
+    "rounded": "rounded",
+    "blurred": "blurred",
+    "mean": "mean",
+    "barycenter": "purified",
+}
+FIGURES = [
+    "iterations",
+    "residual",
+    "mass_defect",
+    "l2_to_attacked",
+    "linf_to_attacked",
+    "l2_to_clean",
+    "linf_to_clean",
+]
 
 
 def wilson(successes, trials):
     """The fractions p with |fraction - p| = z sqrt(p (1 - p) / trials): roots of a quadratic."""
-    square = 1.9599639845400545 ** 2 / trials
-    low, high = sorted(np.roots([1 + square, -2 * successes / trials - square, (successes / trials) ** 2]).real)
+    square = 1.9599639845400545**2 / trials
+    low, high = sorted(
+        np.roots([1 + square, -2 * successes / trials - square, (successes / trials) ** 2]).real
+    )
     return successes / trials, low, high
 
 
@@ -295,19 +365,29 @@ def check_statistics(test, path, has_victim):
         for row in rows:
             group = file[f"runs/{row['run']:03d}/{row['attack'].decode()}"]
             images, ok = group["per_image"][()], group["per_image"][()]["status"] == 0
-            right = {name: ok & (images[f"predicted_{field}"] == images["label"]) for name, field in ACCURACIES.items()}
-            expected = {"images": len(images), "failed": np.sum(~ok),
-                        "recovered": np.sum(ok & ~right["attack"] & right["barycenter"]),
-                        "broken": np.sum(ok & right["attack"] & ~right["barycenter"])}
+            right = {
+                name: ok & (images[f"predicted_{field}"] == images["label"])
+                for name, field in ACCURACIES.items()
+            }
+            expected = {
+                "images": len(images),
+                "failed": np.sum(~ok),
+                "recovered": np.sum(ok & ~right["attack"] & right["barycenter"]),
+                "broken": np.sum(ok & right["attack"] & ~right["barycenter"]),
+            }
             for name in ACCURACIES:
                 values = wilson(np.sum(right[name]), len(images)) if has_victim else [np.nan] * 3
-                expected.update(zip((f"{name}_accuracy{part}" for part in ("", "_low", "_high")), values))
+                expected.update(
+                    zip((f"{name}_accuracy{part}" for part in ("", "_low", "_high")), values)
+                )
             for name in FIGURES:
                 values = images[name][ok & ~np.isnan(images[name])]
                 expected[f"{name}_mean"] = np.mean(values) if len(values) else np.nan
                 expected[f"{name}_max"] = np.max(values) if len(values) else np.nan
             for name, value in expected.items():
-                np.testing.assert_allclose(row[name], value, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {row}")
+                np.testing.assert_allclose(
+                    row[name], value, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {row}"
+                )
             test.assertEqual(row["norm"], group.attrs["norm"])
             np.testing.assert_equal(row["epsilon"], group.attrs["epsilon"])
     return rows

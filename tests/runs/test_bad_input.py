@@ -10,26 +10,78 @@ from concurrent.futures import ThreadPoolExecutor
 import h5py
 import numpy as np
 
-from support import (BASE, RunTest, check_statistics, contents, folder_contents, job_text, launch, need_victim, purify,
-                     random_images, read, run_job, status_names, write_set, write_victim)
+from support import (
+    BASE,
+    RunTest,
+    check_statistics,
+    contents,
+    folder_contents,
+    job_text,
+    launch,
+    need_victim,
+    purify,
+    random_images,
+    read,
+    run_job,
+    status_names,
+    write_set,
+    write_victim,
+)
 
 # Not numbers, whatever the key: C's strtod takes some of them.
-NO_NUMBERS = ["nan", "NAN(1)", "inf", "-inf", "infinity", "1e999", "0x10", "0x1p-3", "one", "1 2", "1,5", "1e", "--1", "0.1x", ""]
+NO_NUMBERS = [
+    "nan",
+    "NAN(1)",
+    "inf",
+    "-inf",
+    "infinity",
+    "1e999",
+    "0x10",
+    "0x1p-3",
+    "one",
+    "1 2",
+    "1,5",
+    "1e",
+    "--1",
+    "0.1x",
+    "",
+]
 
 BAD_VALUES = {
     "solver.gamma": NO_NUMBERS + ["0", "-0.02", "1e9"],
     "solver.theta": ["nan", "0", "-1", "0x10"],
     "solver.tau": ["inf", "0", "-0.2", "1e999"],
     "solver.iterations": [value for value in NO_NUMBERS if value not in ("1 2", "1,5")]
-                         + ["-1", "1.5", "5, 3", "2, 2", "1, nan", "1e7", "3;4"],
+    + ["-1", "1.5", "5, 3", "2, 2", "1, nan", "1e7", "3;4"],
     "solver.window": ["nan", "0", "4", "-7", "7.5", "0x7", ""],
     "solver.cost": ["l3", "", "L1"],
     "solver.kernel": ["fast"],
     "solver.regularizer": ["dat", "data norm"],
     "solver.mass": ["image"],
-    "solver.weights": ["1 2", "1 1 1 1 1 1 1", "1 1 1 1 1 0", "1 1 1 1 1 -1", "1 1 1 1 1 nan", "1 1 1 1 1 0x1"],
-    "marginals.set": ["B5", "", "spin 3", "rotate", "identity +", "+ identity", "identity rotate 2", "translate 3", "rotate 2 3",
-                      "rotate nan", "rotate inf", "rotate 1e999", "rotate 0x10", "translate 0x3 0"],
+    "solver.weights": [
+        "1 2",
+        "1 1 1 1 1 1 1",
+        "1 1 1 1 1 0",
+        "1 1 1 1 1 -1",
+        "1 1 1 1 1 nan",
+        "1 1 1 1 1 0x1",
+    ],
+    "marginals.set": [
+        "B5",
+        "",
+        "spin 3",
+        "rotate",
+        "identity +",
+        "+ identity",
+        "identity rotate 2",
+        "translate 3",
+        "rotate 2 3",
+        "rotate nan",
+        "rotate inf",
+        "rotate 1e999",
+        "rotate 0x10",
+        "translate 0x3 0",
+    ],
     "marginals.interpolation": ["cubic"],
     "solver.precision": ["single", "32"],
     "solver.instructions": ["avx", "sse2", "1"],
@@ -50,7 +102,11 @@ def numbers(count):
 
 # name: (changes of the job, options, what the line must name).  A change to None removes a key.
 BAD_JOBS = {
-    "unknown attack": ({"input.attacks": "a, nonsense"}, [], ["set.h5", "input.attacks", "nonsense"]),
+    "unknown attack": (
+        {"input.attacks": "a, nonsense"},
+        [],
+        ["set.h5", "input.attacks", "nonsense"],
+    ),
     "attack named twice": ({"input.attacks": "a, b, a"}, [], ["input.attacks", '"a"']),
     "empty name of an attack": ({"input.attacks": "a,,b"}, [], ["set.h5", "input.attacks"]),
     "unknown section": ({"solvers.gamma": 1}, [], ["job.ini:LINE", "solvers", "solver"]),
@@ -63,34 +119,86 @@ BAD_JOBS = {
     "output exists": ({"output.file": "old.h5"}, [], ["old.h5", "--overwrite"]),
     "output exists and is a folder": ({"output.file": "folder"}, [], ["folder"]),
     "output to be replaced is a folder": ({"output.file": "folder"}, ["--overwrite"], ["folder"]),
-    "bad input for an output to be replaced": ({"output.file": "old.h5", "input.file": "job.ini"}, ["--overwrite"],
-                                               ["job.ini", "HDF5"]),
-    "output is the job": ({}, ["--overwrite", "--set", "output.file=job.ini"], ["job.ini", "output.file"]),
+    "bad input for an output to be replaced": (
+        {"output.file": "old.h5", "input.file": "job.ini"},
+        ["--overwrite"],
+        ["job.ini", "HDF5"],
+    ),
+    "output is the job": (
+        {},
+        ["--overwrite", "--set", "output.file=job.ini"],
+        ["job.ini", "output.file"],
+    ),
     "output is the input": ({"output.file": "set.h5"}, ["--overwrite"], ["set.h5"]),
-    "folder of the output missing": ({"output.file": "no/such/result.h5"}, [], ["no/such/result.h5"]),
-    "folder of the output is a file": ({"output.file": "old.h5/result.h5"}, [], ["old.h5/result.h5"]),
+    "folder of the output missing": (
+        {"output.file": "no/such/result.h5"},
+        [],
+        ["no/such/result.h5"],
+    ),
+    "folder of the output is a file": (
+        {"output.file": "old.h5/result.h5"},
+        [],
+        ["old.h5/result.h5"],
+    ),
     "sweep of an unknown key": ({"sweep.solver.gama": "1, 2"}, [], ["job.ini:LINE", "solver.gama"]),
     "sweep of no key": ({"sweep.gamma": "1, 2"}, [], ["job.ini:LINE", "gamma"]),
-    "sweep of what cannot be swept": ({"sweep.input.limit": "1, 2"}, [], ["job.ini:LINE", "input.limit"]),
-    "sweep with one bad value": ({"sweep.solver.gamma": "0.1, 0.2, 0x1"}, [], ["job.ini:LINE", "solver.gamma", "0x1", "allowed"]),
-    "sweep with an empty value": ({"sweep.solver.gamma": "0.1,"}, [], ["job.ini:LINE", "solver.gamma", "allowed"]),
-    "sweep of too many runs": ({"sweep.solver.gamma": numbers(40), "sweep.solver.tau": numbers(40)}, [],
-                               ["job.ini", "1000 runs"]),
-    "sweep of too many runs with their iterations": ({"sweep.solver.gamma": numbers(600), "solver.iterations": "1, 2"}, [],
-                                                     ["job.ini", "solver.iterations", "1000 runs"]),
-    "sweep of too many values": ({"sweep.solver.gamma": numbers(1025)}, [], ["job.ini:LINE", "solver.gamma", "1024"]),
-    "path too long with its folder": ({"input.file": "x" * 4090}, [], ["job.ini", "xxx...", "4095"]),
+    "sweep of what cannot be swept": (
+        {"sweep.input.limit": "1, 2"},
+        [],
+        ["job.ini:LINE", "input.limit"],
+    ),
+    "sweep with one bad value": (
+        {"sweep.solver.gamma": "0.1, 0.2, 0x1"},
+        [],
+        ["job.ini:LINE", "solver.gamma", "0x1", "allowed"],
+    ),
+    "sweep with an empty value": (
+        {"sweep.solver.gamma": "0.1,"},
+        [],
+        ["job.ini:LINE", "solver.gamma", "allowed"],
+    ),
+    "sweep of too many runs": (
+        {"sweep.solver.gamma": numbers(40), "sweep.solver.tau": numbers(40)},
+        [],
+        ["job.ini", "1000 runs"],
+    ),
+    "sweep of too many runs with their iterations": (
+        {"sweep.solver.gamma": numbers(600), "solver.iterations": "1, 2"},
+        [],
+        ["job.ini", "solver.iterations", "1000 runs"],
+    ),
+    "sweep of too many values": (
+        {"sweep.solver.gamma": numbers(1025)},
+        [],
+        ["job.ini:LINE", "solver.gamma", "1024"],
+    ),
+    "path too long with its folder": (
+        {"input.file": "x" * 4090},
+        [],
+        ["job.ini", "xxx...", "4095"],
+    ),
     "--part of more parts than the sweep has": ({}, ["--part=2/3"], ["--part 2/3", "1 point"]),
     "--set without value": ({}, ["--set", "solver.gamma"], ["--set", "solver.gamma"]),
     "--set without section": ({}, ["--set", "gamma=1"], ["--set", "gamma"]),
     "--set of an unknown section": ({}, ["--set", "solvers.gamma=1"], ["--set", "solvers"]),
     "--set of an unknown key": ({}, ["--set", "solver.gama=1"], ["--set", "solver.gama", "gamma"]),
     "--set of nothing": ({}, ["--set", "=1"], ["--set"]),
-    "--set of a bad value": ({}, ["--set", "solver.gamma=0x10"], ["--set", "solver.gamma", "0x10", "0.001"]),
-    "--set of a bad value after a good one": ({}, ["--set", "solver.gamma=1", "--set", "solver.gamma="],
-                                              ["--set", "solver.gamma", "allowed"]),
+    "--set of a bad value": (
+        {},
+        ["--set", "solver.gamma=0x10"],
+        ["--set", "solver.gamma", "0x10", "0.001"],
+    ),
+    "--set of a bad value after a good one": (
+        {},
+        ["--set", "solver.gamma=1", "--set", "solver.gamma="],
+        ["--set", "solver.gamma", "allowed"],
+    ),
     "--set of an unknown attack": ({}, ["--set", "input.attacks=nonsense"], ["set.h5", "nonsense"]),
-    "--set of what a job file cannot hold": ({}, ["--set", "input.file=set.h5 ;.h5"], ["--set", "input.file"]),
+    "--set of what a job file cannot hold": (
+        {},
+        ["--set", "input.file=set.h5 ;.h5"],
+        ["--set", "input.file"],
+    ),
     "--set with a line break": ({}, ["--set", "solver.ga\nmma=1"], ["--set"]),
     "--set of two lines": ({}, ["--set", "solver.cost=l1\nl1"], ["--set", "solver.cost"]),
 }
@@ -98,7 +206,10 @@ BAD_JOBS = {
 # Text added to a good job: its last line is the one the message must name.
 BAD_TEXT = {
     "duplicate key": ("\n[solver]\ngamma = 0.1\n", "solver.gamma"),
-    "duplicate key in one section": ("\n[baseline]\nblur_sigma = 1\nblur_sigma = 1\n", "baseline.blur_sigma"),
+    "duplicate key in one section": (
+        "\n[baseline]\nblur_sigma = 1\nblur_sigma = 1\n",
+        "baseline.blur_sigma",
+    ),
     "duplicate sweep": ("\n[sweep]\nsolver.tau = 1\nsolver.tau = 2\n", "solver.tau"),
     "no equals sign": ("\n[solver]\ntau\n", "line"),
     "section not closed": ("\n[solver\n", "line"),
@@ -109,15 +220,18 @@ BAD_TEXT = {
 def remove(name):
     def change(file):
         del file[name]
+
     return change
 
 
 def put(name, data):
     """Replace or add a dataset."""
+
     def change(file):
         if name in file:
             del file[name]
         file[name] = data
+
     return change
 
 
@@ -126,6 +240,7 @@ def attribute(name, value):
         file.attrs.pop(name)
         if value is not None:
             file.attrs[name] = value
+
     return change
 
 
@@ -145,7 +260,10 @@ BAD_SETS = {
     "no schema version": (attribute("schema_version", None), ["schema_version"]),
     "another schema version": (attribute("schema_version", 2), ["schema_version"]),
     "no labels": (remove("labels"), ["/labels"]),
-    "labels are a group": (lambda file: [remove("labels")(file), file.create_group("labels")], ["/labels"]),
+    "labels are a group": (
+        lambda file: [remove("labels")(file), file.create_group("labels")],
+        ["/labels"],
+    ),
     "fewer labels": (put("labels", np.arange(5)), ["images", "labels", "5", "6"]),
     "more labels": (put("labels", np.arange(7)), ["images", "labels", "7", "6"]),
     "no label at all": (put("labels", np.zeros(0, "i8")), ["/labels"]),
@@ -154,7 +272,10 @@ BAD_SETS = {
     "labels in two dimensions": (put("labels", np.zeros((6, 1), "i8")), ["/labels"]),
     "a single label": (put("labels", 3), ["/labels"]),
     "no images": (remove(A), [A]),
-    "no group of images": (lambda file: [remove("attacks")(file), remove("clean")(file)], ["attacks"]),
+    "no group of images": (
+        lambda file: [remove("attacks")(file), remove("clean")(file)],
+        ["attacks"],
+    ),
     "attacks are a dataset": (put("attacks", np.zeros(3)), ["attacks"]),
     "attack is a dataset": (put("attacks/c", IMAGES), ["attacks/c"]),
     "images are a group": (lambda file: [remove(B)(file), file.create_group(B)], [B]),
@@ -162,11 +283,23 @@ BAD_SETS = {
     "five dimensions": (put(A, IMAGES[None]), [A]),
     "a single number": (put(A, 0.5), [A]),
     "no width": (put(A, IMAGES[..., :0]), [A]),
-    **{f"images of {kind}": (put(A, np.zeros(IMAGES.shape, kind)), [A]) for kind in ("i4", "i1", "u2", "f2", "S3", "bool", "c8")},
-    **{f"{group}: other {part}": (put(group, images), ["images", "7", "9"])
-       for group in (A, B, CLEAN)
-       for part, images in (("channels", IMAGES[:, :1]), ("height", IMAGES[:, :, :6]), ("width", IMAGES[..., :8]))},
-    **{f"{group}: fewer images": (put(group, IMAGES[:5]), [group, "5", "6"]) for group in (A, B, CLEAN)},
+    **{
+        f"images of {kind}": (put(A, np.zeros(IMAGES.shape, kind)), [A])
+        for kind in ("i4", "i1", "u2", "f2", "S3", "bool", "c8")
+    },
+    **{
+        f"{group}: other {part}": (put(group, images), ["images", "7", "9"])
+        for group in (A, B, CLEAN)
+        for part, images in (
+            ("channels", IMAGES[:, :1]),
+            ("height", IMAGES[:, :, :6]),
+            ("width", IMAGES[..., :8]),
+        )
+    },
+    **{
+        f"{group}: fewer images": (put(group, IMAGES[:5]), [group, "5", "6"])
+        for group in (A, B, CLEAN)
+    },
     "attack named clean": (put("attacks/clean/images", IMAGES), ["clean"]),
     "name of an attack too long": (put(f"attacks/{'x' * 64}/images", IMAGES), ["x" * 64]),
     "compression that HDF5 does not know": (lzf, [A]),
@@ -181,7 +314,10 @@ BAD_VICTIMS = {
     "gives a number": ("return 3", []),
     "gives NaN": ("return x.flatten(1) * float('nan')", ["NaN"]),
     "throws": ("raise RuntimeError('out of order')\nreturn x", ["out of order"]),
-    "wants other images": ("return torch.conv2d(x, torch.ones(4, 3, 3, 3)).flatten(1)", ["2 x 7 x 9"]),
+    "wants other images": (
+        "return torch.conv2d(x, torch.ones(4, 3, 3, 3)).flatten(1)",
+        ["2 x 7 x 9"],
+    ),
     "knows too few classes": ("return x.flatten(1)[:, :5]", ["set.h5", "labels", "5"]),
     "takes no images": ("return 1", [], "self"),
 }
@@ -197,7 +333,7 @@ def line_of(job, key):
     section, key = key.split(".", 1)
     text = whole_text(job)
     start = text.find(f"[{section}]\n")
-    return text[:text.find(f"\n{key} =", start)].count("\n") + 2
+    return text[: text.find(f"\n{key} =", start)].count("\n") + 2
 
 
 Case = namedtuple("Case", "name ranks folder words options")
@@ -208,14 +344,20 @@ def attempt(case):
     before = folder_contents(case.folder)
     finished = launch("run", os.path.join(case.folder, "job.ini"), *case.options, ranks=case.ranks)
     after = folder_contents(case.folder)
-    return finished, sorted(set(after) - set(before)), [name for name in before if before[name] != after.get(name)]
+    return (
+        finished,
+        sorted(set(after) - set(before)),
+        [name for name in before if before[name] != after.get(name)],
+    )
 
 
 class BadInput(RunTest):
     """Every case in a folder of its own with a good set.h5 and an old.h5, which must be left as they are."""
 
     def make(self, name, ranks=0):
-        folder = os.path.join(self.folder, f"{re.sub(r'[^a-z0-9]', '_', name)}-{ranks}-{len(os.listdir(self.folder))}")
+        folder = os.path.join(
+            self.folder, f"{re.sub(r'[^a-z0-9]', '_', name)}-{ranks}-{len(os.listdir(self.folder))}"
+        )
         os.makedirs(os.path.join(folder, "folder"))
         write_set(os.path.join(folder, "set.h5"), {"a": IMAGES, "b": IMAGES}, clean=IMAGES)
         with open(os.path.join(folder, "old.h5"), "w") as file:
@@ -243,7 +385,9 @@ class BadInput(RunTest):
                 with self.subTest(case.name, ranks=case.ranks):
                     self.check_line(finished, case.words)
                 with self.subTest(f"{case.name}: files", ranks=case.ranks):
-                    self.assertEqual((left, changed), ([], []), f"left behind, and changed, by\n{finished}")
+                    self.assertEqual(
+                        (left, changed), ([], []), f"left behind, and changed, by\n{finished}"
+                    )
 
     def check_line(self, finished, words):
         self.assertEqual(finished.status, 2, finished)
@@ -256,7 +400,9 @@ class BadInput(RunTest):
     def bad_job(self, name, ranks=0):
         job, options, words = BAD_JOBS[name]
         line = str(line_of(job, next(iter(job), "input.file")))
-        return self.case(name, job, [word.replace("LINE", line) for word in words], *options, ranks=ranks)
+        return self.case(
+            name, job, [word.replace("LINE", line) for word in words], *options, ranks=ranks
+        )
 
     def bad_set(self, name, ranks=0):
         change, words = BAD_SETS[name]
@@ -264,7 +410,13 @@ class BadInput(RunTest):
 
     def bad_victim(self, name, ranks=0):
         body, words, *arguments = BAD_VICTIMS[name]
-        return self.case(name, {"victim.file": "victim.pt"}, ["victim.pt", *words], ranks=ranks, victim=[body, *arguments])
+        return self.case(
+            name,
+            {"victim.file": "victim.pt"},
+            ["victim.pt", *words],
+            ranks=ranks,
+            victim=[body, *arguments],
+        )
 
     # ---- the job -----------------------------------------------------------------
 
@@ -288,13 +440,24 @@ class BadInput(RunTest):
         self.refused(case(key, value) for key, values in BAD_VALUES.items() for value in values)
 
     def test_text(self):
-        self.refused(self.case(name, job_text(BASE) + text, ["job.ini", str((job_text(BASE) + text).count("\n")), word])
-                     for name, (text, word) in BAD_TEXT.items())
+        self.refused(
+            self.case(
+                name,
+                job_text(BASE) + text,
+                ["job.ini", str((job_text(BASE) + text).count("\n")), word],
+            )
+            for name, (text, word) in BAD_TEXT.items()
+        )
 
     def test_job_file(self):
         folder = self.make("job file")
-        for name, data in [("absent.ini", None), ("folder", None), ("nul.ini", b"[input]\0"),
-                           ("binary.ini", bytes(range(1, 256)) * 9), ("empty.ini", b"")]:
+        for name, data in [
+            ("absent.ini", None),
+            ("folder", None),
+            ("nul.ini", b"[input]\0"),
+            ("binary.ini", bytes(range(1, 256)) * 9),
+            ("empty.ini", b""),
+        ]:
             with self.subTest(name):
                 if data is not None:
                     with open(os.path.join(folder, name), "wb") as file:
@@ -303,10 +466,22 @@ class BadInput(RunTest):
 
     def test_usage(self):
         folder = self.make("usage")
-        for arguments in ([], ["nonsense"], ["run"], ["run", "a.ini", "b.ini"], ["run", "--nonsense", "a.ini"],
-                          ["run", "a.ini", "--set"], ["inspect"], ["inspect", "a.h5", "b.h5"], ["params", "x"],
-                          ["check", "a.h5", "b.h5"], ["merge", "a.h5"], ["run", "a.ini", "--part=3/2"], ["run", "a.ini", "--resume", "--overwrite"],
-                          ["run", "a.ini", *["--set=solver.gamma=1"] * 257]):
+        for arguments in (
+            [],
+            ["nonsense"],
+            ["run"],
+            ["run", "a.ini", "b.ini"],
+            ["run", "--nonsense", "a.ini"],
+            ["run", "a.ini", "--set"],
+            ["inspect"],
+            ["inspect", "a.h5", "b.h5"],
+            ["params", "x"],
+            ["check", "a.h5", "b.h5"],
+            ["merge", "a.h5"],
+            ["run", "a.ini", "--part=3/2"],
+            ["run", "a.ini", "--resume", "--overwrite"],
+            ["run", "a.ini", *["--set=solver.gamma=1"] * 257],
+        ):
             with self.subTest(arguments):
                 finished = launch(*arguments, folder=folder)
                 self.assertEqual((finished.status, finished.out), (2, ""), finished)
@@ -317,21 +492,38 @@ class BadInput(RunTest):
         with h5py.File(os.path.join(folder, "set.h5"), "r+") as file:
             del file["labels"]
         h5py.File(os.path.join(folder, "other.h5"), "w").close()
-        for name, words in ("absent.h5", []), ("old.h5", []), ("folder", []), ("set.h5", ["labels"]), ("other.h5", []):
+        for name, words in (
+            ("absent.h5", []),
+            ("old.h5", []),
+            ("folder", []),
+            ("set.h5", ["labels"]),
+            ("other.h5", []),
+        ):
             with self.subTest(name):
                 self.check_line(launch("inspect", os.path.join(folder, name)), [name, *words])
 
     # ---- the input ---------------------------------------------------------------
 
     def test_sets(self):
-        only_clean = self.case("only clean", {"input.clean": "no"}, ["set.h5", "no attack", "input.clean"], change=remove("attacks"))
+        only_clean = self.case(
+            "only clean",
+            {"input.clean": "no"},
+            ["set.h5", "no attack", "input.clean"],
+            change=remove("attacks"),
+        )
         self.refused([*map(self.bad_set, BAD_SETS), only_clean])
 
     def test_files_that_are_no_hdf5(self):
         with open(write_set(os.path.join(self.folder, "good.h5"), {"a": IMAGES}), "rb") as file:
             good = file.read()
-        files = {"text": b"[input]\n" * 1000, "empty": b"", "first bytes": good[:64], "half": good[:len(good) // 2],
-                 "all but the last byte": good[:-1], "overwritten superblock": b"\0" * 96 + good[96:]}
+        files = {
+            "text": b"[input]\n" * 1000,
+            "empty": b"",
+            "first bytes": good[:64],
+            "half": good[: len(good) // 2],
+            "all but the last byte": good[:-1],
+            "overwritten superblock": b"\0" * 96 + good[96:],
+        }
         self.refused(self.data_case(name, "set.h5", data, {}) for name, data in files.items())
 
     def data_case(self, name, file_name, data, job):
@@ -354,31 +546,74 @@ class BadInput(RunTest):
         torch.save({"weight": torch.zeros(3)}, os.path.join(self.folder, "weights.pt"))
         with open(os.path.join(self.folder, "weights.pt"), "rb") as file:
             weights = file.read()
-        files = {"empty": b"", "text": b"def forward\n" * 100, "half": good[:len(good) // 2], "weights without a program": weights}
-        self.refused([self.case("missing", {"victim.file": "no.pt"}, ["no.pt"]),
-                      self.case("a folder", {"victim.file": "folder"}, ["folder"]),
-                      *(self.data_case(name, "victim.pt", data, {"victim.file": "victim.pt"}) for name, data in files.items())])
+        files = {
+            "empty": b"",
+            "text": b"def forward\n" * 100,
+            "half": good[: len(good) // 2],
+            "weights without a program": weights,
+        }
+        self.refused(
+            [
+                self.case("missing", {"victim.file": "no.pt"}, ["no.pt"]),
+                self.case("a folder", {"victim.file": "folder"}, ["folder"]),
+                *(
+                    self.data_case(name, "victim.pt", data, {"victim.file": "victim.pt"})
+                    for name, data in files.items()
+                ),
+            ]
+        )
 
     def test_labels_below_zero(self):
         need_victim()
-        self.refused([self.case("labels below zero", {"victim.file": "victim.pt"}, ["set.h5", "labels", "-1"], victim=[],
-                                change=put("labels", np.array([0, 1, 2, -1, 4, 5])))])
+        self.refused(
+            [
+                self.case(
+                    "labels below zero",
+                    {"victim.file": "victim.pt"},
+                    ["set.h5", "labels", "-1"],
+                    victim=[],
+                    change=put("labels", np.array([0, 1, 2, -1, 4, 5])),
+                )
+            ]
+        )
 
     # ---- under mpirun ------------------------------------------------------------
 
     def test_under_mpirun(self):
         need_victim()
         for ranks in 1, 2:
-            self.refused([*(self.bad_job(name, ranks) for name in (
-                              "unknown attack", "unknown key", "missing input", "output exists", "--set of a bad value",
-                              "folder of the output missing")),
-                          self.case("missing victim", {"victim.file": "no.pt"}, ["no.pt"], ranks=ranks),
-                          *(self.bad_set(name, ranks) for name in ("no labels", f"{B}: other height", "images of i4")),
-                          *(self.bad_victim(name, ranks) for name in ("gives images", "knows too few classes"))])
+            self.refused(
+                [
+                    *(
+                        self.bad_job(name, ranks)
+                        for name in (
+                            "unknown attack",
+                            "unknown key",
+                            "missing input",
+                            "output exists",
+                            "--set of a bad value",
+                            "folder of the output missing",
+                        )
+                    ),
+                    self.case("missing victim", {"victim.file": "no.pt"}, ["no.pt"], ranks=ranks),
+                    *(
+                        self.bad_set(name, ranks)
+                        for name in ("no labels", f"{B}: other height", "images of i4")
+                    ),
+                    *(
+                        self.bad_victim(name, ranks)
+                        for name in ("gives images", "knows too few classes")
+                    ),
+                ]
+            )
             with self.subTest("missing job", ranks=ranks):
-                self.check_line(launch("run", "absent.ini", ranks=ranks, folder=self.folder), ["absent.ini"])
+                self.check_line(
+                    launch("run", "absent.ini", ranks=ranks, folder=self.folder), ["absent.ini"]
+                )
             with self.subTest("unknown option", ranks=ranks):
-                finished = launch("run", "absent.ini", "--nonsense", ranks=ranks, folder=self.folder)
+                finished = launch(
+                    "run", "absent.ini", "--nonsense", ranks=ranks, folder=self.folder
+                )
                 self.assertEqual((finished.status, finished.out), (2, ""), finished)
                 self.assertEqual(finished.err.count("nonsense"), 1, finished)
 
@@ -387,7 +622,13 @@ class BadImages(RunTest):
     """Images that cannot be purified beside images that can."""
 
     # image: (what is wrong with it, a part of the status name)
-    BAD = {2: ("NaN", "finite"), 3: ("inf", "finite"), 5: ("-inf", "finite"), 6: ("negative", "negative"), 9: ("zeros", "empty")}
+    BAD = {
+        2: ("NaN", "finite"),
+        3: ("inf", "finite"),
+        5: ("-inf", "finite"),
+        6: ("negative", "negative"),
+        9: ("zeros", "empty"),
+    }
     COUNT = 12
 
     @classmethod
@@ -396,14 +637,21 @@ class BadImages(RunTest):
         need_victim()
         good = random_images(cls.COUNT, 2)
         bad = good.copy()
-        bad[2, 1, 7, 9], bad[3, 0, 0, 0], bad[5, 0, 3, 3], bad[6, 1, 2, 2] = np.nan, np.inf, -np.inf, -1e-3
+        bad[2, 1, 7, 9], bad[3, 0, 0, 0], bad[5, 0, 3, 3], bad[6, 1, 2, 2] = (
+            np.nan,
+            np.inf,
+            -np.inf,
+            -1e-3,
+        )
         bad[9] = 0
         write_set(os.path.join(cls.folder, "good.h5"), {"a": good, "b": good}, clean=good[::-1])
         write_set(os.path.join(cls.folder, "bad.h5"), {"a": bad, "b": good}, clean=good[::-1])
         write_victim(os.path.join(cls.folder, "victim.pt"))
         cls.job = {"victim.file": "victim.pt", "solver.iterations": "2, 8", "run.block": 5}
         cls.good = purify(cls.folder, {**cls.job, "input.file": "good.h5"}, output="good-result.h5")
-        cls.finished = run_job(cls.folder, {**cls.job, "input.file": "bad.h5", "output.file": "bad-result.h5"}, ranks=2)
+        cls.finished = run_job(
+            cls.folder, {**cls.job, "input.file": "bad.h5", "output.file": "bad-result.h5"}, ranks=2
+        )
         cls.bad = os.path.join(cls.folder, "bad-result.h5")
 
     def test_exit_status_and_message(self):
@@ -423,26 +671,39 @@ class BadImages(RunTest):
 
     def test_failed_images_are_nan_and_predicted_as_nothing(self):
         for run_name in "000", "001":
-            images, figures = read(self.bad, f"runs/{run_name}/a/images", f"runs/{run_name}/a/per_image")
+            images, figures = read(
+                self.bad, f"runs/{run_name}/a/images", f"runs/{run_name}/a/per_image"
+            )
             failed = figures["status"] != 0
             self.assertEqual(np.flatnonzero(failed).tolist(), sorted(self.BAD))
-            self.assertTrue(np.all(np.isnan(images[failed])) and np.all(np.isfinite(images[~failed])))
+            self.assertTrue(
+                np.all(np.isnan(images[failed])) and np.all(np.isfinite(images[~failed]))
+            )
             for name in figures.dtype.names:
                 if name.startswith("predicted"):
                     self.assertEqual(set(figures[name][failed]), {-1}, name)
                     self.assertGreaterEqual(min(figures[name][~failed]), 0, name)
                 if name.startswith(("l2", "linf", "residual", "mass")):
-                    self.assertTrue(np.all(np.isnan(figures[name][failed])) and np.all(np.isfinite(figures[name][~failed])), name)
+                    self.assertTrue(
+                        np.all(np.isnan(figures[name][failed]))
+                        and np.all(np.isfinite(figures[name][~failed])),
+                        name,
+                    )
             self.assertEqual(figures["label"].tolist(), [i % 10 for i in range(self.COUNT)])
 
     def test_other_images_are_untouched(self):
         others = np.setdiff1d(np.arange(self.COUNT), list(self.BAD))
         for run_name in "000", "001":
             for dataset in "a/images", "a/per_image":
-                bad, good = (read(path, f"runs/{run_name}/{dataset}") for path in (self.bad, self.good))
+                bad, good = (
+                    read(path, f"runs/{run_name}/{dataset}") for path in (self.bad, self.good)
+                )
                 self.assertEqual(bad[others].tobytes(), good[others].tobytes())
             for attack in "b", "clean":
-                self.assert_same(contents(self.bad, f"runs/{run_name}/{attack}"), contents(self.good, f"runs/{run_name}/{attack}"))
+                self.assert_same(
+                    contents(self.bad, f"runs/{run_name}/{attack}"),
+                    contents(self.good, f"runs/{run_name}/{attack}"),
+                )
 
     def test_statistics(self):
         rows = check_statistics(self, self.bad, has_victim=True)
@@ -455,7 +716,9 @@ class BadImages(RunTest):
         write_set(os.path.join(self.folder, "all.h5"), {"a": np.full((4, 1, 5, 5), -1.0)})
         path = purify(self.folder, {"input.file": "all.h5"}, output="all-result.h5", status=3)
         rows = check_statistics(self, path, has_victim=False)
-        self.assertEqual((rows["failed"].tolist(), bool(np.isnan(rows["residual_mean"][0]))), ([4], True))
+        self.assertEqual(
+            (rows["failed"].tolist(), bool(np.isnan(rows["residual_mean"][0]))), ([4], True)
+        )
         self.assertTrue(np.all(np.isnan(read(path, "runs/000/a/images"))))
 
     def test_a_channel_of_zeros_stays_zero(self):
@@ -463,12 +726,19 @@ class BadImages(RunTest):
             images = random_images(4, 3)
             images[1, 0] = images[2, 1] = images[2, 2] = 0
             write_set(os.path.join(self.folder, "colour.h5"), {"a": images})
-            path = purify(self.folder, {"input.file": "colour.h5", "solver.mass": mass}, "--overwrite", output="colour-result.h5")
+            path = purify(
+                self.folder,
+                {"input.file": "colour.h5", "solver.mass": mass},
+                "--overwrite",
+                output="colour-result.h5",
+            )
             purified, figures = read(path, "runs/000/a/images", "runs/000/a/per_image")
             self.assertEqual(set(figures["status"]), {0})
             empty = np.all(images == 0, axis=(2, 3))
             self.assertEqual(empty.sum(), 3)
-            self.assertTrue(np.all(purified[empty] == 0) and np.all(purified[~empty].sum(axis=(1, 2)) > 1))
+            self.assertTrue(
+                np.all(purified[empty] == 0) and np.all(purified[~empty].sum(axis=(1, 2)) > 1)
+            )
 
     def test_bad_clean_image_spoils_only_its_distances(self):
         attacked, clean = random_images(5), random_images(5, seed=1)

@@ -11,8 +11,13 @@ import h5py
 from support import DEMO_SET, ENVIRONMENT, PATIENCE, PROGRAM, SOURCE, RunTest, need_victim
 
 # FAIL: what of the command line lets barydef fail, with status 5; then no other job is run, either.
-STANDINS = {"dpkg-query": 'echo installed\n', "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n', "sudo": "exit 9\n", "apt-get": "exit 9\n",
-            "../build/barydef": f'case "$*" in *${{FAIL-/}}*) ;; *) exit 0 ;; esac\n[ -z "${{FAIL-}}" ] || exit 5\nexec "{PROGRAM}" "$@"\n'}
+STANDINS = {
+    "dpkg-query": "echo installed\n",
+    "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n',
+    "sudo": "exit 9\n",
+    "apt-get": "exit 9\n",
+    "../build/barydef": f'case "$*" in *${{FAIL-/}}*) ;; *) exit 0 ;; esac\n[ -z "${{FAIL-}}" ] || exit 5\nexec "{PROGRAM}" "$@"\n',
+}
 
 
 class Demo(RunTest):
@@ -29,9 +34,15 @@ class Demo(RunTest):
         for name, text in STANDINS.items():
             cls.write(os.path.join("bin", name), f"#!/bin/sh\n{text}")
             os.chmod(os.path.join(cls.tree, "bin", name), 0o755)
-        with h5py.File(DEMO_SET) as whole, h5py.File(os.path.join(cls.tree, "jobs", "demo", "digits.h5"), "w") as file:
+        with h5py.File(DEMO_SET) as whole, h5py.File(
+            os.path.join(cls.tree, "jobs", "demo", "digits.h5"), "w"
+        ) as file:
             file.attrs.update(whole.attrs)
-            for name in ["labels", "clean/images", *(f"attacks/{attack}/images" for attack in whole["attacks"])]:
+            for name in [
+                "labels",
+                "clean/images",
+                *(f"attacks/{attack}/images" for attack in whole["attacks"]),
+            ]:
                 file[name] = whole[name][:20]
             for attack in whole["attacks"]:
                 file[f"attacks/{attack}"].attrs.update(whole[f"attacks/{attack}"].attrs)
@@ -42,27 +53,58 @@ class Demo(RunTest):
             file.write(text)
 
     def demo(self, **environment):
-        environment = {**ENVIRONMENT, "PATH": os.path.join(self.tree, "bin") + ":" + ENVIRONMENT["PATH"], **environment}
-        return subprocess.run(["bash", os.path.join(self.tree, "jobs", "demo.sh")], capture_output=True, text=True, timeout=300 * PATIENCE, env=environment, cwd="/")
+        environment = {
+            **ENVIRONMENT,
+            "PATH": os.path.join(self.tree, "bin") + ":" + ENVIRONMENT["PATH"],
+            **environment,
+        }
+        return subprocess.run(
+            ["bash", os.path.join(self.tree, "jobs", "demo.sh")],
+            capture_output=True,
+            text=True,
+            timeout=300 * PATIENCE,
+            env=environment,
+            cwd="/",
+        )
 
     def test_ends_with_the_table_and_the_report(self):
         need_victim()
         done = self.demo()
         self.assertEqual(done.returncode, 0, done)
-        heads = [done.stdout.index(f"(jobs/{job}.ini)\n") for job in ("demo-fftw", "demo", "demo-sweep")]
+        heads = [
+            done.stdout.index(f"(jobs/{job}.ini)\n") for job in ("demo-fftw", "demo", "demo-sweep")
+        ]
         self.assertEqual(heads, sorted(heads))
-        table, _, page = done.stdout[heads[-1]:].rpartition("\n\nreport of this sweep: ")
+        table, _, page = done.stdout[heads[-1] :].rpartition("\n\nreport of this sweep: ")
         page = page.rstrip("\n")
         self.assertEqual(os.path.basename(page), "report.html")
-        self.assertTrue(os.path.samefile(os.path.dirname(page), os.path.join(self.tree, "build", "demo-sweep-result-report")))
+        self.assertTrue(
+            os.path.samefile(
+                os.path.dirname(page), os.path.join(self.tree, "build", "demo-sweep-result-report")
+            )
+        )
         with open(page) as file:
             self.assertIn("<img src='data:image/png;base64,", file.read())
         rows = [line.split(" | ") for line in table.split("\n\n")[-1].split("\n")]
-        self.assertEqual([row[0] for row in rows], ["| run", "|---|---|---|---|---|---|---|---|---|", "| attacked", "| 8 bits", "| blurred", "| mean of marginals", *(f"| {run:03d}" for run in range(8))])
+        self.assertEqual(
+            [row[0] for row in rows],
+            [
+                "| run",
+                "|---|---|---|---|---|---|---|---|---|",
+                "| attacked",
+                "| 8 bits",
+                "| blurred",
+                "| mean of marginals",
+                *(f"| {run:03d}" for run in range(8)),
+            ],
+        )
         with h5py.File(os.path.join(self.tree, "build", "demo-sweep-result.h5")) as file:
             last = file["statistics"][-1]
         clean = rows[0].index("clean")
-        self.assertEqual((rows[-1][clean], last["attack"]), (f"{100 * last['barycenter_accuracy']:.1f}", b"clean"))
+        self.assertEqual(
+            (rows[-1][clean], last["attack"]),
+            (f"{100 * last['barycenter_accuracy']:.1f}", b"clean"),
+        )
 
     def failing(self, status, **environment):
         done = self.demo(**environment)
@@ -71,13 +113,20 @@ class Demo(RunTest):
         return done
 
     def test_ends_where_a_step_fails(self):
-        self.assertIn("cmake --preset release\n", self.failing(1, CMAKE_STATUS="4").stdout)  # its log is shown
+        self.assertIn(
+            "cmake --preset release\n", self.failing(1, CMAKE_STATUS="4").stdout
+        )  # its log is shown
         jobs = [f"/{job}.ini)" for job in ("demo-fftw", "demo", "demo-sweep")]
         for at, job in enumerate(jobs):
             with self.subTest(job=job):
                 shown = self.failing(5, FAIL=job[:-1]).stdout
-                self.assertEqual([one in shown for one in jobs], [before <= at for before in range(3)])
-        for status, text in (7, "raise SystemExit(7)"), (1, "print('/none/report.html')"):  # fails; made nothing
+                self.assertEqual(
+                    [one in shown for one in jobs], [before <= at for before in range(3)]
+                )
+        for status, text in (7, "raise SystemExit(7)"), (
+            1,
+            "print('/none/report.html')",
+        ):  # fails; made nothing
             with self.subTest(report=text):
                 os.rename(os.path.join(self.tree, "analysis"), os.path.join(self.tree, "real"))
                 try:

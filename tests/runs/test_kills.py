@@ -29,24 +29,46 @@ class Kills(Interrupted):
     JOB = {**Interrupted.JOB, "solver.iterations": "30, 8000", "run.progress": 0.001}
 
     def start(self, *options, ranks, patience=2):
-        command = ([MPIRUN, "-n", str(ranks)] if ranks else []) + [PROGRAM, "run", self.job, "--resume", *options]
+        command = ([MPIRUN, "-n", str(ranks)] if ranks else []) + [
+            PROGRAM,
+            "run",
+            self.job,
+            "--resume",
+            *options,
+        ]
         # Shared memory and sockets of killed ranks stay in a folder of the test.
         scratch = os.path.join(self.folder, "scratch")
         os.makedirs(scratch, exist_ok=True)
-        environment = {**ENVIRONMENT, "TMPDIR": scratch, "OMPI_MCA_btl_vader_backing_directory": scratch,
-                       "OMPI_MCA_odls_base_sigkill_timeout": str(patience)}
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        environment = {
+            **ENVIRONMENT,
+            "TMPDIR": scratch,
+            "OMPI_MCA_btl_vader_backing_directory": scratch,
+            "OMPI_MCA_odls_base_sigkill_timeout": str(patience),
+        }
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def one_run(self, dice):
         """A random victim (a rank, mpirun, all of them) at a random moment, 1 to 4 ranks: status, stderr, whether ranks may live on, what rank 0
-        told that it had written (time, images), when the kill came (None: the run was not killed), and whether mpirun hung."""
+        told that it had written (time, images), when the kill came (None: the run was not killed), and whether mpirun hung.
+        """
         ranks, targets, lines, killed = dice.choice([0, 1, 2, 3, 4]), [], [], None
         process = self.start(ranks=ranks)
-        reader = threading.Thread(target=lambda: lines.extend((time.monotonic(), line) for line in process.stderr))
+        reader = threading.Thread(
+            target=lambda: lines.extend((time.monotonic(), line) for line in process.stderr)
+        )
         reader.start()
         try:
-            process.wait(timeout=PATIENCE * (dice.uniform(0.2, 1.6) if dice.random() < 0.8 else dice.uniform(3.5, 5)))
+            process.wait(
+                timeout=PATIENCE
+                * (dice.uniform(0.2, 1.6) if dice.random() < 0.8 else dice.uniform(3.5, 5))
+            )
         except subprocess.TimeoutExpired:
             targets = ranks_of(process) + [process.pid]
             targets = targets if dice.random() < 0.2 else [dice.choice(targets)]
@@ -60,7 +82,11 @@ class Kills(Interrupted):
         err = "".join(line for _, line in lines)
         self.assertIn(process.returncode, (-9, 1, 3, 137) if targets else (3,), err)
         self.assertNotIn("another run is writing it", err)
-        counts = [(at, int(found.group(1))) for at, line in lines if (found := re.match(r"barydef: (\d+)/360 images \(", line))]
+        counts = [
+            (at, int(found.group(1)))
+            for at, line in lines
+            if (found := re.match(r"barydef: (\d+)/360 images \(", line))
+        ]
         return process.returncode, err, ranks > 0 and process.pid in targets, counts, killed, hung
 
     def marked(self):
@@ -71,7 +97,9 @@ class Kills(Interrupted):
     def test_campaign(self):
         """Run after run, killed, until complete; then again.  The next starts at once: ranks whose mpirun was killed are still there, and write."""
         dice, count = random.Random(5), collections.Counter()
-        safe = written = 0  # images of the file that is there: that must be done, and that rank 0 told it had written
+        safe = (
+            written
+        ) = 0  # images of the file that is there: that must be done, and that rank 0 told it had written
         while count["rounds"] < ROUNDS or not count["complete"]:
             self.assertLess(count["rounds"], ROUNDS + 40, "no round ends complete")
             existed = os.path.exists(self.result)
@@ -80,10 +108,14 @@ class Kills(Interrupted):
             resuming = re.search(r"resuming: (\d+) of 360", err)
             if counts:  # else it was killed before the first line, or found nothing left to do
                 begun = int(resuming.group(1)) if resuming else 0
-                self.assertGreaterEqual(begun, safe, "images that were done are computed again\n" + err[:300])
+                self.assertGreaterEqual(
+                    begun, safe, "images that were done are computed again\n" + err[:300]
+                )
                 count.update(resumed=begun, again=max(0, written - begun))
                 safe, written = begun, counts[-1][1]
-            self.assertTrue(os.path.exists(self.result) or not (existed or counts), "the file is gone")
+            self.assertTrue(
+                os.path.exists(self.result) or not (existed or counts), "the file is gone"
+            )
             if status == 3:
                 self.assert_same(self.expected, contents(self.result))
                 os.unlink(self.result)
@@ -94,14 +126,25 @@ class Kills(Interrupted):
             safe = max([safe] + [images for at, images in counts if at < killed - 3 * PATIENCE])
             if os.path.exists(self.result) and not live_on:
                 done = self.marked()
-                self.assertGreaterEqual(done, safe, "images that were done, or written three seconds ago, are not marked")
+                self.assertGreaterEqual(
+                    done,
+                    safe,
+                    "images that were done, or written three seconds ago, are not marked",
+                )
                 safe = done
         if os.path.exists(self.result):
             self.resume()
             self.check_whole()
-        print(f"kill campaign: {count['rounds']} rounds, {count['kills']} kills, {count['complete']} times complete, files lost 0, differing results 0; "
-              f"images done that the next run kept {count['resumed']}, that were done and not kept 0, that rank 0 had written and that were computed again "
-              f"{count['again']}" + (f"; mpirun hung {count['hung']} times after its ranks had ended" if count["hung"] else ""))
+        print(
+            f"kill campaign: {count['rounds']} rounds, {count['kills']} kills, {count['complete']} times complete, files lost 0, differing results 0; "
+            f"images done that the next run kept {count['resumed']}, that were done and not kept 0, that rank 0 had written and that were computed again "
+            f"{count['again']}"
+            + (
+                f"; mpirun hung {count['hung']} times after its ranks had ended"
+                if count["hung"]
+                else ""
+            )
+        )
         self.assertGreater(count["kills"], 0)
         self.assertGreater(count["resumed"], 0)
 
@@ -111,8 +154,14 @@ class Kills(Interrupted):
         reader.join(30 * PATIENCE)
         hung = reader.is_alive()
         if hung:
-            states = subprocess.run(["ps", "-o", "stat=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout.split()
-            self.assertEqual([state for state in states if not state.startswith("Z")], [], "ranks that do not end")
+            states = subprocess.run(
+                ["ps", "-o", "stat=", "--ppid", str(process.pid)], capture_output=True, text=True
+            ).stdout.split()
+            self.assertEqual(
+                [state for state in states if not state.startswith("Z")],
+                [],
+                "ranks that do not end",
+            )
             process.kill()
             reader.join()
         process.wait()
@@ -130,7 +179,9 @@ class Kills(Interrupted):
     def stopped(self, process, status=75):
         err = process.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(process.returncode, status, err[-2000:])
-        lines = re.findall(r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err)
+        lines = re.findall(
+            r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err
+        )
         self.assertEqual(len(lines), 1, err)
         self.assertIn(f"NOT COMPLETE: {lines[0]} of 360", launch("check", self.result).out)
         return int(lines[0])
@@ -144,12 +195,21 @@ class Kills(Interrupted):
         self.fail("the run ended too early")
 
     def test_signals(self):
-        for number, ranks, whom in ((signal.SIGTERM, 0, "program"), (signal.SIGINT, 0, "program"), (signal.SIGUSR1, 2, "rank 0"),
-                                    (signal.SIGTERM, 3, "last rank"), (signal.SIGUSR1, 3, "mpirun")):
+        for number, ranks, whom in (
+            (signal.SIGTERM, 0, "program"),
+            (signal.SIGINT, 0, "program"),
+            (signal.SIGUSR1, 2, "rank 0"),
+            (signal.SIGTERM, 3, "last rank"),
+            (signal.SIGUSR1, 3, "mpirun"),
+        ):
             with self.subTest(signal=number, whom=whom):
                 self.setUp()
                 process = self.begun(ranks)
-                targets = {whom: process.pid} if whom in ("program", "mpirun") else {"rank 0": min(ranks_of(process)), "last rank": max(ranks_of(process))}
+                targets = (
+                    {whom: process.pid}
+                    if whom in ("program", "mpirun")
+                    else {"rank 0": min(ranks_of(process)), "last rank": max(ranks_of(process))}
+                )
                 os.kill(targets[whom], number)
                 self.stopped(process)
         self.resume(ranks=2)
@@ -161,8 +221,14 @@ class Kills(Interrupted):
         for number in signal.SIGTERM, signal.SIGINT:
             with self.subTest(signal=number):
                 self.setUp()
-                process = self.begun(2, "--set=solver.iterations=30, 40000", "--set=sweep.solver.gamma=0.5, 1",
-                                     "--set=run.block=1", "--set=run.progress=0.5", patience=math.ceil(4 * PATIENCE))  # mpirun reads no lines while it waits
+                process = self.begun(
+                    2,
+                    "--set=solver.iterations=30, 40000",
+                    "--set=sweep.solver.gamma=0.5, 1",
+                    "--set=run.block=1",
+                    "--set=run.progress=0.5",
+                    patience=math.ceil(4 * PATIENCE),
+                )  # mpirun reads no lines while it waits
                 os.kill(process.pid, number)
                 self.stopped(process, 1)
 
@@ -187,11 +253,20 @@ class Kills(Interrupted):
         rounds = 0
         while True:
             # A second; more where that does not do for the start.
-            finished = launch("run", self.job, "--resume", f"--set=run.max_minutes={0.015 * PATIENCE * 1.2**rounds}", ranks=2)
+            finished = launch(
+                "run",
+                self.job,
+                "--resume",
+                f"--set=run.max_minutes={0.015 * PATIENCE * 1.2**rounds}",
+                ranks=2,
+            )
             rounds += 1
             if finished.status != 75:
                 break
-            self.assertRegex(finished.err, r"stopped (with \d+ of 360 images done|while what is done was checked)")
+            self.assertRegex(
+                finished.err,
+                r"stopped (with \d+ of 360 images done|while what is done was checked)",
+            )
             self.assertLess(rounds, 40)
         self.assertEqual(finished.status, 3, finished)
         self.assertGreater(rounds, 1)
@@ -212,7 +287,9 @@ class Kills(Interrupted):
         process = self.begun(0)
         process.send_signal(signal.SIGSTOP)  # else it might end before they give up
         with concurrent.futures.ThreadPoolExecutor() as others:
-            for finished in others.map(lambda option: launch("run", self.job, option), ("--resume", "--overwrite")):
+            for finished in others.map(
+                lambda option: launch("run", self.job, option), ("--resume", "--overwrite")
+            ):
                 self.assertEqual(finished.status, 1, finished)
                 self.assertIn("another run is writing it", finished.err)
         process.send_signal(signal.SIGCONT)

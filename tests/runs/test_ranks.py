@@ -9,8 +9,23 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (BASE, DEMO_SET, DEMO_VICTIM, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, contents, job_text, need_victim, purify,
-                     random_images, read, write_set, write_victim)
+from support import (
+    BASE,
+    DEMO_SET,
+    DEMO_VICTIM,
+    ENVIRONMENT,
+    PATIENCE,
+    PROGRAM,
+    RunTest,
+    contents,
+    job_text,
+    need_victim,
+    purify,
+    random_images,
+    read,
+    write_set,
+    write_victim,
+)
 
 # Ranks (0: without mpirun) and block size.  Each value of both occurs, more ranks than blocks too.
 LAUNCHES = [(0, 1000), (1, 32), (1, 3), (2, 1), (2, 8), (3, 3), (3, 1000), (5, 1), (5, 8), (5, 32)]
@@ -19,12 +34,20 @@ LAUNCHES = [(0, 1000), (1, 32), (1, 3), (2, 1), (2, 8), (3, 3), (3, 1000), (5, 1
 class Ranks(RunTest):
     def check(self, job, launches, status=0):
         """Every launch gives the result of one rank without mpirun and blocks of 8."""
-        first = purify(self.folder, {**job, "run.block": 8}, "--overwrite", output="first.h5", status=status)
+        first = purify(
+            self.folder, {**job, "run.block": 8}, "--overwrite", output="first.h5", status=status
+        )
         expected = contents(first)
         for ranks, block in launches:
             with self.subTest(ranks=ranks, block=block):
                 writers = "all" if block == 3 else "root"
-                other = purify(self.folder, {**job, "run.block": block, "run.writers": writers}, "--overwrite", ranks=ranks, status=status)
+                other = purify(
+                    self.folder,
+                    {**job, "run.block": block, "run.writers": writers},
+                    "--overwrite",
+                    ranks=ranks,
+                    status=status,
+                )
                 with h5py.File(other, "r") as file:
                     self.assertEqual(file.attrs["ranks"], max(ranks, 1))
                     self.assertIn(f"\nblock = {block}\n", file.attrs["job"].decode())
@@ -39,11 +62,26 @@ class Ranks(RunTest):
             attacked[image, 1, 4, 5] = pixel
         attacked[20] = 0
         attacked[3, 2] = 0  # one channel only: no failure
-        write_set(os.path.join(self.folder, "set.h5"), {"a": attacked, "b": attacked[::-1].astype("f4")}, clean=clean,
-                  compression="gzip", shuffle=True, chunks=(4, 1, 9, 11))
+        write_set(
+            os.path.join(self.folder, "set.h5"),
+            {"a": attacked, "b": attacked[::-1].astype("f4")},
+            clean=clean,
+            compression="gzip",
+            shuffle=True,
+            chunks=(4, 1, 9, 11),
+        )
         write_victim(os.path.join(self.folder, "victim.pt"))
-        result = self.check({"solver.iterations": "1, 6", "sweep.solver.gamma": "0.05, 0.5", "sweep.marginals.set": "B4, B6",
-                             "victim.file": "victim.pt", "victim.batch": 5}, LAUNCHES, status=3)
+        result = self.check(
+            {
+                "solver.iterations": "1, 6",
+                "sweep.solver.gamma": "0.05, 0.5",
+                "sweep.marginals.set": "B4, B6",
+                "victim.file": "victim.pt",
+                "victim.batch": 5,
+            },
+            LAUNCHES,
+            status=3,
+        )
         statistics, figures = read(result, "statistics", "runs/007/a/per_image")
         self.assertEqual(statistics["failed"].tolist(), [4, 4, 0] * 8)
         self.assertEqual(np.flatnonzero(figures["status"]).tolist(), [2, 8, 15, 20])
@@ -51,14 +89,25 @@ class Ranks(RunTest):
 
     def test_demo_set(self):
         need_victim()
-        self.check({"input.file": DEMO_SET, "input.limit": 30, "victim.file": DEMO_VICTIM, "solver.gamma": 0.02,
-                    "solver.iterations": 20, "run.progress": 30}, [(1, 1000), (3, 3), (5, 8)])
+        self.check(
+            {
+                "input.file": DEMO_SET,
+                "input.limit": 30,
+                "victim.file": DEMO_VICTIM,
+                "solver.gamma": 0.02,
+                "solver.iterations": 20,
+                "run.progress": 30,
+            },
+            [(1, 1000), (3, 3), (5, 8)],
+        )
 
     def test_grey_without_victim(self):
         images = random_images(40, 1, 8, 10)
         images[17] = np.nan
         write_set(os.path.join(self.folder, "set.h5"), {"a": images})
-        self.check({"output.images": "no", "solver.iterations": "0, 30"}, [(2, 32), (3, 1)], status=3)
+        self.check(
+            {"output.images": "no", "solver.iterations": "0, 30"}, [(2, 32), (3, 1)], status=3
+        )
         self.check({}, [(5, 3)], status=3)
 
     def test_images_beyond_the_guard_beside_others(self):
@@ -67,10 +116,15 @@ class Ranks(RunTest):
         images[::3] = 0
         images[::3, 0, 6, 7] = 1
         write_set(os.path.join(self.folder, "set.h5"), {"a": images})
-        for solver in [{"gamma": 0.01, "tau": 0.5}, {"gamma": 0.01, "tau": 0.5, "window": "full"}, {"gamma": 0.01, "tau": 0.3, "cost": "sql2"},
-                       {"gamma": 0.01, "tau": 0.5, "cost": "l2", "window": "full", "kernel": "direct"},
-                       {"gamma": 0.3, "tau": 0.2, "cost": "l2", "window": "full", "kernel": "fftw"},
-                       {"gamma": 0.5, "tau": 0.5, "kernel": "fftw"}, {"gamma": 0.5, "method": "fista", "tolerance": 0.02}]:
+        for solver in [
+            {"gamma": 0.01, "tau": 0.5},
+            {"gamma": 0.01, "tau": 0.5, "window": "full"},
+            {"gamma": 0.01, "tau": 0.3, "cost": "sql2"},
+            {"gamma": 0.01, "tau": 0.5, "cost": "l2", "window": "full", "kernel": "direct"},
+            {"gamma": 0.3, "tau": 0.2, "cost": "l2", "window": "full", "kernel": "fftw"},
+            {"gamma": 0.5, "tau": 0.5, "kernel": "fftw"},
+            {"gamma": 0.5, "method": "fista", "tolerance": 0.02},
+        ]:
             job = {f"solver.{key}": value for key, value in solver.items()}
             first = self.check({**job, "solver.iterations": 60}, [(3, 1), (2, 1000)])
             if "method" not in solver:
@@ -85,23 +139,46 @@ class Ranks(RunTest):
         images[::4] = 0
         images[::4, 0, 6, 7] = 1
         write_set(os.path.join(self.folder, "set.h5"), {"a": images})
-        best = re.search(r"^instructions (\w+)$", subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout, re.M).group(1)
+        best = re.search(
+            r"^instructions (\w+)$",
+            subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout,
+            re.M,
+        ).group(1)
         names = ["baseline", "avx2", "avx512"]
         figures = []
-        for name in names[:names.index(best) + 1] + ["auto"]:
-            result = self.check({"solver.gamma": 0.5, "solver.iterations": 40, "solver.instructions": name}, [(3, 1), (2, 1000)])
+        for name in names[: names.index(best) + 1] + ["auto"]:
+            result = self.check(
+                {"solver.gamma": 0.5, "solver.iterations": 40, "solver.instructions": name},
+                [(3, 1), (2, 1000)],
+            )
             with h5py.File(result) as file:
-                self.assertEqual(file["runs/000"].attrs["instructions_used"].decode(), best if name == "auto" else name)
+                self.assertEqual(
+                    file["runs/000"].attrs["instructions_used"].decode(),
+                    best if name == "auto" else name,
+                )
                 figures.append(file["runs/000/a/per_image"][:])
         self.assertEqual(set(figures[-1]["bits"]), {64})
         self.assertEqual(figures[-1].tobytes(), figures[-2].tobytes())
         for other in figures:
             for field in ("residual", "objective"):
                 np.testing.assert_allclose(other[field], figures[-1][field], rtol=0, atol=1e-12)
-        result = self.check({"solver.gamma": 2, "solver.tau": 0.2, "solver.iterations": 100, "solver.precision": "auto"}, [(3, 1), (2, 1000)])
+        result = self.check(
+            {
+                "solver.gamma": 2,
+                "solver.tau": 0.2,
+                "solver.iterations": 100,
+                "solver.precision": "auto",
+            },
+            [(3, 1), (2, 1000)],
+        )
         with h5py.File(result) as file:
-            bits, defects = file["runs/000/a/per_image"]["bits"], file["runs/000/a/per_image"]["mass_defect"]
-            self.assertEqual(set(bits), {32, 64}, "the set must have images on both sides of the guard")
+            bits, defects = (
+                file["runs/000/a/per_image"]["bits"],
+                file["runs/000/a/per_image"]["mass_defect"],
+            )
+            self.assertEqual(
+                set(bits), {32, 64}, "the set must have images on both sides of the guard"
+            )
             self.assertLess(defects[bits == 64].max(), 1e-12)
             self.assertLess(defects.max(), 1e-5)
 
@@ -110,9 +187,20 @@ class Ranks(RunTest):
         """Each attack one chunk of 19 MB: at most one of them, and the clean one, is held inflated."""
         images = np.round(random_images(200, 1, 28, 28), 2).astype("f4")
         images = np.tile(images, (30, 1, 1, 1))
-        write_set(os.path.join(self.folder, "chunks.h5"), {name: images for name in "abcdefgh"}, compression="gzip", chunks=images.shape)
-        job = {"input.file": "chunks.h5", "output.file": "chunks-result.h5", "marginals.set": "identity", "solver.iterations": 0,
-               "input.limit": 64, "input.clean": "no"}
+        write_set(
+            os.path.join(self.folder, "chunks.h5"),
+            {name: images for name in "abcdefgh"},
+            compression="gzip",
+            chunks=images.shape,
+        )
+        job = {
+            "input.file": "chunks.h5",
+            "output.file": "chunks-result.h5",
+            "marginals.set": "identity",
+            "solver.iterations": 0,
+            "input.limit": 64,
+            "input.clean": "no",
+        }
         path = os.path.join(self.folder, "chunks.ini")
         with open(path, "w") as file:
             file.write(job_text({**BASE, **job}))
@@ -121,17 +209,29 @@ class Ranks(RunTest):
 
     def peak(self, path, *arguments):
         """Peak resident memory of a run, in MiB."""
-        measure = "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); " \
-                  "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)"
+        measure = (
+            "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+            "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)"
+        )
         command = [sys.executable, "-c", measure, PROGRAM, "run", path, "--overwrite", *arguments]
-        finished = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+        finished = subprocess.run(
+            command, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        )
         self.assertEqual(finished.returncode, 0, finished)
         return int(finished.stdout.split("peak ")[1])
 
     def test_memory_does_not_grow_with_the_set(self):
         """Peak memory of one rank with 30 times the images, 94 MB of float64 in and 47 MB of float32 out."""
-        write_set(os.path.join(self.folder, "large.h5"), {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))})
-        job = {"input.file": "large.h5", "output.file": "large-result.h5", "marginals.set": "identity", "solver.iterations": 0}
+        write_set(
+            os.path.join(self.folder, "large.h5"),
+            {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))},
+        )
+        job = {
+            "input.file": "large.h5",
+            "output.file": "large-result.h5",
+            "marginals.set": "identity",
+            "solver.iterations": 0,
+        }
         path = os.path.join(self.folder, "large.ini")
         with open(path, "w") as file:
             file.write(job_text({**BASE, **job}))

@@ -6,7 +6,16 @@ import unittest
 
 import h5py
 
-from support import FAULTS, RunTest, need_victim, purify, random_images, read, write_set, write_victim
+from support import (
+    FAULTS,
+    RunTest,
+    need_victim,
+    purify,
+    random_images,
+    read,
+    write_set,
+    write_victim,
+)
 
 
 class Shared(RunTest):
@@ -15,7 +24,15 @@ class Shared(RunTest):
     def traced(self, job, ranks=0):
         """{(word, rank, place ...): how often} of a run."""
         path = os.path.join(self.folder, "trace")
-        purify(self.folder, {"run.block": 8, **job}, "--overwrite", ranks=ranks, LD_PRELOAD=FAULTS, FAULT_FILE="set.h5", TRACE=path)
+        purify(
+            self.folder,
+            {"run.block": 8, **job},
+            "--overwrite",
+            ranks=ranks,
+            LD_PRELOAD=FAULTS,
+            FAULT_FILE="set.h5",
+            TRACE=path,
+        )
         with open(path) as file:
             found = collections.Counter(tuple(line.split()) for line in file)
         os.unlink(path)
@@ -25,7 +42,10 @@ class Shared(RunTest):
         """Of L = 10, 20, 40 as many as of L = 40 alone."""
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(3)})
         job = {"solver.kernel": "fftw", "solver.gamma": 2}
-        counts = {steps: self.traced({**job, "solver.iterations": steps})["transform", "0"] for steps in ("10", "20", "40", "10, 20, 40")}
+        counts = {
+            steps: self.traced({**job, "solver.iterations": steps})["transform", "0"]
+            for steps in ("10", "20", "40", "10, 20, 40")
+        }
         self.assertEqual(counts["10, 20, 40"], counts["40"])
         # The count grows with L, by two kernels of two transforms each for every marginal and step.
         self.assertEqual(counts["40"] - counts["20"], 2 * (counts["20"] - counts["10"]))
@@ -36,34 +56,72 @@ class Shared(RunTest):
         path = os.path.join(self.folder, "set.h5")
         four = {"sweep.solver.gamma": "0.1, 0.2", "sweep.solver.theta": "10, 1e5"}
         for storage in {"chunks": (4, 1, 8, 10), "compression": "gzip"}, {}:
-            write_set(path, {"a": random_images(48), "b": random_images(48, seed=1)}, clean=random_images(48, seed=2), **storage)
+            write_set(
+                path,
+                {"a": random_images(48), "b": random_images(48, seed=1)},
+                clean=random_images(48, seed=2),
+                **storage,
+            )
             with h5py.File(path) as file:
                 sets = [file[f"{name}/images"] for name in ("attacks/a", "attacks/b", "clean")]
-                places = [{str(one.id.get_chunk_info(i).byte_offset) for i in range(one.id.get_num_chunks())} if storage else
-                          {str(one.id.get_offset() + i * 8 * one[0].nbytes) for i in range(6)} for one in sets]
+                places = [
+                    {
+                        str(one.id.get_chunk_info(i).byte_offset)
+                        for i in range(one.id.get_num_chunks())
+                    }
+                    if storage
+                    else {str(one.id.get_offset() + i * 8 * one[0].nbytes) for i in range(6)}
+                    for one in sets
+                ]
             attacks, clean = places[0] | places[1], places[2]
             one, many = self.traced({}), self.traced(four)
             with self.subTest(storage=storage):
                 self.assertEqual(one, many)
-                self.assertEqual({place: one["read", "0", place] for place in attacks}, dict.fromkeys(attacks, 1))
-                self.assertEqual({place: one["read", "0", place] for place in clean}, dict.fromkeys(clean, 3))  # beside each attack and as one itself
+                self.assertEqual(
+                    {place: one["read", "0", place] for place in attacks}, dict.fromkeys(attacks, 1)
+                )
+                self.assertEqual(
+                    {place: one["read", "0", place] for place in clean}, dict.fromkeys(clean, 3)
+                )  # beside each attack and as one itself
                 together = self.traced(four, ranks=2)
                 self.assertEqual({place for _, _, place in together} & attacks, attacks)
-                self.assertEqual({key: count for key, count in together.items() if key[2] in attacks and count > 1}, {})
+                self.assertEqual(
+                    {
+                        key: count
+                        for key, count in together.items()
+                        if key[2] in attacks and count > 1
+                    },
+                    {},
+                )
 
     def test_points_of_two_precisions(self):
         """Float32 and float64 make other means of the same marginals: each point asks for its own, as if it were alone."""
         need_victim()
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(32, 1, 12, 12)})
         # Of ten classes that which the last bits of the sum of all pixels are nearest to.
-        write_victim(os.path.join(self.folder, "victim.pt"), """
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            """
             s = torch.remainder((x.double() * 8388608.0).sum(dim=[1, 2, 3]), 10.0)
             return (-(s.view(-1, 1) - torch.arange(10).double() - 0.5).abs()).float()
-        """)
-        job = {"victim.file": "victim.pt", "solver.precision": "auto", "solver.iterations": 20, "run.block": 16}
-        together = read(purify(self.folder, {**job, "sweep.solver.gamma": "2, 0.05"}, "--overwrite"), "runs/000/a/per_image", "runs/001/a/per_image")
+        """,
+        )
+        job = {
+            "victim.file": "victim.pt",
+            "solver.precision": "auto",
+            "solver.iterations": 20,
+            "run.block": 16,
+        }
+        together = read(
+            purify(self.folder, {**job, "sweep.solver.gamma": "2, 0.05"}, "--overwrite"),
+            "runs/000/a/per_image",
+            "runs/001/a/per_image",
+        )
         for point, gamma, bits in zip(together, (2, 0.05), (32, 64)):
-            alone = read(purify(self.folder, {**job, "solver.gamma": gamma}, "--overwrite"), "runs/000/a/per_image")
+            alone = read(
+                purify(self.folder, {**job, "solver.gamma": gamma}, "--overwrite"),
+                "runs/000/a/per_image",
+            )
             self.assertEqual(set(alone["bits"]), {bits})
             self.assertEqual(point.tobytes(), alone.tobytes())
 

@@ -11,7 +11,22 @@ import sys
 import time
 import unittest
 
-from support import BASE, ENVIRONMENT, FAULTS, MPIRUN, PATIENCE, PEAK, PROGRAM, RunTest, job_text, launch, peaks, random_images, ranks_of, write_set
+from support import (
+    BASE,
+    ENVIRONMENT,
+    FAULTS,
+    MPIRUN,
+    PATIENCE,
+    PEAK,
+    PROGRAM,
+    RunTest,
+    job_text,
+    launch,
+    peaks,
+    random_images,
+    ranks_of,
+    write_set,
+)
 
 SIDE = 16
 IMAGE = SIDE * SIDE * 4  # bytes of float32
@@ -24,24 +39,52 @@ class Slowness(RunTest):
     def start(self, ranks, job, *wrapper, **environment):
         path = os.path.join(self.folder, "job.ini")
         with open(path, "w") as file:
-            file.write(job_text({**BASE, "marginals.set": "identity", "solver.iterations": 0, **job}))
-        return subprocess.Popen([MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"], text=True, stdin=subprocess.DEVNULL,
-                                env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_btl_vader_eager_limit": "16384",
-                                     "LD_PRELOAD": FAULTS, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            file.write(
+                job_text({**BASE, "marginals.set": "identity", "solver.iterations": 0, **job})
+            )
+        return subprocess.Popen(
+            [MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"],
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={
+                **ENVIRONMENT,
+                "OMPI_MCA_mpi_yield_when_idle": "1",
+                "OMPI_MCA_btl_vader_eager_limit": "16384",
+                "LD_PRELOAD": FAULTS,
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def end(self, process):
         """Seconds that the run tells, load of each rank in percent, and what it wrote to stderr."""
         out, err = process.communicate(timeout=120 * PATIENCE)
         self.assertEqual(process.returncode, 0, out + err)
-        count, rate = map(int, re.search(r"(\d+) images in [\d.]+ s \((\d+) images/s\)", out).groups())
-        return count / rate, [float(load) for load in re.findall(r"([\d.]+) %", re.search(r"\n  rank 0: .*", out).group())], err
+        count, rate = map(
+            int, re.search(r"(\d+) images in [\d.]+ s \((\d+) images/s\)", out).groups()
+        )
+        return (
+            count / rate,
+            [
+                float(load)
+                for load in re.findall(r"([\d.]+) %", re.search(r"\n  rank 0: .*", out).group())
+            ],
+            err,
+        )
 
     def write_set(self, count, side):
-        write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(count, 1, side, side).astype("f4")})
+        write_set(
+            os.path.join(self.folder, "set.h5"),
+            {"a": random_images(count, 1, side, side).astype("f4")},
+        )
 
     def reading(self, *milliseconds):
         """Of each rank, for an image."""
-        return {"FAULT_FILE": "set.h5", "SLOW_READ": ",".join(str(1e6 * m / IMAGE) for m in milliseconds)}
+        return {
+            "FAULT_FILE": "set.h5",
+            "SLOW_READ": ",".join(str(1e6 * m / IMAGE) for m in milliseconds),
+        }
 
     def within(self, measure):
         """What is measured, (seconds, bound, text), is within the bound once of three times: other work only adds to it."""
@@ -63,7 +106,12 @@ class Slowness(RunTest):
         def measure():
             seconds, loads, _ = self.end(self.start(2, self.SMALL, **self.reading(2, 20)))
             self.assertGreater(min(loads), 60)
-            return seconds, 1.1 * ideal, f"one rank of two ten times slower: {seconds:.2f} s, ideal {ideal:.2f} (x {seconds / ideal:.3f}), loads {loads} %"
+            return (
+                seconds,
+                1.1 * ideal,
+                f"one rank of two ten times slower: {seconds:.2f} s, ideal {ideal:.2f} (x {seconds / ideal:.3f}), loads {loads} %",
+            )
+
         self.within(measure)
 
     def test_stopped_rank(self):
@@ -85,8 +133,15 @@ class Slowness(RunTest):
             os.kill(victim, signal.SIGCONT)
             share = (time.monotonic() - start) / 4
             seconds, loads, _ = self.end(process)
-            return seconds, 1.2 * ideal + share, (f"one rank of three stopped for {4 * share:.2f} s: {seconds:.2f} s, ideal {ideal:.2f} and {share:.2f} "
-                                                  f"for its share (x {seconds / (ideal + share):.3f}), loads {loads} %")
+            return (
+                seconds,
+                1.2 * ideal + share,
+                (
+                    f"one rank of three stopped for {4 * share:.2f} s: {seconds:.2f} s, ideal {ideal:.2f} and {share:.2f} "
+                    f"for its share (x {seconds / (ideal + share):.3f}), loads {loads} %"
+                ),
+            )
+
         self.within(measure)
 
     @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
@@ -98,14 +153,32 @@ class Slowness(RunTest):
         job = {"run.block": block}
 
         def measure(limit, **environment):
-            seconds, _, err = self.end(self.start(4, {**job, "input.limit": limit}, sys.executable, "-c", PEAK, **environment))
+            seconds, _, err = self.end(
+                self.start(
+                    4, {**job, "input.limit": limit}, sys.executable, "-c", PEAK, **environment
+                )
+            )
             return seconds, peaks(err)
-        few, fast, slow = measure(1), measure(count), measure(count, FAULT_FILE="result.h5", SLOW_WRITE="40")
-        planned = launch("run", os.path.join(self.folder, "job.ini"), "--overwrite", "--dry-run", ranks=4)
-        stated, images = float(re.search(r"solver about ([\d.]+) MiB", planned.out).group(1)), 4 * side * side * block / 2**20
-        print(f"peak MiB of the ranks: one image {few[1]}, {count} images {fast[1]}, written slowly {slow[1]} ({slow[0]:.1f} s instead of {fast[0]:.1f}); "
-              f"stated {stated:.1f} for blocks and solver, and {images:.1f} for a third block")
-        self.assertGreater(slow[0], 0.9 * 40e-9 * 4 * side * side * count)  # it was the writing that took the time
+
+        few, fast, slow = (
+            measure(1),
+            measure(count),
+            measure(count, FAULT_FILE="result.h5", SLOW_WRITE="40"),
+        )
+        planned = launch(
+            "run", os.path.join(self.folder, "job.ini"), "--overwrite", "--dry-run", ranks=4
+        )
+        stated, images = (
+            float(re.search(r"solver about ([\d.]+) MiB", planned.out).group(1)),
+            4 * side * side * block / 2**20,
+        )
+        print(
+            f"peak MiB of the ranks: one image {few[1]}, {count} images {fast[1]}, written slowly {slow[1]} ({slow[0]:.1f} s instead of {fast[0]:.1f}); "
+            f"stated {stated:.1f} for blocks and solver, and {images:.1f} for a third block"
+        )
+        self.assertGreater(
+            slow[0], 0.9 * 40e-9 * 4 * side * side * count
+        )  # it was the writing that took the time
         self.assertLess(slow[1][0] - fast[1][0], 3 * images)
         for rank in range(4):
             self.assertLess(slow[1][rank] - few[1][rank], stated + images, f"rank {rank}")

@@ -1,6 +1,7 @@
-/* Linked into the program under sanitizers, whose reports are files (CMakePresets.json) that the test sanitizers.reports shows.
-   UBSan's runtime beside AddressSanitizer's writes to standard errors alone, which a test may not look at: what it finds becomes an error
-   of AddressSanitizer's, with its stack.  And a child that reads a file may open its report: it has no limit of files. */
+/* Linked into the program under sanitizers, whose reports are files (CMakePresets.json) that the
+   test sanitizers.reports shows. UBSan's runtime beside AddressSanitizer's writes to standard
+   errors alone, which a test may not look at: what it finds becomes an error of AddressSanitizer's,
+   with its stack.  And a child that reads a file may open its report: it has no limit of files. */
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

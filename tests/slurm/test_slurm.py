@@ -20,30 +20,60 @@ PATIENCE = 240
 
 
 class Slurm(RunTest):
-    JOB = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "output.file": "result.h5", "input.limit": 100, "run.block": 8,
-           "run.progress": 0.5, "solver.gamma": 0.05, "solver.iterations": "20, 60", "sweep.marginals.set": "B4, B6, identity + rotate 4 + translate 1 1"}
+    JOB = {
+        "input.file": DEMO_SET,
+        "victim.file": DEMO_VICTIM,
+        "output.file": "result.h5",
+        "input.limit": 100,
+        "run.block": 8,
+        "run.progress": 0.5,
+        "solver.gamma": 0.05,
+        "solver.iterations": "20, 60",
+        "sweep.marginals.set": "B4, B6, identity + rotate 4 + translate 1 1",
+    }
     # Half a minute of one rank, to be interrupted.
     LONG = {**JOB, "solver.iterations": "20, 6000", "solver.gamma": 0.5, "input.limit": 60}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.addClassCleanup(subprocess.run, ["bash", CLUSTER, "stop", os.path.join(cls.folder, "cluster")], capture_output=True)
-        started = subprocess.run(["bash", CLUSTER, "start", os.path.join(cls.folder, "cluster")], capture_output=True, text=True)
+        cls.addClassCleanup(
+            subprocess.run,
+            ["bash", CLUSTER, "stop", os.path.join(cls.folder, "cluster")],
+            capture_output=True,
+        )
+        started = subprocess.run(
+            ["bash", CLUSTER, "start", os.path.join(cls.folder, "cluster")],
+            capture_output=True,
+            text=True,
+        )
         if started.returncode == 77:
             print(f"SKIPPED LOUDLY: no SLURM here: {started.stderr}", file=sys.stderr)
             cls.doClassCleanups()
             os._exit(77)
         if started.returncode:
             raise RuntimeError(started.stderr)
-        cls.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
-        cls.environment.update(dict([started.stdout.strip().split("=", 1)]), BARYDEF=PROGRAM, OMP_NUM_THREADS="1", LC_ALL="C.UTF-8",
-                               # More ranks than cores, on two nodes that are one machine; root.
-                               OMPI_MCA_mpi_yield_when_idle="1", OMPI_MCA_hwloc_base_binding_policy="none", OMPI_MCA_btl_tcp_if_include="lo",
-                               OMPI_MCA_oob_tcp_if_include="lo", OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-                               # mpirun waits twice as long where its ranks end with 75.
-                               OMPI_MCA_odls_base_sigkill_timeout="2")
-        (cls.job, cls.expected), (cls.long, cls.expected_long) = cls.by_hand("job", cls.JOB), cls.by_hand("long", cls.LONG)
+        cls.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("SLURM_")
+        }
+        cls.environment.update(
+            dict([started.stdout.strip().split("=", 1)]),
+            BARYDEF=PROGRAM,
+            OMP_NUM_THREADS="1",
+            LC_ALL="C.UTF-8",
+            # More ranks than cores, on two nodes that are one machine; root.
+            OMPI_MCA_mpi_yield_when_idle="1",
+            OMPI_MCA_hwloc_base_binding_policy="none",
+            OMPI_MCA_btl_tcp_if_include="lo",
+            OMPI_MCA_oob_tcp_if_include="lo",
+            OMPI_ALLOW_RUN_AS_ROOT="1",
+            OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+            # mpirun waits twice as long where its ranks end with 75.
+            OMPI_MCA_odls_base_sigkill_timeout="2",
+        )
+        (cls.job, cls.expected), (cls.long, cls.expected_long) = cls.by_hand(
+            "job", cls.JOB
+        ), cls.by_hand("long", cls.LONG)
 
     @classmethod
     def by_hand(cls, name, values):
@@ -57,8 +87,14 @@ class Slurm(RunTest):
         return job, contents(os.path.join(cls.folder, f"{name}-by-hand.h5"))
 
     def command(self, *arguments, status=0, **environment):
-        done = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, env={**self.environment, **environment}, cwd=self.folder,
-                              timeout=PATIENCE)
+        done = subprocess.run(
+            list(map(str, arguments)),
+            capture_output=True,
+            text=True,
+            env={**self.environment, **environment},
+            cwd=self.folder,
+            timeout=PATIENCE,
+        )
         self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
@@ -82,14 +118,28 @@ class Slurm(RunTest):
 
     def ended(self, number, state):
         """Waits until every task of the job has ended; a job on its way back into the queue never looks as if it had."""
-        self.wait_until(lambda: self.ENDED >= set(self.state(number)) or (self.ENDED - {state}) & set(self.state(number)), f"the end of job {number}")
-        self.assertEqual(set(self.state(number)), {state}, self.command("scontrol", "show", "job", number) + self.logs())
+        self.wait_until(
+            lambda: self.ENDED >= set(self.state(number))
+            or (self.ENDED - {state}) & set(self.state(number)),
+            f"the end of job {number}",
+        )
+        self.assertEqual(
+            set(self.state(number)),
+            {state},
+            self.command("scontrol", "show", "job", number) + self.logs(),
+        )
 
     def logs(self):
-        return "".join(f"==> {name}\n{self.read(name)[-600:]}\n" for name in sorted(os.listdir(self.folder)) if name.endswith(".log"))
+        return "".join(
+            f"==> {name}\n{self.read(name)[-600:]}\n"
+            for name in sorted(os.listdir(self.folder))
+            if name.endswith(".log")
+        )
 
     def log(self, number):
-        return self.read(*[name for name in os.listdir(self.folder) if name.endswith(f"-{number}.log")])
+        return self.read(
+            *[name for name in os.listdir(self.folder) if name.endswith(f"-{number}.log")]
+        )
 
     def read(self, name):
         with open(os.path.join(self.folder, name)) as file:
@@ -101,35 +151,62 @@ class Slurm(RunTest):
         self.assertIn("all checksums are right", launch("check", path).out)
 
     def sbatch(self, template, *arguments, options=(), **environment):
-        return self.command("sbatch", "--parsable", *options, os.path.join(TEMPLATES, template), *arguments, **environment)
+        return self.command(
+            "sbatch",
+            "--parsable",
+            *options,
+            os.path.join(TEMPLATES, template),
+            *arguments,
+            **environment,
+        )
 
     def submit(self, *arguments, templates=TEMPLATES, **environment):
         """submit.sh; the numbers of the jobs."""
-        return re.findall(r"job (\d+)", self.command("bash", os.path.join(templates, "submit.sh"), *arguments, **environment))
+        return re.findall(
+            r"job (\d+)",
+            self.command("bash", os.path.join(templates, "submit.sh"), *arguments, **environment),
+        )
 
     def done(self, name):
         """(images done, of) of a result that is being written."""
-        found = re.search(r"NOT COMPLETE: (\d+) of (\d+)", launch("check", os.path.join(self.folder, name)).out)
+        found = re.search(
+            r"NOT COMPLETE: (\d+) of (\d+)", launch("check", os.path.join(self.folder, name)).out
+        )
         return tuple(map(int, found.groups())) if found else (0, 1)
 
     def begun(self, name, share):
         """Waits until a run has done more than this share, and not all."""
+
         def happened():
             done, total = self.done(name)
             return done > share * total
+
         self.wait_until(happened, f"{share} of {name}")
 
     STOPPED = r"stopped with \d+ of 1800 images done; --resume goes on"
     RESUMED = r"resuming: \d+ of 1800 images are done"
 
     def test_run_and_report(self):
-        run, report = self.submit("run", self.job, "chain.h5", "--set", f"input.file={DEMO_SET}", "--", "--ntasks=3")
-        _, without = self.submit("run", self.job, "plain.h5", "--", "--ntasks=3", BARYDEF_LAUNCHER="mpirun", BARYDEF_ANALYSIS="/nowhere")
+        run, report = self.submit(
+            "run", self.job, "chain.h5", "--set", f"input.file={DEMO_SET}", "--", "--ntasks=3"
+        )
+        _, without = self.submit(
+            "run",
+            self.job,
+            "plain.h5",
+            "--",
+            "--ntasks=3",
+            BARYDEF_LAUNCHER="mpirun",
+            BARYDEF_ANALYSIS="/nowhere",
+        )
         self.ended(report, "COMPLETED")
         self.ended(without, "COMPLETED")
         for name in "chain", "plain":
             self.check(f"{name}.h5")
-            self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 60", self.read(f"{name}.txt"))
+            self.assertIn(
+                "run 005, set identity + rotate 4 + translate 1 1, iterations 60",
+                self.read(f"{name}.txt"),
+            )
         self.assertIn("chain-report/report.html", self.log(report))
         self.assertIn("<h2>", self.read("chain-report/report.html"))
         self.assertTrue(os.path.exists(os.path.join(self.folder, "chain-report", "front.png")))
@@ -138,18 +215,39 @@ class Slurm(RunTest):
 
     def test_sweep_over_two_nodes(self):
         nodes = ["--nodes=2", "--ntasks-per-node=2"]
-        number = self.sbatch("sweep.sbatch", self.job, "--set=output.file=sweep-srun.h5", "--set=run.writers=all", options=nodes, BARYDEF_LAUNCHER="srun")
+        number = self.sbatch(
+            "sweep.sbatch",
+            self.job,
+            "--set=output.file=sweep-srun.h5",
+            "--set=run.writers=all",
+            options=nodes,
+            BARYDEF_LAUNCHER="srun",
+        )
         self.ended(number, "COMPLETED")
-        submitted, report = self.submit("sweep", self.job, "sweep-mpirun.h5", "--", *nodes, BARYDEF_LAUNCHER="mpirun", BARYDEF_ANALYSIS="/nowhere")
+        submitted, report = self.submit(
+            "sweep",
+            self.job,
+            "sweep-mpirun.h5",
+            "--",
+            *nodes,
+            BARYDEF_LAUNCHER="mpirun",
+            BARYDEF_ANALYSIS="/nowhere",
+        )
         self.ended(report, "COMPLETED")
         import h5py
+
         for name, number in ("sweep-srun.h5", number), ("sweep-mpirun.h5", submitted):
             self.check(name)
             with h5py.File(os.path.join(self.folder, name)) as file:
-                self.assertEqual((file.attrs["hosts"], file.attrs["ranks"], file.attrs["slurm_job_id"].decode()), (b"n1,n2", 4, number))
+                self.assertEqual(
+                    (file.attrs["hosts"], file.attrs["ranks"], file.attrs["slurm_job_id"].decode()),
+                    (b"n1,n2", 4, number),
+                )
 
     def test_array_one_task_of_it_requeued(self):
-        array, merge, report = self.submit("array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere")
+        array, merge, report = self.submit(
+            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere"
+        )
         self.begun("array.part-2.h5", 0.2)
         self.command("scancel", "--batch", "--signal=USR1", f"{array}_2")
         self.ended(report, "COMPLETED")
@@ -158,12 +256,19 @@ class Slurm(RunTest):
         self.assertRegex(log, r"stopped with \d+ of 600 images done; --resume goes on")
         self.assertRegex(log, r"resuming: \d+ of 600 images are done")
         self.check("array.h5", self.expected_long)
-        self.assertEqual([name for name in sorted(os.listdir(self.folder)) if name.startswith("array.part")],
-                         ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"])
-        self.assertIn("run 005, set identity + rotate 4 + translate 1 1, iterations 6000", self.read("array.txt"))
+        self.assertEqual(
+            [name for name in sorted(os.listdir(self.folder)) if name.startswith("array.part")],
+            ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"],
+        )
+        self.assertIn(
+            "run 005, set identity + rotate 4 + translate 1 1, iterations 6000",
+            self.read("array.txt"),
+        )
         # Submitted again all is found done, and nothing written.
         written = os.stat(os.path.join(self.folder, "array.h5")).st_mtime_ns
-        array, merge, report = self.submit("array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere")
+        array, merge, report = self.submit(
+            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere"
+        )
         self.ended(report, "COMPLETED")
         self.assertIn("nothing left to do", self.log(f"{array}_2"))
         self.assertEqual(os.stat(os.path.join(self.folder, "array.h5")).st_mtime_ns, written)
@@ -173,26 +278,53 @@ class Slurm(RunTest):
 
     def test_time_limit(self):
         """A limit of one minute: USR1 comes before it, the job goes back into the queue, until all is done."""
-        number = self.sbatch("run.sbatch", self.long, "--set=output.file=limit.h5", options=["--ntasks=1", "--time=1", "--signal=B:USR1@50"])
+        number = self.sbatch(
+            "run.sbatch",
+            self.long,
+            "--set=output.file=limit.h5",
+            options=["--ntasks=1", "--time=1", "--signal=B:USR1@50"],
+        )
         self.ended(number, "COMPLETED")
         self.assertGreater(self.restarts(number), 0, self.logs())
-        self.assertRegex(self.log(number), f"(?s){self.STOPPED}.*launch.sh: back into the queue.*{self.RESUMED}")
+        self.assertRegex(
+            self.log(number), f"(?s){self.STOPPED}.*launch.sh: back into the queue.*{self.RESUMED}"
+        )
         self.check("limit.h5", self.expected_long)
-        print(f"time limit: {self.restarts(number)} times back into the queue, then complete and the same bits")
+        print(
+            f"time limit: {self.restarts(number)} times back into the queue, then complete and the same bits"
+        )
 
     def test_requeue_and_preemption(self):
         """Both launchers beside each other: the signal of the limit, then a job that is more urgent."""
-        numbers = {launcher: self.sbatch("run.sbatch", self.long, f"--set=output.file=requeue-{launcher}.h5", options=["--ntasks=2"],
-                                         BARYDEF_LAUNCHER=launcher) for launcher in ("srun", "mpirun")}
+        numbers = {
+            launcher: self.sbatch(
+                "run.sbatch",
+                self.long,
+                f"--set=output.file=requeue-{launcher}.h5",
+                options=["--ntasks=2"],
+                BARYDEF_LAUNCHER=launcher,
+            )
+            for launcher in ("srun", "mpirun")
+        }
         for launcher, number in numbers.items():
             self.begun(f"requeue-{launcher}.h5", 0.1)
             self.command("scancel", "--batch", "--signal=USR1", number)
         for launcher, number in numbers.items():
-            self.wait_until(lambda: self.restarts(number) == 1 and self.state(number) == ["RUNNING"], f"the second start of job {number}")
+            self.wait_until(
+                lambda: self.restarts(number) == 1 and self.state(number) == ["RUNNING"],
+                f"the second start of job {number}",
+            )
             self.assertIn("launch.sh: back into the queue", self.log(number))
         for launcher, number in numbers.items():
             self.begun(f"requeue-{launcher}.h5", 0.3)
-        self.command("sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--output=urgent.log", "--wrap=true")
+        self.command(
+            "sbatch",
+            "--partition=urgent",
+            "--nodes=2",
+            "--exclusive",
+            "--output=urgent.log",
+            "--wrap=true",
+        )
         for launcher, number in numbers.items():
             self.ended(number, "COMPLETED")
             self.assertEqual(self.restarts(number), 2, self.logs())
@@ -204,10 +336,17 @@ class Slurm(RunTest):
             name = f"cancel-{launcher}.h5"
 
             def start(share, ranks=2):
-                number = self.sbatch("run.sbatch", self.long, f"--set=output.file={name}", options=[f"--ntasks={ranks}"], BARYDEF_LAUNCHER=launcher)
+                number = self.sbatch(
+                    "run.sbatch",
+                    self.long,
+                    f"--set=output.file={name}",
+                    options=[f"--ntasks={ranks}"],
+                    BARYDEF_LAUNCHER=launcher,
+                )
                 if share:
                     self.begun(name, share)
                 return number
+
             if launcher == "srun":
                 for signal, share in ("USR1", 0.1), ("TERM", 0.2):
                     number = start(share)
@@ -217,7 +356,9 @@ class Slurm(RunTest):
                     self.assertRegex(self.log(number), self.STOPPED)
             number = start(0.3)
             self.command("scancel", number)
-            cancelled, number = number, start(0, ranks=4)  # at once: its ranks may still be at their blocks
+            cancelled, number = number, start(
+                0, ranks=4
+            )  # at once: its ranks may still be at their blocks
             self.ended(number, "COMPLETED")
             self.assertRegex(self.log(number), self.RESUMED)
             self.assertRegex(self.log(cancelled), self.STOPPED)
@@ -225,13 +366,28 @@ class Slurm(RunTest):
 
     def test_signal_at_the_start(self):
         """USR1 before the launcher or its ranks can hear it; from templates whose path has blanks."""
-        templates, job = os.path.join(self.folder, "my templates"), os.path.join(self.folder, "my job.ini")
+        templates, job = os.path.join(self.folder, "my templates"), os.path.join(
+            self.folder, "my job.ini"
+        )
         shutil.copytree(TEMPLATES, templates)
         shutil.copy(self.job, job)
         for launcher in "srun", "mpirun":
-            number, report = self.submit("run", job, f"my {launcher}.h5", "--", "--ntasks=2", templates=templates, BARYDEF_LAUNCHER=launcher,
-                                         STOP_SECONDS="1", BARYDEF_ANALYSIS="/nowhere")
-            self.wait_until(lambda: self.state(number) == ["RUNNING"] and os.path.exists(os.path.join(self.folder, f"barydef-{number}.log")), "the start")
+            number, report = self.submit(
+                "run",
+                job,
+                f"my {launcher}.h5",
+                "--",
+                "--ntasks=2",
+                templates=templates,
+                BARYDEF_LAUNCHER=launcher,
+                STOP_SECONDS="1",
+                BARYDEF_ANALYSIS="/nowhere",
+            )
+            self.wait_until(
+                lambda: self.state(number) == ["RUNNING"]
+                and os.path.exists(os.path.join(self.folder, f"barydef-{number}.log")),
+                "the start",
+            )
             self.command("scancel", "--batch", "--signal=USR1", number)
             self.wait_until(lambda: self.restarts(number) == 1, f"the requeue of job {number}")
             self.ended(report, "COMPLETED")

@@ -20,7 +20,8 @@ with open(os.path.join(os.environ["NOTES"], os.path.basename(sys.argv[0])), "a")
 STANDINS = {
     "sbatch": NOTE + "print(7)\n",
     # `show job` names the batch script, after a signal where one is asked for; nothing can be requeued.
-    "scontrol": NOTE + """
+    "scontrol": NOTE
+    + """
 import signal
 if sys.argv[1] == "requeue":
     sys.exit(1)
@@ -28,11 +29,13 @@ if "SIGNAL" in os.environ:
     os.kill(int(os.environ["BATCH"]), signal.SIGUSR1)
 print("   Command=" + os.environ["SCRIPT"] + " job.ini")
 """,
-    "srun": NOTE + """
+    "srun": NOTE
+    + """
 import signal, time
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(75))
 time.sleep(20 if "SIGNAL" in os.environ else 0)
-"""}
+""",
+}
 
 
 class Submit(RunTest):
@@ -42,17 +45,32 @@ class Submit(RunTest):
         cls.templates = os.path.join(cls.folder, "my templates")
         shutil.copytree(os.path.join(SOURCE, "slurm"), cls.templates)
         with open(os.path.join(cls.templates, "settings.sh"), "a") as file:
-            file.write("SBATCH_OPTIONS=(--ntasks=32 --account=a)\nRUN_OPTIONS=(--ntasks=64)\nMERGE_OPTIONS=(--time=1)\nREPORT_OPTIONS=(--time=2)\n")
+            file.write(
+                "SBATCH_OPTIONS=(--ntasks=32 --account=a)\nRUN_OPTIONS=(--ntasks=64)\nMERGE_OPTIONS=(--time=1)\nREPORT_OPTIONS=(--time=2)\n"
+            )
         bin_ = os.path.join(cls.folder, "bin")
         os.mkdir(bin_)
         for name, text in STANDINS.items():
             with open(os.path.join(bin_, name), "w") as file:
                 file.write(text)
             os.chmod(os.path.join(bin_, name), 0o755)
-        cls.environment = {**ENVIRONMENT, "PATH": bin_ + ":" + ENVIRONMENT["PATH"], "BARYDEF": PROGRAM, "STOP_SECONDS": "1"}
+        cls.environment = {
+            **ENVIRONMENT,
+            "PATH": bin_ + ":" + ENVIRONMENT["PATH"],
+            "BARYDEF": PROGRAM,
+            "STOP_SECONDS": "1",
+        }
         cls.job = os.path.join(cls.folder, "job.ini")
         with open(cls.job, "w") as file:  # three points; its input is not there, as in jobs/paper/
-            file.write(job_text({"input.file": "none.h5", "output.file": "none-result.h5", "sweep.solver.gamma": "0.1, 0.2, 0.3"}))
+            file.write(
+                job_text(
+                    {
+                        "input.file": "none.h5",
+                        "output.file": "none-result.h5",
+                        "sweep.solver.gamma": "0.1, 0.2, 0.3",
+                    }
+                )
+            )
         cls.input = f"input.file={DEMO_SET}"
 
     def setUp(self):
@@ -67,22 +85,47 @@ class Submit(RunTest):
             return [json.loads(line) for line in file]
 
     def command(self, *arguments, status, **environment):
-        done = subprocess.run(arguments, capture_output=True, text=True, cwd=self.folder, timeout=60,
-                              env={**self.environment, "NOTES": self.notes, **environment})
+        done = subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            timeout=60,
+            env={**self.environment, "NOTES": self.notes, **environment},
+        )
         self.assertEqual(done.returncode, status, done)
         return done
 
     def submit(self, *arguments, status=0, **environment):
-        return self.command("bash", os.path.join(self.templates, "submit.sh"), *arguments, status=status, **environment)
+        return self.command(
+            "bash",
+            os.path.join(self.templates, "submit.sh"),
+            *arguments,
+            status=status,
+            **environment,
+        )
 
     def test_refusals(self):
-        for arguments, text in ((("run", "nowhere.ini", "result.h5"), "nowhere.ini: no such job file"), (("runn", "job.ini", "result.h5"), '"runn" is none of run, sweep, array'),
-                                (("run", "job.ini"), "a job file and a result"), (("array", "job.ini", "result.h5"), "array: how many parts"),
-                                (("array", "job.ini", "result.h5", "--set", self.input), "array: how many parts"), (("array", "job.ini", "result.h5", "0"), "how many"),
-                                (("array", "job.ini", "result.h5", "4", "--set", self.input), "--part 4/4: the sweep has only 3 points"),
-                                (("run", "job.ini", "result.h5", "3"), "3: only --set"), (("run", "job.ini", "result.h5", "--set"), "is missing"),
-                                (("run", "job.ini", "result.h5"), "none.h5: cannot be opened"), (("run", "job.ini", "result.h5", "--set", "solver.gama=1"), "gama"),
-                                (("sweep", "job.ini", "nowhere/result.h5", "--set", self.input), "nowhere/result.h5: cannot be created")):
+        for arguments, text in (
+            (("run", "nowhere.ini", "result.h5"), "nowhere.ini: no such job file"),
+            (("runn", "job.ini", "result.h5"), '"runn" is none of run, sweep, array'),
+            (("run", "job.ini"), "a job file and a result"),
+            (("array", "job.ini", "result.h5"), "array: how many parts"),
+            (("array", "job.ini", "result.h5", "--set", self.input), "array: how many parts"),
+            (("array", "job.ini", "result.h5", "0"), "how many"),
+            (
+                ("array", "job.ini", "result.h5", "4", "--set", self.input),
+                "--part 4/4: the sweep has only 3 points",
+            ),
+            (("run", "job.ini", "result.h5", "3"), "3: only --set"),
+            (("run", "job.ini", "result.h5", "--set"), "is missing"),
+            (("run", "job.ini", "result.h5"), "none.h5: cannot be opened"),
+            (("run", "job.ini", "result.h5", "--set", "solver.gama=1"), "gama"),
+            (
+                ("sweep", "job.ini", "nowhere/result.h5", "--set", self.input),
+                "nowhere/result.h5: cannot be created",
+            ),
+        ):
             done = self.submit(*arguments, status=2)
             self.assertRegex(done.stderr, "^submit.sh: .*\n$")
             self.assertIn(text, done.stderr)
@@ -91,44 +134,134 @@ class Submit(RunTest):
 
     def test_options_and_sets(self):
         result = os.path.join(self.folder, "result.h5")
-        self.submit("array", "job.ini", "result.h5", "3", "--set", self.input, "--set=solver.theta=9", "--", "--ntasks=5")
+        self.submit(
+            "array",
+            "job.ini",
+            "result.h5",
+            "3",
+            "--set",
+            self.input,
+            "--set=solver.theta=9",
+            "--",
+            "--ntasks=5",
+        )
         self.submit("run", "job.ini", "result.h5", f"--set={self.input}")
         # Where the program does not start on this host, the job will tell.
-        self.assertIn("not checked on this host", self.submit("sweep", "job.ini", "result.h5", BARYDEF="/nowhere/barydef").stderr)
+        self.assertIn(
+            "not checked on this host",
+            self.submit("sweep", "job.ini", "result.h5", BARYDEF="/nowhere/barydef").stderr,
+        )
         array, merge, report, run, _, sweep, _ = self.noted("sbatch")
 
         def script(name):
             return os.path.join(self.templates, name + ".sbatch")
-        self.assertEqual(array, ["--parsable", "--ntasks=32", "--account=a", "--array=1-3", "--ntasks=64", "--ntasks=5", script("array"), self.job, result, "3",
-                                 "--set", self.input, "--set=solver.theta=9"])
-        one = ["--parsable", "--ntasks=32", "--account=a", "--nodes=1", "--ntasks=1", "--dependency=afterok:7", "--kill-on-invalid-dep=yes"]
+
+        self.assertEqual(
+            array,
+            [
+                "--parsable",
+                "--ntasks=32",
+                "--account=a",
+                "--array=1-3",
+                "--ntasks=64",
+                "--ntasks=5",
+                script("array"),
+                self.job,
+                result,
+                "3",
+                "--set",
+                self.input,
+                "--set=solver.theta=9",
+            ],
+        )
+        one = [
+            "--parsable",
+            "--ntasks=32",
+            "--account=a",
+            "--nodes=1",
+            "--ntasks=1",
+            "--dependency=afterok:7",
+            "--kill-on-invalid-dep=yes",
+        ]
         self.assertEqual(merge, [*one, "--time=1", script("merge"), result, "3"])
-        self.assertEqual(report, [*one, "--time=2", script("report"), result, "--use-victim-of-result"])
-        self.assertEqual(run, ["--parsable", "--ntasks=32", "--account=a", "--ntasks=64", script("run"), self.job, f"--set={self.input}", "--set", f"output.file={result}"])
+        self.assertEqual(
+            report, [*one, "--time=2", script("report"), result, "--use-victim-of-result"]
+        )
+        self.assertEqual(
+            run,
+            [
+                "--parsable",
+                "--ntasks=32",
+                "--account=a",
+                "--ntasks=64",
+                script("run"),
+                self.job,
+                f"--set={self.input}",
+                "--set",
+                f"output.file={result}",
+            ],
+        )
         self.assertEqual(sweep[-4:], [script("sweep"), self.job, "--set", f"output.file={result}"])
 
     def batch(self, name, *arguments, status, **environment):
         """A batch script as a job; what srun got after barydef run, None where a signal came before it could tell."""
-        self.command("bash", "-c", 'BATCH=$$ exec bash "$SCRIPT" "$@"', "-", *arguments, status=status, SLURM_JOB_ID="7",
-                     SCRIPT=os.path.join(self.templates, name), **environment)
+        self.command(
+            "bash",
+            "-c",
+            'BATCH=$$ exec bash "$SCRIPT" "$@"',
+            "-",
+            *arguments,
+            status=status,
+            SLURM_JOB_ID="7",
+            SCRIPT=os.path.join(self.templates, name),
+            **environment,
+        )
         started = self.noted("srun")
         return started[-1][3:] if started else None
 
     def test_verifies_once(self):
         """After a requeue marks are believed; what the user sets wins, as the last does."""
         wait = ["--set", "run.wait=60"]
-        self.assertEqual(self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0), [*wait, "job.ini", "--set", "a=b", "--resume"])
-        self.assertEqual(self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0, SLURM_RESTART_COUNT="1"),
-                         ["--set", "run.verify=marks", *wait, "job.ini", "--set", "a=b", "--resume"])
-        array = self.batch("array.sbatch", "job.ini", "result.h5", "3", "--set", "output.file=mine.h5", status=0, SLURM_ARRAY_TASK_ID="2")
-        self.assertEqual(array, [*wait, "job.ini", "--set", "output.file=mine.h5", "--resume", "--part", "2/3", "--set",
-                                 f"output.file={os.path.join(self.folder, 'result.part-2.h5')}"])
+        self.assertEqual(
+            self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0),
+            [*wait, "job.ini", "--set", "a=b", "--resume"],
+        )
+        self.assertEqual(
+            self.batch("run.sbatch", "job.ini", "--set", "a=b", status=0, SLURM_RESTART_COUNT="1"),
+            ["--set", "run.verify=marks", *wait, "job.ini", "--set", "a=b", "--resume"],
+        )
+        array = self.batch(
+            "array.sbatch",
+            "job.ini",
+            "result.h5",
+            "3",
+            "--set",
+            "output.file=mine.h5",
+            status=0,
+            SLURM_ARRAY_TASK_ID="2",
+        )
+        self.assertEqual(
+            array,
+            [
+                *wait,
+                "job.ini",
+                "--set",
+                "output.file=mine.h5",
+                "--resume",
+                "--part",
+                "2/3",
+                "--set",
+                f"output.file={os.path.join(self.folder, 'result.part-2.h5')}",
+            ],
+        )
 
     def test_signal_at_the_start(self):
         """The trap is the first command; a USR1 just after it, before launch.sh is read, leads to a requeue."""
         for name in "run", "sweep", "array":
             with open(os.path.join(self.templates, name + ".sbatch")) as file:
-                self.assertRegex(re.sub(r"(?m)^(#.*)?\n", "", file.read()), r"^trap time_is_over=1 USR1 ")
+                self.assertRegex(
+                    re.sub(r"(?m)^(#.*)?\n", "", file.read()), r"^trap time_is_over=1 USR1 "
+                )
         self.batch("run.sbatch", "job.ini", status=75, SIGNAL="USR1")
         self.assertEqual(self.noted("scontrol")[-1], ["requeue", "7"])
         self.batch("run.sbatch", "job.ini", status=75, SIGNAL="USR1", SLURM_RESTART_COUNT="50")

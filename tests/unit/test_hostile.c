@@ -15,12 +15,14 @@ static void fill(int kind, double *image) {
   for (int i = 0; i < PIXELS; i++) {
     int y = i / W, x = i % W;
     switch (kind) {
-      case 0: image[i] = y == 6 && x == 7; break;                                   /* one lit pixel */
-      case 1: image[i] = (y == 3 && x == 3) || (y == 9 && x == 10); break;           /* two far ones */
-      case 2: image[i] = 1; break;                                                   /* constant */
-      case 3: image[i] = (x + y) % 2; break;                                         /* checkerboard */
-      case 4: image[i] = pow(10, -30.0 * i / (PIXELS - 1)); break;                   /* down to 1e-30 */
-      default: image[i] = pow(10, -12.0 * ((i * 7919) % PIXELS) / PIXELS); break;    /* 1e-12 to 1, mixed */
+      case 0: image[i] = y == 6 && x == 7; break;                          /* one lit pixel */
+      case 1: image[i] = (y == 3 && x == 3) || (y == 9 && x == 10); break; /* two far ones */
+      case 2: image[i] = 1; break;                                         /* constant */
+      case 3: image[i] = (x + y) % 2; break;                               /* checkerboard */
+      case 4: image[i] = pow(10, -30.0 * i / (PIXELS - 1)); break;         /* down to 1e-30 */
+      default:
+        image[i] = pow(10, -12.0 * ((i * 7919) % PIXELS) / PIXELS);
+        break; /* 1e-12 to 1, mixed */
     }
   }
 }
@@ -32,16 +34,20 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
   bd_error_t error = {0};
   for (int kind = 0; kind < KINDS; kind++) fill(kind, images + kind * PIXELS);
   options->iterations = (bd_iterations_t){2, {1, 60}};
-  cr_assert_eq(bd_solver_create(options, 1, H, W, NULL, &solver, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_solver_create(options, 1, H, W, NULL, &solver, &error), BD_OK, "%s",
+               error.message);
   feenableexcept(FE_INVALID | FE_DIVBYZERO);
   bd_solver_run(solver, KINDS, images, purified, NULL, reports, NULL, NULL);
   fedisableexcept(FE_INVALID | FE_DIVBYZERO);
   bd_solver_destroy(solver);
   for (int i = 0; i < 2 * KINDS; i++) {
-    cr_assert_eq(reports[i].status, BD_IMAGE_OK, "%s, image %d: %s", name, i % KINDS, bd_image_status_name(reports[i].status));
-    cr_assert_lt(reports[i].mass_defect, reports[i].bits == 32 ? 1e-5 : 1e-10, "%s, image %d: mass defect %g", name, i % KINDS, reports[i].mass_defect);
+    cr_assert_eq(reports[i].status, BD_IMAGE_OK, "%s, image %d: %s", name, i % KINDS,
+                 bd_image_status_name(reports[i].status));
+    cr_assert_lt(reports[i].mass_defect, reports[i].bits == 32 ? 1e-5 : 1e-10,
+                 "%s, image %d: mass defect %g", name, i % KINDS, reports[i].mass_defect);
   }
-  for (int i = 0; i < 2 * KINDS * PIXELS; i++) cr_assert(purified[i] >= 0 && purified[i] <= 1, "%s: pixel %d is %g", name, i, purified[i]);
+  for (int i = 0; i < 2 * KINDS * PIXELS; i++)
+    cr_assert(purified[i] >= 0 && purified[i] <= 1, "%s: pixel %d is %g", name, i, purified[i]);
 }
 
 static void over_parameters_with(bd_method_t method, bd_instructions_t instructions) {
@@ -54,28 +60,47 @@ static void over_parameters_with(bd_method_t method, bd_instructions_t instructi
         for (int w = 0; w < 3; w++)
           for (int kernel = BD_KERNEL_DIRECT; kernel <= BD_KERNEL_FFTW; kernel++) {
             char name[200];
-            bd_solver_options_t options = {.gamma = gammas[g], .theta = 1e5, .tau = taus[t], .cost = (bd_cost_t)cost,
-                                           .window = windows[w], .kernel = (bd_kernel_t)kernel, .method = method,
+            bd_solver_options_t options = {.gamma = gammas[g],
+                                           .theta = 1e5,
+                                           .tau = taus[t],
+                                           .cost = (bd_cost_t)cost,
+                                           .window = windows[w],
+                                           .kernel = (bd_kernel_t)kernel,
+                                           .method = method,
                                            .instructions = instructions};
             if (method == BD_METHOD_FISTA && t > 0) continue; /* it has no tau */
             bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
-            snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g], taus[t], cost, windows[w], kernel);
+            snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g],
+                     taus[t], cost, windows[w], kernel);
             solve_all(&options, name);
           }
-  bd_solver_options_t single = {.gamma = 5, .theta = 1e5, .tau = 0.2, .window = 7, .precision = BD_PRECISION_AUTO, .instructions = instructions};
+  bd_solver_options_t single = {.gamma = 5,
+                                .theta = 1e5,
+                                .tau = 0.2,
+                                .window = 7,
+                                .precision = BD_PRECISION_AUTO,
+                                .instructions = instructions};
   bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &single.marginals, NULL);
   if (method == BD_METHOD_FB) solve_all(&single, "float32");
   for (int regularizer = BD_REGULARIZER_DATA; regularizer <= BD_REGULARIZER_NONE; regularizer++)
     for (int mass = BD_MASS_CHANNEL; mass <= BD_MASS_JOINT; mass++) {
-      bd_solver_options_t options = {.gamma = 0.5, .theta = 10, .tau = 0.2, .window = 7, .method = method, .mass = (bd_mass_t)mass,
-                                     .regularizer = (bd_regularizer_t)regularizer, .weights = {3, {1, 2, 1e-3}}, .instructions = instructions};
+      bd_solver_options_t options = {.gamma = 0.5,
+                                     .theta = 10,
+                                     .tau = 0.2,
+                                     .window = 7,
+                                     .method = method,
+                                     .mass = (bd_mass_t)mass,
+                                     .regularizer = (bd_regularizer_t)regularizer,
+                                     .weights = {3, {1, 2, 1e-3}},
+                                     .instructions = instructions};
       bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
       solve_all(&options, "variants");
     }
 }
 
 static void over_parameters(bd_method_t method) {
-  for (int set = BD_INSTRUCTIONS_BASELINE; set <= (int)bd_instructions_best(); set++) over_parameters_with(method, (bd_instructions_t)set);
+  for (int set = BD_INSTRUCTIONS_BASELINE; set <= (int)bd_instructions_best(); set++)
+    over_parameters_with(method, (bd_instructions_t)set);
 }
 
 /* A channel of less mass than 1/mass could bear is black; so is an image. */
@@ -83,7 +108,8 @@ Test(hostile, next_to_nothing) {
   double images[2 * PIXELS] = {0}, purified[2 * PIXELS];
   bd_image_report_t report;
   bd_solver_t *solver;
-  bd_solver_options_t options = {.gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {5}}};
+  bd_solver_options_t options = {
+      .gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {5}}};
   bd_marginal_set_parse("B6", &options.marginals, NULL);
   cr_assert_eq(bd_solver_create(&options, 2, H, W, NULL, &solver, NULL), BD_OK);
   feenableexcept(FE_INVALID | FE_DIVBYZERO);
@@ -98,18 +124,25 @@ Test(hostile, next_to_nothing) {
   bd_solver_destroy(solver);
 }
 
-/* 2^27 images of 2^36 pixels, each a chunk: with a run.max_memory of a terabyte no other limit is met. */
+/* 2^27 images of 2^36 pixels, each a chunk: with a run.max_memory of a terabyte no other limit is
+ * met. */
 Test(hostile, chunks_without_number) {
   const int64_t most = INT64_C(1000000) << 20;
   struct {
     survey_t head;
     bd_attack_t attack;
     place_t place;
-  } made = {{.count = 1 << 27, .attack_count = 1}, {.name = "a"}, {.shape = {1 << 27, 4096, 32768, 512}, .chunk = {1, 1, 1, 1}, .element = ELEMENT_UINT8}};
-  const survey_request_t request = {.path = "set.h5", .file_size = INT64_C(1) << 40, .most_bytes = most};
+  } made = {
+      {.count = 1 << 27, .attack_count = 1},
+      {.name = "a"},
+      {.shape = {1 << 27, 4096, 32768, 512}, .chunk = {1, 1, 1, 1}, .element = ELEMENT_UINT8}};
+  const survey_request_t request = {
+      .path = "set.h5", .file_size = INT64_C(1) << 40, .most_bytes = most};
   bd_error_t error = {0};
-  cr_assert_eq(survey_check_shapes(&request, &made.head, &made.attack, &made.place, &error), BD_OK, "%s", error.message);
-  for (int doubled = 0; doubled < 4; doubled++, made.place.shape[0] *= 2) cr_assert_eq(chunks_of(&made.place), INT64_MAX);
+  cr_assert_eq(survey_check_shapes(&request, &made.head, &made.attack, &made.place, &error), BD_OK,
+               "%s", error.message);
+  for (int doubled = 0; doubled < 4; doubled++, made.place.shape[0] *= 2)
+    cr_assert_eq(chunks_of(&made.place), INT64_MAX);
 }
 
 Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }

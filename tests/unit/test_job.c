@@ -8,7 +8,8 @@
 static bd_job_t *parsed(const char *text, int count, const char *const *sets) {
   bd_job_t *job;
   bd_error_t error = {0};
-  cr_assert_eq(bd_job_parse(text, "job.ini", "/some/where", count, sets, &job, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_job_parse(text, "job.ini", "/some/where", count, sets, &job, &error), BD_OK, "%s",
+               error.message);
   return job;
 }
 
@@ -21,9 +22,11 @@ static bd_parameters_t *parameters(const bd_job_t *job, int point) {
 Test(job, defaults_are_the_papers_setting) {
   bd_job_t *job = parsed(REQUIRED, 0, NULL);
   const bd_parameters_t *p = parameters(job, 0);
-  cr_assert(p->solver.gamma == 0.02 && p->solver.theta == 1e5 && p->solver.tau == 0.2 && p->solver.window == 7);
+  cr_assert(p->solver.gamma == 0.02 && p->solver.theta == 1e5 && p->solver.tau == 0.2 &&
+            p->solver.window == 7);
   cr_assert(p->solver.iterations.count == 1 && p->solver.iterations.values[0] == 200);
-  cr_assert(p->solver.marginals.count == 6 && p->blur_sigma == 0.5 && p->images == 1 && p->clean == 1);
+  cr_assert(p->solver.marginals.count == 6 && p->blur_sigma == 0.5 && p->images == 1 &&
+            p->clean == 1);
   cr_assert_str_eq(p->input_file, "/some/where/in.h5");
   cr_assert_str_eq(p->output_file, "/tmp/out.h5");
   cr_assert_str_eq(p->victim_file, "");
@@ -32,13 +35,16 @@ Test(job, defaults_are_the_papers_setting) {
 }
 
 Test(job, sweep_is_a_product_last_fastest_and_iterations_fastest_of_all) {
-  bd_job_t *job = parsed(REQUIRED "[solver]\niterations = 10, 20\n[sweep]\nsolver.gamma = 0.1, 0.5\nmarginals.set = B4, B6, identity + rotate 2\n", 0, NULL);
+  bd_job_t *job = parsed(REQUIRED "[solver]\niterations = 10, 20\n[sweep]\nsolver.gamma = 0.1, "
+                                  "0.5\nmarginals.set = B4, B6, identity + rotate 2\n",
+                         0, NULL);
   cr_assert_eq(bd_job_point_count(job), 6);
   cr_assert_eq(bd_job_run_count(job), 12);
   const struct {
     int run, count, iterations;
     double gamma;
-  } known[] = {{0, 4, 10, 0.1}, {1, 4, 20, 0.1}, {2, 6, 10, 0.1}, {5, 2, 20, 0.1}, {6, 4, 10, 0.5}, {11, 2, 20, 0.5}};
+  } known[] = {{0, 4, 10, 0.1}, {1, 4, 20, 0.1}, {2, 6, 10, 0.1},
+               {5, 2, 20, 0.1}, {6, 4, 10, 0.5}, {11, 2, 20, 0.5}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     int point, snapshot;
     bd_job_run(job, known[i].run, &point, &snapshot);
@@ -54,7 +60,8 @@ Test(job, sweep_is_a_product_last_fastest_and_iterations_fastest_of_all) {
 }
 
 Test(job, overrides_win_and_the_last_of_them) {
-  const char *const sets[] = {"solver.gamma=0.5", "solver.gamma = 0.7", "sweep.solver.tau=0.1,0.2", "output.file=x.h5"};
+  const char *const sets[] = {"solver.gamma=0.5", "solver.gamma = 0.7", "sweep.solver.tau=0.1,0.2",
+                              "output.file=x.h5"};
   bd_job_t *job = parsed(REQUIRED "[solver]\ngamma = 0.1\n", 4, sets);
   cr_assert(parameters(job, 0)->solver.gamma == 0.7);
   cr_assert_eq(bd_job_run_count(job), 2);
@@ -63,8 +70,10 @@ Test(job, overrides_win_and_the_last_of_them) {
 }
 
 Test(job, its_text_parses_to_the_same_job) {
-  bd_job_t *job = parsed(REQUIRED "[marginals]\nset = identity + rotate -2.5 + translate 0 3\n[solver]\nweights = 0.5 0.25 0.25\n"
-                                  "iterations=1,2,3\n[sweep]\nsolver.gamma=0.1,0.2\n", 0, NULL);
+  bd_job_t *job = parsed(REQUIRED "[marginals]\nset = identity + rotate -2.5 + translate 0 "
+                                  "3\n[solver]\nweights = 0.5 0.25 0.25\n"
+                                  "iterations=1,2,3\n[sweep]\nsolver.gamma=0.1,0.2\n",
+                         0, NULL);
   bd_job_t *again = parsed(bd_job_text(job), 0, NULL);
   cr_assert_str_eq(bd_job_text(job), bd_job_text(again));
   cr_assert_eq(bd_job_run_count(again), 6);
@@ -76,8 +85,10 @@ Test(job, long_lines_comments_and_indentation) {
   char text[6000] = "# " /* a long comment */, expected[3000] = "/";
   memset(text + 2, 'c', 400);
   strcpy(text + 402, "\n[input] ; a comment\n  file = /");
-  for (int i = 0; i < 1500; i++) strcat(text, i % 97 == 50 ? "#" : "p"), strcat(expected, i % 97 == 50 ? "#" : "p");
-  strcat(text, " ; comment\n\t[output]\r\n   file = o\n[solver]\n  ; another\n  gamma : 0.5\n  iterations =");
+  for (int i = 0; i < 1500; i++)
+    strcat(text, i % 97 == 50 ? "#" : "p"), strcat(expected, i % 97 == 50 ? "#" : "p");
+  strcat(text, " ; comment\n\t[output]\r\n   file = o\n[solver]\n  ; another\n  gamma : 0.5\n  "
+               "iterations =");
   for (int i = 0; i < 60; i++) sprintf(text + strlen(text), " %d,", 100 + i);
   bd_job_t *job = parsed(text, 0, NULL);
   cr_assert_str_eq(parameters(job, 0)->input_file, expected);
@@ -128,7 +139,8 @@ static const struct {
     {"[sweep]\nsolver.gama = 1\n", {"job.ini:6", "solver.gama", "unknown key"}},
     {"[sweep]\ngamma = 1\n", {"job.ini:6", "gamma", "section.key"}},
     {"[sweep]\nsolver.gamma = 1\nsolver.gamma = 2\n", {"job.ini:7", "given before", "job.ini:6"}},
-    {"[sweep]\nsolver.gamma = 0.02, 0.1, 0.02\n", {"job.ini:6", "solver.gamma", "0.02 is given twice"}},
+    {"[sweep]\nsolver.gamma = 0.02, 0.1, 0.02\n",
+     {"job.ini:6", "solver.gamma", "0.02 is given twice"}},
     {"[sweep]\nsolver.tau = 0.2, 2e-1\n", {"job.ini:6", "solver.tau", "2e-1 is given twice"}},
     {"[sweep]\nmarginals.set = B4, B4\n", {"job.ini:6", "marginals.set", "B4 is given twice"}},
     {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
@@ -141,10 +153,12 @@ Test(job, each_mistake_is_named_with_its_line) {
     bd_job_t *job;
     bd_error_t error = {0};
     snprintf(text, sizeof text, "%s%s", REQUIRED, bad[i].text);
-    cr_assert_eq(bd_job_parse(text, "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT, "%s was taken", bad[i].text);
+    cr_assert_eq(bd_job_parse(text, "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT,
+                 "%s was taken", bad[i].text);
     cr_assert(job == NULL);
     for (int part = 0; part < 3; part++)
-      cr_assert(strstr(error.message, bad[i].parts[part]), "\"%s\" is not in: %s", bad[i].parts[part], error.message);
+      cr_assert(strstr(error.message, bad[i].parts[part]), "\"%s\" is not in: %s",
+                bad[i].parts[part], error.message);
     cr_assert(!strchr(error.message, '\n'));
   }
 }
@@ -152,18 +166,22 @@ Test(job, each_mistake_is_named_with_its_line) {
 Test(job, input_and_output_must_be_named) {
   bd_job_t *job;
   bd_error_t error = {0};
-  cr_assert_eq(bd_job_parse("[input]\nfile = a\n", "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT);
+  cr_assert_eq(bd_job_parse("[input]\nfile = a\n", "job.ini", "/", 0, NULL, &job, &error),
+               BD_BAD_INPUT);
   cr_assert(strstr(error.message, "output.file is not given"));
   cr_assert_eq(bd_job_parse("", "job.ini", "/", 0, NULL, &job, &error), BD_BAD_INPUT);
   cr_assert(strstr(error.message, "input.file is not given"));
 }
 
 Test(job, bad_overrides) {
-  const char *const sets[] = {"solver.gamma", "gamma=1", "solver.gama=1", "solver.gamma=-1", "=1", "sweep.x=1", "input.file=a ;b", "input.file=;b", "input.file=a\nb"};
+  const char *const sets[] = {
+      "solver.gamma", "gamma=1",         "solver.gama=1", "solver.gamma=-1", "=1",
+      "sweep.x=1",    "input.file=a ;b", "input.file=;b", "input.file=a\nb"};
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
     bd_job_t *job;
     bd_error_t error = {0};
-    cr_assert_eq(bd_job_parse(REQUIRED, "job.ini", "/", 1, &sets[i], &job, &error), BD_BAD_INPUT, "%s was taken", sets[i]);
+    cr_assert_eq(bd_job_parse(REQUIRED, "job.ini", "/", 1, &sets[i], &job, &error), BD_BAD_INPUT,
+                 "%s was taken", sets[i]);
     cr_assert(strstr(error.message, "--set"), "%s", error.message);
   }
 }

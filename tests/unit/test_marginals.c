@@ -27,13 +27,15 @@ Test(marginal_set, free_lists) {
 }
 
 Test(marginal_set, nonsense_is_refused) {
-  const char *const bad[] = {"",         "B5",          "identity +",   "+ identity", "rotate",
-                             "rotate x", "translate 1", "identity 2",   "rotate 2 3", "rotate nan",
-                             "rotate inf", "rotate 1e999", "rotate 0x10", "identity rotate 2"};
+  const char *const bad[] = {
+      "",           "B5",           "identity +",  "+ identity",       "rotate",
+      "rotate x",   "translate 1",  "identity 2",  "rotate 2 3",       "rotate nan",
+      "rotate inf", "rotate 1e999", "rotate 0x10", "identity rotate 2"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     bd_marginal_set_t set;
     bd_error_t error = {0};
-    cr_assert_eq(bd_marginal_set_parse(bad[i], &set, &error), BD_BAD_INPUT, "\"%s\" was taken", bad[i]);
+    cr_assert_eq(bd_marginal_set_parse(bad[i], &set, &error), BD_BAD_INPUT, "\"%s\" was taken",
+                 bad[i]);
     cr_assert(strstr(error.message, "B4, B6"), "%s", error.message);
   }
 }
@@ -47,13 +49,15 @@ Test(marginal_set, at_most_64) {
   cr_assert_eq(bd_marginal_set_parse(text, &set, NULL), BD_BAD_INPUT);
 }
 
-static void apply(const bd_motion_t *motion, bd_interpolation_t how, int h, int w, const double *in, double *out) {
+static void apply(const bd_motion_t *motion, bd_interpolation_t how, int h, int w, const double *in,
+                  double *out) {
   cr_assert_eq(bd_marginal_apply(motion, how, h, w, in, out, NULL), BD_OK);
 }
 
 Test(marginal, shift_goes_right_and_down) {
   double in[6] = {1, 2, 3, 4, 5, 6}, out[6];
-  const double right[6] = {0, 1, 2, 0, 4, 5}, down[6] = {0, 0, 0, 1, 2, 3}, half[6] = {0.5, 1.5, 2.5, 2, 4.5, 5.5};
+  const double right[6] = {0, 1, 2, 0, 4, 5}, down[6] = {0, 0, 0, 1, 2, 3},
+               half[6] = {0.5, 1.5, 2.5, 2, 4.5, 5.5};
   apply(&(bd_motion_t){.kind = BD_TRANSLATE, .dx = 1}, BD_BILINEAR, 2, 3, in, out);
   cr_assert_arr_eq(out, right, sizeof out);
   apply(&(bd_motion_t){.kind = BD_TRANSLATE, .dy = 1}, BD_BILINEAR, 2, 3, in, out);

@@ -1,4 +1,5 @@
-/* What the solvers of a sweep share (bd_moved_t): results are those of solvers alone, and nothing is moved twice. */
+/* What the solvers of a sweep share (bd_moved_t): results are those of solvers alone, and nothing
+ * is moved twice. */
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <math.h>
@@ -8,7 +9,8 @@
 enum { COUNT = 19, SNAPSHOTS = 2 }; /* a register and a part of the next, of any */
 
 static bd_solver_options_t defaults(void) {
-  bd_solver_options_t options = {.gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {SNAPSHOTS, {0, 12}}};
+  bd_solver_options_t options = {
+      .gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {SNAPSHOTS, {0, 12}}};
   cr_assert_eq(bd_marginal_set_parse("B4", &options.marginals, NULL), BD_OK);
   return options;
 }
@@ -31,13 +33,15 @@ typedef struct solved {
   bd_image_report_t reports[SNAPSHOTS * COUNT];
 } solved_t;
 
-static solved_t solve(const bd_solver_options_t *options, int channels, int height, int width, bd_moved_t *moved, const double *images) {
+static solved_t solve(const bd_solver_options_t *options, int channels, int height, int width,
+                      bd_moved_t *moved, const double *images) {
   const size_t bytes = COUNT * (size_t)(channels * height * width) * sizeof(double);
   solved_t s = {malloc(SNAPSHOTS * bytes), malloc(bytes), {{0}}};
   bd_solver_t *solver;
   bd_error_t error = {0};
   memset(s.reports, 0, sizeof s.reports);
-  cr_assert_eq(bd_solver_create(options, channels, height, width, moved, &solver, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_solver_create(options, channels, height, width, moved, &solver, &error), BD_OK,
+               "%s", error.message);
   bd_solver_run(solver, COUNT, images, s.purified, s.mean, s.reports, NULL, NULL);
   bd_solver_destroy(solver);
   return s;
@@ -57,7 +61,8 @@ static void compare(int channels, int height, int width, double most) {
   points[2].gamma = 2, points[2].precision = BD_PRECISION_AUTO;
   points[3].gamma = 3, points[3].precision = BD_PRECISION_AUTO;
   points[4].mass = BD_MASS_JOINT;
-  points[5].mass = BD_MASS_JOINT, points[5].tau = 5, points[5].gamma = 1e-4; /* the wide way, or diverges */
+  points[5].mass = BD_MASS_JOINT, points[5].tau = 5,
+  points[5].gamma = 1e-4; /* the wide way, or diverges */
   points[6].interpolation = BD_NEAREST;
   bd_marginal_set_parse("B6", &points[7].marginals, NULL);
   bd_marginal_set_parse("B6", &points[8].marginals, NULL), points[8].method = BD_METHOD_FISTA;
@@ -73,8 +78,10 @@ static void compare(int channels, int height, int width, double most) {
     cr_expect_eq(shared.reports[5].status, BD_IMAGE_LOST_MARGINAL);
     for (int j = 0; j < SNAPSHOTS * COUNT; j++) {
       const bd_image_report_t *a = &shared.reports[j], *b = &alone.reports[j];
-      cr_expect(a->status == b->status && a->bits == b->bits && a->fallback == b->fallback && !memcmp(&a->residual, &b->residual, sizeof a->residual) &&
-                !memcmp(&a->objective, &b->objective, sizeof a->objective), "point %d, image %d", i, j);
+      cr_expect(a->status == b->status && a->bits == b->bits && a->fallback == b->fallback &&
+                    !memcmp(&a->residual, &b->residual, sizeof a->residual) &&
+                    !memcmp(&a->objective, &b->objective, sizeof a->objective),
+                "point %d, image %d", i, j);
     }
     discard(shared);
     discard(alone);
@@ -94,14 +101,17 @@ static void check_estimate(int channels, int side, bd_precision_t precision) {
   double *images = make(channels, side, side);
   bd_moved_t *moved = bd_moved_create(bd_moved_bytes(&options, channels, side, side, COUNT));
   discard(solve(&options, channels, side, side, moved, images));
-  const size_t plane = (size_t)(side * side), size = (size_t)channels * plane, last = (COUNT - 1) * size;
+  const size_t plane = (size_t)(side * side), size = (size_t)channels * plane,
+               last = (COUNT - 1) * size;
   double *before = malloc(size * sizeof *before);
   memcpy(before, images + last, size * sizeof *before);
-  for (size_t i = 0; i < size; i++) images[last + i] = before[i / plane * plane + plane - 1 - i % plane];
+  for (size_t i = 0; i < size; i++)
+    images[last + i] = before[i / plane * plane + plane - 1 - i % plane];
   solved_t is = solve(&options, channels, side, side, moved, images);
   memcpy(images + last, before, size * sizeof *before);
   solved_t expected = solve(&options, channels, side, side, NULL, images);
-  for (size_t i = last; i < last + size; i++) cr_assert_float_eq(is.mean[i], expected.mean[i], 1e-6, "%d x %d", channels, side);
+  for (size_t i = last; i < last + size; i++)
+    cr_assert_float_eq(is.mean[i], expected.mean[i], 1e-6, "%d x %d", channels, side);
   discard(is);
   discard(expected);
   bd_moved_free(moved);
@@ -118,13 +128,14 @@ Test(moved, the_estimate_is_enough) {
   }
 }
 
-/* Images are mirrored behind the solvers' backs: with the same mass, they are purified as what they were until that is said.  (All
-   that failed still fail.) */
+/* Images are mirrored behind the solvers' backs: with the same mass, they are purified as what they
+   were until that is said.  (All that failed still fail.) */
 Test(moved, images_are_not_moved_twice) {
   enum { SIDE = 28, PIXELS = SIDE * SIDE };
   double *images = make(1, SIDE, SIDE), *others = malloc(COUNT * PIXELS * sizeof *others);
   memcpy(images + 5 * PIXELS, images, PIXELS * sizeof *images);
-  for (int i = 0; i < COUNT * PIXELS; i++) others[i] = images[i / PIXELS * PIXELS + PIXELS - 1 - i % PIXELS];
+  for (int i = 0; i < COUNT * PIXELS; i++)
+    others[i] = images[i / PIXELS * PIXELS + PIXELS - 1 - i % PIXELS];
   bd_solver_options_t first = defaults(), second = defaults();
   second.gamma = 0.5;
   for (int keeps = 0; keeps < 2; keeps++) {
@@ -135,7 +146,9 @@ Test(moved, images_are_not_moved_twice) {
       solved_t is = solve(&second, 1, SIDE, SIDE, moved, others);
       solved_t expected = solve(&second, 1, SIDE, SIDE, NULL, keeps && !forgets ? images : others);
       for (int i = 0; i < SNAPSHOTS * COUNT * PIXELS; i++)
-        cr_assert(fabs(is.purified[i] - expected.purified[i]) < 1e-12 || isnan(expected.purified[i]), "%d %d pixel %d", keeps, forgets, i);
+        cr_assert(fabs(is.purified[i] - expected.purified[i]) < 1e-12 ||
+                      isnan(expected.purified[i]),
+                  "%d %d pixel %d", keeps, forgets, i);
       discard(is);
       discard(expected);
       bd_moved_forget(moved);

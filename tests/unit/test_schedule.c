@@ -12,14 +12,20 @@ static bd_job_t *job(const char *sweep) {
   char text[512];
   bd_job_t *found;
   bd_error_t error;
-  snprintf(text, sizeof text, "[input]\nfile = a\n[output]\nfile = b\n[solver]\niterations = 5, 20\n%s", sweep);
+  snprintf(text, sizeof text,
+           "[input]\nfile = a\n[output]\nfile = b\n[solver]\niterations = 5, 20\n%s", sweep);
   cr_assert_eq(bd_job_parse(text, "job", "", 0, NULL, &found, &error), BD_OK, "%s", error.message);
   return found;
 }
 
 static const int attacks[3] = {0, 1, 2};
 static bd_plan_t plan_of(const bd_job_t *job, int64_t count, int block) {
-  return (bd_plan_t){.job = job, .point_count = bd_job_point_count(job), .count = count, .attack_count = 3, .attacks = attacks, .block = block};
+  return (bd_plan_t){.job = job,
+                     .point_count = bd_job_point_count(job),
+                     .count = count,
+                     .attack_count = 3,
+                     .attacks = attacks,
+                     .block = block};
 }
 
 /* A pattern of what is done; 1 where image i of an attack at a point needs no work. */
@@ -42,7 +48,8 @@ Test(schedule, gives_each_image_once) {
         cr_assert_eq(schedule_left(s), 2 * wanted);
         bd_item_t item;
         for (int turn = 0; schedule_take(s, turn % ranks, 0, &item); turn++) {
-          cr_assert(item.count > 0 && item.count <= block && item.first >= 0 && item.first + item.count <= plan.count);
+          cr_assert(item.count > 0 && item.count <= block && item.first >= 0 &&
+                    item.first + item.count <= plan.count);
           for (int64_t i = item.first; i < item.first + item.count; i++)
             given[(item.point * 3 + item.attack) * plan.count + i]++;
           schedule_report(s, turn % ranks, &item, 0.01 * (1 + turn % ranks) * item.count);
@@ -61,7 +68,8 @@ Test(schedule, keeps_a_rank_on_its_block) {
   bd_item_t item, last[4];
   int changes = 0, items = 0;
   for (int rank = 0; schedule_take(s, rank, 0, &item); rank = (rank + 1) % 4, items++) {
-    if (items >= 4) changes += item.first / 64 != last[rank].first / 64 || item.attack != last[rank].attack;
+    if (items >= 4)
+      changes += item.first / 64 != last[rank].first / 64 || item.attack != last[rank].attack;
     last[rank] = item;
   }
   /* 300 blocks, each with 8 points. */
@@ -78,7 +86,11 @@ Test(schedule, points_that_move_alike_follow_one_another) {
   } cases[] = {{"solver.gamma = 1, 2, 3\nmarginals.set = B4, B6\n", 0, 6, 1, {0, 2, 4, 1, 3, 5}},
                {"solver.gamma = 1, 2, 3\nmarginals.set = B4, B6\n", 1, 3, 1, {1, 3, 2}},
                {"marginals.set = B4, B6\nsolver.gamma = 1, 2, 3\n", 0, 6, 1, {0, 1, 2, 3, 4, 5}},
-               {"marginals.set = B4, B6\nmarginals.interpolation = bilinear, nearest\n", 0, 4, 0, {0, 1, 2, 3}}};
+               {"marginals.set = B4, B6\nmarginals.interpolation = bilinear, nearest\n",
+                0,
+                4,
+                0,
+                {0, 1, 2, 3}}};
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
     char sweep[256];
     snprintf(sweep, sizeof sweep, "[sweep]\n%s", cases[c].sweep);
@@ -93,7 +105,8 @@ Test(schedule, points_that_move_alike_follow_one_another) {
     for (int attack = 0; attack < 3; attack++)
       for (int i = 0; i < plan.point_count; i++) {
         cr_assert(schedule_take(s, 0, 0, &item));
-        cr_expect(item.attack == attack && item.point == cases[c].order[i], "%d: point %d", i, item.point);
+        cr_expect(item.attack == attack && item.point == cases[c].order[i], "%d: point %d", i,
+                  item.point);
       }
     cr_expect_not(schedule_take(s, 0, 0, &item));
     schedule_free(s);

@@ -5,7 +5,8 @@
 enum { H = 9, W = 11, PIXELS = H * W };
 
 static bd_solver_options_t defaults(void) {
-  bd_solver_options_t options = {.gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {20}}};
+  bd_solver_options_t options = {
+      .gamma = 0.02, .theta = 1e5, .tau = 0.2, .window = 7, .iterations = {1, {20}}};
   cr_assert_eq(bd_marginal_set_parse("B6", &options.marginals, NULL), BD_OK);
   return options;
 }
@@ -18,11 +19,13 @@ static void fill(double *image, double scale) {
   }
 }
 
-static bd_image_report_t purify(const bd_solver_options_t *options, int channels, const double *image, double *purified) {
+static bd_image_report_t purify(const bd_solver_options_t *options, int channels,
+                                const double *image, double *purified) {
   bd_solver_t *solver;
   bd_error_t error = {0};
   bd_image_report_t reports[BD_SNAPSHOTS_MAX];
-  cr_assert_eq(bd_solver_create(options, channels, H, W, NULL, &solver, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_solver_create(options, channels, H, W, NULL, &solver, &error), BD_OK, "%s",
+               error.message);
   bd_solver_run(solver, 1, image, purified, NULL, reports, NULL, NULL);
   bd_solver_destroy(solver);
   return reports[options->iterations.count - 1];
@@ -31,12 +34,12 @@ static bd_image_report_t purify(const bd_solver_options_t *options, int channels
 Test(solver, options_out_of_range_are_refused) {
   bd_solver_t *solver;
   bd_error_t error;
-#define REFUSED(change)                                                                      \
-  do {                                                                                       \
-    bd_solver_options_t o = defaults();                                                      \
-    change;                                                                                  \
+#define REFUSED(change)                                                                            \
+  do {                                                                                             \
+    bd_solver_options_t o = defaults();                                                            \
+    change;                                                                                        \
     cr_assert_eq(bd_solver_create(&o, 1, H, W, NULL, &solver, &error), BD_BAD_INPUT, #change);     \
-    cr_assert(solver == NULL && error.message[0]);                                           \
+    cr_assert(solver == NULL && error.message[0]);                                                 \
   } while (0)
   REFUSED(o.gamma = 0);
   REFUSED(o.gamma = NAN);
@@ -58,8 +61,11 @@ Test(solver, each_bad_image_has_its_status_and_is_nan) {
     int pixel;
     double value;
     bd_image_status_t status;
-  } bad[] = {{3, NAN, BD_IMAGE_NOT_FINITE}, {0, INFINITY, BD_IMAGE_NOT_FINITE}, {98, -INFINITY, BD_IMAGE_NOT_FINITE},
-             {50, -1e-9, BD_IMAGE_NEGATIVE}, {50, 1.5, BD_IMAGE_ABOVE_ONE}};
+  } bad[] = {{3, NAN, BD_IMAGE_NOT_FINITE},
+             {0, INFINITY, BD_IMAGE_NOT_FINITE},
+             {98, -INFINITY, BD_IMAGE_NOT_FINITE},
+             {50, -1e-9, BD_IMAGE_NEGATIVE},
+             {50, 1.5, BD_IMAGE_ABOVE_ONE}};
   bd_solver_options_t options = defaults();
   for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
     double image[PIXELS], purified[PIXELS];
@@ -113,7 +119,8 @@ Test(solver, snapshots_are_those_of_shorter_runs) {
 static void count_call(void *context) { ++*(int *)context; }
 
 /* Calls of poll, which come between iterations, for one block of 8 problems. */
-static int iterations_of(const bd_solver_options_t *options, double *purified, bd_image_report_t *reports) {
+static int iterations_of(const bd_solver_options_t *options, double *purified,
+                         bd_image_report_t *reports) {
   double images[8 * PIXELS];
   bd_solver_t *solver;
   int calls = 0;
@@ -130,13 +137,17 @@ Test(solver, snapshots_cost_the_iterations_of_the_last) {
     bd_kernel_t kernel;
     bd_method_t method;
     int window;
-  } ways[] = {{0.02, BD_KERNEL_DIRECT, BD_METHOD_FB, 7}, {0.5, BD_KERNEL_DIRECT, BD_METHOD_FB, BD_WINDOW_FULL}, {0.5, BD_KERNEL_FFTW, BD_METHOD_FB, 7},
-              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* the wide range */, {0.5, BD_KERNEL_AUTO, BD_METHOD_FISTA, 7}};
+  } ways[] = {{0.02, BD_KERNEL_DIRECT, BD_METHOD_FB, 7},
+              {0.5, BD_KERNEL_DIRECT, BD_METHOD_FB, BD_WINDOW_FULL},
+              {0.5, BD_KERNEL_FFTW, BD_METHOD_FB, 7},
+              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* the wide range */,
+              {0.5, BD_KERNEL_AUTO, BD_METHOD_FISTA, 7}};
   static double three[3 * 8 * PIXELS], one[8 * PIXELS];
   bd_image_report_t reports[3 * 8], report[8];
   for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
     bd_solver_options_t options = defaults();
-    options.gamma = ways[w].gamma, options.kernel = ways[w].kernel, options.method = ways[w].method, options.window = ways[w].window;
+    options.gamma = ways[w].gamma, options.kernel = ways[w].kernel, options.method = ways[w].method,
+    options.window = ways[w].window;
     options.iterations = (bd_iterations_t){3, {10, 20, 40}};
     cr_assert_eq(iterations_of(&options, three, reports), 40);
     for (int s = 0; s < 3; s++) {
@@ -145,8 +156,10 @@ Test(solver, snapshots_cost_the_iterations_of_the_last) {
       cr_assert_eq(iterations_of(&shorter, one, report), options.iterations.values[s]);
       cr_assert_arr_eq(one, three + s * 8 * PIXELS, sizeof one);
       for (int i = 0; i < 8; i++)
-        cr_assert(report[i].status == reports[8 * s + i].status && report[i].iterations == reports[8 * s + i].iterations &&
-                  report[i].objective == reports[8 * s + i].objective && report[i].residual == reports[8 * s + i].residual);
+        cr_assert(report[i].status == reports[8 * s + i].status &&
+                  report[i].iterations == reports[8 * s + i].iterations &&
+                  report[i].objective == reports[8 * s + i].objective &&
+                  report[i].residual == reports[8 * s + i].residual);
     }
   }
 }

@@ -8,7 +8,10 @@ Test(wilson, known_values) {
   const struct {
     int64_t right, of;
     double low, high;
-  } known[] = {{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0, 0.1611}, {1, 29, 0.0061, 0.1718}};
+  } known[] = {{81, 263, 0.2553, 0.3662},
+               {15, 148, 0.0624, 0.1605},
+               {0, 20, 0, 0.1611},
+               {1, 29, 0.0061, 0.1718}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     bd_accuracy_t a = bd_wilson(known[i].right, known[i].of, 1.959963984540054);
     cr_assert_float_eq(a.value, (double)known[i].right / (double)known[i].of, 1e-15);
@@ -25,7 +28,8 @@ Test(wilson, ends_solve_the_score_equation) {
       bd_accuracy_t a = bd_wilson(k, n, z);
       const double ends[2] = {a.low, a.high};
       for (int e = 0; e < 2; e++)
-        cr_assert_float_eq((a.value - ends[e]) * (a.value - ends[e]), z * z * ends[e] * (1 - ends[e]) / (double)n, 1e-14);
+        cr_assert_float_eq((a.value - ends[e]) * (a.value - ends[e]),
+                           z * z * ends[e] * (1 - ends[e]) / (double)n, 1e-14);
       cr_assert(a.low <= a.value && a.value <= a.high);
     }
 }
@@ -35,15 +39,44 @@ Test(wilson, nothing_tried) {
   cr_assert(isnan(a.value) && a.low == 0 && a.high == 1);
 }
 
-static const bd_per_image_t records[4] = {
-    {.label = 3, .iterations = 7, .residual = 0.5, .l2_to_clean = NAN, .linf_to_clean = NAN, .predicted_attacked = 1,
-     .predicted_rounded = 3, .predicted_blurred = 3, .predicted_mean = 2, .predicted_purified = 3},
-    {.label = 4, .iterations = 7, .residual = 0.25, .l2_to_clean = NAN, .linf_to_clean = NAN, .predicted_attacked = 4,
-     .predicted_rounded = 4, .predicted_blurred = 1, .predicted_mean = 4, .predicted_purified = 1},
-    {.label = 5, .status = BD_IMAGE_EMPTY, .residual = NAN, .predicted_attacked = -1, .predicted_rounded = -1,
-     .predicted_blurred = -1, .predicted_mean = -1, .predicted_purified = -1},
-    {.label = 6, .iterations = 9, .residual = 0.75, .l2_to_clean = NAN, .linf_to_clean = NAN, .predicted_attacked = 6,
-     .predicted_rounded = 6, .predicted_blurred = 6, .predicted_mean = 6, .predicted_purified = 6}};
+static const bd_per_image_t records[4] = {{.label = 3,
+                                           .iterations = 7,
+                                           .residual = 0.5,
+                                           .l2_to_clean = NAN,
+                                           .linf_to_clean = NAN,
+                                           .predicted_attacked = 1,
+                                           .predicted_rounded = 3,
+                                           .predicted_blurred = 3,
+                                           .predicted_mean = 2,
+                                           .predicted_purified = 3},
+                                          {.label = 4,
+                                           .iterations = 7,
+                                           .residual = 0.25,
+                                           .l2_to_clean = NAN,
+                                           .linf_to_clean = NAN,
+                                           .predicted_attacked = 4,
+                                           .predicted_rounded = 4,
+                                           .predicted_blurred = 1,
+                                           .predicted_mean = 4,
+                                           .predicted_purified = 1},
+                                          {.label = 5,
+                                           .status = BD_IMAGE_EMPTY,
+                                           .residual = NAN,
+                                           .predicted_attacked = -1,
+                                           .predicted_rounded = -1,
+                                           .predicted_blurred = -1,
+                                           .predicted_mean = -1,
+                                           .predicted_purified = -1},
+                                          {.label = 6,
+                                           .iterations = 9,
+                                           .residual = 0.75,
+                                           .l2_to_clean = NAN,
+                                           .linf_to_clean = NAN,
+                                           .predicted_attacked = 6,
+                                           .predicted_rounded = 6,
+                                           .predicted_blurred = 6,
+                                           .predicted_mean = 6,
+                                           .predicted_purified = 6}};
 
 Test(tally, counts_every_figure) {
   bd_tally_t tally = {0};

@@ -34,7 +34,9 @@ def clip_perturbation(inputs, perturbed, epsilon, norm):
     change = perturbed - inputs
     if norm == "linf":
         return inputs + change.clamp(-epsilon, epsilon)
-    return inputs + change * (epsilon / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(1).view(-1, 1, 1, 1)
+    return inputs + change * (epsilon / change.flatten(1).norm(dim=1).clamp_min(1e-12)).clamp_max(
+        1
+    ).view(-1, 1, 1, 1)
 
 
 class Attack:
@@ -44,8 +46,20 @@ class Attack:
             raise TypeError(f"unexpected {kwargs}")
         if criterion.shape != (len(inputs),):
             raise ValueError("a label for each image is expected")
-        assert model.bounds[0] <= inputs.min() and inputs.max() <= model.bounds[1] and criterion.dtype == torch.int64 and isinstance(epsilons, float)
-        record(attack=type(self).__name__, settings=vars(self), epsilon=epsilons, bounds=list(model.bounds), images=len(inputs), seed=torch.initial_seed())
+        assert (
+            model.bounds[0] <= inputs.min()
+            and inputs.max() <= model.bounds[1]
+            and criterion.dtype == torch.int64
+            and isinstance(epsilons, float)
+        )
+        record(
+            attack=type(self).__name__,
+            settings=vars(self),
+            epsilon=epsilons,
+            bounds=list(model.bounds),
+            images=len(inputs),
+            seed=torch.initial_seed(),
+        )
         raw = self.run(model, inputs, epsilons).clamp(*model.bounds)
         clipped = clip_perturbation(inputs, raw, epsilons, self.norm)
         return raw, clipped, model(clipped).argmax(1) != criterion
@@ -56,7 +70,12 @@ class Attack:
 
 class ProjectedGradientDescent(Attack):
     def __init__(self, rel_stepsize, abs_stepsize, steps, random_start):
-        self.rel_stepsize, self.abs_stepsize, self.steps, self.random_start = rel_stepsize, abs_stepsize, steps, random_start
+        self.rel_stepsize, self.abs_stepsize, self.steps, self.random_start = (
+            rel_stepsize,
+            abs_stepsize,
+            steps,
+            random_start,
+        )
 
 
 class LinfProjectedGradientDescentAttack(ProjectedGradientDescent):
@@ -104,9 +123,21 @@ class L2DeepFoolAttack(DeepFoolAttack):
 class L2CarliniWagnerAttack(Attack):
     norm = "l2"
 
-    def __init__(self, binary_search_steps=9, steps=10000, stepsize=1e-2, confidence=0, initial_const=1e-3, abort_early=True):
+    def __init__(
+        self,
+        binary_search_steps=9,
+        steps=10000,
+        stepsize=1e-2,
+        confidence=0,
+        initial_const=1e-3,
+        abort_early=True,
+    ):
         self.binary_search_steps, self.steps, self.stepsize = binary_search_steps, steps, stepsize
-        self.confidence, self.initial_const, self.abort_early = confidence, initial_const, abort_early
+        self.confidence, self.initial_const, self.abort_early = (
+            confidence,
+            initial_const,
+            abort_early,
+        )
 
     def run(self, model, inputs, epsilon):
         """Where it fails, zeros."""
@@ -116,5 +147,13 @@ class L2CarliniWagnerAttack(Attack):
 
 
 class attacks:
-    LinfPGD, L2PGD, FGSM = LinfProjectedGradientDescentAttack, L2ProjectedGradientDescentAttack, LinfFastGradientAttack
-    LinfDeepFoolAttack, L2DeepFoolAttack, L2CarliniWagnerAttack = LinfDeepFoolAttack, L2DeepFoolAttack, L2CarliniWagnerAttack
+    LinfPGD, L2PGD, FGSM = (
+        LinfProjectedGradientDescentAttack,
+        L2ProjectedGradientDescentAttack,
+        LinfFastGradientAttack,
+    )
+    LinfDeepFoolAttack, L2DeepFoolAttack, L2CarliniWagnerAttack = (
+        LinfDeepFoolAttack,
+        L2DeepFoolAttack,
+        L2CarliniWagnerAttack,
+    )
