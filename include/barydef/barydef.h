@@ -1,4 +1,5 @@
-/* barydef/barydef.h - everything of libbarydef but the collective part (barydef/run.h).
+/** @file
+   Everything of libbarydef but the collective part (barydef/run.h).
 
    Barycentric Defense (Subramanyam and Raj) for whole sets of attacked images: each image
    is replaced by the entropic Wasserstein barycenter of its own rotated and shifted

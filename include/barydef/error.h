@@ -1,4 +1,5 @@
-/* barydef/error.h - the one error idiom: a function returns a status and fills an error.
+/** @file
+   The one error idiom: a function returns a status and fills an error.
 
    No function of the library prints or exits.  A function that can fail takes a
    bd_error_t * as its last argument, returns a bd_status_t, and on anything but BD_OK
@@ -7,27 +8,29 @@
 #ifndef BARYDEF_ERROR_H
 #define BARYDEF_ERROR_H
 
+#include <barydef/api.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* The values are the exit statuses of the program. */
+/** The values are the exit statuses of the program. */
 typedef enum bd_status {
   BD_OK = 0,
-  BD_FAILED = 1,      /* the run failed: no memory, disk full, a rank gave up ... */
-  BD_BAD_INPUT = 2,   /* bad usage, job or input: nothing was written */
-  BD_SOME_FAILED = 3, /* done, but some images carry a failure status */
+  BD_FAILED = 1,      /**< the run failed: no memory, disk full, a rank gave up ... */
+  BD_BAD_INPUT = 2,   /**< bad usage, job or input: nothing was written */
+  BD_SOME_FAILED = 3, /**< done, but some images carry a failure status */
   BD_STOPPED =
-      75 /* stopped early, by a signal or the clock: can be resumed (sysexits.h: EX_TEMPFAIL) */
+      75 /**< stopped early, by a signal or the clock: can be resumed (sysexits.h: EX_TEMPFAIL) */
 } bd_status_t;
 
 typedef struct bd_error {
   bd_status_t status;
-  char message[1024]; /* one line, no newline at the end */
+  char message[1024]; /**< one line, no newline at the end */
 } bd_error_t;
 
-/* Fill `error` (may be NULL) printf-wise and return `status`.  Not collective. */
-bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...)
+/** Fill `error` (may be NULL) printf-wise and return `status`.  Not collective. */
+BD_API bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 3, 4)))
 #endif

@@ -1,4 +1,5 @@
-/* barydef/solver.h - entropic Wasserstein barycenters of the marginals of many images.
+/** @file
+   Entropic Wasserstein barycenters of the marginals of many images.
 
    Source: Subramanyam and Raj, "Barycentric Defense"; the dual is Cuturi and Peyre, "A
    smoothed dual approach for variational Wasserstein problems", SIAM J. Imaging Sci. 9
@@ -25,6 +26,7 @@
 #ifndef BARYDEF_SOLVER_H
 #define BARYDEF_SOLVER_H
 
+#include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/marginal.h>
 
@@ -34,82 +36,82 @@ extern "C" {
 
 enum { BD_SNAPSHOTS_MAX = 64, BD_LOG_ITERATIONS_MAX = 24, BD_WINDOW_FULL = 0 };
 
-/* Cost between two pixels at offset (dy, dx), in pixels. */
+/** Cost between two pixels at offset (dy, dx), in pixels. */
 typedef enum bd_cost {
-  BD_COST_L1,  /* |dy| + |dx|, the paper's text */
-  BD_COST_L2,  /* sqrt(dy^2 + dx^2), the authors' code */
-  BD_COST_SQL2 /* dy^2 + dx^2 */
+  BD_COST_L1,  /**< |dy| + |dx|, the paper's text */
+  BD_COST_L2,  /**< sqrt(dy^2 + dx^2), the authors' code */
+  BD_COST_SQL2 /**< dy^2 + dx^2 */
 } bd_cost_t;
 
-/* How the Gibbs kernel is applied: auto chooses by cost, window, size and gamma; direct is
+/** How the Gibbs kernel is applied: auto chooses by cost, window, size and gamma; direct is
    taps (or, for l1 on the full window, a recursion); fftw is FFTs.  Whatever is chosen, an
    image whose exp(u/gamma) leaves the domain in which that is right is computed by
    arithmetic that carries its own exponents, iteration by iteration. */
 typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT, BD_KERNEL_FFTW } bd_kernel_t;
 
-/* Processor instructions the numerics were compiled for.  Results of one set do not depend
+/** Processor instructions the numerics were compiled for.  Results of one set do not depend
    on the machine it runs on; those of two differ by rounding: 1e-12 and
    less for forward-backward steps below safe_tau; longer ones amplify it, and fista decides by
    comparisons that rounding can turn. */
 typedef enum bd_instructions {
-  BD_INSTRUCTIONS_AUTO,     /* the best this processor has */
-  BD_INSTRUCTIONS_BASELINE, /* what every processor of the architecture has */
-  BD_INSTRUCTIONS_AVX2,     /* x86-64-v3: AVX2 and FMA */
-  BD_INSTRUCTIONS_AVX512,   /* x86-64-v4 */
+  BD_INSTRUCTIONS_AUTO,     /**< the best this processor has */
+  BD_INSTRUCTIONS_BASELINE, /**< what every processor of the architecture has */
+  BD_INSTRUCTIONS_AVX2,     /**< x86-64-v3: AVX2 and FMA */
+  BD_INSTRUCTIONS_AVX512,   /**< x86-64-v4 */
   BD_INSTRUCTION_SETS
 } bd_instructions_t;
 
-/* "auto", "baseline", ...; NULL for a set that does not exist in this build. */
-const char *bd_instructions_name(int set);
+/** "auto", "baseline", ...; NULL for a set that does not exist in this build. */
+BD_API const char *bd_instructions_name(int set);
 
-/* The best set of this processor that this build has. */
-bd_instructions_t bd_instructions_best(void);
+/** The best set of this processor that this build has. */
+BD_API bd_instructions_t bd_instructions_best(void);
 
 typedef enum bd_precision {
-  BD_PRECISION_DOUBLE, /* float64 */
-  BD_PRECISION_AUTO    /* float32 for an image where its guard shows that the result agrees
+  BD_PRECISION_DOUBLE, /**< float64 */
+  BD_PRECISION_AUTO    /**< float32 for an image where its guard shows that the result agrees
                           with float64's to 1e-6 of a pixel's range, else float64 */
 } bd_precision_t;
 
 typedef enum bd_method {
-  BD_METHOD_FB,   /* forward-backward steps of length tau, as above */
-  BD_METHOD_FISTA /* Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and
+  BD_METHOD_FB,   /**< forward-backward steps of length tau, as above */
+  BD_METHOD_FISTA /**< Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and
                      the restart of O'Donoghue and Candes, Found. Comput. Math. 15 (2015);
                      chooses its own steps and ignores tau */
 } bd_method_t;
 
 typedef enum bd_regularizer {
-  BD_REGULARIZER_DATA, /* J(p) = theta/2 |x - p|^2 */
-  BD_REGULARIZER_NORM, /* J(p) = theta/2 |p|^2, Cuturi and Peyre */
-  BD_REGULARIZER_NONE  /* J = 0 */
+  BD_REGULARIZER_DATA, /**< J(p) = theta/2 |x - p|^2 */
+  BD_REGULARIZER_NORM, /**< J(p) = theta/2 |p|^2, Cuturi and Peyre */
+  BD_REGULARIZER_NONE  /**< J = 0 */
 } bd_regularizer_t;
 
-/* What is scaled to mass 1: each channel by itself, or all channels of an image
+/** What is scaled to mass 1: each channel by itself, or all channels of an image
    together (as the authors' code does; colour then has no common barycenter). */
 typedef enum bd_mass { BD_MASS_CHANNEL, BD_MASS_JOINT } bd_mass_t;
 
-/* L of each snapshot, ascending, >= 0; all come from one trajectory. */
+/** L of each snapshot, ascending, >= 0; all come from one trajectory. */
 typedef struct bd_iterations {
-  int count; /* 1 .. BD_SNAPSHOTS_MAX */
+  int count; /**< 1 .. BD_SNAPSHOTS_MAX */
   int values[BD_SNAPSHOTS_MAX];
 } bd_iterations_t;
 
-/* beta_k, > 0, scaled to sum 1; none means 1/N each. */
+/** beta_k, > 0, scaled to sum 1; none means 1/N each. */
 typedef struct bd_weights {
-  int count; /* 0 or N */
+  int count; /**< 0 or N */
   double values[BD_MARGINALS_MAX];
 } bd_weights_t;
 
 typedef struct bd_solver_options {
-  double gamma; /* entropic regularisation, units of the cost, > 0 */
-  double theta; /* weight of J, > 0 */
-  double tau;   /* step length, > 0 */
+  double gamma; /**< entropic regularisation, units of the cost, > 0 */
+  double theta; /**< weight of J, > 0 */
+  double tau;   /**< step length, > 0 */
   bd_iterations_t iterations;
   bd_cost_t cost;
   bd_kernel_t kernel;
   bd_method_t method;
-  double tolerance; /* > 0: an image stops when its residual falls below it */
-  int window;       /* BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and
+  double tolerance; /**< > 0: an image stops when its residual falls below it */
+  int window;       /**< BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and
                        direction */
   bd_regularizer_t regularizer;
   bd_mass_t mass;
@@ -120,94 +122,96 @@ typedef struct bd_solver_options {
   bd_instructions_t instructions;
 } bd_solver_options_t;
 
-/* Status of one image.  bd_image_status_name() gives the names stored with a result. */
+/** Status of one image.  bd_image_status_name() gives the names stored with a result. */
 typedef enum bd_image_status {
   BD_IMAGE_OK = 0,
-  BD_IMAGE_PENDING,       /* not computed yet */
-  BD_IMAGE_NOT_FINITE,    /* a pixel is NaN or infinite */
-  BD_IMAGE_NEGATIVE,      /* a pixel is below zero */
-  BD_IMAGE_ABOVE_ONE,     /* a pixel is above one (by more than 1e-6) */
-  BD_IMAGE_EMPTY,         /* every pixel is zero: there is no mass to transport */
-  BD_IMAGE_LOST_MARGINAL, /* a motion moves all mass of a channel out of the image */
-  BD_IMAGE_DIVERGED, /* the result is not finite, or mass was lost: |defect| >= 1e-6 (float32: 1e-4)
+  BD_IMAGE_PENDING,       /**< not computed yet */
+  BD_IMAGE_NOT_FINITE,    /**< a pixel is NaN or infinite */
+  BD_IMAGE_NEGATIVE,      /**< a pixel is below zero */
+  BD_IMAGE_ABOVE_ONE,     /**< a pixel is above one (by more than 1e-6) */
+  BD_IMAGE_EMPTY,         /**< every pixel is zero: there is no mass to transport */
+  BD_IMAGE_LOST_MARGINAL, /**< a motion moves all mass of a channel out of the image */
+  BD_IMAGE_DIVERGED, /**< the result is not finite, or mass was lost: |defect| >= 1e-6 (float32:
+                      * 1e-4)
                       */
   BD_IMAGE_STATUSES
 } bd_image_status_t;
 
-/* "ok", "pending", ...; NULL for a code that does not exist. */
-const char *bd_image_status_name(int status);
+/** "ok", "pending", ...; NULL for a code that does not exist. */
+BD_API const char *bd_image_status_name(int status);
 
-/* How the iteration of an image ended.  None of these is a failure: with a finite L the
+/** How the iteration of an image ended.  None of these is a failure: with a finite L the
    defense is what it is after L steps. */
 typedef enum bd_convergence {
-  BD_NOT_ITERATED,      /* a failed image */
-  BD_CONVERGED,         /* the residual fell below the tolerance */
-  BD_ITERATION_LIMIT,   /* after L steps */
-  BD_INFEASIBLE_WINDOW, /* suspected: the residual has a floor while the potentials grow */
-  BD_OBJECTIVE_RISES,   /* the dual objective is higher than at the start or half of the way: the
+  BD_NOT_ITERATED,      /**< a failed image */
+  BD_CONVERGED,         /**< the residual fell below the tolerance */
+  BD_ITERATION_LIMIT,   /**< after L steps */
+  BD_INFEASIBLE_WINDOW, /**< suspected: the residual has a floor while the potentials grow */
+  BD_OBJECTIVE_RISES,   /**< the dual objective is higher than at the start or half of the way: the
                            steps are too long */
   BD_CONVERGENCES
 } bd_convergence_t;
 
-/* "iteration-limit", ...; NULL for a code that does not exist. */
-const char *bd_convergence_name(int convergence);
+/** "iteration-limit", ...; NULL for a code that does not exist. */
+BD_API const char *bd_convergence_name(int convergence);
 
 typedef struct bd_image_report {
   bd_image_status_t status;
   bd_convergence_t convergence;
-  int iterations;     /* steps taken: L of this snapshot, or fewer where the image converged */
-  int bits;           /* 64, or 32 where precision auto found float32 right; 0 for a failed image */
-  int fallback;       /* 1: some of it went through the wide-range arithmetic */
-  double residual;    /* max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
-  double mass_defect; /* max over channels, k and iterations of |sum p_k - sum q_k| */
-  double objective;   /* the dual objective F + J*(v), summed over channels */
-  double safe_tau;    /* 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer
+  int iterations;  /**< steps taken: L of this snapshot, or fewer where the image converged */
+  int bits;        /**< 64, or 32 where precision auto found float32 right; 0 for a failed image */
+  int fallback;    /**< 1: some of it went through the wide-range arithmetic */
+  double residual; /**< max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
+  double mass_defect; /**< max over channels, k and iterations of |sum p_k - sum q_k| */
+  double objective;   /**< the dual objective F + J*(v), summed over channels */
+  double safe_tau;    /**< 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer
                          forward steps are unstable */
 } bd_image_report_t;
 
 typedef struct bd_solver bd_solver_t;
 
-/* Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are
+/** Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are
    prepared once, and images moved once, as long as solvers move alike (below) and use the same kind
    of arithmetic; else anew. most: bytes that moved images may take (0: they are not kept).  NULL
    without memory.  The caller frees it, after the solver.  What results are does not depend on it.
  */
 typedef struct bd_moved bd_moved_t;
-bd_moved_t *bd_moved_create(double most);
-void bd_moved_free(bd_moved_t *moved); /* NULL is allowed */
+BD_API bd_moved_t *bd_moved_create(double most);
+BD_API void bd_moved_free(bd_moved_t *moved); /**< NULL is allowed */
 
-/* To be called before a solver that uses `moved`, the next or the same, is run on other images, or
+/** To be called before a solver that uses `moved`, the next or the same, is run on other images, or
  * on another number of them. */
-void bd_moved_forget(bd_moved_t *moved);
+BD_API void bd_moved_forget(bd_moved_t *moved);
 
-/* 1 when solvers of these options move an image alike: the same marginals, interpolation and mass.
+/** 1 when solvers of these options move an image alike: the same marginals, interpolation and mass.
  */
-int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b);
+BD_API int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b);
 
-/* Upper estimate of the bytes that `count` moved images take. */
-double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height, int width,
-                      int count);
+/** Upper estimate of the bytes that `count` moved images take. */
+BD_API double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height,
+                             int width, int count);
 
-/* What K is applied with for these options and image size, where its guard allows: "direct",
+/** What K is applied with for these options and image size, where its guard allows: "direct",
    "recursion" or "fftw". */
-const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
+BD_API const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
 
-/* Prepare stencils, kernel and work space for images of [channels][height][width].
+/** Prepare stencils, kernel and work space for images of [channels][height][width].
    The options are copied.  moved may be NULL; it serves one solver at a time: the one before is
    destroyed first. The caller destroys *solver.  Memory: bd_solver_bytes(), whatever the number of
    images. Errors: BD_BAD_INPUT for options out of range or instructions that this processor has
    not, BD_FAILED without memory. */
-bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
-                             int width, bd_moved_t *moved, bd_solver_t **solver, bd_error_t *error);
+BD_API bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
+                                    int width, bd_moved_t *moved, bd_solver_t **solver,
+                                    bd_error_t *error);
 
-/* Upper estimate of what a solver of these options takes. */
-double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);
+/** Upper estimate of what a solver of these options takes. */
+BD_API double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);
 
-/* Called now and then from inside bd_solver_run (every iteration of a few problems),
+/** Called now and then from inside bd_solver_run (every iteration of a few problems),
    so that a caller can serve others meanwhile. */
 typedef void bd_poll_t(void *context);
 
-/* Purify `count` images, independently of each other: the result for an image depends on
+/** Purify `count` images, independently of each other: the result for an image depends on
    neither its neighbours nor its place.
      images   [count][channels][height][width], pixels in [0,1]
      purified [snapshots][count][channels][height][width], in [0,1]; NaN where the image failed
@@ -215,10 +219,10 @@ typedef void bd_poll_t(void *context);
               clipped to [0,1]; NaN where the image failed; may be NULL
      reports  [snapshots][count]
    All arrays are the caller's.  poll may be NULL.  Cannot fail: failures are per image. */
-void bd_solver_run(bd_solver_t *solver, int count, const double *images, double *purified,
-                   double *mean, bd_image_report_t *reports, bd_poll_t *poll, void *context);
+BD_API void bd_solver_run(bd_solver_t *solver, int count, const double *images, double *purified,
+                          double *mean, bd_image_report_t *reports, bd_poll_t *poll, void *context);
 
-void bd_solver_destroy(bd_solver_t *solver); /* NULL is allowed */
+BD_API void bd_solver_destroy(bd_solver_t *solver); /**< NULL is allowed */
 
 #ifdef __cplusplus
 }

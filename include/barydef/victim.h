@@ -1,4 +1,5 @@
-/* barydef/victim.h - the classifier under attack.
+/** @file
+   The classifier under attack.
 
    A victim is a TorchScript module that takes float32 [n,C,H,W] in [0,1] and gives logits
    [n,classes].  A TorchScript file is a program, which runs with the rights of the process:
@@ -11,6 +12,7 @@
 #ifndef BARYDEF_VICTIM_H
 #define BARYDEF_VICTIM_H
 
+#include <barydef/api.h>
 #include <barydef/error.h>
 #include <stdint.h>
 
@@ -20,39 +22,39 @@ extern "C" {
 
 typedef struct bd_victim bd_victim_t;
 
-/* Version of libtorch, or NULL where there is no victim module. */
-const char *bd_victim_library(void);
+/** Version of libtorch, or NULL where there is no victim module. */
+BD_API const char *bd_victim_library(void);
 
-/* Why a victim module that is installed cannot be used, or NULL. */
-const char *bd_victim_problem(void);
+/** Why a victim module that is installed cannot be used, or NULL. */
+BD_API const char *bd_victim_problem(void);
 
-/* Load and try once on zeros of [batch][channels][height][width].  *classes is what it
+/** Load and try once on zeros of [batch][channels][height][width].  *classes is what it
    gives.  max_seconds: for loading, and for each batch; 0: none.  The caller frees *victim. Errors:
    BD_BAD_INPUT, naming the file: it does not load, throws, or gives another shape than
    [batch][classes]. */
-bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels,
-                           int height, int width, bd_victim_t **victim, int *classes,
-                           bd_error_t *error);
+BD_API bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels,
+                                  int height, int width, bd_victim_t **victim, int *classes,
+                                  bd_error_t *error);
 
-/* Class of each of `count` images [count][C][H][W].  first_index is the number of the
+/** Class of each of `count` images [count][C][H][W].  first_index is the number of the
    first image in its set: image i is evaluated at row i mod batch of a batch that is
    always full (the rest zeros), so that its logits depend on nothing but itself, however
    the set is cut into blocks.  Errors: BD_FAILED where the victim throws or gives NaN. */
-bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
-                              const float *images, int32_t *classes, bd_error_t *error);
+BD_API bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
+                                     const float *images, int32_t *classes, bd_error_t *error);
 
-/* For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no
+/** For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no
  * victim is at work, or has time left. */
-const char *bd_victim_watched(void);
+BD_API const char *bd_victim_watched(void);
 
-/* For a handler of SIGCONT: a process that was suspended, as batch systems do, gave its victim no
+/** For a handler of SIGCONT: a process that was suspended, as batch systems do, gave its victim no
  * time; it begins again. */
-void bd_victim_continue(void);
+BD_API void bd_victim_continue(void);
 
-/* XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */
-bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error);
+/** XXH3-128 of the file, hexadecimal.  Errors: BD_BAD_INPUT where it cannot be read. */
+BD_API bd_status_t bd_victim_digest(const char *path, char digest[33], bd_error_t *error);
 
-void bd_victim_free(bd_victim_t *victim); /* NULL is allowed */
+BD_API void bd_victim_free(bd_victim_t *victim); /**< NULL is allowed */
 
 #ifdef __cplusplus
 }
