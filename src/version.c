@@ -1,5 +1,5 @@
 #include "cluster/world.h"
-#include "storage/h5.h"
+#include "storage/hdf5/h5.h"
 
 #include <barydef/solver.h>
 #include <barydef/version.h>

@@ -1,6 +1,6 @@
-#include "session.h"
+#include "cluster/session.h"
 
-#include "../number.h"
+#include "number.h"
 
 #include <barydef/version.h>
 

@@ -1,4 +1,4 @@
-#include "session.h"
+#include "cluster/session.h"
 
 #include <math.h>
 #include <stdlib.h>

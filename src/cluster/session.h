@@ -3,7 +3,7 @@
 #ifndef BD_SESSION_H
 #define BD_SESSION_H
 
-#include "work.h"
+#include "cluster/work.h"
 
 typedef struct session {
   MPI_Comm communicator;

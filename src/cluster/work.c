@@ -1,4 +1,4 @@
-#include "work.h"
+#include "cluster/work.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "world.h"
+#include "cluster/world.h"
 
 #include <barydef/run.h>
 

@@ -1,5 +1,5 @@
-#include "ini.h"
-#include "../text.h"
+#include "job/ini.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <ini.h>

@@ -1,5 +1,5 @@
-#include "ini.h"
-#include "table.h"
+#include "job/ini.h"
+#include "job/table.h"
 
 #include <ctype.h>
 #include <stdio.h>

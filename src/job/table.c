@@ -1,6 +1,6 @@
-#include "table.h"
+#include "job/table.h"
 
-#include "../number.h"
+#include "number.h"
 
 #include <ctype.h>
 #include <math.h>

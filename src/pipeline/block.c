@@ -1,4 +1,4 @@
-#include "block.h"
+#include "pipeline/block.h"
 
 #include <barydef/baseline.h>
 

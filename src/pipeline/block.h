@@ -2,7 +2,7 @@
 #ifndef BD_BLOCK_H
 #define BD_BLOCK_H
 
-#include "plan.h"
+#include "pipeline/plan.h"
 
 #include <barydef/images.h>
 #include <barydef/result.h>

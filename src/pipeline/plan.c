@@ -1,4 +1,4 @@
-#include "plan.h"
+#include "pipeline/plan.h"
 
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "pipeline/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #ifndef BD_SCHEDULE_H
 #define BD_SCHEDULE_H
 
-#include "plan.h"
+#include "pipeline/plan.h"
 
 typedef struct schedule schedule_t;
 

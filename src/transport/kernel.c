@@ -1,4 +1,4 @@
-#include "kernel.h"
+#include "transport/kernel.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,6 +1,6 @@
-#include "stencil.h"
+#include "transport/stencil.h"
 
-#include "../number.h"
+#include "number.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "moved.h"
+#include "transport/moved.h"
 
 #include <stdlib.h>
 

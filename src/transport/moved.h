@@ -4,7 +4,7 @@
 #ifndef BD_MOVED_H
 #define BD_MOVED_H
 
-#include "stencil.h"
+#include "transport/stencil.h"
 
 #include <barydef/solver.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-#include "kernel.h"
-#include "moved.h"
-#include "paths.h"
+#include "transport/kernel.h"
+#include "transport/moved.h"
+#include "transport/paths.h"
 
 #include <math.h>
 #include <stdint.h>

@@ -5,6 +5,7 @@
 #ifndef BD_VICTIM_PLUGIN_H
 #define BD_VICTIM_PLUGIN_H
 
+#include <barydef/api.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@ typedef struct bd_victim_plugin {
 } bd_victim_plugin_t;
 
 /* The module's one symbol: "bd_victim_plugin". */
-extern const bd_victim_plugin_t bd_victim_plugin;
+extern BD_API const bd_victim_plugin_t bd_victim_plugin;
 
 #ifdef __cplusplus
 }

@@ -1,4 +1,4 @@
-#include "plugin.h"
+#include "victim/plugin.h"
 
 #include <barydef/solver.h>
 #include <barydef/victim.h>

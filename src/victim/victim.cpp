@@ -1,5 +1,5 @@
 /* The one file that knows libtorch.  No exception leaves it. */
-#include "plugin.h"
+#include "victim/plugin.h"
 
 #include <ATen/Parallel.h>
 #include <cstdio>

@@ -3,7 +3,7 @@
    Nanoseconds per number. */
 #include "limits.h"
 
-#include "../../src/transport/lanes.h"
+#include "transport/engine/lanes.h"
 
 #include <stdlib.h>
 #include <time.h>

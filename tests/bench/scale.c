@@ -12,7 +12,7 @@
    Ranks differ by up to 5 percent in speed.  Prints: seconds, speed-up over one rank, messages
    rank 0 sent and received, the share of its time that the messages and writing took, and
    the time the other ranks waited for an answer, on average. */
-#include "../src/cluster/schedule.h"
+#include "pipeline/schedule.h"
 
 #include <barydef/statistics.h>
 
@@ -145,7 +145,7 @@ static void run(world_t *w) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 12) return fprintf(stderr, "see the head of analysis/scale.c\n"), 2;
+  if (argc != 12) return fprintf(stderr, "see the head of tests/bench/scale.c\n"), 2;
   const int attacks = atoi(argv[3]), runs = atoi(argv[4]), all_write = atoi(argv[11]);
   const int64_t images = atoll(argv[2]);
   world_t w = {.size = atoi(argv[1]),

@@ -1,7 +1,7 @@
 """How a run scales: simulates 1 to 16,384 ranks with the program's own schedule (scale.c) and
 costs that were measured.
 
-    /usr/bin/python3 analysis/scale.py --program build/tests/scale --compute 0.29 --message 1e-5
+    /usr/bin/python3 tests/bench/scale.py --program build/tests/scale --compute 0.29 --message 1e-5
         --write 1e-4 --byte 5e-10 --pixels 150528 --images 50000 --attacks 10 --runs 24
 """
 

@@ -417,7 +417,7 @@ those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
 
 ## A model for more ranks
 
-`analysis/scale.c` simulates the conversation of rank 0 with the others: the program's own schedule (src/cluster/schedule.c) and
+`tests/bench/scale.c` simulates the conversation of rank 0 with the others: the program's own schedule (src/pipeline/schedule.c) and
 costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages of a block, {1e6 * cost['write']:.0f} us for writing one (records, and the sync now and then),
 {1e9 * cost['byte']:.2f} ns for each byte it receives and writes ({1e-6 / cost['byte']:.0f} MB/s; ranks of one host and its page cache: a network and a parallel file system have their own). Against measured runs (2,000 images, blocks of 16):
 

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 #include "read.h"
 
-#include "../../src/storage/survey.h"
+#include "storage/set/survey.h"
 
 #include <string.h>
 #include <xxhash.h>

@@ -1,4 +1,4 @@
-"""The reader (src/storage/images.c, which reads chunks without HDF5) against h5py: every layout, filter, type
+"""The reader (src/storage/set/images.c, which reads chunks without HDF5) against h5py: every layout, filter, type
 and byte order that is allowed, at every block."""
 
 import ctypes

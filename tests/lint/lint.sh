@@ -17,7 +17,7 @@ tidy() {
 export -f tidy
 status=0
 find src -name '*.c' -print0 | sort -z |
-  xargs -0 -P "$(nproc)" -I{} bash -c 'tidy "$@"' - {} -std=c11 "${defines[@]}" -Iinclude -include tests/lint/model.h "$@" || status=1
+  xargs -0 -P "$(nproc)" -I{} bash -c 'tidy "$@"' - {} -std=c11 "${defines[@]}" -Iinclude -Isrc -include tests/lint/model.h "$@" || status=1
 cppcheck --std=c11 --enable=warning,style,performance,portability --inline-suppr --suppressions-list=tests/lint/cppcheck.supp \
-  --quiet --error-exitcode=1 -j "$(nproc)" "${defines[@]}" -D__x86_64__ -Iinclude src || status=1
+  --quiet --error-exitcode=1 -j "$(nproc)" "${defines[@]}" -D__x86_64__ -Iinclude -Isrc src || status=1
 exit $status

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "../../src/storage/survey.h"
+#include "storage/set/survey.h"
 
 enum { H = 12, W = 15, PIXELS = H * W, KINDS = 6 };
 

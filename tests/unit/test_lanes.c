@@ -1,7 +1,7 @@
 /* The vector functions against the long double ones of the C library, in the path this file
    is compiled for (baseline; what differs in the others is the contraction of a*b + c). */
 #define BD_PATH test
-#include "../../src/transport/lanes.h"
+#include "transport/engine/lanes.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

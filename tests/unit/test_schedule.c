@@ -1,6 +1,6 @@
 /* The schedule gives each image once, whatever is done already, keeps ranks on their blocks,
    and lets ranks of different speed end together. */
-#include "../../src/cluster/schedule.h"
+#include "pipeline/schedule.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

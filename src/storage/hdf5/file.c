@@ -1,4 +1,4 @@
-#include "file.h"
+#include "storage/hdf5/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "h5.h"
+#include "storage/hdf5/h5.h"
 
 #include <stdio.h>
 #include <stdlib.h>

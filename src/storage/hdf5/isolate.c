@@ -1,6 +1,6 @@
-#include "isolate.h"
+#include "storage/hdf5/isolate.h"
 
-#include "file.h"
+#include "storage/hdf5/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
    name): one table, from which they are created, and with which a resume compares and mends them.
    A checksum of the attributes of each run and each of its attacks, below /checksums, serves those
    who have neither job nor input. */
-#include "result.h"
+#include "storage/result/result.h"
 
 #include <barydef/solver.h>
 

@@ -1,6 +1,6 @@
-#include "file.h"
-#include "h5.h"
-#include "result.h"
+#include "storage/hdf5/file.h"
+#include "storage/hdf5/h5.h"
+#include "storage/result/result.h"
 
 #include <barydef/result.h>
 #include <barydef/solver.h>

@@ -1,6 +1,6 @@
-#include "../text.h"
-#include "isolate.h"
-#include "result.h"
+#include "storage/hdf5/isolate.h"
+#include "storage/result/result.h"
+#include "text.h"
 
 #include <barydef/solver.h>
 

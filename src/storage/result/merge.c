@@ -1,6 +1,6 @@
-#include "file.h"
-#include "isolate.h"
-#include "result.h"
+#include "storage/hdf5/file.h"
+#include "storage/hdf5/isolate.h"
+#include "storage/result/result.h"
 
 #include <inttypes.h>
 #include <stdio.h>

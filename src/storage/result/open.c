@@ -1,7 +1,7 @@
-#include "../text.h"
-#include "file.h"
-#include "isolate.h"
-#include "result.h"
+#include "storage/hdf5/file.h"
+#include "storage/hdf5/isolate.h"
+#include "storage/result/result.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

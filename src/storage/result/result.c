@@ -1,5 +1,5 @@
-#include "result.h"
-#include "file.h"
+#include "storage/result/result.h"
+#include "storage/hdf5/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #ifndef BD_STORAGE_RESULT_H
 #define BD_STORAGE_RESULT_H
 
-#include "h5.h"
+#include "storage/hdf5/h5.h"
 
 #include <barydef/result.h>
 

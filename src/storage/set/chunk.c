@@ -1,4 +1,4 @@
-#include "chunk.h"
+#include "storage/set/chunk.h"
 
 #include <libdeflate.h>
 #include <string.h>

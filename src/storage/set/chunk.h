@@ -2,7 +2,7 @@
 #ifndef BD_CHUNK_H
 #define BD_CHUNK_H
 
-#include "survey.h"
+#include "storage/set/survey.h"
 
 /* `stored` bytes of a chunk, changed on the way, to chunk_bytes(place) bytes in `plain`.
    `room` and `plain` have chunk_room(place) bytes.  NULL, or what is wrong with it. */

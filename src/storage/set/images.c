@@ -1,6 +1,6 @@
-#include "chunk.h"
-#include "file.h"
-#include "isolate.h"
+#include "storage/hdf5/file.h"
+#include "storage/hdf5/isolate.h"
+#include "storage/set/chunk.h"
 
 #include <byteswap.h>
 #include <fcntl.h>

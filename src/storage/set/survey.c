@@ -1,8 +1,8 @@
-#include "survey.h"
+#include "storage/set/survey.h"
 
-#include "../text.h"
-#include "h5.h"
-#include "isolate.h"
+#include "storage/hdf5/h5.h"
+#include "storage/hdf5/isolate.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
-#include "survey.h"
+#include "storage/set/survey.h"
 
-#include "../text.h"
-#include "file.h"
+#include "storage/hdf5/file.h"
+#include "text.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "gibbs.h"
+#include "transport/engine/gibbs.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -14,10 +14,10 @@
 #ifndef BD_ENGINE_H
 #define BD_ENGINE_H
 
-#include "gibbs.h"
-#include "moved.h"
-#include "paths.h"
-#include "wide.h"
+#include "transport/engine/gibbs.h"
+#include "transport/engine/wide.h"
+#include "transport/moved.h"
+#include "transport/paths.h"
 
 /* A point of the dual, u_1 .. u_{N-1} and v; u[N-1] is the eliminated one. */
 typedef struct potentials {

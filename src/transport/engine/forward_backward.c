@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "transport/engine/engine.h"
 
 #include <math.h>
 

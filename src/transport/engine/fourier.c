@@ -1,4 +1,4 @@
-#include "gibbs.h"
+#include "transport/engine/gibbs.h"
 
 #include <fftw3.h>
 #include <math.h>

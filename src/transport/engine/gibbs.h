@@ -17,8 +17,8 @@
 #ifndef BD_GIBBS_H
 #define BD_GIBBS_H
 
-#include "kernel.h"
-#include "sweep.h"
+#include "transport/engine/sweep.h"
+#include "transport/kernel.h"
 
 typedef struct bd_gibbs bd_gibbs_t;
 struct bd_gibbs {

@@ -13,7 +13,7 @@
 #ifndef BD_LANES_H
 #define BD_LANES_H
 
-#include "path.h"
+#include "transport/engine/path.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "sweep.h"
+#include "transport/engine/sweep.h"
 
 #include <math.h>
 #include <stdlib.h>

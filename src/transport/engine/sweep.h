@@ -14,8 +14,8 @@
 #ifndef BD_SWEEP_H
 #define BD_SWEEP_H
 
-#include "kernel.h"
-#include "lanes.h"
+#include "transport/engine/lanes.h"
+#include "transport/kernel.h"
 
 /* How u moves once p is known; u NULL: not at all. */
 typedef struct bd_step {

@@ -1,4 +1,4 @@
-#include "wide.h"
+#include "transport/engine/wide.h"
 
 #include <float.h>
 #include <math.h>

@@ -8,7 +8,7 @@
 #ifndef BD_WIDE_H
 #define BD_WIDE_H
 
-#include "gibbs.h"
+#include "transport/engine/gibbs.h"
 
 typedef struct bd_wide_number {
   bd_lanes_t m, e; /* m >= 0; a zero has m = 0 and an e below every other */
