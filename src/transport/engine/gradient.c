@@ -176,7 +176,7 @@ void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t
 
 /* ---- the dual ------------------------------------------------------------------ */
 
-void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
+BD_NOT_FUSED void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
   const bd_real_t quadratic = (bd_real_t)(0.5 * s->unit / s->options.theta);
   const bd_real_t linear = s->options.regularizer == BD_REGULARIZER_DATA ? 1 : 0;
   bd_lanes_t sum = lanes_all(0);
@@ -186,8 +186,8 @@ void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
 }
 
 /* beta_k H*(u_k) = beta_k gamma (E(q) + <q, log K a>), with the maximum of u put back into a. */
-bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
-                        const bd_lanes_t *log_ka) {
+BD_NOT_FUSED bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
+                                     const bd_lanes_t *log_ka) {
   const bd_real_t gamma = (bd_real_t)s->options.gamma, unit = (bd_real_t)s->unit;
   return (gamma * (s->q_entropy[k] + *log_ka) + unit * at->max[k] * s->q_mass[k]) *
          (bd_real_t)s->beta[k];

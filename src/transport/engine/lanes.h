@@ -44,6 +44,11 @@ typedef bd_integer_t bd_mask_t __attribute__((vector_size(BD_REGISTER)));
 
 #define BD_INLINE static inline __attribute__((always_inline))
 
+/* For a function whose result is added to something else.  Inlined, its last product and that sum
+   would become one fused operation, which rounds differently: bits must not depend on which
+   functions share a file or can be seen from outside. */
+#define BD_NOT_FUSED __attribute__((noinline))
+
 /* Memory for lanes; aligned_alloc wants a size that is a multiple of the alignment. */
 BD_INLINE void *lanes_allocate(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
