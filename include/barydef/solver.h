@@ -29,6 +29,7 @@
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/marginal.h>
+#include <barydef/tables.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,12 +37,17 @@ extern "C" {
 
 enum { BD_SNAPSHOTS_MAX = 64, BD_LOG_ITERATIONS_MAX = 24, BD_WINDOW_FULL = 0 };
 
-/** Cost between two pixels at offset (dy, dx), in pixels. */
+/** The value of a row of BD_COST_TABLE. */
+#define BD_COST_VALUE(NAME, name, traits, formula, meaning) BD_ROW_VALUE(BD_COST_##NAME, meaning)
+
+/** Cost between two pixels at offset (dy, dx), in pixels.  Its values are BD_COST_L1,
+   BD_COST_L2 and so on, one for each row of BD_COST_TABLE. */
 typedef enum bd_cost {
-  BD_COST_L1,  /**< |dy| + |dx|, the paper's text */
-  BD_COST_L2,  /**< sqrt(dy^2 + dx^2), the authors' code */
-  BD_COST_SQL2 /**< dy^2 + dx^2 */
+  BD_COST_TABLE(BD_COST_VALUE) BD_COSTS /**< the number of costs */
 } bd_cost_t;
+
+/** "l1", "l2", ...; NULL for a cost that does not exist. */
+BD_API const char *bd_cost_name(int cost);
 
 /** How the Gibbs kernel is applied: auto chooses by cost, window, size and gamma; direct is
    taps (or, for l1 on the full window, a recursion); fftw is FFTs.  Whatever is chosen, an
@@ -122,34 +128,26 @@ typedef struct bd_solver_options {
   bd_instructions_t instructions;
 } bd_solver_options_t;
 
-/** Status of one image.  bd_image_status_name() gives the names stored with a result. */
+/** The value of a row of BD_IMAGE_STATUS_TABLE. */
+#define BD_IMAGE_STATUS_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_IMAGE_##NAME, meaning)
+
+/** Status of one image.  Its values are BD_IMAGE_OK, which is 0, BD_IMAGE_PENDING and so on, one
+   for each row of BD_IMAGE_STATUS_TABLE; files store the number and name it. */
 typedef enum bd_image_status {
-  BD_IMAGE_OK = 0,
-  BD_IMAGE_PENDING,       /**< not computed yet */
-  BD_IMAGE_NOT_FINITE,    /**< a pixel is NaN or infinite */
-  BD_IMAGE_NEGATIVE,      /**< a pixel is below zero */
-  BD_IMAGE_ABOVE_ONE,     /**< a pixel is above one (by more than 1e-6) */
-  BD_IMAGE_EMPTY,         /**< every pixel is zero: there is no mass to transport */
-  BD_IMAGE_LOST_MARGINAL, /**< a motion moves all mass of a channel out of the image */
-  BD_IMAGE_DIVERGED, /**< the result is not finite, or mass was lost: |defect| >= 1e-6 (float32:
-                      * 1e-4)
-                      */
-  BD_IMAGE_STATUSES
+  BD_IMAGE_STATUS_TABLE(BD_IMAGE_STATUS_VALUE) BD_IMAGE_STATUSES /**< the number of statuses */
 } bd_image_status_t;
 
 /** "ok", "pending", ...; NULL for a code that does not exist. */
 BD_API const char *bd_image_status_name(int status);
 
-/** How the iteration of an image ended.  None of these is a failure: with a finite L the
+/** The value of a row of BD_CONVERGENCE_TABLE. */
+#define BD_CONVERGENCE_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_##NAME, meaning)
+
+/** How the iteration of one image ended.  Its values are BD_NOT_ITERATED, BD_CONVERGED and so on,
+   one for each row of BD_CONVERGENCE_TABLE.  None of them is a failure: with a finite L the
    defense is what it is after L steps. */
 typedef enum bd_convergence {
-  BD_NOT_ITERATED,      /**< a failed image */
-  BD_CONVERGED,         /**< the residual fell below the tolerance */
-  BD_ITERATION_LIMIT,   /**< after L steps */
-  BD_INFEASIBLE_WINDOW, /**< suspected: the residual has a floor while the potentials grow */
-  BD_OBJECTIVE_RISES,   /**< the dual objective is higher than at the start or half of the way: the
-                           steps are too long */
-  BD_CONVERGENCES
+  BD_CONVERGENCE_TABLE(BD_CONVERGENCE_VALUE) BD_CONVERGENCES /**< the number of convergences */
 } bd_convergence_t;
 
 /** "iteration-limit", ...; NULL for a code that does not exist. */

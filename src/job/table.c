@@ -10,6 +10,11 @@
 
 #define AT(field) offsetof(bd_parameters_t, field)
 
+/* Of the table of costs: "|l1|l2" and so on, and what each of them is. */
+#define COST_CHOICE(NAME, name, traits, formula, meaning) "|" #name
+#define COST_FORMULA(NAME, name, traits, formula, meaning) "; " #name ": " formula
+static const char cost_choices[] = BD_COST_TABLE(COST_CHOICE);
+
 static const bd_parameter_t table[] = {
     {"input", "file", BD_KIND_PATH, "", 0, 0, NULL, "", "file of attacked images (HDF5)",
      AT(input_file)},
@@ -37,8 +42,8 @@ static const bd_parameter_t table[] = {
      "step length; stable below 2 gamma / (N max p)", AT(solver.tau)},
     {"solver", "iterations", BD_KIND_ITERATIONS, "200", 0, 1e6, NULL, "steps",
      "L; an ascending list gives a run for each, from one trajectory", AT(solver.iterations)},
-    {"solver", "cost", BD_KIND_CHOICE, "l1", 0, 0, "l1|l2|sql2", "pixels",
-     "cost between pixels: |dy| + |dx|, sqrt(dy^2 + dx^2), dy^2 + dx^2", AT(solver.cost)},
+    {"solver", "cost", BD_KIND_CHOICE, "l1", 0, 0, cost_choices + 1, "pixels",
+     "cost between pixels" BD_COST_TABLE(COST_FORMULA), AT(solver.cost)},
     {"solver", "window", BD_KIND_WINDOW, "7", 1, 65535, NULL, "pixels",
      "mass moves at most (window - 1)/2 pixels; full: anywhere", AT(solver.window)},
     {"solver", "kernel", BD_KIND_CHOICE, "auto", 0, 0, "auto|direct|fftw", "",

@@ -2,15 +2,39 @@
 
 #include <float.h>
 #include <math.h>
+#include <stddef.h>
 
-double kernel_cost(bd_cost_t cost, int dy, int dx) {
-  switch (cost) {
-    case BD_COST_L1: return fabs((double)dy) + fabs((double)dx);
-    case BD_COST_L2: return sqrt((double)dy * dy + (double)dx * dx);
-    case BD_COST_SQL2: return (double)dy * dy + (double)dx * dx;
-  }
-  return NAN;
+/* ---- costs: the functions of BD_COST_TABLE -------------------------------------- */
+
+static double cost_l1(double dy, double dx) { return fabs(dy) + fabs(dx); }
+static double cost_l2(double dy, double dx) { return sqrt(dy * dy + dx * dx); }
+static double cost_sql2(double dy, double dx) { return dy * dy + dx * dx; }
+
+typedef enum traits { PLAIN, SEPARABLE, RECURSIVE } traits_t;
+
+static const struct {
+  const char *name;
+  double (*function)(double dy, double dx);
+  traits_t traits;
+} costs[BD_COSTS] = {
+#define ROW(NAME, name, traits, formula, meaning) {#name, cost_##name, traits},
+    BD_COST_TABLE(ROW)
+#undef ROW
+};
+
+const char *bd_cost_name(int cost) {
+  return cost >= 0 && cost < BD_COSTS ? costs[cost].name : NULL;
 }
+
+double kernel_cost(bd_cost_t cost, int dy, int dx) { return costs[cost].function(dy, dx); }
+
+int kernel_separates(bd_cost_t cost) { return costs[cost].traits != PLAIN; }
+
+int kernel_recurs(const bd_solver_options_t *o) {
+  return costs[o->cost].traits == RECURSIVE && o->window == BD_WINDOW_FULL;
+}
+
+/* ---- taps and windows ----------------------------------------------------------- */
 
 int kernel_radius(int window, int size) {
   int radius = window == BD_WINDOW_FULL ? size - 1 : (window - 1) / 2;
@@ -33,16 +57,23 @@ int kernel_usual(const bd_solver_options_t *o, int radius) {
   return radius;
 }
 
+/* ---- the way --------------------------------------------------------------------- */
+
+/* What was measured: half-widths beyond which FFTs are faster than the taps of a cost that does
+   not separate, and the gamma from which they are right. */
+enum { TAPS_RADIUS_MAX = 7 };
+static const double fourier_least_gamma = 0.2;
+
 bd_way_t kernel_choice(const bd_solver_options_t *o, int height, int width) {
   int radius = kernel_radius(o->window, height > width ? height : width);
   if (o->kernel == BD_KERNEL_FFTW) return BD_WAY_FOURIER;
-  if (o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL) return BD_WAY_RECURSION;
-  /* FFTs are faster beyond a small window for l2, which does not separate, and beyond a large one
-     for sql2; they are right where gamma is not small. */
-  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_L2 && radius > 7 && o->gamma >= 0.2)
-    return BD_WAY_FOURIER;
-  if (o->kernel == BD_KERNEL_AUTO && o->cost == BD_COST_SQL2 &&
-      kernel_usual(o, radius) > SWEEP_RADIUS_USUAL)
+  if (kernel_recurs(o)) return BD_WAY_RECURSION;
+  if (o->kernel == BD_KERNEL_DIRECT) return BD_WAY_DIRECT;
+  if (!kernel_separates(o->cost))
+    return radius > TAPS_RADIUS_MAX && o->gamma >= fourier_least_gamma ? BD_WAY_FOURIER
+                                                                       : BD_WAY_DIRECT;
+  /* FFTs are faster than long taps; a cost with a recursion has that for its widest window. */
+  if (costs[o->cost].traits != RECURSIVE && kernel_usual(o, radius) > SWEEP_RADIUS_USUAL)
     return BD_WAY_FOURIER;
   return BD_WAY_DIRECT;
 }

@@ -10,8 +10,16 @@ typedef enum bd_way { BD_WAY_DIRECT, BD_WAY_RECURSION, BD_WAY_FOURIER } bd_way_t
    the whole trajectory (README, "Which kernel when"). */
 bd_way_t kernel_choice(const bd_solver_options_t *options, int height, int width);
 
-/* Cost of the offset (dy, dx); half-width of the window in a direction of `size` pixels. */
+/* Cost of the offset (dy, dx). */
 double kernel_cost(bd_cost_t cost, int dy, int dx);
+
+/* Is the kernel a pass along rows followed by the same pass down columns? */
+int kernel_separates(bd_cost_t cost);
+
+/* Are those passes, for these options, first-order recursions? */
+int kernel_recurs(const bd_solver_options_t *options);
+
+/* Half-width of the window in a direction of `size` pixels. */
 int kernel_radius(int window, int size);
 
 /* exp(-cost/gamma), 0 where it is subnormal: such a tap is beyond what the guards let

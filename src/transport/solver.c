@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const status_names[BD_IMAGE_STATUSES] = {
-    "ok", "pending", "not-finite", "negative", "above-one", "empty", "lost-marginal", "diverged"};
+/* ---- names ------------------------------------------------------------------------ */
+
+#define NAME(NAME, name, meaning) name,
 
 const char *bd_image_status_name(int status) {
-  return status >= 0 && status < BD_IMAGE_STATUSES ? status_names[status] : NULL;
+  static const char *const names[] = {BD_IMAGE_STATUS_TABLE(NAME)};
+  return status >= 0 && status < BD_IMAGE_STATUSES ? names[status] : NULL;
 }
 
-static const char *const convergence_names[BD_CONVERGENCES] = {
-    "not-iterated", "converged", "iteration-limit", "infeasible-window", "objective-rises"};
-
 const char *bd_convergence_name(int convergence) {
-  return convergence >= 0 && convergence < BD_CONVERGENCES ? convergence_names[convergence] : NULL;
+  static const char *const names[] = {BD_CONVERGENCE_TABLE(NAME)};
+  return convergence >= 0 && convergence < BD_CONVERGENCES ? names[convergence] : NULL;
 }
 
 /* ---- instruction sets ---------------------------------------------------------- */
@@ -64,6 +64,8 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
   if (!(o->gamma > 0) || !(o->theta > 0) || !(o->tau > 0))
     return bd_fail(error, BD_BAD_INPUT, "gamma %g, theta %g and tau %g must be positive", o->gamma,
                    o->theta, o->tau);
+  if (!bd_cost_name((int)o->cost))
+    return bd_fail(error, BD_BAD_INPUT, "there is no cost number %d", (int)o->cost);
   if (o->window != BD_WINDOW_FULL && (o->window < 1 || o->window % 2 == 0))
     return bd_fail(error, BD_BAD_INPUT, "a window of %d is neither full nor odd and positive",
                    o->window);

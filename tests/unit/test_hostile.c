@@ -56,7 +56,7 @@ static void over_parameters_with(bd_method_t method, bd_instructions_t instructi
   const int windows[] = {1, 7, BD_WINDOW_FULL};
   for (int g = 0; g < 5; g++)
     for (int t = 0; t < 3; t++)
-      for (int cost = BD_COST_L1; cost <= BD_COST_SQL2; cost++)
+      for (int cost = 0; cost < BD_COSTS; cost++)
         for (int w = 0; w < 3; w++)
           for (int kernel = BD_KERNEL_DIRECT; kernel <= BD_KERNEL_FFTW; kernel++) {
             char name[200];

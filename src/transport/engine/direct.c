@@ -30,7 +30,7 @@ static void destroy(bd_gibbs_t *base) {
   free(g);
 }
 
-static int is_separable(const direct_t *g) { return g->options.cost != BD_COST_L2; }
+static int is_separable(const direct_t *g) { return kernel_separates(g->options.cost); }
 
 static int larger(int a, int b) { return a > b ? a : b; }
 
@@ -171,14 +171,14 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, in
   direct_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
-  *g = (direct_t){
-      .base = {0, INFINITY, o->cost == BD_COST_L2 ? apply_taps : apply_separable, NULL, destroy},
-      .options = *o,
-      .height = height,
-      .width = width / strips,
-      .in_strips = strips > 1,
-      .radius_y = kernel_support(o, kernel_radius(o->window, height)),
-      .radius_x = kernel_support(o, kernel_radius(o->window, width))};
+  *g = (direct_t){.base = {0, INFINITY, kernel_separates(o->cost) ? apply_separable : apply_taps,
+                           NULL, destroy},
+                  .options = *o,
+                  .height = height,
+                  .width = width / strips,
+                  .in_strips = strips > 1,
+                  .radius_y = kernel_support(o, kernel_radius(o->window, height)),
+                  .radius_x = kernel_support(o, kernel_radius(o->window, width))};
   const int usual_y = kernel_usual(o, g->radius_y), usual_x = kernel_usual(o, g->radius_x);
   const int sweeps = is_separable(g) && larger(usual_y, usual_x) <= SWEEP_RADIUS_USUAL;
   if (g->in_strips) restrain(g, &g->radius_x, g->width);

@@ -111,7 +111,7 @@ static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out,
   const double longest = lanes_largest(*reach);
   const int radius_y = limited(w, w->radius_y, longest),
             radius_x = limited(w, w->radius_x, longest);
-  if (w->cost == BD_COST_L2)
+  if (!kernel_separates(w->cost))
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < width; x++) out[y * width + x] = zero();
       for (int dy = 0; dy <= radius_y && (dy <= y || y + dy < height); dy++)
@@ -190,9 +190,9 @@ bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_
                    .cost = o->cost,
                    .radius_y = kernel_radius(o->window, height),
                    .radius_x = kernel_radius(o->window, width),
-                   .is_recursion = o->cost == BD_COST_L1 && o->window == BD_WINDOW_FULL};
+                   .is_recursion = kernel_recurs(o)};
   int longest = w->radius_y > w->radius_x ? w->radius_y : w->radius_x,
-      separable = o->cost != BD_COST_L2;
+      separable = kernel_separates(o->cost);
   size_t taps =
       separable ? (size_t)longest + 2 : ((size_t)w->radius_y + 1) * ((size_t)w->radius_x + 1);
   size_t plane = (size_t)height * (size_t)width * sizeof *w->a;
