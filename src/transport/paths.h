@@ -19,9 +19,9 @@ typedef struct bd_path {
   void (*destroy)(void *engine);
 } bd_path_t;
 
-extern const bd_path_t path_baseline, path_baseline_single;
+extern const bd_path_t bd_path_baseline, bd_path_baseline_single;
 #ifdef BD_HAS_X86_PATHS
-extern const bd_path_t path_avx2, path_avx2_single, path_avx512, path_avx512_single;
+extern const bd_path_t bd_path_avx2, bd_path_avx2_single, bd_path_avx512, bd_path_avx512_single;
 #endif
 
 #endif

@@ -28,10 +28,10 @@ static const struct {
   const bd_path_t *paths[2]; /* float64, float32 */
 } instructions[BD_INSTRUCTION_SETS] = {
     {"auto", {NULL, NULL}},
-    {"baseline", {&path_baseline, &path_baseline_single}},
+    {"baseline", {&bd_path_baseline, &bd_path_baseline_single}},
 #ifdef BD_HAS_X86_PATHS
-    {"avx2", {&path_avx2, &path_avx2_single}},
-    {"avx512", {&path_avx512, &path_avx512_single}},
+    {"avx2", {&bd_path_avx2, &bd_path_avx2_single}},
+    {"avx512", {&bd_path_avx512, &bd_path_avx512_single}},
 #endif
 };
 

@@ -40,7 +40,7 @@ class Limits(c.Structure):
 def limits(instructions, precision="double", side=28):
     ours = c.CDLL(os.environ["BARYDEF_LIMITS"])
     out = Limits()
-    getattr(ours, "limits_" + instructions + ("" if precision == "double" else "_single"))(
+    getattr(ours, "bd_limits_" + instructions + ("" if precision == "double" else "_single"))(
         side, side, c.byref(out)
     )
     return [out.exponential, out.quotient, 4 * out.pass_, out.planes]

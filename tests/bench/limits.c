@@ -83,7 +83,7 @@ static double measure(size_t (*operation)(arrays_t *), arrays_t *s) {
   return best;
 }
 
-int BD_NAME(limits)(int height, int width, limits_t *out) {
+int BD_X(limits)(int height, int width, limits_t *out) {
   arrays_t s = {.pixels = (size_t)height * (size_t)width,
                 .tap = {1, (bd_real_t)0.3, (bd_real_t)0.1, (bd_real_t)0.03}};
   s.a = aligned_alloc(64, ROW * sizeof *s.a);

@@ -22,7 +22,7 @@ typedef struct direct {
 
 static void destroy(bd_gibbs_t *base) {
   direct_t *g = (direct_t *)base;
-  sweeper_free(&g->sweeper);
+  BD_X(sweeper_free)(&g->sweeper);
   free(g->tap);
   free(g->cut);
   free(g->padded);
@@ -93,7 +93,7 @@ static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
   direct_t *g = (direct_t *)base;
   int radius_y, radius_x;
   cut_taps(g, w->reach, &radius_y, &radius_x);
-  sweep_marginal(&g->sweeper, w, g->cut, radius_y, radius_x);
+  BD_X(sweep_marginal)(&g->sweeper, w, g->cut, radius_y, radius_x);
 }
 
 /* ---- l2 ------------------------------------------------------------------------ */
@@ -166,8 +166,8 @@ static void restrain(direct_t *g, int *radius, int most) {
   g->base.farthest = fmin(g->base.farthest, kernel_cost(g->options.cost, most, 0));
 }
 
-bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, int strips,
-                         bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t BD_X(gibbs_direct)(const bd_solver_options_t *o, int height, int width, int strips,
+                               bd_gibbs_t **gibbs, bd_error_t *error) {
   direct_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
@@ -187,8 +187,8 @@ bd_status_t gibbs_direct(const bd_solver_options_t *o, int height, int width, in
   bd_status_t status = allocate(g, error);
   if (status == BD_OK && sweeps) {
     g->base.sweep = sweep;
-    status = sweeper_create(height, g->width, g->in_strips, g->radius_y, g->radius_x, usual_y,
-                            &g->sweeper, error);
+    status = BD_X(sweeper_create)(height, g->width, g->in_strips, g->radius_y, g->radius_x, usual_y,
+                                  &g->sweeper, error);
   }
   if (status == BD_OK) return BD_OK;
   destroy(&g->base);

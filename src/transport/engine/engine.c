@@ -31,11 +31,26 @@ static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
   return BD_OK;
 }
 
+/* ---- the kernel ---------------------------------------------------------------- */
+
+/* The way kernel_choice names.  There is no FFT in float32. */
+static bd_status_t gibbs_create(const bd_solver_options_t *o, int height, int width, int strips,
+                                bd_gibbs_t **gibbs, bd_error_t *error) {
+  switch (kernel_choice(o, height, width)) {
+    case BD_WAY_DIRECT: return BD_X(gibbs_direct)(o, height, width, strips, gibbs, error);
+    case BD_WAY_RECURSION: return BD_X(gibbs_recursion)(o, height, width, strips, gibbs, error);
+#ifndef BD_SINGLE
+    case BD_WAY_FOURIER: return BD_X(gibbs_fourier)(o, height, width, strips, gibbs, error);
+#endif
+    default: return bd_fail(error, BD_FAILED, "no FFT in float32");
+  }
+}
+
 static void destroy(void *engine) {
   bd_engine_t *s = engine;
   if (s->gibbs) s->gibbs->destroy(s->gibbs);
 #ifndef BD_SINGLE
-  wide_free(&s->wide);
+  BD_X(wide_free)(&s->wide);
 #endif
   free(s->planes);
   free(s->image);
@@ -80,7 +95,7 @@ static bd_status_t create(const bd_solver_options_t *options, int channels, int 
   if (status == BD_OK) status = gibbs_create(options, height, width, s->strips, &s->gibbs, error);
 #ifndef BD_SINGLE
   if (status == BD_OK && s->strips == 1)
-    status = wide_create(options, height, width, &s->wide, error);
+    status = BD_X(wide_create)(options, height, width, &s->wide, error);
 #endif
   if (status != BD_OK) {
     destroy(s);
@@ -90,18 +105,4 @@ static bd_status_t create(const bd_solver_options_t *options, int channels, int 
   return BD_OK;
 }
 
-/* ---- the kernel ---------------------------------------------------------------- */
-
-bd_status_t gibbs_create(const bd_solver_options_t *o, int height, int width, int strips,
-                         bd_gibbs_t **gibbs, bd_error_t *error) {
-  switch (kernel_choice(o, height, width)) {
-    case BD_WAY_DIRECT: return gibbs_direct(o, height, width, strips, gibbs, error);
-    case BD_WAY_RECURSION: return gibbs_recursion(o, height, width, strips, gibbs, error);
-#ifndef BD_SINGLE
-    case BD_WAY_FOURIER: return gibbs_fourier(o, height, width, strips, gibbs, error);
-#endif
-    default: return bd_fail(error, BD_FAILED, "no FFT in float32");
-  }
-}
-
-const bd_path_t path = {can_strip, create, engine_run, destroy};
+const bd_path_t BD_X(path) = {can_strip, create, BD_X(engine_run), destroy};

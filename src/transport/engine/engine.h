@@ -106,19 +106,19 @@ BD_INLINE bd_gradient_sums_t whole_sums(const bd_engine_t *s, const bd_gradient_
 /* ---- gradient.c ---------------------------------------------------------------- */
 
 /* What an offset may cost and matter in p_k, lane by lane. */
-bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k);
+bd_lanes_t BD_X(reach_of)(const bd_engine_t *s, const potentials_t *at, int k);
 
 /* Lanes whose exp(u_k/gamma) leaves the range of this precision, or the reach of the kernel. */
-bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k);
+bd_mask_t BD_X(beyond_range)(const bd_engine_t *s, const potentials_t *at, int k);
 
 /* p_k = grad H*_{q_k}(u_k) into the plane p (NULL: only log_ka) and its figures into the
    record of the trajectory.  log_ka (may be NULL): sum of q_k log(K a). */
-void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
-                       bd_lanes_t *log_ka);
+void BD_X(evaluate_marginal)(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
+                             bd_lanes_t *log_ka);
 
 /* The wide-range part of it: the lanes of `beyond`, the other lanes of p are void. */
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
-                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums);
+void BD_X(evaluate_wide)(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                         bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums);
 
 /* Sums of the lanes that went the wide way, in place of those that did not. */
 BD_INLINE void merge_sums(bd_gradient_sums_t *sums, const bd_mask_t *beyond,
@@ -129,7 +129,7 @@ BD_INLINE void merge_sums(bd_gradient_sums_t *sums, const bd_mask_t *beyond,
 }
 
 /* The figures of p_k into the record: the mass defect and the largest p. */
-void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums);
+void BD_X(account)(bd_engine_t *s, int k, const bd_gradient_sums_t *sums);
 
 /* v + sum_{k<N} beta_k u_k at pixel i. */
 BD_INLINE bd_lanes_t eliminated(const bd_engine_t *s, const potentials_t *at, size_t i) {
@@ -139,55 +139,55 @@ BD_INLINE bd_lanes_t eliminated(const bd_engine_t *s, const potentials_t *at, si
 }
 
 /* u_N = -(v + sum_{k<N} beta_k u_k) / beta_N. */
-void eliminate(const bd_engine_t *s, potentials_t *at);
+void BD_X(eliminate)(const bd_engine_t *s, potentials_t *at);
 
 /* What marginal k adds to the objective, without J*. */
-bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
-                        const bd_lanes_t *log_ka);
+bd_lanes_t BD_X(objective_of)(const bd_engine_t *s, const potentials_t *at, int k,
+                              const bd_lanes_t *log_ka);
 
 /* Evaluate at a point: the eliminated potential, H* and, with `gradient`, s->p of every
    marginal.  objective (may be NULL): F + J*(v). */
-void evaluate(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective);
+void BD_X(evaluate)(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective);
 
 /* J*(v) per lane. */
-void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value);
+void BD_X(conjugate)(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value);
 
 /* Track max and min of a plane of potentials. */
-void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min);
+void BD_X(extent)(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min);
 
 /* ---- trajectory.c -------------------------------------------------------------- */
 
 /* Widest range of a potential, in units of the cost: taken before the potentials move. */
-void trajectory_range(bd_engine_t *s, const potentials_t *at);
+void BD_X(trajectory_range)(bd_engine_t *s, const potentials_t *at);
 
 /* Look at the point whose p has been evaluated, `iteration` steps from the start: record,
    store snapshots and converged problems.  1 when nothing is left to do. */
-int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective);
+int BD_X(trajectory_look)(bd_engine_t *s, int iteration, const bd_lanes_t *objective);
 
 /* 1 when nothing is left to do because all problems want another engine (solver.c): they are marked
  * as such. */
-int trajectory_given_up(bd_engine_t *s);
+int BD_X(trajectory_given_up)(bd_engine_t *s);
 
 /* Is the objective wanted at this iteration? */
-int trajectory_wants_objective(const bd_engine_t *s, int iteration);
+int BD_X(trajectory_wants_objective)(const bd_engine_t *s, int iteration);
 
 /* a = mean_k p_k, and max_k |p_k - a|_1. */
-void consensus(bd_engine_t *s, bd_lanes_t *residual);
+void BD_X(consensus)(bd_engine_t *s, bd_lanes_t *residual);
 
 /* ---- the rest ------------------------------------------------------------------ */
 
 /* This compilation. */
-extern const bd_path_t path;
+extern const bd_path_t BD_X(path);
 
 /* Solve what is loaded from potentials of zero; they call trajectory_look. */
-void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context);
-void fista(bd_engine_t *s, bd_poll_t *poll, void *context);
+void BD_X(forward_backward)(bd_engine_t *s, bd_poll_t *poll, void *context);
+void BD_X(fista)(bd_engine_t *s, bd_poll_t *poll, void *context);
 
 /* bd_solver_run of this engine (paths.h). */
-void engine_run(void *engine, int count, const double *images, double *purified, double *mean,
-                bd_image_report_t *reports, bd_poll_t *poll, void *context);
+void BD_X(engine_run)(void *engine, int count, const double *images, double *purified, double *mean,
+                      bd_image_report_t *reports, bd_poll_t *poll, void *context);
 
 /* Problem l of a plane into image pixels: on the mass of the image and clipped. */
-void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);
+void BD_X(store_lane)(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out);
 
 #endif

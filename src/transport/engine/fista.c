@@ -73,7 +73,7 @@ static void overshoot(const bd_engine_t *s, bd_lanes_t *product) {
 }
 
 static void all_extents(bd_engine_t *s, potentials_t *at) {
-  for (int k = 0; k < s->marginals - 1; k++) extent(s, at->u[k], &at->max[k], &at->min[k]);
+  for (int k = 0; k < s->marginals - 1; k++) BD_X(extent)(s, at->u[k], &at->max[k], &at->min[k]);
 }
 
 /* The step with backtracking: L grows, lane by lane, until F(z_next) lies under the parabola
@@ -89,9 +89,9 @@ static void backtrack(bd_engine_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, 
     if (lanes_any(testable & ~s->done)) {
       const bd_mask_t before = s->fallback;
       all_extents(s, &s->z_next);
-      evaluate(s, &s->z_next, 0, &next);
+      BD_X(evaluate)(s, &s->z_next, 0, &next);
       s->fallback = before | (s->fallback & testable); /* the other lanes did not ask */
-      conjugate(s, s->z_next.v, &conjugated);
+      BD_X(conjugate)(s, s->z_next.v, &conjugated);
       fails |= testable & (next - conjugated > smooth + linear + parabola);
     }
     fails &= ~s->done;
@@ -100,17 +100,18 @@ static void backtrack(bd_engine_t *s, bd_lanes_t *lipschitz, bd_lanes_t smooth, 
   }
 }
 
-void fista(bd_engine_t *s, bd_poll_t *poll, void *context) {
+void BD_X(fista)(bd_engine_t *s, bd_poll_t *poll, void *context) {
   const bd_real_t factor = (bd_real_t)(curvature(s) / s->options.gamma);
   bd_lanes_t lipschitz = lanes_all(0), t = lanes_all(1);
   for (int iteration = 0;; iteration++) {
     bd_lanes_t objective, conjugated, product;
     s->p_max = lanes_all(0);
-    evaluate(s, &s->at, 1, &objective);
-    trajectory_range(s, &s->at);
-    if (trajectory_look(s, iteration, trajectory_wants_objective(s, iteration) ? &objective : NULL))
+    BD_X(evaluate)(s, &s->at, 1, &objective);
+    BD_X(trajectory_range)(s, &s->at);
+    if (BD_X(trajectory_look)(s, iteration,
+                              BD_X(trajectory_wants_objective)(s, iteration) ? &objective : NULL))
       return;
-    conjugate(s, s->at.v, &conjugated);
+    BD_X(conjugate)(s, s->at.v, &conjugated);
     /* Start from what the largest p here suggests, and from not much less than last time. */
     lipschitz = lanes_max(lipschitz * (bd_real_t)0.9, s->p_max * (factor / 4) + (bd_real_t)1e-30);
     backtrack(s, &lipschitz, objective - conjugated, s->p_max * factor);
@@ -122,7 +123,7 @@ void fista(bd_engine_t *s, bd_poll_t *poll, void *context) {
     extrapolate(s, &momentum);
     t = t_next;
     all_extents(s, &s->at);
-    if (trajectory_given_up(s)) return;
+    if (BD_X(trajectory_given_up)(s)) return;
     if (poll) poll(context);
   }
 }

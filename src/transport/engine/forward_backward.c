@@ -33,31 +33,31 @@ static void step_and_eliminate(bd_engine_t *s) {
 
 /* Evaluate p_k and move, plane by plane. */
 static void planes(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lanes_t *log_ka) {
-  evaluate_marginal(s, &s->at, k, p, log_ka);
-  step_plane(step, p, s->pixels);
+  BD_X(evaluate_marginal)(s, &s->at, k, p, log_ka);
+  BD_X(step_plane)(step, p, s->pixels);
 }
 
 /* The same in one sweep; lanes beyond float64's range are evaluated before it and merged in. */
 static void sweep(bd_engine_t *s, int k, bd_lanes_t *p, bd_step_t *step, bd_lanes_t *log_ka) {
-  bd_mask_t beyond = beyond_range(s, &s->at, k);
+  bd_mask_t beyond = BD_X(beyond_range)(s, &s->at, k);
   const int has_given = lanes_any(beyond);
   bd_gradient_sums_t wide = {lanes_all(0), lanes_all(0), lanes_all(0)};
   bd_sweep_t w = {.u = s->at.u[k],
                   .max = s->at.max[k],
                   .q = s->q[k],
                   .p = p,
-                  .reach = reach_of(s, &s->at, k),
+                  .reach = BD_X(reach_of)(s, &s->at, k),
                   .wants_log = log_ka != NULL,
                   .step = *step};
   if (has_given) {
     w.p = s->p[k];
     w.given = &beyond;
-    evaluate_wide(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
+    BD_X(evaluate_wide)(s, &s->at, k, &beyond, w.p, log_ka != NULL, &wide);
   }
   s->gibbs->sweep(s->gibbs, &w);
   w.sums = whole_sums(s, &w.sums);
   if (has_given) merge_sums(&w.sums, &beyond, &wide);
-  account(s, k, &w.sums);
+  BD_X(account)(s, k, &w.sums);
   if (log_ka) *log_ka = w.sums.log_ka;
   *step = w.step;
 }
@@ -71,7 +71,7 @@ static void iterate(bd_engine_t *s, bd_lanes_t *objective) {
     bd_lanes_t log_ka, *p = objective || k == last ? s->p[k] : sweeps ? NULL : s->p[0];
     bd_step_t step = step_of(s, k);
     (sweeps ? sweep : planes)(s, k, p, &step, objective ? &log_ka : NULL);
-    if (objective) *objective += objective_of(s, &s->at, k, &log_ka);
+    if (objective) *objective += BD_X(objective_of)(s, &s->at, k, &log_ka);
     if (k == last) continue;
     s->at.max[k] = whole_max(s, step.max);
     s->at.min[k] = whole_min(s, step.min);
@@ -79,17 +79,18 @@ static void iterate(bd_engine_t *s, bd_lanes_t *objective) {
   step_and_eliminate(s);
 }
 
-void forward_backward(bd_engine_t *s, bd_poll_t *poll, void *context) {
-  eliminate(s, &s->at);
+void BD_X(forward_backward)(bd_engine_t *s, bd_poll_t *poll, void *context) {
+  BD_X(eliminate)(s, &s->at);
   for (int iteration = 0;; iteration++) {
-    bd_lanes_t objective, *wanted = trajectory_wants_objective(s, iteration) ? &objective : NULL;
+    bd_lanes_t objective,
+        *wanted = BD_X(trajectory_wants_objective)(s, iteration) ? &objective : NULL;
     if (wanted) {
-      conjugate(s, s->at.v, wanted);
-      trajectory_range(s, &s->at);
+      BD_X(conjugate)(s, s->at.v, wanted);
+      BD_X(trajectory_range)(s, &s->at);
     }
     /* The step after the last snapshot is not needed, and harmless. */
     iterate(s, wanted);
-    if (trajectory_look(s, iteration, wanted) || trajectory_given_up(s)) return;
+    if (BD_X(trajectory_look)(s, iteration, wanted) || BD_X(trajectory_given_up)(s)) return;
     if (poll) poll(context);
   }
 }

@@ -88,8 +88,8 @@ static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
   return plan != NULL;
 }
 
-bd_status_t gibbs_fourier(const bd_solver_options_t *o, int height, int width, int strips,
-                          bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t BD_X(gibbs_fourier)(const bd_solver_options_t *o, int height, int width, int strips,
+                                bd_gibbs_t **gibbs, bd_error_t *error) {
   fourier_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");

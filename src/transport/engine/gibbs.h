@@ -35,15 +35,11 @@ struct bd_gibbs {
 /* The kernel of these options by the way named.  Errors: BD_FAILED without memory,
    BD_BAD_INPUT where the way does not exist for the cost and window.  The caller calls
    (*gibbs)->destroy(*gibbs). */
-bd_status_t gibbs_direct(const bd_solver_options_t *options, int height, int width, int strips,
-                         bd_gibbs_t **gibbs, bd_error_t *error);
-bd_status_t gibbs_recursion(const bd_solver_options_t *options, int height, int width, int strips,
-                            bd_gibbs_t **gibbs, bd_error_t *error);
-bd_status_t gibbs_fourier(const bd_solver_options_t *options, int height, int width, int strips,
-                          bd_gibbs_t **gibbs, bd_error_t *error);
-
-/* The way kernel_choice names.  Not in float32: fourier. */
-bd_status_t gibbs_create(const bd_solver_options_t *options, int height, int width, int strips,
-                         bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t BD_X(gibbs_direct)(const bd_solver_options_t *options, int height, int width,
+                               int strips, bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t BD_X(gibbs_recursion)(const bd_solver_options_t *options, int height, int width,
+                                  int strips, bd_gibbs_t **gibbs, bd_error_t *error);
+bd_status_t BD_X(gibbs_fourier)(const bd_solver_options_t *options, int height, int width,
+                                int strips, bd_gibbs_t **gibbs, bd_error_t *error);
 
 #endif

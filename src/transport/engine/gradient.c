@@ -10,7 +10,7 @@ static const double guarded_range = sizeof(bd_real_t) == 4 ? 4 : 865;
 /* What an FFT may be wrong by: relative in K a, relative to the mass in p. */
 static const bd_real_t guarded_noise = (bd_real_t)1e-11;
 
-void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min) {
+void BD_X(extent)(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min) {
   bd_lanes_t largest = lanes_all(-INFINITY), smallest = lanes_all(INFINITY);
   for (size_t i = 0; i < s->pixels; i++) {
     largest = lanes_max(largest, u[i]);
@@ -20,11 +20,11 @@ void extent(const bd_engine_t *s, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes
   *min = whole_min(s, smallest);
 }
 
-void eliminate(const bd_engine_t *s, potentials_t *at) {
+void BD_X(eliminate)(const bd_engine_t *s, potentials_t *at) {
   const int last = s->marginals - 1;
   const bd_real_t factor = (bd_real_t)(-1 / s->beta[last]);
   for (size_t i = 0; i < s->pixels; i++) at->u[last][i] = eliminated(s, at, i) * factor;
-  extent(s, at->u[last], &at->max[last], &at->min[last]);
+  BD_X(extent)(s, at->u[last], &at->max[last], &at->min[last]);
 }
 
 /* ---- the float64 way, plane by plane ------------------------------------------- */
@@ -106,16 +106,16 @@ static void narrow_gradient(bd_engine_t *s, const potentials_t *at, int k, bd_la
 
 static bd_lanes_t range_of(const potentials_t *at, int k) { return at->max[k] - at->min[k]; }
 
-bd_lanes_t reach_of(const bd_engine_t *s, const potentials_t *at, int k) {
+bd_lanes_t BD_X(reach_of)(const bd_engine_t *s, const potentials_t *at, int k) {
   return range_of(at, k) * (bd_real_t)s->unit + (bd_real_t)(KERNEL_MARGIN * s->options.gamma);
 }
 
-bd_mask_t beyond_range(const bd_engine_t *s, const potentials_t *at, int k) {
+bd_mask_t BD_X(beyond_range)(const bd_engine_t *s, const potentials_t *at, int k) {
   return (range_of(at, k) > (bd_real_t)guarded_range) |
-         (reach_of(s, at, k) > (bd_real_t)s->gibbs->farthest);
+         (BD_X(reach_of)(s, at, k) > (bd_real_t)s->gibbs->farthest);
 }
 
-void account(bd_engine_t *s, int k, const bd_gradient_sums_t *sums) {
+void BD_X(account)(bd_engine_t *s, int k, const bd_gradient_sums_t *sums) {
   s->p_max = lanes_select(s->done, s->p_max, lanes_max(s->p_max, sums->largest));
   s->mass_defect = lanes_select(s->done, s->mass_defect,
                                 lanes_max(s->mass_defect, lanes_abs(sums->mass - s->q_mass[k])));
@@ -130,21 +130,21 @@ static void leave(bd_engine_t *s, const bd_mask_t *beyond, bd_lanes_t *p,
 }
 
 #ifdef BD_SINGLE
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
-                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
+void BD_X(evaluate_wide)(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                         bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
   (void)at, (void)k, (void)wants_log;
   leave(s, beyond, p, sums);
 }
 #else
-void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
-                   bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
+void BD_X(evaluate_wide)(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_t *beyond,
+                         bd_lanes_t *p, int wants_log, bd_gradient_sums_t *sums) {
   if (s->strips > 1) {
     leave(s, beyond, p, sums);
     return;
   }
-  bd_lanes_t reach = reach_of(s, at, k), mass = lanes_all(0), largest = lanes_all(0);
-  wide_gradient(&s->wide, at->u[k], &at->max[k], s->q[k], p, &reach,
-                wants_log ? &sums->log_ka : NULL);
+  bd_lanes_t reach = BD_X(reach_of)(s, at, k), mass = lanes_all(0), largest = lanes_all(0);
+  BD_X(wide_gradient)
+  (&s->wide, at->u[k], &at->max[k], s->q[k], p, &reach, wants_log ? &sums->log_ka : NULL);
   for (size_t i = 0; p && i < s->pixels; i++) {
     mass += p[i];
     largest = lanes_max(largest, p[i]);
@@ -158,25 +158,25 @@ void evaluate_wide(bd_engine_t *s, const potentials_t *at, int k, const bd_mask_
 /* p_k = a . K(q_k / K a), a = 2^(u_k - max u_k): p_k does not change when a constant is added
    to u_k.  Lanes for which float64 or an FFT is not right go the wide way; the choice is
    made lane by lane, so that it cannot depend on the neighbours. */
-void evaluate_marginal(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
-                       bd_lanes_t *log_ka) {
-  const bd_lanes_t reach = reach_of(s, at, k);
-  bd_mask_t beyond = beyond_range(s, at, k);
+void BD_X(evaluate_marginal)(bd_engine_t *s, const potentials_t *at, int k, bd_lanes_t *p,
+                             bd_lanes_t *log_ka) {
+  const bd_lanes_t reach = BD_X(reach_of)(s, at, k);
+  bd_mask_t beyond = BD_X(beyond_range)(s, at, k);
   bd_gradient_sums_t sums = {lanes_all(0), lanes_all(0), lanes_all(0)}, wide = sums;
   if (lanes_any(~beyond)) narrow_gradient(s, at, k, p, &reach, log_ka != NULL, &beyond, &sums);
   if (lanes_any(beyond)) {
     /* The planes a and b are free again. */
-    evaluate_wide(s, at, k, &beyond, p ? s->b : NULL, log_ka != NULL, &wide);
+    BD_X(evaluate_wide)(s, at, k, &beyond, p ? s->b : NULL, log_ka != NULL, &wide);
     for (size_t i = 0; p && i < s->pixels; i++) p[i] = lanes_select(beyond, s->b[i], p[i]);
     merge_sums(&sums, &beyond, &wide);
   }
   if (log_ka) *log_ka = sums.log_ka;
-  if (p) account(s, k, &sums);
+  if (p) BD_X(account)(s, k, &sums);
 }
 
 /* ---- the dual ------------------------------------------------------------------ */
 
-BD_NOT_FUSED void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
+BD_NOT_FUSED void BD_X(conjugate)(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_t *value) {
   const bd_real_t quadratic = (bd_real_t)(0.5 * s->unit / s->options.theta);
   const bd_real_t linear = s->options.regularizer == BD_REGULARIZER_DATA ? 1 : 0;
   bd_lanes_t sum = lanes_all(0);
@@ -186,19 +186,19 @@ BD_NOT_FUSED void conjugate(const bd_engine_t *s, const bd_lanes_t *v, bd_lanes_
 }
 
 /* beta_k H*(u_k) = beta_k gamma (E(q) + <q, log K a>), with the maximum of u put back into a. */
-BD_NOT_FUSED bd_lanes_t objective_of(const bd_engine_t *s, const potentials_t *at, int k,
-                                     const bd_lanes_t *log_ka) {
+BD_NOT_FUSED bd_lanes_t BD_X(objective_of)(const bd_engine_t *s, const potentials_t *at, int k,
+                                           const bd_lanes_t *log_ka) {
   const bd_real_t gamma = (bd_real_t)s->options.gamma, unit = (bd_real_t)s->unit;
   return (gamma * (s->q_entropy[k] + *log_ka) + unit * at->max[k] * s->q_mass[k]) *
          (bd_real_t)s->beta[k];
 }
 
-void evaluate(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective) {
-  eliminate(s, at);
-  if (objective) conjugate(s, at->v, objective);
+void BD_X(evaluate)(bd_engine_t *s, potentials_t *at, int gradient, bd_lanes_t *objective) {
+  BD_X(eliminate)(s, at);
+  if (objective) BD_X(conjugate)(s, at->v, objective);
   for (int k = 0; k < s->marginals; k++) {
     bd_lanes_t log_ka;
-    evaluate_marginal(s, at, k, gradient ? s->p[k] : NULL, objective ? &log_ka : NULL);
-    if (objective) *objective += objective_of(s, at, k, &log_ka);
+    BD_X(evaluate_marginal)(s, at, k, gradient ? s->p[k] : NULL, objective ? &log_ka : NULL);
+    if (objective) *objective += BD_X(objective_of)(s, at, k, &log_ka);
   }
 }

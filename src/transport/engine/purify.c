@@ -164,7 +164,7 @@ static void load(bd_engine_t *s) {
     if (beyond_single(&s->queue[l], s->marginals)) s->fallback[l] = -1;
 }
 
-void store_lane(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out) {
+void BD_X(store_lane)(const bd_engine_t *s, const bd_lanes_t *plane, int l, double *out) {
   lanes_get(plane, s->height, s->width, s->strips, l, out, (size_t)(s->width * s->strips));
   for (size_t i = 0; i < s->area; i++) out[i] = fmin(fmax(out[i] * s->queue[l].mass, 0), 1);
 }
@@ -179,11 +179,12 @@ static void solve_queue(bd_engine_t *s, bd_poll_t *poll, void *context) {
   if (out->mean) {
     for (int k = 0; k < s->marginals; k++) memcpy(s->p[k], s->q[k], s->pixels * sizeof *s->p[k]);
     bd_lanes_t ignored;
-    consensus(s, &ignored);
-    for (int l = 0; l < s->queued; l++) store_lane(s, s->a, l, out->mean + s->queue[l].offset);
+    BD_X(consensus)(s, &ignored);
+    for (int l = 0; l < s->queued; l++)
+      BD_X(store_lane)(s, s->a, l, out->mean + s->queue[l].offset);
   }
-  if (s->options.method == BD_METHOD_FISTA) fista(s, poll, context);
-  else forward_backward(s, poll, context);
+  if (s->options.method == BD_METHOD_FISTA) BD_X(fista)(s, poll, context);
+  else BD_X(forward_backward)(s, poll, context);
   /* Channel by channel, whichever ended first: the order makes the last bit. */
   for (int snapshot = 0; snapshot < s->options.iterations.count; snapshot++)
     for (int l = 0; l < s->queued; l++)
@@ -223,14 +224,14 @@ static void leave_pending(const bd_engine_t *s, const output_t *out) {
     }
 }
 
-void engine_run(void *engine, int count, const double *images, double *purified, double *mean,
-                bd_image_report_t *reports, bd_poll_t *poll, void *context) {
+void BD_X(engine_run)(void *engine, int count, const double *images, double *purified, double *mean,
+                      bd_image_report_t *reports, bd_poll_t *poll, void *context) {
   bd_engine_t *s = engine;
   const output_t out = {(size_t)count, (size_t)s->channels * s->area, purified, mean, reports};
   s->out = &out;
   s->batch = 0;
   if (s->is_first)
-    moved_begin(s->moved, &path, s->strips, batch_size(s),
+    moved_begin(s->moved, &BD_X(path), s->strips, batch_size(s),
                 (count * s->channels * s->strips + BD_LANES - 1) / BD_LANES);
   for (size_t i = 0; i < out.count; i++) {
     if (reports[i].status != BD_IMAGE_PENDING) continue;

@@ -160,7 +160,7 @@ BD_INLINE void third_pass(const recursion_t *g, bd_sweep_t *w, int y, int keep) 
 static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
   const recursion_t *g = (recursion_t *)base;
   const int whole = g->height / BAND * BAND;
-  sweep_start(w);
+  BD_X(sweep_start)(w);
   memset(g->carried[0], 0, 4 * (size_t)g->width * sizeof **g->carried);
   for (int y = 0; y < whole; y += BAND) first_pass(g, w, y, BAND);
   for (int y = whole; y < g->height; y++) first_pass(g, w, y, 1);
@@ -174,8 +174,8 @@ static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
 
 /* ---- creation ------------------------------------------------------------------ */
 
-bd_status_t gibbs_recursion(const bd_solver_options_t *o, int height, int width, int strips,
-                            bd_gibbs_t **gibbs, bd_error_t *error) {
+bd_status_t BD_X(gibbs_recursion)(const bd_solver_options_t *o, int height, int width, int strips,
+                                  bd_gibbs_t **gibbs, bd_error_t *error) {
   const size_t row = (size_t)(width / strips), plane = (size_t)height * row;
   recursion_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;

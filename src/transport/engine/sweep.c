@@ -14,8 +14,8 @@ enum { ROWS_A, PASSED_A, PASSED_C, RINGS };
 /* Rows of a ring: between what its writer has written and what its last reader still needs. */
 BD_INLINE size_t ring_length(int band, int radius) { return 2 * (size_t)(radius + band); }
 
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x,
-                           int usual_y, bd_sweeper_t *s, bd_error_t *error) {
+bd_status_t BD_X(sweeper_create)(int height, int width, int in_strips, int radius_y, int radius_x,
+                                 int usual_y, bd_sweeper_t *s, bd_error_t *error) {
   *s = (bd_sweeper_t){.height = height,
                       .width = width,
                       .margin = radius_x,
@@ -34,7 +34,7 @@ bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, i
   return BD_OK;
 }
 
-void sweeper_free(bd_sweeper_t *s) {
+void BD_X(sweeper_free)(bd_sweeper_t *s) {
   free(s->memory);
   s->memory = NULL;
 }
@@ -46,12 +46,12 @@ static void step_start(bd_step_t *step) {
   step->min = lanes_all(INFINITY);
 }
 
-void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels) {
+void BD_X(step_plane)(bd_step_t *step, const bd_lanes_t *p, size_t pixels) {
   step_start(step);
   if (step->u) step_pixels(step, p, 0, pixels);
 }
 
-void sweep_start(bd_sweep_t *w) {
+void BD_X(sweep_start)(bd_sweep_t *w) {
   w->sums = (bd_gradient_sums_t){lanes_all(0), lanes_all(0), lanes_all(0)};
   step_start(&w->step);
 }
@@ -198,9 +198,9 @@ static void run_radius_3_near(const stage_t *t) { run_radius_3(t, BAND, 0); }
 static void run_radius_3_far(const stage_t *t) { run_radius_3(t, BAND, 1); }
 static void run_radius_3_narrow(const stage_t *t) { run_radius_3(t, NARROW_BAND, 1); }
 
-void sweep_marginal(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap, int radius_y,
-                    int radius_x) {
-  sweep_start(w);
+void BD_X(sweep_marginal)(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap, int radius_y,
+                          int radius_x) {
+  BD_X(sweep_start)(w);
   const stage_t t = {s, w, tap, radius_y, radius_x, s->band, 1, NULL};
   if (radius_y != 3 || radius_x != 3) run_any(&t);
   else if (s->band == NARROW_BAND) run_radius_3_narrow(&t);

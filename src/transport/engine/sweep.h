@@ -56,22 +56,22 @@ typedef struct bd_sweeper {
 /* For half-widths up to radius_y and radius_x, mostly about usual_y.  in_strips: the lanes are
    strips of one image. Errors: BD_FAILED without memory.  Freed by sweeper_free, also after an
    error. */
-bd_status_t sweeper_create(int height, int width, int in_strips, int radius_y, int radius_x,
-                           int usual_y, bd_sweeper_t *sweeper, bd_error_t *error);
-void sweeper_free(bd_sweeper_t *sweeper);
+bd_status_t BD_X(sweeper_create)(int height, int width, int in_strips, int radius_y, int radius_x,
+                                 int usual_y, bd_sweeper_t *sweeper, bd_error_t *error);
+void BD_X(sweeper_free)(bd_sweeper_t *sweeper);
 
 /* The whole sweep of one marginal, with tap[0 .. the larger radius]; in strips radius_x is at most
  * width. */
-void sweep_marginal(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap,
-                    int radius_y, int radius_x);
+void BD_X(sweep_marginal)(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap,
+                          int radius_y, int radius_x);
 
 /* The step alone, for a plane of p. */
-void step_plane(bd_step_t *step, const bd_lanes_t *p, size_t pixels);
+void BD_X(step_plane)(bd_step_t *step, const bd_lanes_t *p, size_t pixels);
 
 /* ---- for those who sweep ------------------------------------------------------- */
 
 /* Clear the results: sums, and extent of the step. */
-void sweep_start(bd_sweep_t *sweep);
+void BD_X(sweep_start)(bd_sweep_t *sweep);
 
 BD_INLINE void step_pixel(bd_step_t *step, bd_lanes_t p, size_t i) {
   bd_lanes_t u = step->u[i] + step->length * (step->other[i] - p);

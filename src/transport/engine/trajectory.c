@@ -13,7 +13,7 @@ static int logarithm(int n) {
 /* The iteration that `iteration` is judged against: the power of two at or before its half. */
 static int half_way(int iteration) { return 1 << logarithm(iteration) >> 1; }
 
-int trajectory_wants_objective(const bd_engine_t *s, int iteration) {
+int BD_X(trajectory_wants_objective)(const bd_engine_t *s, int iteration) {
   const bd_iterations_t *wanted = &s->options.iterations;
   if (s->options.tolerance > 0 || iteration == 0) return 1;
   for (int i = s->snapshot; i < wanted->count; i++)
@@ -23,7 +23,7 @@ int trajectory_wants_objective(const bd_engine_t *s, int iteration) {
   return 0;
 }
 
-void consensus(bd_engine_t *s, bd_lanes_t *residual) {
+void BD_X(consensus)(bd_engine_t *s, bd_lanes_t *residual) {
   bd_lanes_t worst = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) {
     bd_lanes_t sum = lanes_all(0);
@@ -61,8 +61,9 @@ static void store(bd_engine_t *s, int snapshot, int iteration, int l) {
   const output_t *out = s->out;
   bd_image_report_t *report = &out->reports[(size_t)snapshot * out->count + s->queue[l].image];
   bd_convergence_t convergence = judge(s, iteration, l);
-  store_lane(s, s->a, l,
-             out->purified + (size_t)snapshot * out->count * out->image_size + s->queue[l].offset);
+  BD_X(store_lane)
+  (s, s->a, l,
+   out->purified + (size_t)snapshot * out->count * out->image_size + s->queue[l].offset);
   if (iteration > report->iterations) report->iterations = iteration;
   if (convergence > report->convergence) report->convergence = convergence; /* from good to bad */
   report->fallback |= s->fallback[l] != 0;
@@ -79,18 +80,18 @@ static void store(bd_engine_t *s, int snapshot, int iteration, int l) {
     report->status = BD_IMAGE_DIVERGED;
 }
 
-void trajectory_range(bd_engine_t *s, const potentials_t *at) {
+void BD_X(trajectory_range)(bd_engine_t *s, const potentials_t *at) {
   s->now.range = lanes_all(0);
   for (int k = 0; k < s->marginals; k++)
     s->now.range = lanes_max(s->now.range, at->max[k] - at->min[k]);
   s->now.range *= (bd_real_t)s->unit;
 }
 
-int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective) {
+int BD_X(trajectory_look)(bd_engine_t *s, int iteration, const bd_lanes_t *objective) {
   const bd_iterations_t *wanted = &s->options.iterations;
   if (!objective) return 0;
   int is_snapshot = iteration == wanted->values[s->snapshot];
-  consensus(s, &s->now.residual);
+  BD_X(consensus)(s, &s->now.residual);
   s->now.objective = *objective;
   if (iteration == 0) s->start_objective = *objective;
   int left = 0;
@@ -110,7 +111,7 @@ int trajectory_look(bd_engine_t *s, int iteration, const bd_lanes_t *objective) 
   return left == 0 || s->snapshot == wanted->count;
 }
 
-int trajectory_given_up(bd_engine_t *s) {
+int BD_X(trajectory_given_up)(bd_engine_t *s) {
   const int is_last = s->strips == 1 && sizeof(bd_real_t) == 8; /* that has its own wide way */
   if (is_last || !lanes_any(s->fallback & ~s->done)) return 0;
   for (int l = 0; l < s->queued; l++)

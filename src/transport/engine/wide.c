@@ -160,8 +160,9 @@ static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_
   *sum = total;
 }
 
-void wide_gradient(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max, const bd_lanes_t *q,
-                   bd_lanes_t *p, const bd_lanes_t *reach, bd_lanes_t *log_ka) {
+void BD_X(wide_gradient)(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max,
+                         const bd_lanes_t *q, bd_lanes_t *p, const bd_lanes_t *reach,
+                         bd_lanes_t *log_ka) {
   const size_t bytes = (size_t)w->height * (size_t)w->width * sizeof *w->a;
   exponentiate(w, u, max);
   memcpy(w->c, w->a, bytes);
@@ -183,8 +184,8 @@ static void make_tap(bd_wide_t *w, size_t i, double cost, double gamma) {
   w->mantissa[i] = exp((x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33);
 }
 
-bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_wide_t *w,
-                        bd_error_t *error) {
+bd_status_t BD_X(wide_create)(const bd_solver_options_t *o, int height, int width, bd_wide_t *w,
+                              bd_error_t *error) {
   *w = (bd_wide_t){.height = height,
                    .width = width,
                    .cost = o->cost,
@@ -216,7 +217,7 @@ bd_status_t wide_create(const bd_solver_options_t *o, int height, int width, bd_
   return BD_OK;
 }
 
-void wide_free(bd_wide_t *w) {
+void BD_X(wide_free)(bd_wide_t *w) {
   free(w->mantissa);
   free(w->exponent);
   free(w->distance);

@@ -24,13 +24,14 @@ typedef struct bd_wide {
 } bd_wide_t;
 
 /* Errors: BD_FAILED without memory.  Freed by wide_free, also after an error. */
-bd_status_t wide_create(const bd_solver_options_t *options, int height, int width, bd_wide_t *wide,
-                        bd_error_t *error);
-void wide_free(bd_wide_t *wide);
+bd_status_t BD_X(wide_create)(const bd_solver_options_t *options, int height, int width,
+                              bd_wide_t *wide, bd_error_t *error);
+void BD_X(wide_free)(bd_wide_t *wide);
 
 /* p = a . K(q / K a), a = 2^(u - max u), for a block.  reach as in gibbs.h.  Where
    `log_ka` is not NULL it becomes the sum over pixels of q log(K a); p may be NULL. */
-void wide_gradient(bd_wide_t *wide, const bd_lanes_t *u, const bd_lanes_t *max, const bd_lanes_t *q,
-                   bd_lanes_t *p, const bd_lanes_t *reach, bd_lanes_t *log_ka);
+void BD_X(wide_gradient)(bd_wide_t *wide, const bd_lanes_t *u, const bd_lanes_t *max,
+                         const bd_lanes_t *q, bd_lanes_t *p, const bd_lanes_t *reach,
+                         bd_lanes_t *log_ka);
 
 #endif
