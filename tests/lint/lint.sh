@@ -16,6 +16,12 @@ tidy() {
 }
 export -f tidy
 status=0
+# The numerics know no MPI, no HDF5 and no job.
+if grep -rnE '^ *# *include' src/transport |
+  grep -vE 'include ("(transport/|number\.h)|<barydef/(api|baseline|error|marginal|solver|tables)\.h>|<(ctype|float|limits|math|std[a-z]+|string|fftw3|immintrin)\.h>)'; then
+  echo "src/transport includes what the numerics must not know"
+  status=1
+fi
 find src -name '*.c' -print0 | sort -z |
   xargs -0 -P "$(nproc)" -I{} bash -c 'tidy "$@"' - {} -std=c11 "${defines[@]}" -Iinclude -Isrc -include tests/lint/model.h "$@" || status=1
 cppcheck --std=c11 --enable=warning,style,performance,portability --inline-suppr --suppressions-list=tests/lint/cppcheck.supp \
