@@ -17,48 +17,86 @@
 extern "C" {
 #endif
 
+/** Bytes of a text or path among the parameters, with the zero at its end. */
 enum { BD_TEXT_MAX = 4096 };
 
-/** The parameters of one point, typed. */
+/** What the text of a parameter is, and the type it is kept as. */
+typedef enum bd_kind {
+  BD_KIND_REAL,       /**< a number: double */
+  BD_KIND_INTEGER,    /**< a whole number: int */
+  BD_KIND_WINDOW,     /**< an odd whole number, or "full", which is BD_WINDOW_FULL: int */
+  BD_KIND_CHOICE,     /**< one of a list of words: int, the number of the word from 0 */
+  BD_KIND_NAMES,      /**< any of a list of words, in any order, separated by commas or blanks, or
+                           none: unsigned, bit i set where word i is given */
+  BD_KIND_TEXT,       /**< a text that is not empty: const char * */
+  BD_KIND_PATH,       /**< a path or nothing; a relative one is relative to the job file:
+                           const char * */
+  BD_KIND_MARGINALS,  /**< what bd_marginal_set_parse reads: bd_marginal_set_t */
+  BD_KIND_ITERATIONS, /**< an ascending list of whole numbers: bd_iterations_t */
+  BD_KIND_WEIGHTS     /**< a list of positive numbers, or nothing: bd_weights_t */
+} bd_kind_t;
+
+/** What a parameter decides.  Resuming and merging compare jobs by it, a result records by it, and
+   [sweep] may vary by it. */
+typedef enum bd_role {
+  BD_ROLE_READS,   /**< names a file that is read: recorded; its contents are compared, not its name
+                    */
+  BD_ROLE_WRITES,  /**< names the file that is written: neither recorded nor compared */
+  BD_ROLE_STORES,  /**< what of the numbers is stored: compared, not recorded */
+  BD_ROLE_SELECTS, /**< which numbers the whole job computes: recorded and compared */
+  BD_ROLE_NUMERIC, /**< changes a number: recorded, compared, and may be swept */
+  BD_ROLE_RUN      /**< changes no number: neither recorded nor compared */
+} bd_role_t;
+
+/** The parameters of one point, typed: the rows of parameters.def.  Texts belong to the job. */
 typedef struct bd_parameters {
-  char input_file[BD_TEXT_MAX], attacks[BD_TEXT_MAX];
-  int clean;
-  int limit;
-  char output_file[BD_TEXT_MAX];
-  int images;
-  bd_solver_options_t solver; /**< with the marginals */
-  double blur_sigma;
-  char victim_file[BD_TEXT_MAX];
-  int victim_batch;
-  double victim_seconds;
-  int block;
-  double max_minutes, wait;
-  int all_write, trusts, max_memory;
-  double progress;
+  bd_solver_options_t solver; /**< the sections [marginals] and [solver] */
+#define BD_TYPE_REAL double
+#define BD_TYPE_INTEGER int
+#define BD_TYPE_CHOICE int
+#define BD_TYPE_NAMES unsigned
+#define BD_TYPE_TEXT const char *
+#define BD_TYPE_PATH const char *
+#define BD_PARAMETER(section, key, role, kind, member, ...) BD_TYPE_##kind member;
+#define BD_SOLVER_PARAMETER(...)
+#include <barydef/parameters.def>
+#undef BD_TYPE_REAL
+#undef BD_TYPE_INTEGER
+#undef BD_TYPE_CHOICE
+#undef BD_TYPE_NAMES
+#undef BD_TYPE_TEXT
+#undef BD_TYPE_PATH
 } bd_parameters_t;
 
-/** One row of the table everything about parameters comes from. */
+/** One row of the table everything about parameters comes from, parameters.def. */
 typedef struct bd_parameter {
-  const char *section, *key;
-  enum {
-    BD_KIND_REAL,
-    BD_KIND_INTEGER,
-    BD_KIND_WINDOW, /**< odd integer or "full" */
-    BD_KIND_CHOICE,
-    BD_KIND_TEXT,
-    BD_KIND_PATH, /**< relative paths are relative to the job file */
-    BD_KIND_MARGINALS,
-    BD_KIND_ITERATIONS,
-    BD_KIND_WEIGHTS
-  } kind;
+  const char *section; /**< "solver" */
+  const char *key;     /**< "gamma" */
+  bd_role_t role;
+  bd_kind_t kind;
   const char *fallback; /**< the default; "" for none */
-  double low, high;     /**< range of numbers, both ends allowed */
-  const char *choices;  /**< BD_KIND_CHOICE: "a|b|c" */
-  const char *unit, *help;
-  size_t offset; /**< in bd_parameters_t */
+  double low;           /**< least value of a number */
+  double high;          /**< greatest value of a number */
+  const char *choices;  /**< "a|b|c" for BD_KIND_CHOICE and BD_KIND_NAMES, else NULL */
+  const char *unit;     /**< "" where there is none */
+  const char *help;     /**< what it does, in a phrase */
+  size_t offset;        /**< in bd_parameters_t */
 } bd_parameter_t;
 
+/** All parameters, [*count], in the order of `barydef params`. */
 BD_API const bd_parameter_t *bd_parameter_table(int *count);
+
+/** Does a result keep this parameter with each of its runs? */
+BD_API int bd_parameter_is_recorded(const bd_parameter_t *parameter);
+
+/** Must two jobs have the same value of this parameter to share a result? */
+BD_API int bd_parameter_is_compared(const bd_parameter_t *parameter);
+
+/** May [sweep] vary it? */
+BD_API int bd_parameter_is_swept(const bd_parameter_t *parameter);
+
+/** Where there are parameters that may be swept: "[marginals], [solver] and [baseline]". */
+BD_API void bd_swept_sections(char *text, size_t size);
 
 /** What a value of this parameter may be, as text: "a number from 0.001 to 1000". */
 BD_API void bd_parameter_allowed(const bd_parameter_t *parameter, char *text, size_t size);
@@ -94,8 +132,11 @@ BD_API int bd_job_run_count(const bd_job_t *job);
 BD_API void bd_job_run(const bd_job_t *job, int run, int *point, int *snapshot);
 BD_API int bd_job_first_run(const bd_job_t *job, int point);
 
-/** The typed parameters of a point, paths resolved; and the text of one value. */
-BD_API void bd_job_parameters(const bd_job_t *job, int point, bd_parameters_t *parameters);
+/** The typed parameters of a point, paths resolved.  They belong to the job. */
+BD_API const bd_parameters_t *bd_job_point(const bd_job_t *job, int point);
+
+/** The text of one value of a point; `parameter` is its number in the table.  It belongs to the
+   job. */
 BD_API const char *bd_job_value(const bd_job_t *job, int point, int parameter);
 
 /** What distinguishes a run from the others, as text: "gamma 0.5, L 200"; "" for the only run. */

@@ -14,7 +14,7 @@ static bd_status_t unknown_attack(const session_t *session, const char *name, bd
     snprintf(names + used, sizeof names - used, "%s%s", a ? ", " : "", info->attacks[a].name);
   }
   return bd_fail(error, BD_BAD_INPUT, "%s: no attack \"%.80s\" (input.attacks); there are: %s",
-                 session->parameters.input_file, name, names);
+                 session->parameters->input_file, name, names);
 }
 
 static bd_status_t add_attack(session_t *session, const char *name, bd_error_t *error) {
@@ -33,27 +33,30 @@ static bd_status_t choose_attacks(session_t *session, bd_error_t *error) {
   session->attacks = calloc((size_t)info->attack_count, sizeof *session->attacks);
   if (!session->attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
   bd_status_t status = BD_OK;
-  int all = !strcmp(session->parameters.attacks, "all");
+  int all = !strcmp(session->parameters->attacks, "all");
   for (int a = 0; all && a < info->attack_count - info->has_clean; a++)
     session->attacks[session->plan.attack_count++] = a;
-  for (char *rest = session->parameters.attacks, *name;
-       !all && status == BD_OK && (name = strsep(&rest, ","));) {
-    while (*name == ' ' || *name == '\t') name++;
-    size_t length = strlen(name);
-    while (length && (name[length - 1] == ' ' || name[length - 1] == '\t')) name[--length] = 0;
+  for (const char *rest = session->parameters->attacks; !all && status == BD_OK && rest;) {
+    size_t length = strcspn(rest, ",");
+    const char *next = rest[length] ? rest + length + 1 : NULL;
+    while (length && strchr(" \t", *rest)) rest++, length--;
+    while (length && strchr(" \t", rest[length - 1])) length--;
+    char name[BD_TEXT_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)length, rest);
     status = add_attack(session, name, error);
+    rest = next;
   }
   if (status != BD_OK) return status;
   int has_it = 0;
   session->plan.clean = info->has_clean ? info->attack_count - 1 : -1;
   for (int a = 0; a < session->plan.attack_count; a++)
     has_it |= session->attacks[a] == session->plan.clean;
-  if (session->parameters.clean && info->has_clean && !has_it)
+  if (session->parameters->clean && info->has_clean && !has_it)
     session->attacks[session->plan.attack_count++] = session->plan.clean;
   session->plan.attacks = session->attacks;
   if (session->plan.attack_count == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: no attack in it, and input.clean = no",
-                   session->parameters.input_file);
+                   session->parameters->input_file);
   return BD_OK;
 }
 
@@ -76,11 +79,11 @@ static bd_status_t choose_points(session_t *session, bd_error_t *error) {
 /* Rank 0 lets the file be parsed, once and in a child process; the others get what was found, and
    check that they see the same file. */
 static bd_status_t open_images(session_t *session, bd_error_t *error) {
-  const char *path = session->parameters.input_file;
+  const char *path = session->parameters->input_file;
   bd_status_t status = BD_OK;
   size_t size = 0;
   if (session->rank == 0)
-    status = bd_images_open(path, (int64_t)session->parameters.max_memory << 20, &session->images,
+    status = bd_images_open(path, (int64_t)session->parameters->max_memory << 20, &session->images,
                             error);
   status = agree(session->communicator, status, error);
   if (status != BD_OK) return status;
@@ -101,45 +104,44 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   status = choose_points(session, error);
   if (status == BD_OK) status = plan_order(&session->plan, error);
   if (status != BD_OK) return status;
-  session->plan.block = session->parameters.block;
-  session->plan.store_images = session->parameters.images;
-  session->plan.all_write = session->parameters.images && session->parameters.all_write;
+  session->plan.block = session->parameters->block;
+  session->plan.store_images = session->parameters->images;
+  session->plan.all_write = session->parameters->images && session->parameters->all_write;
   session->plan.count = info->count;
-  if (session->parameters.limit && session->parameters.limit < info->count)
-    session->plan.count = session->parameters.limit;
+  if (session->parameters->limit && session->parameters->limit < info->count)
+    session->plan.count = session->parameters->limit;
   if (session->plan.block > session->plan.count) session->plan.block = (int)session->plan.count;
   const double needed = worker_bytes(&session->plan, info, NULL) / (1 << 20);
-  if (needed > session->parameters.max_memory)
+  if (needed > session->parameters->max_memory)
     return bd_fail(error, BD_BAD_INPUT,
                    "blocks and solver need about %.0f MiB on each rank, more than run.max_memory = "
                    "%d: a smaller run.block (now %d) needs less",
-                   needed, session->parameters.max_memory, session->plan.block);
+                   needed, session->parameters->max_memory, session->plan.block);
   if (block_size(&session->plan, info) > INT_MAX)
     return bd_fail(error, BD_BAD_INPUT,
                    "run.block = %d makes blocks of more than 2 GiB; a smaller one is needed",
-                   session->parameters.block);
+                   session->parameters->block);
   return BD_OK;
 }
 
 /* One instruction set for all ranks, so that bits do not depend on which rank an image meets. */
 bd_status_t session_agree_on_instructions(session_t *session, bd_error_t *error) {
-  bd_parameters_t parameters;
   int best = bd_instructions_best();
   MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_INT, MPI_MIN, session->communicator);
   session->plan.instructions = (bd_instructions_t)best;
   for (int point = 0; point < bd_job_point_count(session->job); point++) {
-    bd_job_parameters(session->job, point, &parameters);
-    if ((int)parameters.solver.instructions > best)
+    const int wanted = (int)bd_job_point(session->job, point)->solver.instructions;
+    if (wanted > best)
       return bd_fail(
           error, BD_BAD_INPUT,
           "solver.instructions = %s: not every rank's processor has them; the best of all is %s",
-          bd_instructions_name((int)parameters.solver.instructions), bd_instructions_name(best));
+          bd_instructions_name(wanted), bd_instructions_name(best));
   }
   return BD_OK;
 }
 
 bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
-  const bd_parameters_t *p = &session->parameters;
+  const bd_parameters_t *p = session->parameters;
   const bd_images_info_t *info = bd_images_info(session->images);
   int classes;
   if (!*p->victim_file) return BD_OK;

@@ -14,8 +14,9 @@
 /* Refuse an output that exists, and never replace what the run reads. */
 bd_status_t session_check_output(const session_t *session, const char *job_name,
                                  bd_error_t *error) {
-  const char *read[3] = {session->parameters.input_file, session->parameters.victim_file, job_name};
-  const char *output = session->parameters.output_file;
+  const char *read[3] = {session->parameters->input_file, session->parameters->victim_file,
+                         job_name};
+  const char *output = session->parameters->output_file;
   const bd_run_options_t *options = &session->options;
   struct stat there, other;
   const char *slash = strrchr(output, '/');
@@ -52,17 +53,16 @@ static bd_attribute_t text_attribute(const char *name, const char *text) {
 /* Every parameter that can change a number, under its job-file name. */
 static int run_attributes(void *context, int index, bd_attribute_t *attributes) {
   static char names[64][64];
-  static bd_parameters_t parameters;
   const session_t *session = context;
   const bd_job_t *job = session->job_there ? session->job_there : session->job;
   int point, snapshot, table_size, count = 0;
   const bd_parameter_t *table = bd_parameter_table(&table_size);
   bd_job_run(job, index, &point, &snapshot);
-  bd_job_parameters(job, point, &parameters);
+  const bd_parameters_t *parameters = bd_job_point(job, point);
   for (int i = 0; i < table_size; i++) {
     const bd_parameter_t *p = &table[i];
-    if (!strcmp(p->section, "run") || !strcmp(p->section, "output")) continue;
-    const char *field = (const char *)&parameters + p->offset;
+    if (!bd_parameter_is_recorded(p)) continue;
+    const char *field = (const char *)parameters + p->offset;
     bd_attribute_t *attribute = &attributes[count];
     snprintf(names[count], sizeof names[count], "%s.%s", p->section, p->key);
     *attribute = text_attribute(names[count++], bd_job_value(job, point, i));
@@ -78,13 +78,13 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
         (p->kind == BD_KIND_WINDOW && value != BD_WINDOW_FULL)) {
       attribute->kind = BD_ATTRIBUTE_INTEGER;
       attribute->integer =
-          p->kind == BD_KIND_ITERATIONS ? parameters.solver.iterations.values[snapshot] : value;
+          p->kind == BD_KIND_ITERATIONS ? parameters->solver.iterations.values[snapshot] : value;
     }
   }
   const bd_images_info_t *info = bd_images_info(session->images);
   attributes[count++] = text_attribute(
-      "kernel_used", bd_kernel_choice(&parameters.solver, info->height, info->width));
-  bd_instructions_t set = parameters.solver.instructions;
+      "kernel_used", bd_kernel_choice(&parameters->solver, info->height, info->width));
+  bd_instructions_t set = parameters->solver.instructions;
   if (set == BD_INSTRUCTIONS_AUTO) set = session->plan.instructions;
   attributes[count++] = text_attribute("instructions_used", bd_instructions_name((int)set));
   return count;
@@ -154,7 +154,7 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
       text_attribute("command_line", options->command_line ? options->command_line : ""),
       text_attribute("job", bd_job_text(session->job)),
       text_attribute("part", session->part),
-      text_attribute("input_file", session->parameters.input_file),
+      text_attribute("input_file", session->parameters->input_file),
       text_attribute("input_digest", info->digest),
       text_attribute("victim_digest", session->victim_digest),
       text_attribute("victim_library", session->victim ? bd_victim_library() : "none"),
@@ -172,7 +172,7 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
   layout.attribute_count = attribute_count;
   layout.attributes = root;
   if (status == BD_OK)
-    status = bd_result_create(session->parameters.output_file, options->overwrite, &layout,
+    status = bd_result_create(session->parameters->output_file, options->overwrite, &layout,
                               &session->result, error);
   free(attacks);
   return status;
@@ -209,5 +209,5 @@ bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_
   if (summary->failed == 0) return BD_OK;
   return bd_fail(error, BD_SOME_FAILED,
                  "%s: done, but %" PRId64 " of %" PRId64 " images failed: %s",
-                 session->parameters.output_file, summary->failed, summary->images, why);
+                 session->parameters->output_file, summary->failed, summary->images, why);
 }

@@ -1,6 +1,6 @@
 #include "cluster/session.h"
 
-#include "number.h"
+#include "job/compare.h"
 
 #include <barydef/version.h>
 
@@ -15,7 +15,7 @@ static bd_status_t differs(const session_t *session, const char *what, const cha
                            const char *here, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT,
                  "%s: cannot be resumed: %s is \"%.200s\" there, \"%.200s\" now",
-                 session->parameters.output_file, what, there, here);
+                 session->parameters->output_file, what, there, here);
 }
 
 static bd_status_t compare_text(const session_t *session, const char *attribute, const char *here,
@@ -25,35 +25,11 @@ static bd_status_t compare_text(const session_t *session, const char *attribute,
   return strcmp(there, here) ? differs(session, attribute, there, here, error) : BD_OK;
 }
 
-/* 0.02 and 2e-2 are one number. */
-static int is_same(const char *a, const char *b) {
-  const char *a_end, *b_end;
-  double x, y;
-  if (!strcmp(a, b)) return 1;
-  return number_parse(a, &a_end, &x) && number_parse(b, &b_end, &y) && !*a_end && !*b_end && x == y;
-}
-
-/* Every parameter of every point; not [run], which changes no number, nor paths, whose
-   contents are compared. */
 static bd_status_t compare_jobs(const session_t *session, bd_error_t *error) {
-  const bd_job_t *there = session->job_there;
-  int count;
-  const bd_parameter_t *table = bd_parameter_table(&count);
-  if (bd_job_point_count(there) != bd_job_point_count(session->job)) {
-    char a[16], b[16];
-    snprintf(a, sizeof a, "%d", bd_job_point_count(there));
-    snprintf(b, sizeof b, "%d", bd_job_point_count(session->job));
-    return differs(session, "the number of points of [sweep]", a, b, error);
-  }
-  for (int point = 0; point < bd_job_point_count(there); point++)
-    for (int i = 0; i < count; i++) {
-      char name[160];
-      if (!strcmp(table[i].section, "run") || table[i].kind == BD_KIND_PATH) continue;
-      const char *a = bd_job_value(there, point, i), *b = bd_job_value(session->job, point, i);
-      snprintf(name, sizeof name, "%s.%s", table[i].section, table[i].key);
-      if (!is_same(a, b)) return differs(session, name, a, b, error);
-    }
-  return BD_OK;
+  job_difference_t found;
+  return job_find_difference(session->job_there, session->job, &found)
+             ? differs(session, found.name, found.one, found.other, error)
+             : BD_OK;
 }
 
 static bd_status_t compare_job(session_t *session, bd_error_t *error) {
@@ -64,10 +40,10 @@ static bd_status_t compare_job(session_t *session, bd_error_t *error) {
   if (!text) return bd_fail(error, BD_FAILED, "no memory for the job");
   if (!bd_result_text(session->result, -1, "job", text, LARGEST))
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: there is no job in it",
-                     session->parameters.output_file);
+                     session->parameters->output_file);
   else if (bd_job_parse(text, "its job", "", 0, NULL, &session->job_there, &why) != BD_OK)
     status = bd_fail(error, BD_BAD_INPUT, "%s: cannot be resumed: %.900s",
-                     session->parameters.output_file, why.message);
+                     session->parameters->output_file, why.message);
   if (status == BD_OK) status = compare_jobs(session, error);
   free(text);
   return status;
@@ -91,29 +67,27 @@ static bd_status_t compare_shape(const session_t *session, bd_error_t *error) {
               : bd_fail(
                     error, BD_BAD_INPUT,
                     "%s: cannot be resumed: its runs, attacks or images are not those of the job",
-                    session->parameters.output_file);
+                    session->parameters->output_file);
 }
 
 /* Bits depend on the instructions: those it was begun with, on every rank. */
 static bd_status_t keep_instructions(session_t *session, bd_error_t *error) {
-  bd_parameters_t *parameters = malloc(sizeof *parameters);
   char there[32] = "";
-  bd_status_t status = parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for parameters");
+  bd_status_t status = BD_OK;
   const bd_plan_t *plan = &session->plan;
   for (int run = plan_first_run(plan);
        status == BD_OK && run < plan_first_run(plan) + plan_runs(plan); run++) {
     char one[32] = "";
     int point, snapshot;
     bd_job_run(session->job, run, &point, &snapshot);
-    bd_job_parameters(session->job, point, parameters);
-    if (parameters->solver.instructions != BD_INSTRUCTIONS_AUTO) continue;
+    if (bd_job_point(session->job, point)->solver.instructions != BD_INSTRUCTIONS_AUTO) continue;
     bd_result_text(session->result, run, "instructions_used", one, sizeof one);
     if (!*there) memcpy(there, one, sizeof there);
     if (strcmp(one, there))
       status = bd_fail(error, BD_BAD_INPUT,
                        "%s: cannot be resumed: damaged: instructions_used of run %03d is "
                        "\"%.30s\", of a run before it \"%.30s\"",
-                       session->parameters.output_file, run, one, there);
+                       session->parameters->output_file, run, one, there);
   }
   int set = BD_INSTRUCTIONS_BASELINE;
   while (*there && bd_instructions_name(set) && strcmp(bd_instructions_name(set), there)) set++;
@@ -124,13 +98,12 @@ static bd_status_t keep_instructions(session_t *session, bd_error_t *error) {
                        bd_instructions_name((int)plan->instructions), error);
     else session->plan.instructions = (bd_instructions_t)set;
   }
-  free(parameters);
   return status;
 }
 
 bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
   char first[256];
-  bd_status_t status = bd_result_open(session->parameters.output_file, &session->result, error);
+  bd_status_t status = bd_result_open(session->parameters->output_file, &session->result, error);
   if (status == BD_OK) status = compare_text(session, "program_version", bd_version(), error);
   if (status == BD_OK) status = compare_job(session, error);
   if (status == BD_OK)
@@ -174,9 +147,9 @@ static bd_status_t compare_pixels(session_t *session, const bd_item_t *unit, con
       return bd_fail(error, BD_BAD_INPUT,
                      "%s: cannot be resumed: the pixels of image %" PRId64
                      " of %s in %s are not those it was begun with",
-                     session->parameters.output_file, unit->first + image,
+                     session->parameters->output_file, unit->first + image,
                      bd_images_info(w->images)->attacks[plan->attacks[unit->attack]].name,
-                     session->parameters.input_file);
+                     session->parameters->input_file);
   }
   return status;
 }
@@ -196,7 +169,7 @@ static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, uint8_
     memset(all, BD_ROW_DONE, count);
     for (int s = 0; status == BD_OK && s < plan_snapshots(plan, plan->first_point + p); s++) {
       status = bd_result_verify(session->result, first + s, unit->attack, unit->first, unit->count,
-                                session->parameters.trusts, one, input_marks, error);
+                                session->parameters->trusts, one, input_marks, error);
       for (size_t i = 0; status == BD_OK && i < count; i++)
         if (one[i] == BD_ROW_DAMAGED || all[i] == BD_ROW_DONE) all[i] = one[i];
     }
@@ -280,7 +253,7 @@ bd_status_t session_verify(session_t *session, double deadline, bd_error_t *erro
       status = bd_fail(error, BD_STOPPED,
                        "%s: stopped while what is done was checked; --resume goes on (run.verify = "
                        "marks does without)",
-                       session->parameters.output_file);
+                       session->parameters->output_file);
     break;
   }
   free(states);

@@ -22,7 +22,7 @@ static bd_status_t share_job(session_t *session, const bd_job_t *job, bd_error_t
                    NULL, &session->job, error);
   free(text_there);
   free(directory_there);
-  if (status == BD_OK) bd_job_parameters(session->job, 0, &session->parameters);
+  if (status == BD_OK) session->parameters = bd_job_point(session->job, 0);
   return status;
 }
 
@@ -40,12 +40,11 @@ static void share_options(session_t *session, const bd_run_options_t *options) {
 
 /* Of an image of one attack: snapshots share their point's trajectory. */
 static int64_t steps_of(const bd_plan_t *plan) {
-  static bd_parameters_t parameters;
   int64_t steps = 0;
   for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
-    bd_job_parameters(plan->job, point, &parameters);
-    const bd_iterations_t *iterations = &parameters.solver.iterations;
-    steps += (int64_t)iterations->values[iterations->count - 1] * parameters.solver.marginals.count;
+    const bd_solver_options_t *solver = &bd_job_point(plan->job, point)->solver;
+    steps +=
+        (int64_t)solver->iterations.values[solver->iterations.count - 1] * solver->marginals.count;
   }
   return steps;
 }
@@ -114,7 +113,7 @@ static bd_status_t share_result(session_t *session, bd_error_t *error) {
       session->communicator, session->rank == 0 ? bd_result_places(session->result) : NULL, &size);
   if (session->rank != 0)
     status =
-        bd_result_join(session->parameters.output_file, &shape, places, &session->result, error);
+        bd_result_join(session->parameters->output_file, &shape, places, &session->result, error);
   free(places);
   return agree(session->communicator, status, error);
 }
@@ -123,7 +122,7 @@ static bd_status_t share_result(session_t *session, bd_error_t *error) {
 static bd_status_t open_output(session_t *session, double deadline, const char *hosts,
                                bd_error_t *error) {
   const bd_run_options_t *options = &session->options;
-  int state[2] = {options->resume && access(session->parameters.output_file, F_OK) == 0, 0};
+  int state[2] = {options->resume && access(session->parameters->output_file, F_OK) == 0, 0};
   bd_status_t status = BD_OK;
   MPI_Bcast(state, 1, MPI_INT, 0, session->communicator);
   session->is_resumed = state[0];
@@ -134,7 +133,7 @@ static bd_status_t open_output(session_t *session, double deadline, const char *
   /* Before it is looked at what is done: another run may still be at its last blocks. */
   if (status == BD_OK && session->rank == 0 && !options->dry_run &&
       !bd_result_shape(session->result)->complete)
-    status = bd_result_begin_writing(session->result, 1, session->parameters.wait, error);
+    status = bd_result_begin_writing(session->result, 1, session->parameters->wait, error);
   status = agree(session->communicator, status, error);
   state[1] = (int)session->plan.instructions;
   MPI_Bcast(&state[1], 1, MPI_INT, 0, session->communicator);
@@ -154,14 +153,14 @@ static bd_status_t look_at_complete(const session_t *session, bd_run_summary_t *
     return BD_OK;
   bd_status_t status = bd_result_verify_tables(session->result, &wrong, error);
   if (status != BD_OK || wrong) return status;
-  status = bd_result_read_summary(session->parameters.output_file, &read, error);
+  status = bd_result_read_summary(session->parameters->output_file, &read, error);
   if (status != BD_OK) return status;
   for (int64_t i = 0; i < read.row_count; i++) summary->failed += read.rows[i].failed;
   bd_result_summary_free(&read);
   summary->was_complete = 1;
   if (summary->failed == 0) return BD_OK;
   return bd_fail(error, BD_SOME_FAILED, "%s: done, but %lld of %lld images failed",
-                 session->parameters.output_file, (long long)summary->failed,
+                 session->parameters->output_file, (long long)summary->failed,
                  (long long)summary->images);
 }
 
@@ -171,7 +170,7 @@ static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, 
   bd_status_t status = BD_OK;
   /* Rank 0 has begun already, but with a complete result. */
   if (session->rank != 0 || was_complete)
-    status = bd_result_begin_writing(session->result, session->rank == 0, session->parameters.wait,
+    status = bd_result_begin_writing(session->result, session->rank == 0, session->parameters->wait,
                                      error);
   if (status == BD_OK && session->rank == 0) status = session_unmark_damaged(session, error);
   if (status == BD_OK && was_complete) status = bd_result_reopen(session->result, error);
@@ -228,7 +227,7 @@ bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_opti
   if (status == BD_OK) {
     summarise(session, summary);
     char *hosts = session_hosts(session);
-    const double minutes = session->parameters.max_minutes,
+    const double minutes = session->parameters->max_minutes,
                  deadline = minutes > 0 ? start + 60 * minutes : INFINITY;
     status = open_output(session, deadline, hosts, error);
     summary->done_before = session->done_count;

@@ -11,7 +11,7 @@ typedef struct session {
   bd_run_options_t options; /* of rank 0, but `stop`, which is each rank's */
   bd_job_t *job,
       *job_there; /* of the result that is continued, on rank 0: [run] and paths may be others */
-  bd_parameters_t parameters; /* of the first point: input, output, victim, run */
+  const bd_parameters_t *parameters; /* of the first point: input, output, victim, run */
   bd_images_t *images;
   bd_victim_t *victim;
   char victim_digest[33], part[32];

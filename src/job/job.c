@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-  PARAMETERS_MAX = 64,
   SWEEPS_MAX = 16,
   VALUES_MAX = 1024,
   RUNS_MAX = 1000,
@@ -23,13 +22,15 @@ typedef struct sweep {
 
 struct bd_job {
   char *name, *directory, *text;
-  char *values[PARAMETERS_MAX];
-  char where[PARAMETERS_MAX][BD_TEXT_MAX + 32]; /* "job.ini:12", for messages */
-  int line[PARAMETERS_MAX];                     /* 0: not in the file */
+  char *values[TABLE_ROWS];
+  char where[TABLE_ROWS][BD_TEXT_MAX + 32]; /* "job.ini:12", for messages */
+  int line[TABLE_ROWS];                     /* 0: not in the file */
   int sweep_count;
   sweep_t *sweeps[SWEEPS_MAX];
-  int *first_run; /* [points + 1] */
+  char *paths[TABLE_ROWS]; /* resolved; NULL where the row is no path */
   int points;
+  bd_parameters_t *parameters; /* [points] */
+  int *first_run;              /* [points + 1] */
 };
 
 /* ---- collecting entries -------------------------------------------------------- */
@@ -82,14 +83,16 @@ static bd_status_t set_sweep(bd_job_t *job, const char *where, const char *name,
                              int replace, bd_error_t *error) {
   char section[64];
   const char *key = NULL;
-  int parameter = -1;
+  int parameter = -1, count;
   bd_status_t status = split_key(where, name, section, &key, error);
   if (status == BD_OK) status = find(where, section, key, &parameter, error);
   if (status != BD_OK) return status;
-  if (!table_is_swept(parameter))
-    return bd_fail(error, BD_BAD_INPUT,
-                   "%s: %s cannot be swept; allowed: keys of [marginals], [solver] and [baseline]",
-                   where, name);
+  if (!bd_parameter_is_swept(&bd_parameter_table(&count)[parameter])) {
+    char sections[256];
+    bd_swept_sections(sections, sizeof sections);
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s cannot be swept; allowed: keys of %s", where, name,
+                   sections);
+  }
   sweep_t *sweep = NULL;
   for (int i = 0; i < job->sweep_count; i++)
     if (job->sweeps[i]->parameter == parameter) sweep = job->sweeps[i];
@@ -191,52 +194,51 @@ const char *bd_job_value(const bd_job_t *job, int point, int parameter) {
   return job->values[parameter];
 }
 
-/* Put the job's directory before a relative path. */
-static bd_status_t resolve(const bd_job_t *job, char path[BD_TEXT_MAX], bd_error_t *error) {
-  size_t length = strlen(job->directory);
-  if (!*path || *path == '/' || length == 0) return BD_OK;
-  if (length + 1 + strlen(path) >= BD_TEXT_MAX)
+/* The path with the job's directory before it where it is relative. */
+static bd_status_t resolve(const bd_job_t *job, const char *path, char **resolved,
+                           bd_error_t *error) {
+  const char *directory = *path && *path != '/' ? job->directory : "";
+  const size_t size = strlen(directory) + strlen(path) + 2;
+  if (*directory && size > BD_TEXT_MAX)
     return bd_fail(error, BD_BAD_INPUT, "%s: the path %.80s... is longer than %d bytes", job->name,
                    path, BD_TEXT_MAX - 1);
-  memmove(path + length + 1, path, strlen(path) + 1);
-  memcpy(path, job->directory, length);
-  path[length] = '/';
+  *resolved = malloc(size);
+  if (!*resolved) return bd_fail(error, BD_FAILED, "no memory for the job");
+  snprintf(*resolved, size, "%s%s%s", directory, *directory ? "/" : "", path);
   return BD_OK;
 }
 
-static bd_status_t parse_point(const bd_job_t *job, int point, bd_parameters_t *p,
-                               bd_error_t *error) {
-  int count;
-  bd_parameter_table(&count);
-  memset(p, 0, sizeof *p);
-  for (int i = 0; i < count; i++) {
-    const char *where = job->where[i];
-    for (int j = 0; j < job->sweep_count; j++)
-      if (job->sweeps[j]->parameter == i) where = job->sweeps[j]->where;
-    bd_status_t status = table_parse(i, bd_job_value(job, point, i), where, p, error);
-    if (status != BD_OK) return status;
-  }
-  char *paths[3] = {p->input_file, p->output_file, p->victim_file};
-  for (int i = 0; i < 3; i++) {
-    bd_status_t status = resolve(job, paths[i], error);
-    if (status != BD_OK) return status;
-  }
+/* Paths are the same at every point: they cannot be swept. */
+static bd_status_t resolve_paths(bd_job_t *job, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  for (int i = 0; status == BD_OK && i < TABLE_ROWS; i++)
+    if (table_is_path(i)) status = resolve(job, job->values[i], &job->paths[i], error);
+  return status;
+}
+
+static const char *where_of(const bd_job_t *job, int parameter) {
+  for (int i = 0; i < job->sweep_count; i++)
+    if (job->sweeps[i]->parameter == parameter) return job->sweeps[i]->where;
+  return job->where[parameter];
+}
+
+static bd_status_t parse_point(bd_job_t *job, int point, bd_error_t *error) {
+  bd_parameters_t *p = &job->parameters[point];
+  bd_status_t status = BD_OK;
+  for (int i = 0; status == BD_OK && i < TABLE_ROWS; i++)
+    status = table_parse(i, bd_job_value(job, point, i), where_of(job, i), p, error);
+  if (status == BD_OK && point == 0) status = resolve_paths(job, error);
+  for (int i = 0; status == BD_OK && i < TABLE_ROWS; i++)
+    if (table_is_path(i)) status = table_parse(i, job->paths[i], where_of(job, i), p, error);
+  if (status != BD_OK) return status;
   if (p->solver.weights.count && p->solver.weights.count != p->solver.marginals.count)
     return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals",
                    job->name, p->solver.weights.count, p->solver.marginals.count);
   return BD_OK;
 }
 
-void bd_job_parameters(const bd_job_t *job, int point, bd_parameters_t *parameters) {
-  parse_point(job, point, parameters, NULL); /* checked when the job was read */
-}
-
-/* Numbers written in two ways are one value. */
-static int is_same_value(const char *one, const char *other) {
-  char *end, *other_end;
-  const double number = strtod(one, &end), other_number = strtod(other, &other_end);
-  return !strcmp(one, other) ||
-         (end != one && other_end != other && !*end && !*other_end && number == other_number);
+const bd_parameters_t *bd_job_point(const bd_job_t *job, int point) {
+  return &job->parameters[point];
 }
 
 /* It would be computed once more for the same numbers. */
@@ -245,7 +247,7 @@ static bd_status_t refuse_repeated(const sweep_t *sweep, bd_error_t *error) {
   const bd_parameter_t *parameter = &bd_parameter_table(&count)[sweep->parameter];
   for (int v = 1; v < sweep->count; v++)
     for (int before = 0; before < v; before++)
-      if (is_same_value(sweep->values[v], sweep->values[before]))
+      if (table_is_same(sweep->parameter, sweep->values[v], sweep->values[before]))
         return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s.%s: the value %.80s is given twice",
                        sweep->where, parameter->section, parameter->key, sweep->values[v]);
   return BD_OK;
@@ -261,28 +263,28 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   }
   job->points = (int)points;
   job->first_run = calloc((size_t)points + 1, sizeof *job->first_run);
-  bd_parameters_t *parameters = calloc(1, sizeof *parameters);
-  bd_status_t status =
-      job->first_run && parameters ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
+  job->parameters = calloc((size_t)points, sizeof *job->parameters);
+  bd_status_t status = job->first_run && job->parameters
+                           ? BD_OK
+                           : bd_fail(error, BD_FAILED, "no memory for the job");
   for (int point = 0; status == BD_OK && point < job->points; point++) {
-    status = parse_point(job, point, parameters, error);
-    if (status == BD_OK)
-      job->first_run[point + 1] = job->first_run[point] + parameters->solver.iterations.count;
+    status = parse_point(job, point, error);
+    job->first_run[point + 1] =
+        job->first_run[point] + job->parameters[point].solver.iterations.count;
   }
   for (int i = 0; status == BD_OK && i < job->sweep_count; i++)
     status = refuse_repeated(job->sweeps[i], error);
-  if (status == BD_OK && !*parameters->input_file)
+  if (status == BD_OK && !*job->parameters->input_file)
     status =
         bd_fail(error, BD_BAD_INPUT,
                 "%s: input.file is not given; it names the file of attacked images", job->name);
-  if (status == BD_OK && !*parameters->output_file)
+  if (status == BD_OK && !*job->parameters->output_file)
     status = bd_fail(error, BD_BAD_INPUT, "%s: output.file is not given; it names the result",
                      job->name);
   if (status == BD_OK && job->first_run[job->points] > RUNS_MAX)
     status =
         bd_fail(error, BD_BAD_INPUT, "%s: [sweep] and solver.iterations make more than %d runs",
                 job->name, RUNS_MAX);
-  free(parameters);
   return status;
 }
 
@@ -388,10 +390,14 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
 
 void bd_job_free(bd_job_t *job) {
   if (!job) return;
-  for (int i = 0; i < PARAMETERS_MAX; i++) free(job->values[i]);
+  for (int i = 0; i < TABLE_ROWS; i++) {
+    free(job->values[i]);
+    free(job->paths[i]);
+  }
   for (int i = 0; i < job->sweep_count; i++) {
     free_sweep(job->sweeps[i]);
   }
+  free(job->parameters);
   free(job->first_run);
   free(job->text);
   free(job->directory);
@@ -416,22 +422,16 @@ void bd_job_run_label(const bd_job_t *job, int run, char *text, size_t size) {
   const bd_parameter_t *table = bd_parameter_table(&count);
   bd_job_run(job, run, &point, &snapshot);
   snprintf(text, size, "%s", "");
-  const int iterations = table_find("solver", "iterations");
   int many = job->first_run[job->points] > job->points;
   for (int i = 0; i < job->sweep_count; i++) {
     size_t used = strlen(text);
     int parameter = job->sweeps[i]->parameter;
-    if (parameter == iterations && many) continue;
+    if (parameter == TABLE_SOLVER_iterations && many) continue;
     snprintf(text + used, size - used, "%s%s %s", used ? ", " : "", table[parameter].key,
              bd_job_value(job, point, parameter));
   }
   if (!many) return;
-  bd_parameters_t *parameters = malloc(sizeof *parameters);
-  size_t used = strlen(text);
-  if (parameters) {
-    bd_job_parameters(job, point, parameters);
-    snprintf(text + used, size - used, "%siterations %d", used ? ", " : "",
-             parameters->solver.iterations.values[snapshot]);
-  }
-  free(parameters);
+  const size_t used = strlen(text);
+  snprintf(text + used, size - used, "%siterations %d", used ? ", " : "",
+           job->parameters[point].solver.iterations.values[snapshot]);
 }

@@ -4,15 +4,27 @@
 
 #include <barydef/job.h>
 
+/* The rows of the table, by member of bd_parameters_t and of bd_solver_options_t. */
+enum {
+#define BD_PARAMETER(section, key, role, kind, member, ...) TABLE_##member,
+#define BD_SOLVER_PARAMETER(section, key, role, kind, member, ...) TABLE_SOLVER_##member,
+#include <barydef/parameters.def>
+  TABLE_ROWS
+};
+
 /* Index of section.key in the table, or -1. */
 int table_find(const char *section, const char *key);
 
-/* Parse `text` into the field of *parameters.  `where` ("job.ini:12", "--set") begins the
-   message. */
+/* Parse `text` into the field of *parameters, which keeps a text or path by its address.  `where`
+   ("job.ini:12", "--set") begins the message. */
 bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,
                         bd_error_t *error);
 
-/* May [sweep] vary it? */
-int table_is_swept(int index);
+/* Do two texts, which table_parse has taken, say the same?  Numbers may be written in two ways, and
+   names in two orders. */
+int table_is_same(int index, const char *one, const char *other);
+
+/* Is it a path, relative to the job's folder? */
+int table_is_path(int index);
 
 #endif

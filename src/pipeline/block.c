@@ -115,15 +115,13 @@ void worker_free(bd_worker_t *w) {
 
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved) {
   double pixels = (double)plan->block * (double)image_size(info), solver = 0, all = 0, limit = 0;
-  bd_parameters_t *p = malloc(sizeof *p);
-  for (int point = plan->first_point; p && point < plan->first_point + plan->point_count; point++) {
-    bd_job_parameters(plan->job, point, p);
+  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
+    const bd_parameters_t *p = bd_job_point(plan->job, point);
     solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
     all = fmax(all,
                bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
     limit = (double)p->max_memory * (1 << 20);
   }
-  free(p);
   /* Two blocks under way, the images in float64, the solver, and the chunks kept of the
      attack being read and of the clean images. */
   const double needed = 2 * (double)block_size(plan, info) +
@@ -150,7 +148,7 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   bd_solver_destroy(w->solver);
   w->solver = NULL;
   w->point = -1;
-  bd_job_parameters(w->plan->job, point, &w->parameters);
+  w->parameters = *bd_job_point(w->plan->job, point);
   if (w->parameters.solver.instructions == BD_INSTRUCTIONS_AUTO)
     w->parameters.solver.instructions = w->plan->instructions;
   bd_status_t status = bd_solver_create(&w->parameters.solver, info->channels, info->height,

@@ -6,13 +6,12 @@
  * is at hand for the next. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   const size_t count = (size_t)plan->point_count;
-  bd_parameters_t *p = malloc(sizeof *p);
   bd_solver_options_t *kinds = NULL, *grown; /* of the solvers, one of each */
   int *kind_of = malloc(count * sizeof *kind_of), kind_count = 0, done = 0;
   plan->order = malloc(count * sizeof *plan->order);
-  int ready = p && kind_of && plan->order;
+  int ready = kind_of && plan->order;
   for (int i = 0; ready && i < plan->point_count; i++) {
-    bd_job_parameters(plan->job, plan->first_point + i, p);
+    const bd_parameters_t *p = bd_job_point(plan->job, plan->first_point + i);
     int kind = 0;
     while (kind < kind_count && !bd_solvers_move_alike(&kinds[kind], &p->solver)) kind++;
     kind_of[i] = kind;
@@ -26,7 +25,6 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   plan->shares = kind_count < plan->point_count;
   free(kinds);
   free(kind_of);
-  free(p);
   return ready
              ? BD_OK
              : bd_fail(error, BD_FAILED, "no memory for the list of %d points", plan->point_count);

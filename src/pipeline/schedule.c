@@ -74,7 +74,6 @@ static int fill(schedule_t *s, const bd_plan_t *plan, const uint8_t *done) {
 
 schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int ranks) {
   schedule_t *s = calloc(1, sizeof *s);
-  bd_parameters_t *parameters = malloc(sizeof *parameters);
   if (s) {
     s->first_point = plan->first_point;
     s->ranks = ranks;
@@ -82,16 +81,14 @@ schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int rank
     s->snapshots = calloc((size_t)plan->point_count, sizeof *s->snapshots);
     s->workers = calloc((size_t)ranks, sizeof *s->workers);
   }
-  int ready = s && parameters && s->cost && s->snapshots && s->workers;
+  int ready = s && s->cost && s->snapshots && s->workers;
   for (int i = 0; ready && i < plan->point_count; i++) {
-    bd_job_parameters(plan->job, plan->first_point + i, parameters);
-    const bd_iterations_t *iterations = &parameters->solver.iterations;
+    const bd_solver_options_t *solver = &bd_job_point(plan->job, plan->first_point + i)->solver;
+    const bd_iterations_t *iterations = &solver->iterations;
     s->snapshots[i] = iterations->count;
-    s->cost[i] =
-        parameters->solver.marginals.count * (1.0 + iterations->values[iterations->count - 1]);
+    s->cost[i] = solver->marginals.count * (1.0 + iterations->values[iterations->count - 1]);
   }
   for (int r = 0; ready && r < ranks; r++) s->workers[r].at = -1;
-  free(parameters);
   if (ready && fill(s, plan, done)) return s;
   schedule_free(s);
   return NULL;

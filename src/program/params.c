@@ -21,9 +21,12 @@ int command_params(int argc, char **argv) {
            table[i].help, *table[i].unit ? " [" : "", table[i].unit, *table[i].unit ? "]" : "",
            allowed);
   }
-  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of [marginals], [solver] and "
-         "[baseline]; the Cartesian product makes the runs,\n"
+  char swept[256];
+  bd_swept_sections(swept, sizeof swept);
+  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of %s; the Cartesian product "
+         "makes the runs,\n"
          "    in the order written, last fastest; the list in [solver] iterations is fastest of "
-         "all\n");
+         "all\n",
+         swept);
   return BD_OK;
 }

@@ -216,18 +216,17 @@ static void print_path(const char *output) {
 static int run_job(int rank, const arguments_t *a, const char *command_line) {
   bd_error_t error = {BD_OK, ""};
   bd_job_t *job = NULL;
-  bd_parameters_t *parameters = calloc(1, sizeof *parameters);
+  const bd_parameters_t *parameters = NULL;
   progress_t progress = {0};
-  int status = parameters ? BD_OK : BD_FAILED;
-  if (status == BD_OK && rank == 0)
-    status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
-  if (rank == 0 && job) bd_job_parameters(job, 0, parameters);
+  int status = BD_OK;
+  if (rank == 0) status = bd_job_load(a->job, a->set_count, a->sets, &job, &error);
+  if (rank == 0 && job) parameters = bd_job_point(job, 0);
   if (rank == 0 && status != BD_OK) complain(&error);
-  if (bd_world_agree(&status) != BD_OK || !parameters) {
-    free(parameters);
+  if (bd_world_agree(&status) != BD_OK) {
+    bd_job_free(job);
     return status;
   }
-  progress_start(&progress, parameters->progress);
+  if (rank == 0) progress_start(&progress, parameters->progress);
   const bd_run_options_t run_options = {.overwrite = a->overwrite,
                                         .resume = a->resume,
                                         .dry_run = a->dry_run,
@@ -265,7 +264,6 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     if (status != BD_OK) complain(&error);
   }
   bd_job_free(job);
-  free(parameters);
   return status;
 }
 

@@ -63,12 +63,10 @@ static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, d
 
 /* solver.tolerance of a run. */
 static double tolerance_of(const bd_job_t *job, int run) {
-  bd_parameters_t parameters;
   int point, snapshot;
   if (!job || run < 0 || run >= bd_job_run_count(job)) return 0;
   bd_job_run(job, run, &point, &snapshot);
-  bd_job_parameters(job, point, &parameters);
-  return parameters.solver.tolerance;
+  return bd_job_point(job, point)->solver.tolerance;
 }
 
 void print_statistics(FILE *out, const bd_result_summary_t *summary) {

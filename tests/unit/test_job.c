@@ -13,15 +13,9 @@ static bd_job_t *parsed(const char *text, int count, const char *const *sets) {
   return job;
 }
 
-static bd_parameters_t *parameters(const bd_job_t *job, int point) {
-  static bd_parameters_t p;
-  bd_job_parameters(job, point, &p);
-  return &p;
-}
-
 Test(job, defaults_are_the_papers_setting) {
   bd_job_t *job = parsed(REQUIRED, 0, NULL);
-  const bd_parameters_t *p = parameters(job, 0);
+  const bd_parameters_t *p = bd_job_point(job, 0);
   cr_assert(p->solver.gamma == 0.02 && p->solver.theta == 1e5 && p->solver.tau == 0.2 &&
             p->solver.window == 7);
   cr_assert(p->solver.iterations.count == 1 && p->solver.iterations.values[0] == 200);
@@ -48,7 +42,7 @@ Test(job, sweep_is_a_product_last_fastest_and_iterations_fastest_of_all) {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     int point, snapshot;
     bd_job_run(job, known[i].run, &point, &snapshot);
-    const bd_parameters_t *p = parameters(job, point);
+    const bd_parameters_t *p = bd_job_point(job, point);
     cr_assert_eq(p->solver.marginals.count, known[i].count);
     cr_assert_eq(p->solver.iterations.values[snapshot], known[i].iterations);
     cr_assert(p->solver.gamma == known[i].gamma);
@@ -63,9 +57,9 @@ Test(job, overrides_win_and_the_last_of_them) {
   const char *const sets[] = {"solver.gamma=0.5", "solver.gamma = 0.7", "sweep.solver.tau=0.1,0.2",
                               "output.file=x.h5"};
   bd_job_t *job = parsed(REQUIRED "[solver]\ngamma = 0.1\n", 4, sets);
-  cr_assert(parameters(job, 0)->solver.gamma == 0.7);
+  cr_assert(bd_job_point(job, 0)->solver.gamma == 0.7);
   cr_assert_eq(bd_job_run_count(job), 2);
-  cr_assert_str_eq(parameters(job, 1)->output_file, "/some/where/x.h5");
+  cr_assert_str_eq(bd_job_point(job, 1)->output_file, "/some/where/x.h5");
   bd_job_free(job);
 }
 
@@ -91,8 +85,8 @@ Test(job, long_lines_comments_and_indentation) {
                "iterations =");
   for (int i = 0; i < 60; i++) sprintf(text + strlen(text), " %d,", 100 + i);
   bd_job_t *job = parsed(text, 0, NULL);
-  cr_assert_str_eq(parameters(job, 0)->input_file, expected);
-  cr_assert(parameters(job, 0)->solver.gamma == 0.5);
+  cr_assert_str_eq(bd_job_point(job, 0)->input_file, expected);
+  cr_assert(bd_job_point(job, 0)->solver.gamma == 0.5);
   cr_assert_eq(bd_job_run_count(job), 60);
   bd_job_free(job);
 }

@@ -1,3 +1,4 @@
+#include "job/compare.h"
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/isolate.h"
 #include "storage/result/result.h"
@@ -35,20 +36,6 @@ static bd_status_t open_parts(merge_t *merge, const char *const *paths, bd_error
 }
 
 /* ---- do they belong together? -------------------------------------------------- */
-
-/* The job, without what changes no number: [run] and paths, whose contents are compared. */
-static void strip(char *job) {
-  char *to = job;
-  int in_run = 0;
-  for (char *line = job, *end; *line; line = end) {
-    end = strchr(line, '\n') ? strchr(line, '\n') + 1 : line + strlen(line);
-    if (*line == '[') in_run = !strncmp(line, "[run]", 5);
-    if (in_run || !strncmp(line, "file =", 6)) continue;
-    memmove(to, line, (size_t)(end - line));
-    to += end - line;
-  }
-  *to = 0;
-}
 
 /* The first image whose checksums at these places of two results differ; -1 where none does. */
 static bd_status_t find_difference(const bd_result_t *one, int64_t place, const bd_result_t *other,
@@ -117,7 +104,7 @@ static bd_status_t compare(const bd_result_t *first, const bd_result_t *other, b
   for (size_t i = 0; status == BD_OK && i < sizeof names / sizeof *names; i++) {
     int there = bd_result_text(first, -1, names[i], a, LARGEST) &&
                 bd_result_text(other, -1, names[i], b, LARGEST);
-    if (there && i == 0) strip(a), strip(b);
+    if (there && i == 0) job_text_reduce(a), job_text_reduce(b);
     if (!there || strcmp(a, b))
       status =
           bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: attribute %s differs",

@@ -1,0 +1,52 @@
+#include "job/compare.h"
+#include "job/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int job_find_difference(const bd_job_t *one, const bd_job_t *other, job_difference_t *difference) {
+  const int points = bd_job_point_count(one), other_points = bd_job_point_count(other);
+  int count;
+  const bd_parameter_t *table = bd_parameter_table(&count);
+  if (points != other_points) {
+    snprintf(difference->name, sizeof difference->name, "the number of points of [sweep]");
+    snprintf(difference->one, sizeof difference->one, "%d", points);
+    snprintf(difference->other, sizeof difference->other, "%d", other_points);
+    return 1;
+  }
+  for (int point = 0; point < points; point++)
+    for (int i = 0; i < count; i++) {
+      const char *a = bd_job_value(one, point, i), *b = bd_job_value(other, point, i);
+      if (!bd_parameter_is_compared(&table[i]) || table_is_same(i, a, b)) continue;
+      snprintf(difference->name, sizeof difference->name, "%s.%s", table[i].section, table[i].key);
+      snprintf(difference->one, sizeof difference->one, "%s", a);
+      snprintf(difference->other, sizeof difference->other, "%s", b);
+      return 1;
+    }
+  return 0;
+}
+
+/* Is the line "key = value" of a section one of a parameter that is not compared? */
+static int is_left_out(const char *section, const char *line) {
+  char key[64];
+  const size_t length = strcspn(line, " =\n");
+  int count;
+  if (length >= sizeof key) return 0;
+  snprintf(key, sizeof key, "%.*s", (int)length, line);
+  const int index = table_find(section, key);
+  return index >= 0 && !bd_parameter_is_compared(&bd_parameter_table(&count)[index]);
+}
+
+void job_text_reduce(char *text) {
+  char section[64] = "", *to = text;
+  for (char *line = text, *end; *line; line = end) {
+    end = line + strcspn(line, "\n");
+    if (*line == '[')
+      snprintf(section, sizeof section, "%.*s", (int)strcspn(line + 1, "]\n"), line + 1);
+    end += *end == '\n';
+    if (is_left_out(section, line)) continue;
+    memmove(to, line, (size_t)(end - line));
+    to += end - line;
+  }
+  *to = 0;
+}
