@@ -14,18 +14,19 @@
 static const char cost_choices[] = BD_COST_TABLE(COST_CHOICE);
 
 static const bd_parameter_t table[] = {
-#define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, unit, help)   \
-  {section,                                                                                        \
-   key,                                                                                            \
-   BD_ROLE_##role,                                                                                 \
-   BD_KIND_##kind,                                                                                 \
-   fallback,                                                                                       \
-   low,                                                                                            \
-   high,                                                                                           \
-   choices,                                                                                        \
-   unit,                                                                                           \
-   help,                                                                                           \
-   offsetof(bd_parameters_t, member)},
+#define BD_PARAMETER(in_section, named, has_role, of_kind, member, or_else, least, most, words,    \
+                     in_unit, to_help)                                                             \
+  {.section = in_section,                                                                          \
+   .key = named,                                                                                   \
+   .role = BD_ROLE_##has_role,                                                                     \
+   .kind = BD_KIND_##of_kind,                                                                      \
+   .fallback = or_else,                                                                            \
+   .low = least,                                                                                   \
+   .high = most,                                                                                   \
+   .choices = words,                                                                               \
+   .unit = in_unit,                                                                                \
+   .help = to_help,                                                                                \
+   .offset = offsetof(bd_parameters_t, member)},
 #include <barydef/parameters.def>
 };
 
