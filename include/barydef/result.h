@@ -69,6 +69,7 @@ typedef struct bd_result_shape {
   int first_run, run_count, attack_count, store_images;
   int channels, height, width, complete;
   int64_t count;
+  int64_t record_bytes;           /**< of a record of per_image, in the file and in memory */
   int64_t file_size, head_digest; /**< by which another rank knows the file */
 } bd_result_shape_t;
 
@@ -110,8 +111,11 @@ BD_API bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, in
 /** What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was
    made from, its record and, where images are stored (NULL: not), of its `pixels` float32 values.
    Records have zeros between their fields. */
-BD_API uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record,
+BD_API uint64_t bd_result_mark(uint64_t input_mark, const void *record, size_t record_bytes,
                                const float *image, size_t pixels);
+
+/** Bytes of a record of per_image in a result that this program creates. */
+BD_API size_t bd_result_record_bytes(void);
 
 /** Images first .. first + count - 1 of a run and attack: [count][C][H][W].
    Errors of these four: BD_FAILED. */

@@ -61,8 +61,8 @@ static double file_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
           ? 4.0 * info->channels * info->height * info->width * count + IMAGES_OVERHEAD
           : 0;
   return FILE_OVERHEAD + runs * RUN_OVERHEAD +
-         groups * (GROUP_OVERHEAD + sizeof(bd_statistics_t) + count * (sizeof(bd_per_image_t) + 8) +
-                   images) +
+         groups * (GROUP_OVERHEAD + sizeof(bd_statistics_t) +
+                   count * ((double)bd_result_record_bytes() + 8) + images) +
          8 * count * (1 + plan->attack_count);
 }
 

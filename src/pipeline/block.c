@@ -27,7 +27,7 @@ static size_t image_size(const bd_images_info_t *info) {
 static size_t snapshot_size(const bd_plan_t *plan, const bd_images_info_t *info, int count) {
   size_t images = plan->store_images && !plan->all_write ? image_size(info) * sizeof(float) : 0;
   /* Records stay aligned whatever the size of the images. */
-  return (size_t)count * (sizeof(bd_per_image_t) + sizeof(uint64_t)) +
+  return (size_t)count * (bd_result_record_bytes() + sizeof(uint64_t)) +
          ((size_t)count * images + 7) / 8 * 8;
 }
 
@@ -258,7 +258,7 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
     for (int j = 0; j < 5; j++)
       *fields[j] = w->victim && reports[i].status == BD_IMAGE_OK ? predicted[j * stride + i] : -1;
     records[i] = r;
-    marks[i] = bd_result_mark(block_input_marks(block)[i], &r,
+    marks[i] = bd_result_mark(block_input_marks(block)[i], &r, sizeof r,
                               plan->store_images ? stored + (size_t)i * size : NULL, size);
   }
   if (status != BD_OK || !w->result) return status;

@@ -49,11 +49,6 @@ int h5_set_real(hid_t object, const char *name, double value);
 /* Is there one whose value these could replace? */
 int h5_can_set(hid_t object, const bd_attribute_t *attribute);
 
-/* The compound types of per_image, laid out as in memory, and of statistics; packed for
-   the file. */
-hid_t h5_per_image_type(void);
-hid_t h5_statistics_type(int packed);
-
 /* "1.10.8". */
 void h5_library(char *text, size_t size);
 

@@ -1,5 +1,6 @@
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/h5.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 
 #include <barydef/result.h>
@@ -34,22 +35,8 @@ static hid_t create_dataset(hid_t location, const char *name, hid_t type, int ra
 }
 
 static int create_records(hid_t group, int64_t count) {
-  static const bd_per_image_t pending = {.label = -1,
-                                         .status = BD_IMAGE_PENDING,
-                                         .residual = NAN,
-                                         .mass_defect = NAN,
-                                         .l2_to_attacked = NAN,
-                                         .linf_to_attacked = NAN,
-                                         .l2_to_clean = NAN,
-                                         .linf_to_clean = NAN,
-                                         .predicted_attacked = -1,
-                                         .predicted_rounded = -1,
-                                         .predicted_blurred = -1,
-                                         .predicted_mean = -1,
-                                         .predicted_purified = -1,
-                                         .objective = NAN,
-                                         .safe_tau = NAN};
-  hid_t type = h5_per_image_type();
+  const bd_per_image_t pending = fields_pending();
+  hid_t type = fields_per_image_type();
   hid_t dataset =
       create_dataset(group, "per_image", type, 1, (hsize_t[]){(hsize_t)count}, type, &pending);
   h5_close(dataset);
@@ -138,7 +125,7 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
          H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0 &&
          H5Dflush(labels) >= 0; /* else they are written at the close, whose failure is not seen */
   h5_close(labels);
-  hid_t type = h5_statistics_type(1);
+  hid_t type = fields_statistics_type(FIELDS_PACKED);
   const hsize_t rows = (hsize_t)layout->run_count * (hsize_t)layout->attack_count;
   char *zero = calloc(1, H5Tget_size(type));
   hid_t statistics = zero ? create_dataset(file, "statistics", type, 1, &rows, type, zero) : -1;

@@ -1,4 +1,5 @@
 #include "storage/hdf5/isolate.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 #include "text.h"
 
@@ -30,7 +31,8 @@ static hid_t open_group(hid_t file, int run, const char *attack) {
 bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_victim,
                            bd_statistics_t *row, int64_t *by_status, bd_error_t *error) {
   enum { PORTION = 4096 };
-  bd_per_image_t *records = malloc(PORTION * sizeof *records);
+  const size_t record_bytes = (size_t)result->shape.record_bytes;
+  bd_per_image_t *records = malloc(PORTION * record_bytes);
   bd_status_t status = records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   bd_tally_t tally = {0};
   char method[16] = "";
@@ -43,9 +45,9 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
   h5_close(group);
   for (int64_t first = 0, count; status == BD_OK && first < result->shape.count; first += count) {
     count = result->shape.count - first < PORTION ? result->shape.count - first : PORTION;
-    status = read_at(result,
-                     group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records,
-                     records, (size_t)count * sizeof *records, error);
+    status =
+        read_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)record_bytes,
+                records, (size_t)count * record_bytes, error);
     if (status == BD_OK) bd_tally_add(&tally, tau, (size_t)count, records);
   }
   free(records);
@@ -80,7 +82,8 @@ static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t
       status = set_failed(result, "fallbacks", error);
     h5_close(group);
   }
-  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT), type = h5_statistics_type(0);
+  hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT),
+        type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
   /* Flushed here, as the close would write them without telling of a failure. */
   if (status == BD_OK &&
       (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0 || H5Dflush(dataset) < 0))

@@ -1,6 +1,7 @@
 #include "job/compare.h"
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/isolate.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 
 #include <inttypes.h>
@@ -272,7 +273,7 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
 }
 
 static int join_statistics(hid_t file, const merge_t *merge) {
-  hid_t type = h5_statistics_type(1);
+  hid_t type = fields_statistics_type(FIELDS_PACKED);
   const size_t size = H5Tget_size(type);
   hsize_t rows = 0;
   for (int i = 0; i < merge->count; i++)

@@ -1,5 +1,6 @@
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/isolate.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 #include "text.h"
 
@@ -108,7 +109,7 @@ static bd_status_t read_image_shape(bd_result_t *result, bd_error_t *error) {
 }
 
 static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_t *error) {
-  const bd_result_shape_t *shape = &result->shape;
+  bd_result_shape_t *shape = &result->shape;
   const hsize_t count = (hsize_t)shape->count,
                 runs = (hsize_t)shape->run_count * (hsize_t)shape->attack_count;
   const hsize_t images[4] = {count, (hsize_t)shape->channels, (hsize_t)shape->height,
@@ -117,7 +118,8 @@ static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_
   if (!place) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   char path[BD_ATTACK_NAME + 64];
   bd_status_t status = BD_OK;
-  hid_t record = h5_per_image_type(), row = h5_statistics_type(1);
+  hid_t record = fields_per_image_type(), row = fields_statistics_type(FIELDS_PACKED);
+  shape->record_bytes = (int64_t)H5Tget_size(record);
   if (!place_of(result, "/statistics", row, 1, &runs, file_size))
     status = damaged(result, "/statistics", error);
   if (!(*place++ = place_of(result, "/labels", H5T_NATIVE_INT64, 1, &count, file_size)))
@@ -259,7 +261,7 @@ static int check_places(const bd_result_t *r, int64_t file_size) {
   const int64_t n = shape->count;
   /* Datasets that share bytes would let a small file stand for endless work. */
   const double each = (double)shape->run_count * shape->attack_count *
-                      ((double)sizeof(bd_per_image_t) + 8 +
+                      ((double)shape->record_bytes + 8 +
                        (shape->store_images ? 4.0 * (double)image_values(shape) : 0));
   if ((double)n * (each + 8 + 8.0 * shape->attack_count) > (double)file_size) return 0;
   int right = lies_inside(labels_place(r), n, sizeof(int64_t), file_size);
@@ -267,9 +269,9 @@ static int check_places(const bd_result_t *r, int64_t file_size) {
     right &= lies_inside(input_place(r, a), n, sizeof(uint64_t), file_size);
   for (int g = 0; g < shape->run_count * shape->attack_count; g++) {
     const int run = shape->first_run + g / shape->attack_count, attack = g % shape->attack_count;
-    right &=
-        lies_inside(group_place(r, run, attack, RECORDS), n, sizeof(bd_per_image_t), file_size) &&
-        lies_inside(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
+    right &= lies_inside(group_place(r, run, attack, RECORDS), n, (size_t)shape->record_bytes,
+                         file_size) &&
+             lies_inside(group_place(r, run, attack, MARKS), n, sizeof(uint64_t), file_size);
     if (shape->store_images)
       right &= lies_inside(group_place(r, run, attack, IMAGES), n,
                            image_values(shape) * sizeof(float), file_size);
@@ -297,7 +299,8 @@ static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t f
   int right = size >= sizeof *shape && shape->run_count >= 1 && shape->run_count <= RUNS_MAX &&
               shape->attack_count >= 1 && shape->attack_count <= ATTACKS_MAX &&
               shape->first_run >= 0 && shape->first_run < 1 << 20 && shape->count >= 1 &&
-              shape->complete >= 0 && shape->complete <= 1;
+              shape->complete >= 0 && shape->complete <= 1 &&
+              shape->record_bytes == (int64_t)bd_result_record_bytes();
   if (right && shape->store_images)
     right = shape->store_images == 1 && shape->channels >= 1 && shape->channels <= 4096 &&
             shape->height >= 1 && shape->height <= 32768 && shape->width >= 1 &&

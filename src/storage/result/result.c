@@ -84,22 +84,23 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double secon
   return status;
 }
 
-uint64_t bd_result_mark(uint64_t input_mark, const bd_per_image_t *record, const float *image,
-                        size_t pixels) {
-  uint64_t mark = XXH3_64bits_withSeed(record, sizeof *record, input_mark);
+uint64_t bd_result_mark(uint64_t input_mark, const void *record, size_t record_bytes,
+                        const float *image, size_t pixels) {
+  uint64_t mark = XXH3_64bits_withSeed(record, record_bytes, input_mark);
   if (image) mark = XXH3_64bits_withSeed(image, pixels * sizeof *image, mark);
   return mark ? mark : 1;
 }
 
 int is_marked(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark,
-              const bd_per_image_t *record, uint64_t mark) {
+              const void *record, uint64_t mark) {
   enum { PORTION = 1 << 16 };
   unsigned char bytes[PORTION];
-  if (size == 0) return bd_result_mark(input_mark, record, NULL, 0) == mark;
+  const size_t record_bytes = (size_t)result->shape.record_bytes;
+  if (size == 0) return bd_result_mark(input_mark, record, record_bytes, NULL, 0) == mark;
   XXH3_state_t *state = XXH3_createState();
   int is_read = state != NULL;
   if (state)
-    XXH3_64bits_reset_withSeed(state, XXH3_64bits_withSeed(record, sizeof *record, input_mark));
+    XXH3_64bits_reset_withSeed(state, XXH3_64bits_withSeed(record, record_bytes, input_mark));
   for (size_t at = 0, n; is_read && at < size; at += n) {
     n = size - at < PORTION ? size - at : PORTION;
     is_read = read_at(result, place + (int64_t)at, bytes, n, NULL) == BD_OK;
@@ -129,10 +130,9 @@ bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, in
                                     int64_t count, const bd_per_image_t *records,
                                     const uint64_t *marks, const uint64_t *input_marks,
                                     bd_error_t *error) {
-  const int64_t mark_size = sizeof *marks;
-  bd_status_t status =
-      write_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records,
-               records, (size_t)count * sizeof *records, error);
+  const int64_t mark_size = sizeof *marks, size = result->shape.record_bytes;
+  bd_status_t status = write_at(result, group_place(result, run, attack, RECORDS) + first * size,
+                                records, (size_t)(count * size), error);
   if (status == BD_OK)
     status = write_at(result, input_place(result, attack) + first * mark_size, input_marks,
                       (size_t)(count * mark_size), error);

@@ -84,7 +84,7 @@ void attributes_verify(const bd_result_t *result, FILE *out);
 /* Is bd_result_mark of what is stored this?  The image is read in portions: a made-up one can be
    larger than the memory.  What cannot be read is not. */
 int is_marked(const bd_result_t *result, int64_t place, size_t size, uint64_t input_mark,
-              const bd_per_image_t *record, uint64_t mark);
+              const void *record, uint64_t mark);
 
 /* XXH3-64, hexadecimal. */
 void checksum_text(uint64_t checksum, char text[17]);

@@ -1,5 +1,6 @@
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/isolate.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 #include "text.h"
 
@@ -119,7 +120,7 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   if (!h5_has(file, "/statistics") || !h5_has(file, "/labels")) return 0;
   hid_t dataset = H5Dopen2(file, "/statistics", H5P_DEFAULT), space = H5Dget_space(dataset);
   hid_t labels = H5Dopen2(file, "/labels", H5P_DEFAULT), label_space = H5Dget_space(labels);
-  hid_t type = h5_statistics_type(0);
+  hid_t type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
   summary->row_count = H5Sget_simple_extent_npoints(space);
   summary->count = H5Sget_simple_extent_npoints(label_space);
   int done = summary->row_count > 0 && summary->row_count <= ROWS_MAX && summary->count >= 0;

@@ -1,4 +1,5 @@
 #include "storage/hdf5/isolate.h"
+#include "storage/result/fields.h"
 #include "storage/result/result.h"
 #include "text.h"
 
@@ -16,7 +17,8 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
   const int64_t mark_size = sizeof(uint64_t);
   int any = 0;
   uint64_t *marks = malloc(n * sizeof *marks);
-  bd_per_image_t *records = malloc(n * sizeof *records);
+  const size_t record_bytes = (size_t)shape->record_bytes;
+  char *records = malloc(n * record_bytes);
   bd_status_t status =
       marks && records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (status == BD_OK)
@@ -24,9 +26,9 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
                      n * sizeof *marks, error);
   for (size_t i = 0; status == BD_OK && i < n; i++) any |= marks[i] != 0;
   if (status == BD_OK && !trusting && any)
-    status = read_at(result,
-                     group_place(result, run, attack, RECORDS) + first * (int64_t)sizeof *records,
-                     records, n * sizeof *records, error);
+    status =
+        read_at(result, group_place(result, run, attack, RECORDS) + first * shape->record_bytes,
+                records, n * record_bytes, error);
   if (status == BD_OK)
     status = read_at(result, input_place(result, attack) + first * mark_size, input_marks,
                      n * sizeof *marks, error);
@@ -35,7 +37,8 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
     if (!marks[i] || trusting) continue;
     const int64_t place =
         group_place(result, run, attack, IMAGES) + (first + i) * (int64_t)image_size;
-    if (!is_marked(result, place, image_size, input_marks[i], &records[i], marks[i]))
+    if (!is_marked(result, place, image_size, input_marks[i], records + (size_t)i * record_bytes,
+                   marks[i]))
       states[i] = BD_ROW_DAMAGED;
   }
   free(records);
@@ -77,7 +80,8 @@ static bd_status_t verify_statistics(bd_result_t *result, FILE *out, bd_error_t 
   h5_get_text(result->file, "victim_library", library, sizeof library);
   bd_statistics_t computed;
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT),
-        packed = h5_statistics_type(1), type = h5_statistics_type(0);
+        packed = fields_statistics_type(FIELDS_PACKED),
+        type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
   const size_t size = H5Tget_size(packed);
   char *bytes = malloc(rows * size), *again = malloc(sizeof computed),
        *background = calloc(1, sizeof computed);
