@@ -114,14 +114,15 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   if (block->status == BD_STOPPED || leader->status != BD_OK) return;
   if (block->status != BD_OK)
     leader->status = bd_fail(leader->error, (bd_status_t)block->status, "%s", block->message);
-  double start = MPI_Wtime(), busy = 0;
+  const bd_timings_t *spent = &block->seconds;
+  const double start = MPI_Wtime(),
+               busy = spent->read + spent->solve + spent->baseline + spent->victim + spent->write;
   if (leader->status == BD_OK) leader->status = write_contents(leader, block);
-  summary->write_seconds += MPI_Wtime() - start + block->seconds[4] / leader->size;
-  summary->read_seconds += block->seconds[0];
-  summary->solve_seconds += block->seconds[1];
-  summary->baseline_seconds += block->seconds[2];
-  summary->victim_seconds += block->seconds[3];
-  for (int i = 0; i < 5; i++) busy += block->seconds[i];
+  summary->write_seconds += MPI_Wtime() - start + spent->write / leader->size;
+  summary->read_seconds += spent->read;
+  summary->solve_seconds += spent->solve;
+  summary->baseline_seconds += spent->baseline;
+  summary->victim_seconds += spent->victim;
   leader->busy[rank] += busy;
   schedule_report(leader->schedule, rank, &block->item, busy);
   if (leader->status == BD_OK)

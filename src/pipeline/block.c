@@ -8,7 +8,6 @@
 #include <time.h>
 #include <xxhash.h>
 
-enum { READ, SOLVE, BASELINE, VICTIM, WRITE };
 enum { ATTACKED, ROUNDED, BLURRED, MEAN, PURIFIED };
 
 static int most_snapshots(const bd_plan_t *plan) {
@@ -160,7 +159,7 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
 /* What the victim says of `pixels`; the float32 it sees is what would be stored.  An image
    that is not finite is shown as zeros. */
 static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *pixels,
-                           float *stored, int which, double *seconds, bd_error_t *error) {
+                           float *stored, int which, bd_timings_t *seconds, bd_error_t *error) {
   const size_t size = image_size(bd_images_info(w->images));
   double start = now();
   for (size_t i = 0; i < (size_t)item->count; i++) {
@@ -173,13 +172,13 @@ static bd_status_t predict(bd_worker_t *w, const bd_item_t *item, const double *
   if (w->victim)
     status = bd_victim_predict(w->victim, item->first, item->count, stored,
                                w->predicted + which * w->plan->block, error);
-  seconds[VICTIM] += now() - start;
+  seconds->victim += now() - start;
   return status;
 }
 
 /* The baselines' predictions, which no snapshot changes, and a new point of a sweep only
    in part. */
-static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seconds,
+static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
                              bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = image_size(info), plane = (size_t)info->height * (size_t)info->width;
@@ -199,7 +198,7 @@ static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seco
     status = predict(w, item, w->mean, w->stored, MEAN, seconds, error);
   double start = now();
   if (!same) bd_round8((size_t)item->count * size, w->attacked, w->baseline);
-  seconds[BASELINE] += now() - start;
+  seconds->baseline += now() - start;
   if (status == BD_OK && !same)
     status = predict(w, item, w->baseline, w->stored, ROUNDED, seconds, error);
   if (same && held.blur_sigma == wanted.blur_sigma) {
@@ -210,7 +209,7 @@ static bd_status_t baselines(bd_worker_t *w, const bd_item_t *item, double *seco
   for (size_t c = 0; status == BD_OK && c < (size_t)item->count * (size_t)info->channels; c++)
     status = bd_blur(info->height, info->width, w->parameters.blur_sigma, w->attacked + c * plane,
                      w->baseline + c * plane, error);
-  seconds[BASELINE] += now() - start;
+  seconds->baseline += now() - start;
   if (status == BD_OK) status = predict(w, item, w->baseline, w->stored, BLURRED, seconds, error);
   if (status == BD_OK) w->baselines = wanted;
   return status;
@@ -230,7 +229,7 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
                                                          : w->stored;
   const int32_t *predicted = w->predicted;
   const int stride = plan->block;
-  bd_status_t status = predict(w, item, purified, stored, PURIFIED, block->seconds, error);
+  bd_status_t status = predict(w, item, purified, stored, PURIFIED, &block->seconds, error);
   for (int i = 0; i < item->count; i++) {
     bd_per_image_t r;
     memset(&r, 0, sizeof r); /* padding too: blocks are sent as bytes */
@@ -265,7 +264,7 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
   double start = now();
   status = bd_result_write_images(w->result, bd_job_first_run(plan->job, item->point) + snapshot,
                                   item->attack, item->first, item->count, stored, error);
-  block->seconds[WRITE] += now() - start;
+  block->seconds.write += now() - start;
   return status;
 }
 
@@ -274,7 +273,7 @@ static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
   if (!w->result) return BD_OK;
   const double start = now();
   bd_status_t status = bd_result_flush(w->result, error);
-  block->seconds[WRITE] += now() - start;
+  block->seconds.write += now() - start;
   return status;
 }
 
@@ -306,11 +305,11 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
   for (int i = 0; i < item->count; i++)
     block_input_marks(block)[i] =
         input_mark(bd_images_info(w->images), w->attacked, plan->clean >= 0 ? w->clean : NULL, i);
-  block->seconds[READ] = now() - start, start = now();
+  block->seconds.read = now() - start, start = now();
   bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
                 context);
-  block->seconds[SOLVE] = now() - start;
-  status = baselines(w, item, block->seconds, error);
+  block->seconds.solve = now() - start;
+  status = baselines(w, item, &block->seconds, error);
   for (int s = 0; status == BD_OK && s < plan_snapshots(plan, item->point); s++)
     status = record(w, item, s, block, error);
   return status == BD_OK ? flush(w, block, error) : status;

@@ -9,6 +9,15 @@
 #include <barydef/solver.h>
 #include <barydef/victim.h>
 
+/* What an item took, in seconds. */
+typedef struct bd_timings {
+  double read;     /* the pixels */
+  double solve;    /* the barycenters */
+  double baseline; /* rounding, blurring and the like */
+  double victim;   /* its predictions */
+  double write;    /* images, where this rank writes them itself */
+} bd_timings_t;
+
 /* The result of an item; one piece of memory that can be sent.  Contents: the marks of the
    `count` images' pixels; then for each snapshot of the point `count` records, their marks
    and, where rank 0 is to write them, `count` images. */
@@ -17,7 +26,7 @@ typedef struct bd_block {
   int64_t status; /* bd_status_t; BD_STOPPED: not begun; else not BD_OK: `message` says why.  The
                      rest is void then */
   char message[1024];
-  double seconds[5]; /* reading, solving, baselines, victim, writing */
+  bd_timings_t seconds;
   char contents[];
 } bd_block_t;
 
