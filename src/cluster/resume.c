@@ -235,9 +235,8 @@ bd_status_t session_verify(session_t *session, double deadline, bd_error_t *erro
     const bd_item_t unit = unit_of(plan, index);
     const int owner = (int)(index % session->size), size = plan->point_count * unit.count;
     if (owner == session->rank) {
-      memset(
-          states, BD_ROW_MISSING,
-          (size_t)size); // NOLINT(clang-analyzer-core.NonNullParamChecker): agree() has seen a NULL
+      // agree() has seen a NULL.  NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker)
+      memset(states, BD_ROW_MISSING, (size_t)size);
       if (status == BD_OK) status = verify_unit(session, &unit, states, error);
     }
     if (owner == session->rank && owner != 0)

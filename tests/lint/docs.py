@@ -1,0 +1,75 @@
+"""The pages: every relative link leads somewhere, and none is too wide or too long.
+
+docs.py links: files and anchors of every link in the pages.
+docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
+Exit status 1 and one line for each fault."""
+
+import pathlib
+import re
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+COLUMNS, README_LINES, README_WORDS = 120, 110, 1300
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"^(```.*?^```|    [^\n]*)$", re.M | re.S)
+
+
+def pages():
+    """Every page of prose in the repository."""
+    return sorted(TOP.glob("*.md")) + sorted((TOP / "docs").glob("*.md"))
+
+
+def prose(path):
+    """A page without its code, in which brackets mean other things."""
+    return CODE.sub("", path.read_text())
+
+
+def anchors(path):
+    """The names by which the headings of a page can be linked, as GitHub makes them."""
+    names = []
+    for heading in re.findall(r"^#+ +(.+?)\s*$", prose(path), re.M):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        names.append(name if name not in names else f"{name}-{names.count(name)}")
+    return names
+
+
+def dead_links():
+    for page in pages():
+        for link in LINK.findall(prose(page)):
+            if re.match(r"[a-z]+:", link):
+                continue
+            file, _, anchor = link.partition("#")
+            target = (page.parent / file).resolve() if file else page
+            where = f"{page.relative_to(TOP)}: {link}"
+            if not target.exists():
+                yield f"{where}: no such file"
+            elif anchor and anchor not in anchors(target):
+                yield f"{where}: no such heading"
+
+
+def oversize():
+    for page in pages():
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            if len(line) > COLUMNS and not line.startswith("|"):
+                yield f"{page.relative_to(TOP)}:{number}: {len(line)} columns"
+    text = (TOP / "README.md").read_text()
+    wide = [line for line in text.splitlines() if len(line) > COLUMNS]
+    if wide or len(text.splitlines()) > README_LINES or len(text.split()) > README_WORDS:
+        yield (
+            f"README.md: {len(text.splitlines())} lines, {len(text.split())} words,"
+            f" {len(wide)} lines of more than {COLUMNS} columns"
+        )
+
+
+def main():
+    checks = {"links": dead_links, "size": oversize}
+    if len(sys.argv) != 2 or sys.argv[1] not in checks:
+        sys.exit("usage: docs.py links|size")
+    faults = list(checks[sys.argv[1]]())
+    print("\n".join(faults) or f"{len(pages())} pages: {sys.argv[1]} are as they should be")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
