@@ -110,8 +110,8 @@ def missed(found):
 
 def efficiency(folder, jobs, found):
     rows = [
-        "| set | rounds | images/s, 1 rank | 2 ranks over 1 | two runs apart, over 1 | ranks at work, % | writing, % | messages, % |",
-        "|---|---|---|---|---|---|---|---|",
+        "| set, rounds | images/s | 2 ranks | 2 apart | at work, % | writing, % | messages, % |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, job in jobs.items():
         ones, twos, apart = zip(*rounds_of(folder, job, REPEATS.get(name, 5)))
@@ -125,10 +125,16 @@ def efficiency(folder, jobs, found):
                 GATHER_MOST,
             ),
         ]
-        rows.append(
-            f"| {name} | {len(ones)} | {spread([one['rate'] for one in ones], 0)} | {spread(ratios)} | {spread(apart)} | "
-            f"{spread([t['load'] for t in twos], 1)} | {spread([t['write'] for t in twos], 1)} | {spread([t['message'] for t in twos])} |"
-        )
+        cells = [
+            f"{name.partition(' (')[0]}, {len(ones)}",
+            spread([one["rate"] for one in ones], 0),
+            spread(ratios),
+            spread(apart),
+            spread([t["load"] for t in twos], 1),
+            spread([t["write"] for t in twos], 1),
+            spread([t["message"] for t in twos]),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 
@@ -226,19 +232,23 @@ def slow_rank(folder, job):
     os.kill(number, signal.SIGCONT)
     stopped = figures(process.communicate()[0])
     rate = {name: r["rate"] for name, r in (("one", one), ("two", two), ("slow", slow))}
+    one_share, slow_share = rate["one"] / rate["two"], rate["slow"] / rate["two"]
     return [
-        f"- One of two ranks at a tenth of its speed (stopped 18 ms of every 20): {rate['slow']:.0f} images/s, {rate['slow'] / rate['two']:.2f} of two "
-        f"whole ranks ({rate['two']:.0f}); one rank alone makes {rate['one'] / rate['two']:.2f} of them, and a rank and a tenth would make "
-        f"{1.1 * rate['one'] / rate['two']:.2f}.",
-        f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of {two['seconds']:.1f}; its share of the loss is 1.5 s.",
+        "- One of two ranks at a tenth of its speed (stopped 18 ms of every 20):"
+        f" {rate['slow']:.0f} images/s, {slow_share:.2f} of two\n"
+        f"  whole ranks ({rate['two']:.0f}). One rank alone makes {one_share:.2f} of them,"
+        f" and a rank and a tenth would make {1.1 * one_share:.2f}.",
+        f"- One of two ranks stopped for 3 s: {stopped['seconds']:.1f} s instead of"
+        f" {two['seconds']:.1f}; its share of the loss is 1.5 s.",
     ]
 
 
 def verdict(found):
     return (
-        f"The target ends with an error, and names the figure, where two ranks make less than {RATIO_LEAST:g} times the images per second of one, "
-        f"where\nmessages and writing take more than {GATHER_MOST} % of the time, or where the memory of a rank changes by more than "
-        f"{100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
+        f"The target ends with an error, and names the figure, where two ranks make less than"
+        f" {RATIO_LEAST:g} times the images per\nsecond of one, where messages and writing take more"
+        f" than {GATHER_MOST} % of the time, or where the memory of a rank changes by\nmore than"
+        f" {100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
         + (
             "Missed here: " + "; ".join(missed(found)) + "."
             if missed(found)
@@ -382,69 +392,26 @@ def main():
         for line in open("/proc/cpuinfo")
         if line.startswith("model name")
     )
-    text = (
-        f"""# How runs scale
-
-Written by `cmake --build build --target scaling` (tests/bench/scaling.py) on {time.strftime('%Y-%m-%d')}: {processor}, {os.cpu_count()} cores,
-{platform.system()} {platform.release()}. Medians, in brackets the least and the most; the machine is shared and noisy.
-
-{verdict(found)}
-
-## Two ranks over one
-
-B6, gamma 0.02, L = 200, victim included. In each round a run of one rank, one of two, and two runs of one rank at once that know nothing
-of each other: what the two cores, their caches and memory have together, whatever a program does.
-
-"""
-        + "\n".join(lines)
-        + """
-
-## Slow ranks
-
-"""
-        + "\n".join(slow)
-        + """
-
-## Memory
-
-Peak resident memory of each rank; a generated set of 1 x 28 x 28 images, blocks of 64. It holds two blocks and a solver, whatever the size of the
-set (on every rank the labels; on rank 0 40 bytes for each block that is to do and, where a run is resumed, a byte for each image, attack and point; a sweep whose points share the moved images of a block,
-those too, up to a 32nd of `run.max_memory`: `--dry-run` counts them).
-
-"""
-        + "\n".join(resident)
-        + f"""
-
-## A model for more ranks
-
-`tests/bench/scale.c` simulates the conversation of rank 0 with the others: the program's own schedule (src/pipeline/schedule.c) and
-costs measured here: {1e6 * cost['message']:.1f} us of rank 0 for the messages of a block, {1e6 * cost['write']:.0f} us for writing one (records, and the sync now and then),
-{1e9 * cost['byte']:.2f} ns for each byte it receives and writes ({1e-6 / cost['byte']:.0f} MB/s; ranks of one host and its page cache: a network and a parallel file system have their own). Against measured runs (2,000 images, blocks of 16):
-
-"""
-        + "\n".join(check)
-        + f"""
-
-(Which rank gets which piece of the last blocks depends on their speeds, and with it the number of messages.)
-
-![Speed-up and load of rank 0, by ranks](scaling.png)
-
-ImageNet validation: 50,000 images of 3 x 224 x 224, 10 attacks, 24 runs, B6, L = 200; {compute:.2f} s for an image and run on one rank of this machine (of noise; without a classifier),
-{50000 * 240 * compute / 3.6e6:.1f} thousand core hours in all, and a result of {50000 * 240 * 602112 / 1e12:.1f} TB unless `output.images = no`. Blocks of 16:
-
-"""
-        + "\n".join(table)
-        + f"""
-
-- Rank 0 as the only writer loses a tenth from {saturated[16] or 'more than 16384'} ranks on (blocks of 4: {saturated[4] or 'more than 16384'}): it is the bytes, {1e-6 / cost['byte']:.0f} MB/s through one
-  rank. `run.writers = all` has each rank write the images it computed, at their places in the one file (the same bits); rank 0
-  writes the records alone. `output.images = no` does the same for sweeps whose images nobody needs.
-- Choose `run.block` so that a rank gets some tens of blocks: large ones cost memory and the last ones idle time, small ones messages.
-  The last blocks are split by themselves.
-- The model knows no network and no file system that slows down when all write: it says where rank 0 ends to be the limit, not
-  what a cluster's storage can take. With `writers = all` each rank waits for its own disk once a block (fdatasync: milliseconds
-  here), which it leaves out too: nothing beside the seconds of a block of large images; of small ones let rank 0 write.
-"""
+    with open(os.path.join(os.path.dirname(__file__), "scaling.md.in")) as file:
+        page = file.read()
+    text = page.format(
+        date=time.strftime("%Y-%m-%d"),
+        machine=f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        verdict=verdict(found),
+        efficiency="\n".join(lines),
+        slow="\n".join(slow),
+        memory="\n".join(resident),
+        message=1e6 * cost["message"],
+        write=1e6 * cost["write"],
+        byte=1e9 * cost["byte"],
+        rate=1e-6 / cost["byte"],
+        check="\n".join(check),
+        image=compute,
+        hours=50000 * 240 * compute / 3.6e6,
+        size=50000 * 240 * 602112 / 1e12,
+        ranks="\n".join(table),
+        lost_16=saturated[16] or "more than 16384",
+        lost_4=saturated[4] or "more than 16384",
     )
     with open(os.path.join(SOURCE, "docs", "scaling.md"), "w") as file:
         file.write(text)
