@@ -41,6 +41,7 @@
 #include <barydef/error.h>
 #include <barydef/images.h>
 #include <barydef/job.h>
+#include <barydef/limits.h>
 #include <barydef/marginal.h>
 #include <barydef/result.h>
 #include <barydef/solver.h>

@@ -1,218 +1,316 @@
 /** @file
-   Writing, continuing and checking a result file.
+   Writing, continuing, checking, merging and reading a result.
 
-   The format (HDF5): see docs/formats.md.  No call is collective, and an object is used by
-   one thread at a time.
+   docs/formats.md describes the format (HDF5).  No call is collective.  One thread at a time may
+   use an object.
 
-   A result is created under a temporary name with every dataset contiguous and allocated,
-   and then renamed: what stands under the path asked for is always a whole file, with
-   attribute complete = 0 until bd_result_finish.  From then on no metadata changes its size
-   or place.  Blocks are written at their known places (H5Dget_offset) without HDF5, first
-   the data; once they are on the disk, their marks: the checksum of each image.  A row
-   whose mark is 0 is not done.  So a writer that is killed at any moment loses what it has
-   not marked, and never the file. */
+   A result is created under a temporary name, with every dataset contiguous and allocated, and is
+   then renamed.  The path asked for therefore always names a whole file.  Its attribute `complete`
+   is 0 until bd_result_finish.  After the creation no metadata changes its size or place.  Blocks
+   are written without HDF5, at the places that H5Dget_offset told: first their data, and once these
+   are on the disk, a mark for each image, which is a checksum.  A row whose mark is 0 is not done.
+   A writer that is killed loses the rows that it has not marked, and never the file.
+
+   A file that others may have made is opened by HDF5 in a child process only (docs/security.md).
+   Such a call forks, and must not be made while another thread holds a lock that HDF5 needs. */
 #ifndef BARYDEF_RESULT_H
 #define BARYDEF_RESULT_H
 
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/images.h>
+#include <barydef/limits.h>
 #include <barydef/statistics.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** An attribute of the root or of a run.  A text keeps room for `room` bytes (0: as long as
-   it is), so that it can be replaced where it stands. */
+/** The kind of value that an attribute holds. */
+typedef enum bd_attribute_kind {
+  BD_ATTRIBUTE_TEXT,    /**< UTF-8, at most BD_ATTRIBUTE_TEXT_MAX bytes */
+  BD_ATTRIBUTE_INTEGER, /**< int64 */
+  BD_ATTRIBUTE_REAL     /**< float64 */
+} bd_attribute_kind_t;
+
+/** An attribute of the root, of a run or of an attack. */
 typedef struct bd_attribute {
-  const char *name;
-  enum { BD_ATTRIBUTE_TEXT, BD_ATTRIBUTE_INTEGER, BD_ATTRIBUTE_REAL } kind;
-  const char *text;
-  int64_t integer;
-  double real;
-  size_t room;
+  const char *name;         /**< the caller's */
+  bd_attribute_kind_t kind; /**< which of the three values below counts */
+  const char *text;         /**< the caller's; longer texts than BD_ATTRIBUTE_TEXT_MAX are cut */
+  int64_t integer;          /**< value of an integer */
+  double real;              /**< value of a real number */
+  size_t room; /**< bytes to reserve for a text, so that another can replace it in its place; 0: as
+                  many as the text has, with its zero */
 } bd_attribute_t;
 
-/** What a result will hold; nothing of it is needed after bd_result_create. */
+/** What a result will hold.  bd_result_create keeps nothing of it. */
 typedef struct bd_result_layout {
-  const bd_images_info_t *info; /**< image shape */
-  int64_t count;                /**< images of each attack, the first of the input */
-  const int64_t *labels;        /**< [count] */
-  int attack_count;
-  const bd_attack_t *attacks; /**< [attack_count], in the order of the statistics */
-  int first_run, run_count;   /**< a part of a sweep begins with another run than 0 */
-  int store_images;
-  int attribute_count; /**< of the root */
-  const bd_attribute_t *attributes;
-  /** Attributes of run r: writes at most 64 into `attributes` and returns their number.
-     The texts stay valid until the next call. */
+  const bd_images_info_t *info;     /**< gives the shape of an image and the name of the data set */
+  int64_t count;                    /**< images of each attack: the first of the input */
+  const int64_t *labels;            /**< [count] */
+  int attack_count;                 /**< attacks, with the clean images where they are processed */
+  const bd_attack_t *attacks;       /**< [attack_count], in the order of the statistics */
+  int first_run;                    /**< number of the first run, which is not 0 in a later part */
+  int run_count;                    /**< runs in this file */
+  int store_images;                 /**< 1: purified images are stored; 0: records alone */
+  int attribute_count;              /**< attributes of the root */
+  const bd_attribute_t *attributes; /**< [attribute_count] */
+  /** The attributes of run `run`.  Writes at most BD_RUN_ATTRIBUTES_MAX into `attributes` and
+     returns their number.  The texts stay valid until the next call. */
   int (*run_attributes)(void *context, int run, bd_attribute_t *attributes);
-  void *context;
+  void *context; /**< handed to run_attributes */
 } bd_result_layout_t;
 
+/** An open result. */
 typedef struct bd_result bd_result_t;
 
-/** Create the file, allocated on the disk where the file system can promise space, and open it; the
-   caller closes *result. Errors: BD_BAD_INPUT where the file exists and `overwrite` is 0, or its
-   directory does not exist; BD_FAILED otherwise (no right to write, no space, another process has
-   created it meanwhile).  After an error there is no new file. */
-BD_API bd_status_t bd_result_create(const char *path, int overwrite,
+/** What becomes of a file that stands where a result is to be created. */
+typedef enum bd_existing {
+  BD_EXISTING_REFUSED,  /**< it stays, and the call fails with BD_BAD_INPUT */
+  BD_EXISTING_REPLACED, /**< the new result replaces it once it is whole */
+  BD_EXISTING_KEPT      /**< bd_result_merge only: it stays where it is what would be written */
+} bd_existing_t;
+
+/** Create a result and open it.  Its space on the disk is reserved where the file system can do so.
+   The caller closes *result.
+   Errors: BD_BAD_INPUT where the file exists and must stay, or where its folder does not exist;
+   BD_FAILED where there is no right to write or no space, or where another process has created the
+   file meanwhile.  After an error there is no new file. */
+BD_API bd_status_t bd_result_create(const char *path, bd_existing_t existing,
                                     const bd_result_layout_t *layout, bd_result_t **result,
                                     bd_error_t *error);
 
 /* ---- an open result ------------------------------------------------------------ */
 
-/** What is where, plain data: enough to read and write blocks on any rank, and all that
-   bd_result_join needs.  Group g = (run - first_run) * attack_count + attack. */
+/** What a result holds.  With the places of its datasets this is all that another process needs to
+   read and write blocks (bd_result_join).  It is plain data without pointers. */
 typedef struct bd_result_shape {
-  int first_run, run_count, attack_count, store_images;
-  int channels, height, width, complete;
-  int64_t count;
-  int64_t record_bytes;           /**< of a record of per_image, in the file and in memory */
-  int64_t file_size, head_digest; /**< by which another rank knows the file */
+  int first_run;        /**< number of the first run */
+  int run_count;        /**< runs */
+  int attack_count;     /**< attacks, with the clean images */
+  int store_images;     /**< 1: there are purified images; else channels to width are 0 */
+  int channels;         /**< channels of an image */
+  int height;           /**< rows of an image, in pixels */
+  int width;            /**< columns of an image, in pixels */
+  int complete;         /**< 1: bd_result_finish was called, and nothing reopened it */
+  int64_t count;        /**< images of each attack */
+  int64_t record_bytes; /**< bytes of a record of per_image, in the file and in memory */
+  int64_t file_size;    /**< bytes of the file, by which another process knows it */
+  int64_t head_digest;  /**< XXH3-64 of its first 4 KiB, by which another process knows it */
 } bd_result_shape_t;
 
-/** Open a result that is there: its structure is checked, every place lies inside the file.
-   The caller closes *result.  Errors: BD_BAD_INPUT, naming the file and what is wrong with
-   it; BD_FAILED without memory. */
+/** Images of one attack in one run. */
+typedef struct bd_rows {
+  int run;       /**< number of the run */
+  int attack;    /**< index of the attack */
+  int64_t first; /**< index of the first image */
+  int64_t count; /**< images */
+} bd_rows_t;
+
+/** Open a result that exists.  Its structure is checked, and every dataset lies inside the file.
+   The caller closes *result.  Forks.
+   Errors: BD_BAD_INPUT, naming the file and what is wrong with it; BD_FAILED without memory. */
 BD_API bd_status_t bd_result_open(const char *path, bd_result_t **result, bd_error_t *error);
 
-/** The same from what another rank has found: shape, and places of bd_result_place_count(shape)
-   numbers.  Errors: BD_BAD_INPUT where another file stands here under this path; BD_FAILED. */
+/** Open a result that another process has opened, from its shape and its places, of which there are
+   bd_result_place_count(shape).  Does not fork.  The caller closes *result.
+   Errors: BD_BAD_INPUT where the path leads to another file here; BD_FAILED without memory. */
 BD_API bd_status_t bd_result_join(const char *path, const bd_result_shape_t *shape,
                                   const int64_t *places, bd_result_t **result, bd_error_t *error);
 
+/** The shape of an open result, valid until it is closed. */
 BD_API const bd_result_shape_t *bd_result_shape(const bd_result_t *result);
+
+/** The number of places in a result of this shape. */
 BD_API size_t bd_result_place_count(const bd_result_shape_t *shape);
+
+/** Offsets in the file, [bd_result_place_count], valid until the result is closed. */
 BD_API const int64_t *bd_result_places(const bd_result_t *result);
+
+/** The path that the result was opened under, valid until it is closed. */
 BD_API const char *bd_result_path(const bd_result_t *result);
 
-/** Of a result from bd_result_open: the name of attack a, and a text attribute of the root
-   (run = -1) or of a run; NULL, or 0, where there is none. */
+/** The name of an attack, valid until the result is closed.  Not after bd_result_join. */
 BD_API const char *bd_result_attack(const bd_result_t *result, int attack);
+
+/** Copy a text attribute of the root (run = -1) or of a run into `text`, which has `size` bytes.  A
+   longer one is cut.  Returns 1; returns 0 and leaves `text` alone where there is none.  Known are
+   the attributes that a resume and a merge compare.  After bd_result_join there are none. */
 BD_API int bd_result_text(const bd_result_t *result, int run, const char *name, char *text,
                           size_t size);
 
-BD_API void bd_result_close(bd_result_t *result); /**< NULL is allowed */
+/** Close a result without finishing it.  NULL is allowed. */
+BD_API void bd_result_close(bd_result_t *result);
 
 /* ---- writing ------------------------------------------------------------------- */
 
-/** Allow writing.  `alone` refuses where another process writes alone and goes on doing so for so
-   many seconds, until it is closed. Errors: BD_FAILED. */
-BD_API bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds,
+/** Who else may write a result at the same time. */
+typedef enum bd_writer {
+  BD_WRITER_ALONE, /**< nobody who asks for this too: rank 0 of a run */
+  BD_WRITER_JOINED /**< the one writer that is alone has asked for help: another rank of its run */
+} bd_writer_t;
+
+/** Allow writing until the result is closed.  BD_WRITER_ALONE waits at most `seconds` for another
+   process that writes alone.  Errors: BD_FAILED, also where the file was replaced since it was
+   opened. */
+BD_API bd_status_t bd_result_begin_writing(bd_result_t *result, bd_writer_t writer, double seconds,
                                            bd_error_t *error);
 
-/** An image is no longer done, whatever becomes of this run: its mark is 0.  bd_result_flush brings
-   it to the disk. Errors: BD_FAILED. */
-BD_API bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image,
-                                    bd_error_t *error);
+/** Set the marks of these images to 0: they are not done, whatever becomes of this run.  The next
+   bd_result_flush brings this to the disk.  Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_unmark(bd_result_t *result, bd_rows_t rows, bd_error_t *error);
 
-/** What marks an image as done: the checksum (XXH3-64, never 0) of the mark of the pixels it was
-   made from, its record and, where images are stored (NULL: not), of its `pixels` float32 values.
-   Records have zeros between their fields. */
+/** The mark of an image that is done.  It is a checksum (XXH3-64, never 0) over the mark of the
+   pixels that the image was made from, its record, and its `pixels` float32 values.  `image` is
+   NULL where images are not stored.  The bytes between the fields of a record must be 0. */
 BD_API uint64_t bd_result_mark(uint64_t input_mark, const void *record, size_t record_bytes,
                                const float *image, size_t pixels);
 
 /** Bytes of a record of per_image in a result that this program creates. */
 BD_API size_t bd_result_record_bytes(void);
 
-/** Images first .. first + count - 1 of a run and attack: [count][C][H][W].
-   Errors of these four: BD_FAILED. */
-BD_API bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first,
-                                          int64_t count, const float *images, bd_error_t *error);
+/** Write purified images, [rows.count][C][H][W].  Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, const float *images,
+                                          bd_error_t *error);
 
-/** What was written is on the disk after this. */
+/** Return once everything that was written is on the disk.  Errors: BD_FAILED, from then on at
+   every call, since the system reports a failed write only once. */
 BD_API bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error);
 
-/** Their records, with the marks of the images and of the pixels they were made from, which reach
-   the file later: with the bd_result_sync after, or an earlier one should there be many. */
-BD_API bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first,
-                                           int64_t count, const bd_per_image_t *records,
-                                           const uint64_t *marks, const uint64_t *input_marks,
-                                           bd_error_t *error);
+/** Write records, [rows.count], and the marks of the pixels that the images were made from.  The
+   marks of the images reach the file at a later bd_result_sync, or earlier where many wait.
+   Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows,
+                                           const bd_per_image_t *records, const uint64_t *marks,
+                                           const uint64_t *input_marks, bd_error_t *error);
 
-/** Data to the disk, then the marks, and with `now` these too.  Without, only where the last sync
-   took less than a hundredth of the time since, or two seconds have passed.  After a failure
-   nothing is marked any more. */
-BD_API bd_status_t bd_result_sync(bd_result_t *result, int now, bd_error_t *error);
+/** When bd_result_sync acts. */
+typedef enum bd_sync {
+  BD_SYNC_WHEN_DUE, /**< where the last sync took less than a hundredth of the time since it, or
+                       two seconds have passed */
+  BD_SYNC_NOW       /**< at once, and it returns when the marks are on the disk too */
+} bd_sync_t;
 
-/** Write the labels anew (they may be damaged). */
+/** Bring the data to the disk, and then write the marks that wait.  After an error nothing is
+   marked any more.  Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_sync(bd_result_t *result, bd_sync_t when, bd_error_t *error);
+
+/** Write the labels, [count], which may be damaged.  Errors: BD_FAILED. */
 BD_API bd_status_t bd_result_write_labels(bd_result_t *result, const int64_t *labels,
                                           bd_error_t *error);
 
-/** A complete result that is to be mended is no longer complete. */
+/** Make a complete result incomplete, so that it can be mended.  Forks.  Errors: BD_FAILED. */
 BD_API bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error);
 
-/** Compute /statistics from the records, write the attributes given (which must exist with
-   room enough) and mark the file complete.  by_status[s], of BD_STATUSES_MAX, becomes the
-   number of images with status s.  Closes the result.  Forks, as bd_images_open does; where HDF5
-   fails on the file, what was written before is kept and it is not complete.  Errors: BD_FAILED. */
+/** Compute /statistics from the records, write these attributes of the root, which must exist and
+   have room enough, and mark the result as complete.  by_status[s], of BD_STATUSES_MAX, becomes the
+   number of images with status s.  Accuracies are NaN where has_victim is 0.  Closes the result,
+   also after an error.  Forks.
+   Errors: BD_FAILED; the blocks that were written stay, and the result is not complete. */
 BD_API bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
                                     const bd_attribute_t *attributes, int64_t *by_status,
                                     bd_error_t *error);
 
 /* ---- checking ------------------------------------------------------------------ */
 
-enum { BD_ROW_MISSING, BD_ROW_DONE, BD_ROW_DAMAGED };
+/** What bd_result_verify finds out about an image. */
+typedef enum bd_row_state {
+  BD_ROW_MISSING, /**< not done */
+  BD_ROW_DONE,    /**< done, and what was checked agrees with its mark */
+  BD_ROW_DAMAGED  /**< marked as done, but the mark is not that of what is stored */
+} bd_row_state_t;
 
-/** states[i], of `count`: is image first + i of a run and attack done, and what its mark
-   says?  input_marks[i]: the mark of the pixels it was made from.  `trusting` believes the
-   marks and reads nothing that they cover.
-   Errors: BD_FAILED where the file cannot be read. */
-BD_API bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first,
-                                    int64_t count, int trusting, uint8_t *states,
-                                    uint64_t *input_marks, bd_error_t *error);
+/** How much bd_result_verify reads. */
+typedef enum bd_verify {
+  BD_VERIFY_MARKS,   /**< marks alone, which are believed: no image is found damaged */
+  BD_VERIFY_CONTENTS /**< what is stored too, which is compared with the marks */
+} bd_verify_t;
 
-/** Do labels, the attributes below /runs and, in a complete result, /statistics say what they
-   should?  *wrong becomes NULL or the names of what is damaged, a line each: the result's, until
-   the next call.  Errors: BD_FAILED. */
+/** Find out which images are done.  states[i], of rows.count, becomes a bd_row_state_t, and
+   input_marks[i] the mark of the pixels that image i was made from.
+   Errors: BD_FAILED where the file cannot be read or memory is short. */
+BD_API bd_status_t bd_result_verify(bd_result_t *result, bd_rows_t rows, bd_verify_t how,
+                                    uint8_t *states, uint64_t *input_marks, bd_error_t *error);
+
+/** Check the labels, the attributes below /runs and, in a complete result, /statistics.  *wrong
+   becomes NULL, or the names of what is damaged, one a line, which the result keeps until the next
+   call.  Forks.  Errors: BD_FAILED; BD_BAD_INPUT where HDF5 fails on the file. */
 BD_API bd_status_t bd_result_verify_tables(bd_result_t *result, const char **wrong,
                                            bd_error_t *error);
 
-/** How many attributes that follow from job and input (of `layout`: below /runs, and the data set's
-   name) are others in the file?  `first` becomes the name of one.  With `mend` they are written
-   anew; writing must have begun.  Forks, as bd_images_open does. Errors: BD_BAD_INPUT, naming one
+/** What bd_result_compare_attributes does with an attribute that differs. */
+typedef enum bd_attributes_how {
+  BD_ATTRIBUTES_COMPARED, /**< counts it */
+  BD_ATTRIBUTES_MENDED    /**< counts it and writes it again; writing must have begun */
+} bd_attributes_how_t;
+
+/** What bd_result_compare_attributes has found. */
+typedef struct bd_attributes_differing {
+  int count;       /**< attributes that differ */
+  char first[256]; /**< the name of one of them */
+} bd_attributes_differing_t;
+
+/** Compare the attributes that follow from job and input with those in the file.  These are the
+   ones below /runs and the name of the data set.  Forks. Errors: BD_BAD_INPUT, naming an attribute
    that cannot be mended in its place; BD_FAILED. */
 BD_API bd_status_t bd_result_compare_attributes(bd_result_t *result,
-                                                const bd_result_layout_t *layout, int mend,
-                                                int *differing, char first[256], bd_error_t *error);
+                                                const bd_result_layout_t *layout,
+                                                bd_attributes_how_t how,
+                                                bd_attributes_differing_t *differing,
+                                                bd_error_t *error);
 
 /* ---- a sweep in parts ---------------------------------------------------------- */
 
-/** Join complete results of the parts of one job into one, which is what one run would have
-   written.  `resume`: a result that is there already, whole and of these very parts, is left as it
-   is.  The message of `note`: empty, or that other revisions of the program computed them.  Errors:
-   BD_BAD_INPUT where a part is damaged, incomplete, missing or disagrees with the first, naming it,
-   where `path` is one of them or exists (not with `overwrite`); BD_FAILED otherwise. */
+/** Join the complete results of the parts of one job into the result that a single run would have
+   written.  BD_EXISTING_KEPT leaves a result that exists as it is where it is whole and made of
+   these parts.  The message of `note` becomes empty, or says that other revisions of the program
+   computed some part.  Forks.
+   Errors: BD_BAD_INPUT, naming a part that is damaged, incomplete, missing or of another job than
+   the first, or where `path` is a part or exists and must stay; BD_FAILED otherwise. */
 BD_API bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path,
-                                   int overwrite, int resume, bd_error_t *note, bd_error_t *error);
+                                   bd_existing_t existing, bd_error_t *note, bd_error_t *error);
 
 /* ---- reading ------------------------------------------------------------------- */
 
+/** An attribute as text. */
+typedef struct bd_attribute_text {
+  char name[64];   /**< cut at 63 bytes */
+  char value[256]; /**< cut at 255 bytes */
+} bd_attribute_text_t;
+
+/** What a result says, without its images and records. */
 typedef struct bd_result_summary {
-  int complete;
-  int64_t count;
-  int run_count, attack_count;
-  char *job; /**< INI text */
-  int attribute_count;
-  struct {
-    char name[64], value[256];
-  } * attributes; /**< the root's but the job, and kernel_used and instructions_used of the runs, as
-                     text */
-  int64_t row_count;
-  bd_statistics_t *rows;
+  int complete;        /**< 1: the result is complete */
+  int64_t count;       /**< images of each attack */
+  int run_count;       /**< runs */
+  int attack_count;    /**< attacks, with the clean images */
+  char *job;           /**< the job as INI text, in which control characters have become '?' */
+  int attribute_count; /**< of `attributes` */
+  bd_attribute_text_t *attributes; /**< those of the root except the job, and kernel_used and
+                                      instructions_used of the runs */
+  int64_t row_count;               /**< run_count * attack_count */
+  bd_statistics_t *rows;           /**< [row_count], in run then attack order */
 } bd_result_summary_t;
 
-/** Read all but images and records.  bd_result_summary_free() frees what *summary holds.
-   Errors: BD_BAD_INPUT, naming the file and what is wrong with it. */
+/** Read what a result says.  bd_result_summary_free frees what *summary holds.  Forks.
+   Errors: BD_BAD_INPUT, naming the file and what is wrong with it; BD_FAILED. */
 BD_API bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summary,
                                           bd_error_t *error);
+
+/** Free what bd_result_read_summary has allocated. */
 BD_API void bd_result_summary_free(bd_result_summary_t *summary);
 
-/** What kind of file is it?  0 neither, 1 attacked images, 2 a result.
-   Errors: BD_BAD_INPUT where the file cannot be opened as HDF5. */
-BD_API bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error);
+/** The kinds of files that the program knows. */
+typedef enum bd_file_kind {
+  BD_FILE_OTHER,  /**< HDF5, but neither of those below */
+  BD_FILE_IMAGES, /**< attacked images (images.h) */
+  BD_FILE_RESULT  /**< a result */
+} bd_file_kind_t;
+
+/** Find out what kind of file `path` is.  Forks.
+   Errors: BD_BAD_INPUT where HDF5 cannot open the file. */
+BD_API bd_status_t bd_file_kind(const char *path, bd_file_kind_t *kind, bd_error_t *error);
 
 #ifdef __cplusplus
 }

@@ -111,14 +111,13 @@ static bd_status_t lay_out(session_t *session, bd_attack_t **attacks, bd_result_
   return BD_OK;
 }
 
-bd_status_t session_compare_attributes(session_t *session, int mend, char first[256],
-                                       bd_error_t *error) {
+bd_status_t session_compare_attributes(session_t *session, bd_attributes_how_t how,
+                                       bd_attributes_differing_t *differing, bd_error_t *error) {
   bd_attack_t *attacks;
   bd_result_layout_t layout;
   bd_status_t status = lay_out(session, &attacks, &layout, error);
   if (status == BD_OK)
-    status = bd_result_compare_attributes(session->result, &layout, mend, &session->differing,
-                                          first, error);
+    status = bd_result_compare_attributes(session->result, &layout, how, differing, error);
   free(attacks);
   return status;
 }
@@ -172,8 +171,9 @@ bd_status_t session_create_output(session_t *session, const char *hosts, bd_erro
   layout.attribute_count = attribute_count;
   layout.attributes = root;
   if (status == BD_OK)
-    status = bd_result_create(session->parameters->output_file, options->overwrite, &layout,
-                              &session->result, error);
+    status = bd_result_create(session->parameters->output_file,
+                              options->overwrite ? BD_EXISTING_REPLACED : BD_EXISTING_REFUSED,
+                              &layout, &session->result, error);
   free(attacks);
   return status;
 }

@@ -102,7 +102,7 @@ static bd_status_t keep_instructions(session_t *session, bd_error_t *error) {
 }
 
 bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
-  char first[256];
+  bd_attributes_differing_t differing;
   bd_status_t status = bd_result_open(session->parameters->output_file, &session->result, error);
   if (status == BD_OK) status = compare_text(session, "program_version", bd_version(), error);
   if (status == BD_OK) status = compare_job(session, error);
@@ -116,7 +116,10 @@ bd_status_t session_open_existing(session_t *session, bd_error_t *error) {
   if (status == BD_OK) status = compare_text(session, "part", session->part, error);
   if (status == BD_OK) status = compare_shape(session, error);
   if (status == BD_OK) status = keep_instructions(session, error);
-  return status == BD_OK ? session_compare_attributes(session, 0, first, error) : status;
+  if (status == BD_OK)
+    status = session_compare_attributes(session, BD_ATTRIBUTES_COMPARED, &differing, error);
+  if (status == BD_OK) session->differing = differing.count;
+  return status;
 }
 
 /* ---- what is done -------------------------------------------------------------- */
@@ -168,8 +171,10 @@ static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, uint8_
     const int first = bd_job_first_run(plan->job, plan->first_point + p);
     memset(all, BD_ROW_DONE, count);
     for (int s = 0; status == BD_OK && s < plan_snapshots(plan, plan->first_point + p); s++) {
-      status = bd_result_verify(session->result, first + s, unit->attack, unit->first, unit->count,
-                                session->parameters->trusts, one, input_marks, error);
+      status = bd_result_verify(session->result,
+                                (bd_rows_t){first + s, unit->attack, unit->first, unit->count},
+                                session->parameters->trusts ? BD_VERIFY_MARKS : BD_VERIFY_CONTENTS,
+                                one, input_marks, error);
       for (size_t i = 0; status == BD_OK && i < count; i++)
         if (one[i] == BD_ROW_DAMAGED || all[i] == BD_ROW_DONE) all[i] = one[i];
     }
@@ -271,8 +276,9 @@ bd_status_t session_unmark_damaged(session_t *session, bd_error_t *error) {
     if (session->done[row] != BD_ROW_DAMAGED) continue;
     session->done[row] = BD_ROW_MISSING;
     for (int s = 0; status == BD_OK && s < plan_snapshots(plan, point); s++)
-      status = bd_result_unmark(session->result, bd_job_first_run(plan->job, point) + s, attack,
-                                row % plan->count, error);
+      status = bd_result_unmark(
+          session->result,
+          (bd_rows_t){bd_job_first_run(plan->job, point) + s, attack, row % plan->count, 1}, error);
   }
   return status == BD_OK ? bd_result_flush(session->result, error) : status;
 }

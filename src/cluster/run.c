@@ -133,7 +133,8 @@ static bd_status_t open_output(session_t *session, double deadline, const char *
   /* Before it is looked at what is done: another run may still be at its last blocks. */
   if (status == BD_OK && session->rank == 0 && !options->dry_run &&
       !bd_result_shape(session->result)->complete)
-    status = bd_result_begin_writing(session->result, 1, session->parameters->wait, error);
+    status =
+        bd_result_begin_writing(session->result, BD_WRITER_ALONE, session->parameters->wait, error);
   status = agree(session->communicator, status, error);
   state[1] = (int)session->plan.instructions;
   MPI_Bcast(&state[1], 1, MPI_INT, 0, session->communicator);
@@ -170,12 +171,17 @@ static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, 
   bd_status_t status = BD_OK;
   /* Rank 0 has begun already, but with a complete result. */
   if (session->rank != 0 || was_complete)
-    status = bd_result_begin_writing(session->result, session->rank == 0, session->parameters->wait,
-                                     error);
+    status = bd_result_begin_writing(session->result,
+                                     session->rank == 0 ? BD_WRITER_ALONE : BD_WRITER_JOINED,
+                                     session->parameters->wait, error);
   if (status == BD_OK && session->rank == 0) status = session_unmark_damaged(session, error);
   if (status == BD_OK && was_complete) status = bd_result_reopen(session->result, error);
-  if (status == BD_OK && session->rank == 0 && (summary->mended = session->differing))
-    status = session_compare_attributes(session, 1, summary->mended_first, error);
+  if (status == BD_OK && session->rank == 0 && session->differing) {
+    bd_attributes_differing_t mended = {0};
+    status = session_compare_attributes(session, BD_ATTRIBUTES_MENDED, &mended, error);
+    summary->mended = session->differing;
+    memcpy(summary->mended_first, mended.first, sizeof summary->mended_first);
+  }
   if (session->plan.all_write) session->worker.result = session->result;
   return status;
 }

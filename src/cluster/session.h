@@ -37,8 +37,8 @@ bd_status_t session_check_output(const session_t *session, const char *job_name,
 bd_status_t session_create_output(session_t *session, const char *hosts, bd_error_t *error);
 bd_status_t session_finish_output(session_t *session, const char *hosts, bd_run_summary_t *summary,
                                   bd_error_t *error);
-bd_status_t session_compare_attributes(session_t *session, int mend, char first[256],
-                                       bd_error_t *error);
+bd_status_t session_compare_attributes(session_t *session, bd_attributes_how_t how,
+                                       bd_attributes_differing_t *differing, bd_error_t *error);
 char *session_hosts(const session_t *session);
 
 /* resume.c: open a result that is there and refuse it where it is not this job's (rank 0, not

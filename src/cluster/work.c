@@ -68,7 +68,7 @@ static void look_around(leader_t *leader) {
   leader->progress.seconds = MPI_Wtime() - leader->start;
   if (options->progress) options->progress(options->context, &leader->progress);
   if (leader->status == BD_OK)
-    leader->status = bd_result_sync(leader->work->result, 0, leader->error);
+    leader->status = bd_result_sync(leader->work->result, BD_SYNC_WHEN_DUE, leader->error);
   if (is_asked(leader->work) || MPI_Wtime() >= leader->work->deadline) leader->stopping = 1;
   if (leader->stopping || leader->status != BD_OK) tell_to_stop(leader);
 }
@@ -96,15 +96,15 @@ static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
   const bd_item_t *item = &block->item;
   bd_status_t status = BD_OK;
   for (int s = 0; status == BD_OK && s < plan_snapshots(plan, item->point); s++) {
-    const int run = bd_job_first_run(plan->job, item->point) + s;
+    const bd_rows_t rows = {bd_job_first_run(plan->job, item->point) + s, item->attack, item->first,
+                            item->count};
     if (plan->store_images && !plan->all_write)
-      status = bd_result_write_images(work->result, run, item->attack, item->first, item->count,
+      status = bd_result_write_images(work->result, rows,
                                       block_images(plan, leader->info, block, s), leader->error);
     if (status == BD_OK)
-      status = bd_result_write_records(work->result, run, item->attack, item->first, item->count,
-                                       block_records(plan, leader->info, block, s),
-                                       block_marks(plan, leader->info, block, s),
-                                       block_input_marks(block), leader->error);
+      status = bd_result_write_records(
+          work->result, rows, block_records(plan, leader->info, block, s),
+          block_marks(plan, leader->info, block, s), block_input_marks(block), leader->error);
   }
   return status;
 }
@@ -178,8 +178,8 @@ static void lead(leader_t *leader, bd_block_t *own) {
   }
   tell_to_stop(leader);
   /* After a failure too what is whole is kept. */
-  bd_status_t synced =
-      bd_result_sync(leader->work->result, 1, leader->status == BD_OK ? leader->error : NULL);
+  bd_status_t synced = bd_result_sync(leader->work->result, BD_SYNC_NOW,
+                                      leader->status == BD_OK ? leader->error : NULL);
   if (leader->status == BD_OK) leader->status = synced;
   if (leader->status == BD_OK && leader->stopping && leader->progress.done < leader->progress.total)
     leader->status = bd_fail(leader->error, BD_STOPPED,

@@ -262,8 +262,9 @@ static bd_status_t record(bd_worker_t *w, const bd_item_t *item, int snapshot, b
   }
   if (status != BD_OK || !w->result) return status;
   double start = now();
-  status = bd_result_write_images(w->result, bd_job_first_run(plan->job, item->point) + snapshot,
-                                  item->attack, item->first, item->count, stored, error);
+  const bd_rows_t rows = {bd_job_first_run(plan->job, item->point) + snapshot, item->attack,
+                          item->first, item->count};
+  status = bd_result_write_images(w->result, rows, stored, error);
   block->seconds.write += now() - start;
   return status;
 }

@@ -52,8 +52,8 @@ static bd_status_t check_group(bd_result_t *result, int run, int attack, count_t
   int64_t damaged_from = -1;
   for (int64_t first = 0; first < images; first += PORTION) {
     int64_t n = images - first < PORTION ? images - first : PORTION;
-    bd_status_t status =
-        bd_result_verify(result, run, attack, first, n, 0, states, input_marks, error);
+    bd_status_t status = bd_result_verify(result, (bd_rows_t){run, attack, first, n},
+                                          BD_VERIFY_CONTENTS, states, input_marks, error);
     if (status != BD_OK) return status;
     for (int64_t i = 0; i < n; i++) {
       count->all++;

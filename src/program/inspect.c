@@ -53,14 +53,14 @@ int command_inspect(int argc, char **argv) {
   static char name[] = "barydef inspect";
   const char *path = NULL;
   bd_error_t error;
-  int kind;
+  bd_file_kind_t kind;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &path)) return BD_BAD_INPUT;
   int status = bd_file_kind(path, &kind, &error);
-  if (status == BD_OK && kind == 0)
+  if (status == BD_OK && kind == BD_FILE_OTHER)
     status = bd_fail(&error, BD_BAD_INPUT,
                      "%s: neither a file of attacked images nor a result of barydef", path);
   if (status == BD_OK)
-    status = kind == 1 ? inspect_images(path, &error) : inspect_result(path, &error);
+    status = kind == BD_FILE_IMAGES ? inspect_images(path, &error) : inspect_result(path, &error);
   return status == BD_OK ? BD_OK : complain(&error);
 }

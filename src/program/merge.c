@@ -58,8 +58,10 @@ int command_merge(int argc, char **argv) {
   bd_error_t error, note;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
-  bd_status_t status =
-      bd_result_merge(a.part_count, a.parts, a.result, a.overwrite, a.resume, &note, &error);
+  const bd_existing_t existing = a.overwrite ? BD_EXISTING_REPLACED
+                                 : a.resume  ? BD_EXISTING_KEPT
+                                             : BD_EXISTING_REFUSED;
+  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, existing, &note, &error);
   if (status != BD_OK) return complain(&error);
   if (*note.message) complain(&note);
   printf("result: %s\n", a.result);

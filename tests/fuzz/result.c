@@ -17,8 +17,9 @@ static void verify(bd_result_t *result) {
     bd_result_text(result, run, "solver.kernel_used", text, sizeof text);
     for (int a = 0; a < shape->attack_count && a < 3; a++) {
       if (!bd_result_attack(result, a)) abort();
-      bd_result_verify(result, run, a, 0, shape->count < PORTION ? shape->count : PORTION, a == 0,
-                       states, marks, &error);
+      const bd_rows_t rows = {run, a, 0, shape->count < PORTION ? shape->count : PORTION};
+      bd_result_verify(result, rows, a ? BD_VERIFY_CONTENTS : BD_VERIFY_MARKS, states, marks,
+                       &error);
     }
   }
   bd_result_text(result, -1, "job", text, sizeof text);
@@ -29,7 +30,7 @@ long fuzz_accepted;
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   char path[64];
-  int kind;
+  bd_file_kind_t kind;
   bd_error_t error;
   bd_result_t *result;
   bd_result_summary_t summary;

@@ -114,9 +114,10 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   char checksum[17];
   attributes_found_t found = {0};
   labels_checksum(layout->count, layout->labels, checksum);
-  int done = h5_put_text(file, "schema", "barydef-result", 0) &&
-             h5_put_integer(file, "schema_version", 1) && h5_put_integer(file, "complete", 0) &&
-             put_attack_names(file, layout) && h5_put_text(file, "labels_checksum", checksum, 0);
+  int done = h5_put_text(file, "schema", BD_RESULT_SCHEMA, 0) &&
+             h5_put_integer(file, "schema_version", BD_RESULT_SCHEMA_VERSION) &&
+             h5_put_integer(file, "complete", 0) && put_attack_names(file, layout) &&
+             h5_put_text(file, "labels_checksum", checksum, 0);
   for (int i = 0; done && i < layout->attribute_count; i++)
     done = h5_put(file, &layout->attributes[i], H5_CREATE) != H5_FAILED;
   hid_t labels = create_dataset(file, "labels", H5T_NATIVE_INT64, 1,
@@ -266,11 +267,11 @@ static bd_status_t create_beside(const char *path, old_t *old, bd_fill_t *fill, 
   return status;
 }
 
-bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context,
+bd_status_t create_file(const char *path, bd_existing_t existing, bd_fill_t *fill, void *context,
                         struct stat *made, bd_error_t *error) {
   old_t old = {0};
   h5_silence();
-  if (!overwrite && access(path, F_OK) == 0)
+  if (existing != BD_EXISTING_REPLACED && access(path, F_OK) == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", path);
   bd_status_t status = lock_old(path, &old, error);
   if (status == BD_OK) status = create_beside(path, &old, fill, context, error);
@@ -285,12 +286,13 @@ static bd_status_t fill_layout(hid_t file, const char *path, void *layout, bd_er
              : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
 }
 
-bd_status_t bd_result_create(const char *path, int overwrite, const bd_result_layout_t *layout,
-                             bd_result_t **result, bd_error_t *error) {
+bd_status_t bd_result_create(const char *path, bd_existing_t existing,
+                             const bd_result_layout_t *layout, bd_result_t **result,
+                             bd_error_t *error) {
   struct stat made, opened;
   *result = NULL;
   bd_status_t status =
-      create_file(path, overwrite, fill_layout, (void *)(uintptr_t)layout, &made, error);
+      create_file(path, existing, fill_layout, (void *)(uintptr_t)layout, &made, error);
   if (status == BD_OK) status = bd_result_open(path, result, error);
   if (status != BD_OK ||
       (fstat((*result)->descriptor, &opened) == 0 && file_is_same(&made, &opened)))

@@ -235,7 +235,7 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
   void *found = NULL;
   size_t size = 0;
   memset(by_status, 0, BD_STATUSES_MAX * sizeof *by_status);
-  bd_status_t status = bd_result_sync(result, 1, error);
+  bd_status_t status = bd_result_sync(result, BD_SYNC_NOW, error);
   if (status == BD_OK) status = in_child(finish, &request, result, &found, &size, error);
   if (status == BD_OK && size != BD_STATUSES_MAX * sizeof *by_status)
     status = bd_fail(error, BD_FAILED, "%s: HDF5 counts nonsense in it: damaged, or made to harm",
@@ -247,8 +247,9 @@ bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_
 }
 
 bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_layout_t *layout,
-                                         int mend, int *differing, char first[256],
-                                         bd_error_t *error) {
+                                         bd_attributes_how_t how,
+                                         bd_attributes_differing_t *differing, bd_error_t *error) {
+  const int mend = how == BD_ATTRIBUTES_MENDED;
   comparison_t comparison = {result, layout, mend};
   attributes_found_t found = {0};
   void *bytes;
@@ -258,13 +259,13 @@ bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_la
   free(bytes);
   found.name[sizeof found.name - 1] = 0;
   text_clean(found.name);
-  snprintf(first, 256, "%s", found.name);
-  *differing = found.differing;
+  snprintf(differing->first, sizeof differing->first, "%s", found.name);
+  differing->count = found.differing;
   if (status != BD_OK || !found.is_hopeless) return status;
   if (mend)
     return bd_fail(error, BD_FAILED, "%s: %s cannot be written", result->path,
-                   first); /* the comparison before it has seen no damage */
+                   differing->first); /* the comparison before it has seen no damage */
   return bd_fail(error, BD_BAD_INPUT,
                  "%s: cannot be resumed: %s is damaged, or missing; --overwrite begins anew",
-                 result->path, first);
+                 result->path, differing->first);
 }

@@ -127,8 +127,9 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
   for (int g = 0; status == BD_OK && !wrong && g < shape->run_count * shape->attack_count; g++)
     for (int64_t first = 0, n; status == BD_OK && !wrong && first < shape->count; first += n) {
       n = shape->count - first < PORTION ? shape->count - first : PORTION;
-      status = bd_result_verify(part, shape->first_run + g / shape->attack_count,
-                                g % shape->attack_count, first, n, 0, states, input_marks, error);
+      const bd_rows_t rows = {shape->first_run + g / shape->attack_count, g % shape->attack_count,
+                              first, n};
+      status = bd_result_verify(part, rows, BD_VERIFY_CONTENTS, states, input_marks, error);
       for (int64_t i = 0; status == BD_OK && i < n; i++)
         if (states[i] != BD_ROW_DONE) wrong = "an image";
     }
@@ -391,7 +392,8 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
 }
 
 typedef struct request {
-  int part_count, overwrite, resume;
+  int part_count;
+  bd_existing_t existing;
   const char *const *parts, *path;
   volatile int *is_writing;
 } request_t;
@@ -407,9 +409,9 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
   bd_status_t status = open_parts(&merge, r->parts, error);
   if (status == BD_OK) status = check_count(&merge, r->path, error);
   if (status == BD_OK) status = check_parts(&merge, error);
-  if (status == BD_OK && r->resume && access(r->path, F_OK) == 0)
+  if (status == BD_OK && r->existing == BD_EXISTING_KEPT && access(r->path, F_OK) == 0)
     status = check_merged(&merge, r->path, error);
-  else if (status == BD_OK) status = create_file(r->path, r->overwrite, join, &merge, &made, error);
+  else if (status == BD_OK) status = create_file(r->path, r->existing, join, &merge, &made, error);
   if (status == BD_OK) compare_revisions(&merge, out);
   for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
@@ -417,8 +419,8 @@ static bd_status_t merge_here(void *context, FILE *out, bd_error_t *error) {
 }
 
 bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path,
-                            int overwrite, int resume, bd_error_t *note, bd_error_t *error) {
-  request_t request = {part_count, overwrite, resume, parts, path, NULL};
+                            bd_existing_t existing, bd_error_t *note, bd_error_t *error) {
+  request_t request = {part_count, existing, parts, path, NULL};
   struct stat part, there;
   const int exists = stat(path, &there) == 0;
   int64_t bytes = 0;
@@ -430,7 +432,7 @@ bd_status_t bd_result_merge(int part_count, const char *const *parts, const char
       return bd_fail(error, BD_BAD_INPUT, "%s: is one of the parts that it would replace", path);
     bytes += isolate_size(&part);
   }
-  if (exists && resume) bytes += isolate_size(&there);
+  if (exists && existing == BD_EXISTING_KEPT) bytes += isolate_size(&there);
   void *shared = mmap(NULL, sizeof *request.is_writing, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return bd_fail(error, BD_FAILED, "%s: no memory", path);

@@ -62,7 +62,7 @@ void result_identify(bd_result_t *result) {
 
 /* ---- writing ------------------------------------------------------------------- */
 
-bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double seconds,
+bd_status_t bd_result_begin_writing(bd_result_t *result, bd_writer_t writer, double seconds,
                                     bd_error_t *error) {
   struct stat checked, opened;
   const int writable = open(result->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -78,7 +78,7 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, int alone, double secon
   result->waiting =
       result->waiting ? result->waiting : malloc(WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
-  if (!alone) return BD_OK;
+  if (writer == BD_WRITER_JOINED) return BD_OK;
   bd_status_t status = file_lock(result->descriptor, seconds, result->path, error);
   result_identify(result); /* who was waited for may have completed it */
   return status;
@@ -119,37 +119,41 @@ void labels_checksum(int64_t count, const int64_t *labels, char text[17]) {
   checksum_text(XXH3_64bits(labels, (size_t)count * sizeof *labels), text);
 }
 
-bd_status_t bd_result_write_images(bd_result_t *result, int run, int attack, int64_t first,
-                                   int64_t count, const float *images, bd_error_t *error) {
+bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, const float *images,
+                                   bd_error_t *error) {
   size_t size = image_values(&result->shape) * sizeof *images;
-  return write_at(result, group_place(result, run, attack, IMAGES) + first * (int64_t)size, images,
-                  (size_t)count * size, error);
+  return write_at(result,
+                  group_place(result, rows.run, rows.attack, IMAGES) + rows.first * (int64_t)size,
+                  images, (size_t)rows.count * size, error);
 }
 
-bd_status_t bd_result_write_records(bd_result_t *result, int run, int attack, int64_t first,
-                                    int64_t count, const bd_per_image_t *records,
-                                    const uint64_t *marks, const uint64_t *input_marks,
-                                    bd_error_t *error) {
+bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows,
+                                    const bd_per_image_t *records, const uint64_t *marks,
+                                    const uint64_t *input_marks, bd_error_t *error) {
   const int64_t mark_size = sizeof *marks, size = result->shape.record_bytes;
-  bd_status_t status = write_at(result, group_place(result, run, attack, RECORDS) + first * size,
-                                records, (size_t)(count * size), error);
+  bd_status_t status =
+      write_at(result, group_place(result, rows.run, rows.attack, RECORDS) + rows.first * size,
+               records, (size_t)(rows.count * size), error);
   if (status == BD_OK)
-    status = write_at(result, input_place(result, attack) + first * mark_size, input_marks,
-                      (size_t)(count * mark_size), error);
-  for (int64_t i = 0; status == BD_OK && i < count; i++) {
-    if (result->waiting_count == WAITING_MAX) status = bd_result_sync(result, 1, error);
+    status = write_at(result, input_place(result, rows.attack) + rows.first * mark_size,
+                      input_marks, (size_t)(rows.count * mark_size), error);
+  for (int64_t i = 0; status == BD_OK && i < rows.count; i++) {
+    if (result->waiting_count == WAITING_MAX) status = bd_result_sync(result, BD_SYNC_NOW, error);
     if (status != BD_OK) break;
-    result->waiting[result->waiting_count++] =
-        (waiting_t){group_place(result, run, attack, MARKS) + (first + i) * mark_size, marks[i]};
+    result->waiting[result->waiting_count++] = (waiting_t){
+        group_place(result, rows.run, rows.attack, MARKS) + (rows.first + i) * mark_size, marks[i]};
   }
   return status;
 }
 
-bd_status_t bd_result_unmark(bd_result_t *result, int run, int attack, int64_t image,
-                             bd_error_t *error) {
+bd_status_t bd_result_unmark(bd_result_t *result, bd_rows_t rows, bd_error_t *error) {
   const uint64_t none = 0;
-  return write_at(result, group_place(result, run, attack, MARKS) + image * (int64_t)sizeof none,
-                  &none, sizeof none, error);
+  bd_status_t status = BD_OK;
+  for (int64_t i = rows.first; status == BD_OK && i < rows.first + rows.count; i++)
+    status = write_at(result,
+                      group_place(result, rows.run, rows.attack, MARKS) + i * (int64_t)sizeof none,
+                      &none, sizeof none, error);
+  return status;
 }
 
 static double now(void) {
@@ -195,7 +199,8 @@ bd_status_t check_in_place(const bd_result_t *result, bd_error_t *error) {
                  result->path);
 }
 
-bd_status_t bd_result_sync(bd_result_t *result, int at_once, bd_error_t *error) {
+bd_status_t bd_result_sync(bd_result_t *result, bd_sync_t when, bd_error_t *error) {
+  const int at_once = when == BD_SYNC_NOW;
   double start = now();
   const double interval = 100 * result->sync_seconds < SYNC_INTERVAL_MAX
                               ? 100 * result->sync_seconds

@@ -97,7 +97,7 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
 /* Create a file under a temporary name, have it filled, reserve its space, and rename it; *made
  * becomes its identity. */
 typedef bd_status_t bd_fill_t(hid_t file, const char *path, void *context, bd_error_t *error);
-bd_status_t create_file(const char *path, int overwrite, bd_fill_t *fill, void *context,
+bd_status_t create_file(const char *path, bd_existing_t existing, bd_fill_t *fill, void *context,
                         struct stat *made, bd_error_t *error);
 
 /* What a creation that was killed, or crashed, left beside the path. */

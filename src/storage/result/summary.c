@@ -49,17 +49,17 @@ static bd_status_t read_kind(void *source, FILE *out, bd_error_t *error) {
   return status;
 }
 
-bd_status_t bd_file_kind(const char *path, int *kind, bd_error_t *error) {
+bd_status_t bd_file_kind(const char *path, bd_file_kind_t *kind, bd_error_t *error) {
   void *schema;
   size_t size;
   bd_status_t status = in_child(read_kind, path, &schema, &size, error);
-  *kind = 0;
+  *kind = BD_FILE_OTHER;
   if (status == BD_OK && size == strlen("attacked-images") &&
       !memcmp(schema, "attacked-images", size))
-    *kind = 1;
+    *kind = BD_FILE_IMAGES;
   if (status == BD_OK && size == strlen("barydef-result") &&
       !memcmp(schema, "barydef-result", size))
-    *kind = 2;
+    *kind = BD_FILE_RESULT;
   free(schema);
   return status;
 }

@@ -8,11 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t first, int64_t count,
-                             int trusting, uint8_t *states, uint64_t *input_marks,
-                             bd_error_t *error) {
+bd_status_t bd_result_verify(bd_result_t *result, bd_rows_t rows, bd_verify_t how, uint8_t *states,
+                             uint64_t *input_marks, bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
-  const size_t n = (size_t)count,
+  const size_t n = (size_t)rows.count,
                image_size = shape->store_images ? image_values(shape) * sizeof(float) : 0;
   const int64_t mark_size = sizeof(uint64_t);
   int any = 0;
@@ -22,21 +21,23 @@ bd_status_t bd_result_verify(bd_result_t *result, int run, int attack, int64_t f
   bd_status_t status =
       marks && records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (status == BD_OK)
-    status = read_at(result, group_place(result, run, attack, MARKS) + first * mark_size, marks,
-                     n * sizeof *marks, error);
-  for (size_t i = 0; status == BD_OK && i < n; i++) any |= marks[i] != 0;
-  if (status == BD_OK && !trusting && any)
     status =
-        read_at(result, group_place(result, run, attack, RECORDS) + first * shape->record_bytes,
-                records, n * record_bytes, error);
+        read_at(result, group_place(result, rows.run, rows.attack, MARKS) + rows.first * mark_size,
+                marks, n * sizeof *marks, error);
+  for (size_t i = 0; status == BD_OK && i < n; i++) any |= marks[i] != 0;
+  if (status == BD_OK && how == BD_VERIFY_CONTENTS && any)
+    status = read_at(result,
+                     group_place(result, rows.run, rows.attack, RECORDS) +
+                         rows.first * shape->record_bytes,
+                     records, n * record_bytes, error);
   if (status == BD_OK)
-    status = read_at(result, input_place(result, attack) + first * mark_size, input_marks,
+    status = read_at(result, input_place(result, rows.attack) + rows.first * mark_size, input_marks,
                      n * sizeof *marks, error);
-  for (int64_t i = 0; status == BD_OK && i < count; i++) {
+  for (int64_t i = 0; status == BD_OK && i < rows.count; i++) {
     states[i] = marks[i] ? BD_ROW_DONE : BD_ROW_MISSING;
-    if (!marks[i] || trusting) continue;
+    if (!marks[i] || how == BD_VERIFY_MARKS) continue;
     const int64_t place =
-        group_place(result, run, attack, IMAGES) + (first + i) * (int64_t)image_size;
+        group_place(result, rows.run, rows.attack, IMAGES) + (rows.first + i) * (int64_t)image_size;
     if (!is_marked(result, place, image_size, input_marks[i], records + (size_t)i * record_bytes,
                    marks[i]))
       states[i] = BD_ROW_DAMAGED;
