@@ -19,11 +19,10 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What OpenBLAS 0.3.21 takes newer processors for would make the others many times slower; set before numpy loads it.
 os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
-sys.path[:0] = [os.path.join(HERE, "../reference"), os.path.join(HERE, "../runs")]
 import library
 import numpy as np
 from support import ENVIRONMENT, MPIRUN
-from test_reference import random_images
+from images import random_images
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 7))
 AUTHORS = (

@@ -19,7 +19,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "..", "analysis")]
 import h5py
 import numpy as np
 

@@ -10,7 +10,6 @@ import shutil
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
 import h5py
 import numpy as np
 from support import SOURCE, job_text, launch, random_images, write_set

@@ -3,10 +3,8 @@
 import os
 import re
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
 import h5py
 from support import (
     BASE,

@@ -12,8 +12,8 @@ import library
 import numpy as np
 import reference
 import twin
-from test_numerics import stable_tau
-from test_reference import random_images
+from comparison import stable_tau
+from images import random_images
 
 MARGINALS = "identity + rotate 2 + translate 1 0"
 

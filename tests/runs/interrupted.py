@@ -28,6 +28,8 @@ class Interrupted(RunTest):
         "victim.file": "victim.pt",
         "victim.batch": 8,
     }
+    # Where the victim does not matter.
+    WITHOUT_VICTIM = {name: value for name, value in JOB.items() if not name.startswith("victim.")}
     COUNT = 30
 
     @classmethod

@@ -24,7 +24,11 @@ import numpy as np
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
-PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))  # times as slow: under sanitizers, say
+# Times as slow as a usual build: with sanitizers, say.
+PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))
+SLOW = PATIENCE > 1
+# The long forms of tests (tests/run.sh --long).
+LONG = bool(os.environ.get("BARYDEF_LONG"))
 FAULTS = os.path.abspath(
     os.environ.get("BARYDEF_FAULTS")
     or os.path.join(os.path.dirname(PROGRAM), "tests", "libfaults.so")

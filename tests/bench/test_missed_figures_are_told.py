@@ -1,13 +1,10 @@
 """What scaling.py makes of figures, made up here: whole runs of it need idle cores and minutes."""
 
-import os
 import subprocess
-import sys
 import tempfile
 import unittest
 from unittest import mock
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import scaling
 
 # A run of 1 rank, and of 2.

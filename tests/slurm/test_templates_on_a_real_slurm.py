@@ -9,7 +9,6 @@ import sys
 import time
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
 from support import DEMO_SET, DEMO_VICTIM, PROGRAM, SOURCE, RunTest, contents, job_text, launch
 
 TEMPLATES = os.path.join(SOURCE, "slurm")

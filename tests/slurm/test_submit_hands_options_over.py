@@ -6,10 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "runs"))
 from support import DEMO_SET, ENVIRONMENT, PROGRAM, SOURCE, RunTest, job_text
 
 NOTE = """#!/usr/bin/python3

@@ -23,7 +23,6 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "reference")]
 import library
 
 SECONDS, CLOCK, MEMORY, SLACK = (

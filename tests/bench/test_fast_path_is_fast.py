@@ -9,13 +9,12 @@ import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "../reference")]
 import bench
 import library
 import numpy as np
 import reference
 import twin
-from test_reference import random_images
+from images import random_images
 
 LEAST = {"baseline": 4, "avx2": 12, "avx512": 18}
 

@@ -3,11 +3,9 @@ left out, as finding the caller of each of libtorch's allocations takes half a m
 
 import os
 import subprocess
-import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "runs"))
 from support import RunTest, launch, purify, random_images, run_job, skip, write_set
 
 LSAN, KEEP = os.environ.get("BARYDEF_LSAN", ""), os.environ.get("BARYDEF_KEEP", "")

@@ -6,7 +6,6 @@ import os
 import re
 import resource
 import socket
-import sys
 import time
 import unittest
 
@@ -19,7 +18,6 @@ from support import (
     DEMO_VICTIM,
     FIGURES,
     PATIENCE,
-    SOURCE,
     RunTest,
     check_statistics,
     contents,
@@ -34,7 +32,6 @@ from support import (
     write_set,
 )
 
-sys.path.insert(0, os.path.join(SOURCE, "tests", "reference"))
 import reference
 
 PER_IMAGE = {

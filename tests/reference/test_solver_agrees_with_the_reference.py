@@ -6,19 +6,9 @@ import library
 import numpy as np
 import reference
 import scipy.ndimage
+from images import random_images
 
 MOTIONS = "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate 3 0 + translate -1.25 2.5"
-
-
-def random_images(seed, n, channels, height, width):
-    """Sparse images like digits: smooth blobs over exact zeros, different in every channel."""
-    random = np.random.default_rng(seed)
-    images = scipy.ndimage.gaussian_filter(
-        random.random((n, channels, height, width)), (0, 0, 1, 1)
-    )
-    images = np.clip((images - 0.5) * 6, 0, 1)
-    images[..., height // 2, width // 2] = 0.7  # no channel is empty
-    return images
 
 
 class Marginals(unittest.TestCase):

@@ -5,14 +5,12 @@ import ctypes
 import itertools
 import os
 import random
-import sys
 import unittest
 
 import h5py
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "..", "runs"), os.path.join(HERE, "..", "reference")]
 import library
 from support import RunTest, random_images, write_set
 

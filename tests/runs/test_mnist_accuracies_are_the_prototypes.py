@@ -30,8 +30,7 @@ PROTOTYPE = {
 
 
 # Builds that look for faults are some 25 times as slow: as many images as the figures need, and few for the sweep.
-SLOW = support.PATIENCE > 1
-LIMIT, LIMIT_SWEEP = (496, 8) if SLOW else (0, 64)
+LIMIT, LIMIT_SWEEP = (496, 8) if support.SLOW else (0, 64)
 
 
 class Mnist(support.RunTest):
@@ -99,7 +98,7 @@ if __name__ == "__main__":
             % DATA
         )
         sys.exit(77)
-    if SLOW:
+    if support.SLOW:
         print(
             "REDUCED: %d images of each group instead of all, %d in the sweep instead of 64 (BARYDEF_PATIENCE)"
             % (LIMIT, LIMIT_SWEEP)

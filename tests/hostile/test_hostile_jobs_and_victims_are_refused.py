@@ -1,0 +1,200 @@
+"""Job files, victims and surroundings made to harm: one line that says what is wrong, and the exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import unittest
+from hostile import Hostile
+from support import (
+    BASE,
+    ENVIRONMENT,
+    PATIENCE,
+    PROGRAM,
+    contents,
+    job_text,
+    launch,
+    need_victim,
+    purify,
+    run_job,
+    write_victim,
+)
+
+
+class Jobs(Hostile):
+    def test_encoding_and_length(self):
+        good = job_text(BASE)
+        for name, data, text in (
+            (
+                "control",
+                good + "; \x1b[2J\n",
+                r"control.ini:\d+: a control character, or not UTF-8",
+            ),
+            (
+                "latin",
+                good.encode() + b"; caf\xe9\n",
+                r"latin.ini:\d+: a control character, or not UTF-8",
+            ),
+            ("long", good + ";" + "x" * 70000, r"long.ini:\d+: a line of more than 65536 bytes"),
+            ("large", good + "; x\n" * 300000, "large.ini: more than a mebibyte is no job file"),
+        ):
+            path = os.path.join(self.folder, f"{name}.ini")
+            with open(path, "wb") as file:
+                file.write(data if isinstance(data, bytes) else data.encode())
+            finished = launch("run", path)
+            self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+            self.assertRegex(finished.err, text)
+        windows = os.path.join(self.folder, "windows.ini")
+        with open(windows, "w", newline="\r\n") as file:
+            file.write(good)
+        self.assertEqual(launch("run", windows).status, 0)
+
+    def test_longer_than_a_result_can_keep(self):
+        path = os.path.join(self.folder, "long.ini")
+        with open(path, "w") as file:
+            values = ", ".join(f"0.{i}" + "0" * 1200 for i in range(10, 40))
+            file.write(
+                job_text(BASE) + f"\n[sweep]\nsolver.gamma = {values}\nsolver.tau = {values}\n"
+            )
+        finished = launch("run", path)
+        self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+        self.assertRegex(
+            finished.err,
+            r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000",
+        )
+
+    def test_a_command_line_longer_than_a_result_can_keep(self):
+        finished = run_job(self.folder, {}, *["--set=solver.gamma=1." + "0" * 1000] * 80)
+        self.assertEqual(finished.status, 0, finished)
+
+    def test_a_folder_without_a_path(self):
+        """Relative paths would become absolute ones."""
+        code = (
+            "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
+            "open('job.ini', 'w').write(sys.argv[2])\nos.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, self.folder, job_text(BASE), PROGRAM],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(done.returncode, 1, done)  # Open MPI complains as well
+        self.assertRegex(
+            done.stderr,
+            "(?m)^barydef: job.ini: the working directory, which its paths would be relative to, has no path: ",
+        )
+
+    def test_closed_standard_files(self):
+        """No file of the run becomes one of them, and what is printed."""
+        expected = contents(purify(self.folder, {}))
+        for closed in "0<&- 1>&- 2>&-", "2>&-", "0<&- 2>&-":
+            command = f"exec '{PROGRAM}' run '{self.folder}/job.ini' --overwrite --set=run.progress=1e-9 {closed}"
+            done = subprocess.run(
+                ["sh", "-c", command],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=60,
+            )
+            self.assertEqual(
+                done.returncode, "1>&-" in closed, done
+            )  # what it should print did not arrive
+            self.assert_same(expected, contents(os.path.join(self.folder, "result.h5")))
+            self.assertEqual(launch("check", os.path.join(self.folder, "result.h5")).status, 0)
+
+    def test_devices(self):
+        finished = launch("run", "/dev/zero")
+        self.assertEqual(finished.status, 2, finished)
+
+
+class Victims(Hostile):
+    def test_a_victim_that_hangs(self):
+        need_victim()
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
+        for ranks in 0, 2:
+            finished = self.run_it(
+                {"victim.file": "victim.pt", "run.victim_seconds": 1.5}, ranks=ranks
+            )
+            self.assertEqual(finished.status, 1, finished)
+            lines = [line for line in finished.err_lines if line.startswith("barydef: ")]
+            self.assertEqual(len(lines), 1, finished)
+            self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
+
+    def test_a_victim_that_was_suspended(self):
+        """As batch systems do: it had no time meanwhile."""
+        need_victim()
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "if bool(x.sum() == 0):  # when it is tried\n    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)",
+        )
+        with open(os.path.join(self.folder, "job.ini"), "w") as file:
+            file.write(
+                job_text({**BASE, "victim.file": "victim.pt", "run.victim_seconds": 8 * PATIENCE})
+            )
+        running = subprocess.Popen(
+            [PROGRAM, "run", os.path.join(self.folder, "job.ini")],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(1.2)
+        running.send_signal(signal.SIGSTOP)
+        time.sleep(8.5 * PATIENCE)
+        running.send_signal(signal.SIGCONT)
+        err = running.communicate(timeout=60 * PATIENCE)[1]
+        self.assertEqual(running.returncode, 0, err)
+
+    def test_the_shortest_time(self):
+        need_victim()
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > -1):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
+        finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": "1e-9"})
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
+
+    def test_a_victim_that_is_no_file(self):
+        """A pipe that nobody writes to would be waited for, by no clock."""
+        need_victim()
+        os.mkfifo(os.path.join(self.folder, "pipe.pt"))
+        finished = self.run_it({"victim.file": "pipe.pt"})
+        self.assertEqual(finished.status, 2, finished)
+        self.assertIn("pipe.pt: not a file", finished.err)
+
+    def test_a_victim_that_hangs_later(self):
+        need_victim()
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            "while bool(x.sum() > 0):\n    x = x * 1.0\nreturn x.flatten(1)",
+        )
+        finished = self.run_it({"victim.file": "victim.pt", "run.victim_seconds": 1.5})
+        self.assertEqual(finished.status, 1, finished)
+        self.assertIn("no answer within 1.5 s", finished.err)
+        self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
+
+    def test_a_victim_is_said_to_be_a_program(self):
+        """By a dry run, too, which tries it."""
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        for options in ("--dry-run",), ():
+            finished = run_job(
+                self.folder, {"victim.file": "victim.pt", "output.file": "said.h5"}, *options
+            )
+            self.assertRegex(
+                finished.out,
+                r"(?m)^victim: \S*victim.pt, a program that ran with your rights \(libtorch [\d.]+\)$",
+            )
+        self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,223 @@
+"""Sets that claim, inflate to or count more than they hold: refused in one line, within bounded memory and
+ten seconds."""
+
+import os
+import time
+import unittest
+import zlib
+import h5py
+import numpy as np
+from hostile import IMAGES, Hostile
+from support import PATIENCE, launch, random_images, write_set
+
+
+class Bombs(Hostile):
+    """Few bytes that stand for many."""
+
+    def bounded(self, text, memory=64):
+        """Refused, with the memory of a program that has read nothing, and what is allowed."""
+        quiet = self.peak("inspect", self.secret)[2]
+        status, err, used = self.peak("inspect", self.set)
+        self.assertEqual(status, 2, err)
+        self.assertRegex(err, text)
+        self.assertLess(used, quiet + memory * PATIENCE)
+        self.refused(text)
+
+    def declared(self, name, shape, chunks=None, kind="f4"):
+        with self.change(name) as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            if chunks:
+                plan.set_chunk(chunks)
+                plan.set_deflate(1)
+            h5py.h5d.create(
+                file.id,
+                name.encode(),
+                h5py.h5t.py_create(np.dtype(kind)),
+                h5py.h5s.create_simple(shape),
+                plan,
+            )
+
+    def test_labels_of_petabytes(self):
+        self.declared("labels", (1 << 47,), (1 << 20,), "i8")
+        self.assertLess(os.path.getsize(self.set), 30000)
+        self.bounded("/labels declares 140737488355328 labels, more than run.max_memory allows")
+
+    def test_labels_never_written(self):
+        self.declared("labels", (1 << 23,), None, "i8")
+        self.bounded("/labels declares 8388608 labels, but only 0 bytes are stored")
+
+    def test_images_of_petabytes(self):
+        for chunks in None, (1, 1, 1024, 1024), (1, 1, 1, 1):
+            self.setUp()
+            with self.change("clean", "attacks/b"):
+                pass
+            self.declared("attacks/a/images", (6, 4096, 32768, 32768), chunks)
+            self.bounded(
+                "declares more than is stored: damaged, or never written|chunks of it were never written|"
+                "more chunks than run.max_memory can list|lie in \\d+ chunks: HDF5 cannot list so many|chunks that do not fit into an eighth of run.max_memory"
+            )
+
+    def test_images_in_a_hole(self):
+        """Allocated at once, and never written."""
+        with self.change("clean", "attacks/b", "attacks/a/images") as file:
+            plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+            plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            h5py.h5d.create(
+                file["attacks/a"].id,
+                b"images",
+                h5py.h5t.NATIVE_FLOAT,
+                h5py.h5s.create_simple((6, 3, 16384, 16384)),
+                plan,
+            )
+        self.assertLess(os.stat(self.set).st_blocks * 512, 100000)
+        self.bounded("/attacks/a/images declares more than is stored: damaged, or never written")
+
+    def test_chunks_never_written(self):
+        self.declared("attacks/a/images", (6, 1, 8, 9), (2, 1, 8, 9))
+        self.bounded("/attacks/a/images is not whole: chunks of it were never written")
+
+    def test_huge_chunk(self):
+        with self.change("attacks/a/images") as file:
+            file.create_dataset(
+                "attacks/a/images",
+                IMAGES.shape,
+                "f8",
+                maxshape=(None, None, None, None),
+                chunks=(100, 64, 256, 256),
+                compression="gzip",
+            )
+            file["attacks/a/images"][...] = 0
+        self.bounded(
+            r"/attacks/a/images is in chunks that do not fit into an eighth of run.max_memory \(2048 MiB\)"
+        )
+
+    def test_a_chunk_that_inflates_to_more(self):
+        with self.change("attacks/a/images") as file:
+            data = file.create_dataset(
+                "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip"
+            )
+            data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(300 << 20), 9))
+        finished = self.run_it()
+        self.assertEqual(finished.status, 2, finished)
+        self.assertRegex(finished.err, "/attacks/a/images has chunks of another size than declared")
+        with self.change("attacks/a/images") as file:
+            data = file.create_dataset(
+                "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip"
+            )
+            data.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(1 << 20), 9))
+        finished = self.run_it()
+        self.assertEqual(finished.status, 1, finished)
+        self.assertRegex(
+            finished.err,
+            r"images 0 to 5 of a cannot be read \(cannot be inflated to the size declared\)",
+        )
+
+    def test_chunks_too_short(self):
+        for options, stored, text in (
+            ({"compression": "gzip"}, zlib.compress(bytes(10)), "has another size than declared"),
+            ({"compression": "gzip"}, b"\x78\x9c", "cannot be inflated"),
+            ({"fletcher32": True}, b"ab", "is shorter than its checksum"),
+            ({"fletcher32": True}, bytes(1728) + b"abcd", "has another checksum"),
+            ({}, b"abc", None),
+        ):
+            with self.subTest(text), self.change("attacks/a/images") as file:
+                data = file.create_dataset(
+                    "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), **options
+                )
+                data.id.write_direct_chunk((0, 0, 0, 0), stored)
+            finished = self.run_it(job={"output.file": f"result-{text}.h5"})
+            self.assertEqual(finished.status, 1 if text else 2, finished)
+            self.assertRegex(finished.err, text or "chunks of another size than declared")
+
+    def test_attributes_of_any_length(self):
+        with self.change() as file:
+            file["attacks/a"].attrs["source"] = "x" * 60000
+            file["attacks/b"].attrs["norm"] = "y" * 1000
+            file["attacks/b"].attrs.create("source", "z" * (40 << 20), dtype=h5py.string_dtype())
+        finished = self.run_it()
+        self.assertEqual(finished.status, 0, finished)
+        inspected = launch("inspect", self.set)
+        self.assertLess(len(inspected.out), 2000)
+        quiet = self.peak("inspect", self.secret)[2]
+        self.assertLess(self.peak("inspect", self.set)[2], quiet + 100 * PATIENCE)
+
+    def test_attributes_of_other_types(self):
+        with self.change() as file:
+            for name, value in (
+                ("norm", 3),
+                ("epsilon", "text"),
+                ("source", np.arange(3)),
+                ("more", h5py.Empty("f4")),
+            ):
+                file["attacks/a"].attrs[name] = value
+            file.attrs["dataset"] = np.zeros(2, [("a", "i4"), ("b", "f8")])
+        self.assertEqual(self.run_it().status, 0)
+
+    def test_thousands_of_attributes_and_groups(self):
+        with self.change() as file:
+            for number in range(3000):
+                file["attacks/a"].attrs[f"attribute {number}"] = number
+                file.create_group(f"other/{number}")
+        self.assertEqual(self.run_it().status, 0)
+        self.setUp()
+        with self.change() as file:
+            for number in range(1000):
+                file.create_group(f"attacks/{number}")
+        self.refused("/attacks is not a group of at most 1000 attacks")
+
+    def test_datasets_that_share_their_bytes(self):
+        with self.change() as file:
+            for number in range(900):
+                file[f"attacks/{number}"] = file["attacks/a"]
+        self.refused("declares more than is stored|chunks that are not in the file")
+
+    def test_a_chunk_for_each_of_many_images(self):
+        """No trick: HDF5 1.10 takes time that grows with the square of their number, and is given it."""
+        images = np.zeros((20000, 1, 4, 4), "u1")
+        write_set(self.set, {"a": images}, chunks=(1, 1, 4, 4))
+        start = time.time()
+        shown = launch("inspect", self.set)
+        self.assertEqual(shown.status, 0, shown)
+        print(f"20,000 chunks listed in {time.time() - start:.1f} s")
+
+    def test_more_chunks_than_can_be_listed(self):
+        with self.change("clean", "labels", "attacks/b") as file:
+            file["labels"] = np.zeros(70000, "i1")
+        self.declared("attacks/a/images", (70000, 1, 8, 9), (1, 1, 8, 9))
+        self.bounded(
+            "the images of a lie in 70000 chunks: HDF5 cannot list so many in a sensible time; h5repack -l CHUNK=... makes larger ones"
+        )
+
+    def test_blocks_larger_than_the_memory(self):
+        write_set(self.set, {"a": random_images(64, 1, 128, 128)})
+        job = {"run.max_memory": 60, "solver.iterations": 1}
+        finished = self.run_it(job)
+        self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
+        self.assertRegex(
+            finished.err,
+            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: a smaller run.block \(now 64\) needs less",
+        )
+        self.assertEqual(self.run_it({**job, "run.block": 4}).status, 0)
+
+    def test_cyclic_groups(self):
+        with self.change() as file:
+            file["attacks/a/attacks"] = file["attacks"]
+            file["attacks/a/root"] = file["/"]
+        self.assertEqual(self.run_it().status, 0)
+        self.setUp()
+        with self.change() as file:
+            file["attacks/loop"] = file["attacks"]
+        self.refused("set.h5: /attacks/loop/images is missing")
+
+    def test_user_block(self):
+        os.unlink(self.set)
+        with h5py.File(self.set, "w", userblock_size=512) as file, h5py.File(self.secret) as other:
+            file.attrs.update(other.attrs)
+            for name in "labels", "attacks", "clean":
+                other.copy(name, file)
+        self.refused("set.h5: has a user block, which is not supported")
+
+
+if __name__ == "__main__":
+    unittest.main()
