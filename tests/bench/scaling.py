@@ -125,7 +125,7 @@ def efficiency(folder, jobs, found):
             ),
         ]
         cells = [
-            f"{name.partition(' (')[0]}, {len(ones)}",
+            f"{name.split()[0]}, {len(ones)}",
             spread([one["rate"] for one in ones], 0),
             spread(ratios),
             spread(apart),

@@ -1,6 +1,7 @@
 """The pages: every relative link leads somewhere, and none is too wide or too long.
 
 docs.py links: files and anchors of every link in the pages.
+docs.py tests: classes of tests that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
 Exit status 1 and one line for each fault."""
 
@@ -48,10 +49,19 @@ def dead_links():
                 yield f"{where}: no such heading"
 
 
+def lost_tests():
+    """Classes of tests that docs/security.md names and that are not there."""
+    tests = "".join(path.read_text() for path in (TOP / "tests/hostile").glob("*.py"))
+    for row in re.findall(r"^\|.*\|$", (TOP / "docs/security.md").read_text(), re.M):
+        for name in re.findall(r"`([A-Z][a-z]+)` \|$", row):
+            if not re.search(rf"^class {name}\b", tests, re.M):
+                yield f"docs/security.md: no class {name} in tests/hostile"
+
+
 def oversize():
     for page in pages():
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            if len(line) > COLUMNS and not line.startswith("|"):
+            if len(line) > COLUMNS:
                 yield f"{page.relative_to(TOP)}:{number}: {len(line)} columns"
     text = (TOP / "README.md").read_text()
     wide = [line for line in text.splitlines() if len(line) > COLUMNS]
@@ -63,9 +73,9 @@ def oversize():
 
 
 def main():
-    checks = {"links": dead_links, "size": oversize}
+    checks = {"links": dead_links, "size": oversize, "tests": lost_tests}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
-        sys.exit("usage: docs.py links|size")
+        sys.exit("usage: docs.py links|size|tests")
     faults = list(checks[sys.argv[1]]())
     print("\n".join(faults) or f"{len(pages())} pages: {sys.argv[1]} are as they should be")
     return 1 if faults else 0
