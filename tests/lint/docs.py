@@ -1,6 +1,7 @@
 """The pages: every relative link leads somewhere, and none is too wide or too long.
 
 docs.py links: files and anchors of every link in the pages.
+docs.py files: files of the repository that the pages name.
 docs.py tests: classes of tests that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
 Exit status 1 and one line for each fault."""
@@ -49,6 +50,15 @@ def dead_links():
                 yield f"{where}: no such heading"
 
 
+def lost_files():
+    """Files of this repository that a page names and that are not there."""
+    named = re.compile(r"\b(?:src|include|tests|jobs|slurm|cmake|docs|analysis)/[\w./-]+\.\w+")
+    for page in pages():
+        for name in sorted(set(named.findall(page.read_text()))):
+            if not (TOP / name).exists():
+                yield f"{page.relative_to(TOP)}: {name}: no such file"
+
+
 def lost_tests():
     """Classes of tests that docs/security.md names and that are not there."""
     tests = "".join(path.read_text() for path in (TOP / "tests/hostile").glob("*.py"))
@@ -73,9 +83,9 @@ def oversize():
 
 
 def main():
-    checks = {"links": dead_links, "size": oversize, "tests": lost_tests}
+    checks = {"links": dead_links, "size": oversize, "files": lost_files, "tests": lost_tests}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
-        sys.exit("usage: docs.py links|size|tests")
+        sys.exit("usage: docs.py links|size|files|tests")
     faults = list(checks[sys.argv[1]]())
     print("\n".join(faults) or f"{len(pages())} pages: {sys.argv[1]} are as they should be")
     return 1 if faults else 0
