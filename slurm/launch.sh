@@ -1,9 +1,9 @@
-# Sourced by the batch scripts: starts barydef on all ranks of the job, hands signals on, and
-# puts the job back into the queue when its time is over before the work is.
+# Start barydef on all ranks of the job, hand signals on, and put the job back into the queue when
+# its time is over before the work is.  The batch scripts source this file.
 
 ranks= asked= asking= time_is_over=${time_is_over:-}
-# Asks the ranks to stop, again and again until they have ended: a signal that comes before they
-# are up is lost in the launcher.
+# Ask the ranks to stop, again and again until they have ended, since a signal that comes before
+# they are up is lost in the launcher.
 ask() {
   asked=1
   if [ -n "$ranks" ] && [ -z "$asking" ]; then
@@ -11,35 +11,39 @@ ask() {
     asking=$!
   fi
 }
-# Here, not in launch: a signal may come before that.  USR1 is what --signal sends before the limit;
-# both launchers hand it to every rank.
+# These traps stand here, not in launch, since a signal may come before that.  USR1 is what --signal
+# sends before the limit; both launchers hand it to every rank.
 trap 'time_is_over=1; ask' USR1
-# TERM (scancel, preemption) as USR1 too: on TERM mpirun would hide the exit status.
+# TERM (scancel, preemption) becomes USR1 too, since on TERM mpirun hides the exit status.
 trap ask TERM
 
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
-# One thread a rank: barydef's parallelism is its ranks.
+# One thread a rank, since barydef's parallelism is its ranks.
 export OMP_NUM_THREADS=1
-# Open MPI's daemons on other nodes, told to end, wait so many seconds, send TERM to the ranks, wait
-# again, and kill them: twice this should be less than SLURM's KillWait (30 s unless configured).
+# Open MPI's daemons on other nodes that are told to end wait so many seconds, send TERM to the
+# ranks, wait again, and kill them.  Twice this should be less than SLURM's KillWait, 30 s unless
+# configured.
 export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-5}
 # SLURM 22.05's default way of meeting over PMIx lets MPI_Init crash now and then.
 export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 
-# launch run ARGUMENT...: barydef with these, under srun or mpirun.  Ends the script.
+# launch run ARGUMENT...: start barydef with these arguments under srun or mpirun.  Ends the script.
 launch() {
   local status deaf=()
-  # The ranks of a job that was cancelled, or preempted, may still be at their last blocks: SLURM leaves them KillWait, 30 s.
+  # The ranks of a job that was cancelled or preempted may still be at their last blocks.  SLURM
+  # leaves them KillWait, 30 s.
   set -- "$1" --set run.wait="$WAIT_SECONDS" "${@:2}"
-  # Put back into the queue: marks of what is done are believed.  Checking terabytes anew could last from one time limit to
-  # the next and nothing be computed.  report.sbatch checks all in the end; a --set run.verify=all of yours wins.
+  # A job that was put back into the queue believes the marks of what is done.  Checking terabytes
+  # anew could last from one time limit to the next, and nothing would be computed. report.sbatch
+  # checks all in the end.  A --set run.verify=all of yours wins.
   [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || set -- "$1" --set run.verify=marks "${@:2}"
   case $BARYDEF_LAUNCHER in
     srun) srun "${SRUN_OPTIONS[@]}" "$BARYDEF" "$@" & ;;
     mpirun)
-      # scancel sends TERM to every process of the job, and mpirun would drop what its ranks still say.
-      # The ranks hear it: mpirun unblocks signals for them.  env before coreutils 8.31 cannot do this.
+      # scancel sends TERM to every process of the job, and mpirun would drop what its ranks still
+      # say.  So mpirun blocks TERM.  The ranks hear it, since mpirun unblocks signals for them. env
+      # before coreutils 8.31 cannot do this.
       env --block-signal=TERM true 2>/dev/null && deaf=(env --block-signal=TERM)
       "${deaf[@]}" mpirun "$BARYDEF" "$@" & ;;
     *) echo "settings.sh: BARYDEF_LAUNCHER is srun or mpirun" >&2; exit 2 ;;
@@ -52,16 +56,17 @@ launch() {
     local late
     wait "$ranks" 2>/dev/null
     late=$?
-    [ "$late" = 127 ] || status=$late # 127: its status was told already
+    [ "$late" = 127 ] || status=$late # 127: its status has been told already
   fi
   [ -z "$asking" ] || kill "$asking" 2>/dev/null
-  # Who is asked before it can hear dies of the very signal (138 = 128 + USR1).
+  # A process that is asked before it can hear dies of that very signal (138 = 128 + USR1).
   [ "$status" = 138 ] && [ -n "$asked" ] && status=75
-  # A rank that cannot hear, stuck in a disk, say, is killed by its launcher when the others have ended.
+  # A rank that cannot hear, because it waits for a disk, is killed by its launcher when the others
+  # have ended.
   [ "$status" = 137 ] && [ -n "$time_is_over" ] && status=75
   if [ "$status" = 75 ] && [ -n "$time_is_over" ]; then
     if [ "${SLURM_RESTART_COUNT:-0}" -ge "$RESTARTS_MAX" ]; then
-      echo "launch.sh: not put back into the queue: restarted ${SLURM_RESTART_COUNT} times already" >&2
+      echo "launch.sh: not put back into the queue: restarted $SLURM_RESTART_COUNT times" >&2
       exit 75
     fi
     local job=$SLURM_JOB_ID
@@ -71,7 +76,8 @@ launch() {
     trap - TERM
     scontrol requeue "$job" && sleep 60 # SLURM ends this script meanwhile
   elif [ "$status" = 75 ]; then
-    echo "launch.sh: stopped, but not by the time limit of the job (a signal, or run.max_minutes): submitted again, it goes on" >&2
+    echo "launch.sh: stopped, but not by the time limit of the job (a signal, or" \
+      "run.max_minutes): submitted again, it goes on" >&2
   fi
   if [ "$status" = 3 ]; then
     echo "launch.sh: some images failed; the result is whole, and jobs that wait for it may start"

@@ -1,25 +1,25 @@
-# The one place to edit for your cluster; read by submit.sh and, on the node, by launch.sh.
+# The one place to edit for your cluster.  submit.sh reads it and, on the node, launch.sh.
 
-# barydef itself: a path, or a name found after the modules below are loaded.
+# The program: a path, or a name that is found after the modules below are loaded.
 BARYDEF=${BARYDEF:-barydef}
 
-# Who starts the ranks: srun (through PMIx) or mpirun.
+# What starts the ranks: srun, through PMIx, or mpirun.
 BARYDEF_LAUNCHER=${BARYDEF_LAUNCHER:-srun}
 
-# How srun meets Open MPI here (srun --mpi=list).
+# How srun and Open MPI find each other here.  "srun --mpi=list" shows what there is.
 SRUN_OPTIONS=(--mpi=pmix)
 
-# What a job needs before it starts, on your cluster perhaps:
+# What a job needs before it starts, perhaps:
 # module load openmpi hdf5 fftw
 
-# Options for every job that submit.sh submits; they win over the #SBATCH lines.
+# Options for every job that submit.sh submits.  They win over the #SBATCH lines.
 SBATCH_OPTIONS=(
   # --partition=standard
   # --account=my-project
 )
 
-# Beside those: for the run (or sweep, or each task of an array) alone, for the merge of an array, and for the
-# report.  The last two are one task each, whatever stands above.
+# More options: for the run (or sweep, or each task of an array), for the merge of an array, and for
+# the report.  The last two are one task each, whatever stands above.
 RUN_OPTIONS=(
   # --ntasks=64 --time=08:00:00
 )
@@ -30,16 +30,19 @@ REPORT_OPTIONS=(
   # --mem=8G
 )
 
-# For the figures of report.sbatch: the folder analysis/ of the source, and a Python with h5py and matplotlib.
+# report.sbatch draws with these: the folder analysis/ of the sources, and a Python with h5py and
+# matplotlib.
 BARYDEF_ANALYSIS=${BARYDEF_ANALYSIS:-$(dirname "${BASH_SOURCE[0]}")/../analysis}
 BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
 
-# Ranks that are told to stop and have not ended after so many seconds are told again, and end at once: their
-# blocks are computed again later.  Less than --signal leaves, 120 s, or the limit comes before the requeue.
+# Ranks that were told to stop and have not ended after so many seconds are told again, and end at
+# once.  Their blocks are computed again later.  Take less than --signal leaves, 120 s, or the limit
+# comes before the requeue.
 STOP_SECONDS=${STOP_SECONDS:-60}
 
-# So many seconds a job waits for the ranks of an earlier one that still write its result: a little more than SLURM's KillWait.
+# So many seconds a job waits for the ranks of an earlier one that still write its result.  Take a
+# little more than SLURM's KillWait.
 WAIT_SECONDS=${WAIT_SECONDS:-60}
 
-# A job that keeps meeting its time limit is put back into the queue at most so often.
+# A job that keeps meeting its time limit goes back into the queue at most so often.
 RESTARTS_MAX=${RESTARTS_MAX:-50}

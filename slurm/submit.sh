@@ -4,11 +4,11 @@
 #   submit.sh run    JOB.ini RESULT.h5              one job
 #   submit.sh sweep  JOB.ini RESULT.h5              one job over many nodes
 #   submit.sh array  JOB.ini RESULT.h5 PARTS        a job array, merged afterwards
-#   ... --set SECTION.KEY=VALUE...                  as for barydef run: a relative path is relative to the job file
-#   ... -- OPTION...                                options for sbatch of the run itself; they win over settings.sh
+#   ... --set SECTION.KEY=VALUE...                  as for barydef run
+#   ... -- OPTION...                                options for sbatch of the run alone
 #
-# Each is followed by a report that waits for it.  Prints the numbers of the jobs; cancelling
-# the first cancels what waits for it.  Submitted again, it goes on, or finds all done.
+# Each is followed by a report that waits for it.  The numbers of the jobs are printed.  Cancelling
+# the first cancels what waits for it.  Submitted again, it goes on, or finds everything done.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/settings.sh"
@@ -23,23 +23,30 @@ kind=$1 job=$(realpath "$2") result=$(realpath -m "$3")
 shift 3
 parts= sets=() part=()
 if [ "$kind" = array ]; then
-  [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || refuse "array: how many parts? submit.sh array JOB.ini RESULT.h5 PARTS"
+  [[ ${1:-} =~ ^[1-9][0-9]*$ ]] ||
+    refuse "array: how many parts? submit.sh array JOB.ini RESULT.h5 PARTS"
   parts=$1 part=(--part "$1/$1")
   shift
 fi
 while [ $# -gt 0 ]; do
   case $1 in
     --) shift; break ;;
-    --set) [ $# -ge 2 ] || refuse "--set: SECTION.KEY=VALUE is missing"; sets+=(--set "$2"); shift 2 ;;
+    --set)
+      [ $# -ge 2 ] || refuse "--set: SECTION.KEY=VALUE is missing"
+      sets+=(--set "$2")
+      shift 2
+      ;;
     --set=*) sets+=("$1"); shift ;;
     *) refuse "$1: only --set SECTION.KEY=VALUE may come here, and options for sbatch after --" ;;
   esac
 done
 
-# What barydef will refuse is refused now, not after the queue: a key, an input that is not there, more parts than points.
-# Nothing is written.  Where barydef cannot start on this host, the job will tell.
+# What barydef will refuse is refused now, not after the queue: an unknown key, a missing input,
+# more parts than points.  Nothing is written.  Where barydef cannot start on this host, the job
+# will tell.
 status=0
-said=$("$BARYDEF" run "$job" "${sets[@]}" --set "output.file=$result" "${part[@]}" --overwrite --dry-run --quiet 2>&1) || status=$?
+said=$("$BARYDEF" run "$job" "${sets[@]}" --set "output.file=$result" "${part[@]}" \
+  --overwrite --dry-run --quiet 2>&1) || status=$?
 case $status in
   0) ;;
   2) refuse "$said" ;;
@@ -47,18 +54,23 @@ case $status in
 esac
 
 submit() { sbatch --parsable "${SBATCH_OPTIONS[@]}" "$@" | cut -d';' -f1; }
-# One task that waits for a job; where that failed it is cancelled, not left in the queue.
-after() { submit --nodes=1 --ntasks=1 --dependency="afterok:$1" --kill-on-invalid-dep=yes "${@:2}"; }
+# One task that waits for a job.  Where that failed, the task is cancelled, not left in the queue.
+after() {
+  submit --nodes=1 --ntasks=1 --dependency="afterok:$1" --kill-on-invalid-dep=yes "${@:2}"
+}
 
 case $kind in
   run | sweep)
-    last=$(submit "${RUN_OPTIONS[@]}" "$@" "$here/$kind.sbatch" "$job" "${sets[@]}" --set "output.file=$result")
+    last=$(submit "${RUN_OPTIONS[@]}" "$@" "$here/$kind.sbatch" "$job" "${sets[@]}" \
+      --set "output.file=$result")
     echo "$kind: job $last" ;;
   array)
-    first=$(submit --array="1-$parts" "${RUN_OPTIONS[@]}" "$@" "$here/array.sbatch" "$job" "$result" "$parts" "${sets[@]}")
+    first=$(submit --array="1-$parts" "${RUN_OPTIONS[@]}" "$@" "$here/array.sbatch" \
+      "$job" "$result" "$parts" "${sets[@]}")
     last=$(after "$first" "${MERGE_OPTIONS[@]}" "$here/merge.sbatch" "$result" "$parts")
     echo "array: job $first, merged by job $last" ;;
 esac
-# The heat maps are of the victim that this job names, and has just run.
-report=$(after "$last" "${REPORT_OPTIONS[@]}" "$here/report.sbatch" "$result" --use-victim-of-result)
+# The heat maps are of the victim that this job names and has just run.
+report=$(after "$last" "${REPORT_OPTIONS[@]}" "$here/report.sbatch" "$result" \
+  --use-victim-of-result)
 echo "report: job $report"

@@ -858,7 +858,7 @@ class Jobs(RunTest):
         }
         for path in sorted(glob.glob(os.path.join(self.folder, "jobs", "paper", "*.ini"))):
             with open(path) as file:
-                text = file.read()
+                text = file.read().replace("\\\n#", "")  # a command may go on
             with self.subTest(job=os.path.basename(path)):
                 (command,) = re.findall("^# +(mpirun -n 2 barydef run .*)", text, re.M)
                 stored = re.search(r"\[output\]\nfile = (.*)", text)[1]

@@ -63,9 +63,7 @@ def errors():
     table(
         ["cost, window", "size", "gamma", "tau"]
         + [
-            "%s, %d" % (kernel, count)
-            for kernel in ("direct", "fftw")
-            for count in (10, 200, 2000)
+            "%s, %d" % (kernel, count) for kernel in ("direct", "fftw") for count in (10, 200, 2000)
         ],
         rows,
     )
