@@ -12,6 +12,7 @@ import tempfile
 
 import h5py
 import numpy as np
+
 from support import SOURCE, job_text, launch, random_images, write_set
 
 JOBS = {

@@ -1,4 +1,4 @@
-"""What the tests of files made to harm share."""
+"""Helpers of the tests of files that were made to harm."""
 
 import os
 import re
@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import h5py
+
 from support import (
     BASE,
     ENVIRONMENT,
@@ -24,12 +25,18 @@ SECONDS = 10 * PATIENCE
 
 
 def preloaded(folder, name, code):
-    """A library to be preloaded, in whose functions in_child() tells where they run."""
+    """A library to be preloaded.  Its functions may ask in_child() which process they are in."""
     path = os.path.join(folder, f"{name}.so")
-    head = (
-        "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <signal.h>\n#include <stdlib.h>\n#include <unistd.h>\nstatic pid_t first;\n"
-        "__attribute__((constructor)) static void remember(void) { first = getpid(); }\nstatic int in_child(void) { return getpid() != first; }\n"
-    )
+    head = """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <signal.h>
+        #include <stdlib.h>
+        #include <unistd.h>
+        static pid_t first;
+        __attribute__((constructor)) static void remember(void) { first = getpid(); }
+        static int in_child(void) { return getpid() != first; }
+    """
     subprocess.run(
         ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, "-ldl"],
         input=head + code,
@@ -76,7 +83,7 @@ class Hostile(RunTest):
             self.assertRegex(inspected.err, text)
 
     def peak(self, *arguments):
-        """Exit status, output of errors, and peak resident memory in MiB of the program and its children."""
+        """Exit status, stderr, and peak resident MiB of the program and its children."""
         process = subprocess.Popen(
             [PROGRAM, *arguments],
             env=ENVIRONMENT,

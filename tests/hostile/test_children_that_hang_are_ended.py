@@ -1,4 +1,4 @@
-"""The children that read files for the program: stopped, asleep, or interrupted with their parent."""
+"""Children that read files for the program: stopped, asleep, or interrupted with their parent."""
 
 import os
 import shutil
@@ -7,14 +7,16 @@ import subprocess
 import tempfile
 import time
 import unittest
+
 import numpy as np
+
 from hostile import IMAGES, Hostile, preloaded
 from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, job_text, write_set
 
 
 class Signals(Hostile):
     def is_read_by_a_child_of(self, parent):
-        """Open MPI starts a child of its own before that."""
+        """Whether a child of it has the set open.  Open MPI starts another child before that."""
         for child in subprocess.run(
             ["pgrep", "-P", str(parent)], capture_output=True, text=True
         ).stdout.split():
@@ -28,8 +30,8 @@ class Signals(Hostile):
                 pass
         return False
 
-    def test_asked_to_stop_while_a_child_reads(self):
-        """Not the file's fault: the run stops as it would at any other moment."""
+    def test_a_signal_while_a_child_reads_stops_the_run(self):
+        """The file is not blamed: the run stops as it would at any other moment."""
         write_set(self.set, {"a": np.full((20000, 1, 4, 4), 0.5, "f4")}, chunks=(1, 1, 4, 4))
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text(BASE))
@@ -51,9 +53,10 @@ class Signals(Hostile):
 
 
 class Waiting(Hostile):
-    """A child that does nothing costs no processor time.  Begun by setUpModule, so that the other tests pass meanwhile."""
+    """A child that does nothing uses no processor time, so only the clock can end it.  setUpModule
+    begins these, so that the other tests run meanwhile."""
 
-    def test_a_child_that_stops_or_sleeps(self):
+    def test_a_stopped_or_sleeping_child_is_ended_by_the_clock(self):
         for name, process in waiting.items():
             with self.subTest(name):
                 err = process.communicate(timeout=100 * PATIENCE)[1]
@@ -75,8 +78,13 @@ def setUpModule():
         library = preloaded(
             folder,
             name,
-            "long H5Fopen(const char *a, unsigned b, long c) { if (in_child()) { %s } "
-            'return ((long (*)(const char *, unsigned, long))dlsym(RTLD_NEXT, "H5Fopen"))(a, b, c); }'
+            """
+            long H5Fopen(const char *path, unsigned flags, long access) {
+              if (in_child()) { %s }
+              return ((long (*)(const char *, unsigned, long))dlsym(RTLD_NEXT, "H5Fopen"))(
+                  path, flags, access);
+            }
+            """
             % code,
         )
         waiting[name] = subprocess.Popen(

@@ -1,5 +1,5 @@
-"""The reader (src/storage/set/images.c, which reads chunks without HDF5) against h5py: every layout, filter, type
-and byte order that is allowed, at every block."""
+"""The reader, which reads chunks without HDF5, agrees with h5py: for every layout, filter, type and
+byte order that is allowed, at every block."""
 
 import ctypes
 import itertools
@@ -10,7 +10,6 @@ import unittest
 import h5py
 import numpy as np
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 import library
 from support import RunTest, random_images, write_set
 
@@ -82,7 +81,7 @@ class Layouts(RunTest):
         opened.close()
         joined.close()
 
-    def test_contiguous(self):
+    def test_contiguous_storage(self):
         for kind in "<f4", ">f4", "<f8", ">f8", "u1":
             images = self.images(kind)
             self.compare(
@@ -97,7 +96,7 @@ class Layouts(RunTest):
         images = random_images(self.COUNT, *self.SHAPE)
         return (images * 255).astype("u1") if kind == "u1" else images.astype(kind)
 
-    def test_chunks_and_filters(self):
+    def test_chunks_of_every_filter(self):
         dice = random.Random(3)
         filters = [
             dict(zip(("compression", "shuffle", "fletcher32"), chosen))
@@ -122,8 +121,8 @@ class Layouts(RunTest):
                     )
                     self.compare(path, blocks=((0, 23), (22, 1), (3, 9)))
 
-    def test_newest_format(self):
-        """Other indices of chunks: single, implicit, fixed array, extensible array, version 2 tree."""
+    def test_chunk_indices_of_the_newest_format(self):
+        """Other chunk indices: single, implicit, fixed array, extensible array, version 2 tree."""
         for chunks, most in (
             (None, None),
             ((23, 3, 7, 5), None),
@@ -152,7 +151,7 @@ class Layouts(RunTest):
                             )
                     self.compare(path)
 
-    def test_skipped_filter(self):
+    def test_a_filter_that_a_chunk_skipped(self):
         """HDF5 leaves out a filter that did not help, chunk by chunk."""
         path = write_set(
             os.path.join(self.folder, "skipped.h5"),
@@ -170,7 +169,7 @@ class Layouts(RunTest):
             self.assertEqual(file["attacks/a/images"][8:12].tobytes(), plain.tobytes())
         self.compare(path)
 
-    def test_another_file_and_a_changed_one(self):
+    def test_a_file_that_changed_or_was_replaced_is_refused(self):
         path = write_set(
             os.path.join(self.folder, "one.h5"), {"a": self.images("<f4")}, clean=self.images("<f4")
         )

@@ -1,11 +1,13 @@
-"""A result that was made up is refused by check, by a resume and by merge: in one line, with nothing lost."""
+"""Check, a resume and merge refuse a forged result: in one line, with nothing lost."""
 
 import os
 import shutil
 import subprocess
 import unittest
+
 import h5py
 import numpy as np
+
 from hostile import Hostile, preloaded
 from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch, purify, skip
 
@@ -30,7 +32,7 @@ class Results(Hostile):
             self.assertEqual(len(finished.err_lines), 1, finished)
             self.assertRegex(finished.err, text)
 
-    def test_links_and_layouts(self):
+    def test_links_and_other_layouts_are_refused(self):
         other = os.path.join(self.folder, "other.h5")
         shutil.copy(self.result, other)
         for name in (
@@ -48,7 +50,7 @@ class Results(Hostile):
                         file[name] = link
                     self.refused_result("a damaged result", ("check", "resume"))
 
-    def test_virtual_and_chunked(self):
+    def test_virtual_and_chunked_datasets_are_refused(self):
         for kind in "virtual", "chunked":
             with h5py.File(self.result, "r+") as file:
                 images = file["runs/000/a/images"][...]
@@ -62,7 +64,7 @@ class Results(Hostile):
             self.refused_result("a damaged result: /runs/000/a/images")
             purify(self.folder, {}, "--overwrite")
 
-    def test_counts_made_up(self):
+    def test_counts_that_do_not_fit_are_refused(self):
         with h5py.File(self.result, "r+") as file:
             file.attrs["attacks"] = "/" * 500000
         self.refused_result("a damaged result: the list of attacks")
@@ -73,15 +75,14 @@ class Results(Hostile):
         self.refused_result("a damaged result")
         self.assertEqual(launch("inspect", self.result).status, 2)
 
-    def test_attributes_that_are_arrays(self):
-        """merge copies attributes: of any size."""
+    def test_attributes_of_any_size_are_merged(self):
         with h5py.File(self.result, "r+") as file:
             file.attrs["extra"] = np.arange(4000)
             file.attrs.create("text", ["a" * 100] * 50, dtype=h5py.string_dtype())
         finished = launch("merge", os.path.join(self.folder, "m.h5"), self.result)
         self.assertEqual(finished.status, 0, finished)
 
-    def test_job_made_up(self):
+    def test_a_job_that_is_none_is_refused(self):
         for text in (
             "x" * 900000,
             "[solver]\ngamma = 1e999\n",
@@ -96,7 +97,7 @@ class Results(Hostile):
             self.assertEqual(len(finished.err_lines), 1, finished)
             self.assertNotIn("\x1b", finished.err)
 
-    def test_no_file(self):
+    def test_what_is_no_file_is_refused(self):
         os.unlink(self.result)
         os.mkfifo(self.result)
         for arguments in ("check", self.result), ("inspect", self.result):
@@ -118,7 +119,7 @@ class Results(Hostile):
             launch("check", self.result).out,
         )
 
-    def test_hdf5_fails_when_it_finishes(self):
+    def test_a_crash_of_hdf5_at_the_end_loses_nothing(self):
         whole = contents(self.result)
         for name, code, text in (
             ("crash", "abort();", r"result.h5: HDF5 crashes on it \(Aborted\)"),
@@ -131,8 +132,13 @@ class Results(Hostile):
                 library = preloaded(
                     self.folder,
                     name,
-                    "int H5Awrite(long a, long b, const void *c) { if (in_child()) { %s } "
-                    'return ((int (*)(long, long, const void *))dlsym(RTLD_NEXT, "H5Awrite"))(a, b, c); }'
+                    """
+                    int H5Awrite(long attribute, long type, const void *value) {
+                      if (in_child()) { %s }
+                      return ((int (*)(long, long, const void *))dlsym(RTLD_NEXT, "H5Awrite"))(
+                          attribute, type, value);
+                    }
+                    """
                     % code,
                 )
                 self.begun()
@@ -141,8 +147,8 @@ class Results(Hostile):
                 self.assertEqual(finished.status, 0, finished)
                 self.assert_same(whole, contents(self.result))
 
-    def test_attributes_that_finishing_would_miss(self):
-        """Hours before."""
+    def test_attributes_that_the_end_would_miss_are_missed_at_the_start(self):
+        """A run does not compute for hours and then find that it cannot be finished."""
         for name, path in ("hosts", "/"), ("ranks", "/"), ("fallbacks", "runs/000"):
             self.begun()
             with h5py.File(self.result, "r+") as file:
@@ -150,11 +156,12 @@ class Results(Hostile):
             finished = launch("run", self.job, "--resume", "--quiet")
             self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
             self.assertIn(
-                f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing",
+                f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, "
+                "or missing",
                 finished.err,
             )
 
-    def test_an_end_before_the_end(self):
+    def test_a_file_that_ends_early_is_refused(self):
         """HDF5 would cut the file off there when it is written."""
         size = os.path.getsize(self.result)
         with open(self.result, "r+b") as file:
@@ -165,15 +172,16 @@ class Results(Hostile):
         self.refused_result("a damaged result: the end of the file")
         self.assertEqual(os.path.getsize(self.result), size)
 
-    def test_older_than_checksums(self):
+    def test_a_result_without_checksums_can_only_be_inspected(self):
         with h5py.File(self.result, "r+") as file:
             del file["checksums"]
         self.refused_result(
-            "result.h5: has no /checksums: from a barydef before they were, which this program can only inspect"
+            "result.h5: has no /checksums: from a barydef before they were, "
+            "which this program can only inspect"
         )
         self.assertEqual(launch("inspect", self.result).status, 0)
 
-    def test_runs_that_are_one(self):
+    def test_runs_that_share_their_data_are_refused(self):
         with h5py.File(self.result, "r+") as file:
             for number in range(1, 400):
                 file[f"runs/{number:03d}"], file[f"checksums/{number:03d}"] = (
@@ -185,7 +193,7 @@ class Results(Hostile):
             file["statistics"] = np.tile(rows, 400)
         self.refused_result("a damaged result")
 
-    def test_merge_of_a_part_with_more_in_it(self):
+    def test_a_part_with_more_in_it_is_not_merged(self):
         plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plan.set_external(b"/etc/passwd", 0, 100)
         for group in "runs/000", "runs/000/a", "checksums/000", "checksums/input":
@@ -205,14 +213,14 @@ class Results(Hostile):
                 [name for name in os.listdir(self.folder) if name.startswith("merged.h5")], []
             )
 
-    def test_names_of_attacks(self):
+    def test_hostile_names_of_attacks_are_refused(self):
         """Twice the same, what stands beside it would not be missed in the count of links."""
         for names in "a/a/clean", "a/./clean", "a//clean", "a/b\t/clean", "a/\x1b[31m/clean":
             with h5py.File(self.result, "r+") as file:
                 file.attrs["attacks"] = names
             self.refused_result("a damaged result")
 
-    def test_an_image_larger_than_memory(self):
+    def test_an_image_larger_than_memory_is_refused(self):
         plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -237,7 +245,7 @@ class Results(Hostile):
         self.assertIn("damaged: 1 of 1 images", err)
         self.assertLess(used, quiet + 64 * PATIENCE)
 
-    def test_counts_that_overflow(self):
+    def test_counts_that_overflow_are_refused(self):
         with h5py.File(self.result, "r+") as file:
             rows = file["statistics"][...]
             rows["images"] = rows["fallbacks"] = 1 << 62
@@ -249,14 +257,16 @@ class Results(Hostile):
             finished.err,
         )
 
-    def test_another_result_on_another_rank(self):
+    def test_a_rank_that_sees_another_file_is_told(self):
         """Under the same name: an older copy, say, on a disk of its own."""
         shutil.copy(self.result, os.path.join(self.folder, "other.h5"))
         purify(self.folder, {"run.block": 2}, "--overwrite")
         script = os.path.join(self.folder, "rank.sh")
         with open(script, "w") as file:
             file.write(
-                f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] || mount --bind {self.folder}/other.h5 {self.result} || exit 99\nexec {PROGRAM} "$@"\n'
+                f'[ "$OMPI_COMM_WORLD_RANK" = 0 ] ||\n'
+                f"  mount --bind {self.folder}/other.h5 {self.result} || exit 99\n"
+                f'exec {PROGRAM} "$@"\n'
             )
         if subprocess.run(
             ["unshare", "-m", "mount", "--bind", self.set, self.result], capture_output=True

@@ -1,4 +1,4 @@
-"""Job files, victims and surroundings made to harm: one line that says what is wrong, and the exit status."""
+"""Hostile jobs, victims and surroundings: one line says what is wrong, with its exit status."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import unittest
+
 from hostile import Hostile
 from support import (
     BASE,
@@ -23,7 +24,7 @@ from support import (
 
 
 class Jobs(Hostile):
-    def test_encoding_and_length(self):
+    def test_bad_encodings_and_lengths_are_refused(self):
         good = job_text(BASE)
         for name, data, text in (
             (
@@ -50,7 +51,7 @@ class Jobs(Hostile):
             file.write(good)
         self.assertEqual(launch("run", windows).status, 0)
 
-    def test_longer_than_a_result_can_keep(self):
+    def test_a_job_longer_than_a_result_can_keep_is_refused(self):
         path = os.path.join(self.folder, "long.ini")
         with open(path, "w") as file:
             values = ", ".join(f"0.{i}" + "0" * 1200 for i in range(10, 40))
@@ -64,15 +65,17 @@ class Jobs(Hostile):
             r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000",
         )
 
-    def test_a_command_line_longer_than_a_result_can_keep(self):
+    def test_a_command_line_of_any_length_is_kept(self):
         finished = run_job(self.folder, {}, *["--set=solver.gamma=1." + "0" * 1000] * 80)
         self.assertEqual(finished.status, 0, finished)
 
-    def test_a_folder_without_a_path(self):
+    def test_a_folder_without_a_path_is_refused(self):
         """Relative paths would become absolute ones."""
         code = (
-            "import os, sys\nos.chdir(sys.argv[1])\nfor i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
-            "open('job.ini', 'w').write(sys.argv[2])\nos.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
+            "import os, sys\nos.chdir(sys.argv[1])\n"
+            "for i in range(20):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)\n"
+            "open('job.ini', 'w').write(sys.argv[2])\n"
+            "os.execv(sys.argv[3], ['barydef', 'run', 'job.ini'])\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, self.folder, job_text(BASE), PROGRAM],
@@ -84,14 +87,18 @@ class Jobs(Hostile):
         self.assertEqual(done.returncode, 1, done)  # Open MPI complains as well
         self.assertRegex(
             done.stderr,
-            "(?m)^barydef: job.ini: the working directory, which its paths would be relative to, has no path: ",
+            "(?m)^barydef: job.ini: the working directory, "
+            "which its paths would be relative to, has no path: ",
         )
 
-    def test_closed_standard_files(self):
+    def test_closed_standard_files_do_no_harm(self):
         """No file of the run becomes one of them, and what is printed."""
         expected = contents(purify(self.folder, {}))
         for closed in "0<&- 1>&- 2>&-", "2>&-", "0<&- 2>&-":
-            command = f"exec '{PROGRAM}' run '{self.folder}/job.ini' --overwrite --set=run.progress=1e-9 {closed}"
+            command = (
+                f"exec '{PROGRAM}' run '{self.folder}/job.ini' "
+                f"--overwrite --set=run.progress=1e-9 {closed}"
+            )
             done = subprocess.run(
                 ["sh", "-c", command],
                 env=ENVIRONMENT,
@@ -106,13 +113,13 @@ class Jobs(Hostile):
             self.assert_same(expected, contents(os.path.join(self.folder, "result.h5")))
             self.assertEqual(launch("check", os.path.join(self.folder, "result.h5")).status, 0)
 
-    def test_devices(self):
+    def test_devices_are_no_job_files(self):
         finished = launch("run", "/dev/zero")
         self.assertEqual(finished.status, 2, finished)
 
 
 class Victims(Hostile):
-    def test_a_victim_that_hangs(self):
+    def test_a_victim_that_hangs_is_given_up(self):
         need_victim()
         write_victim(
             os.path.join(self.folder, "victim.pt"),
@@ -127,12 +134,13 @@ class Victims(Hostile):
             self.assertEqual(len(lines), 1, finished)
             self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
 
-    def test_a_victim_that_was_suspended(self):
+    def test_a_victim_that_was_suspended_has_its_time_still(self):
         """As batch systems do: it had no time meanwhile."""
         need_victim()
         write_victim(
             os.path.join(self.folder, "victim.pt"),
-            "if bool(x.sum() == 0):  # when it is tried\n    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)",
+            "if bool(x.sum() == 0):  # when it is tried\n"
+            "    for i in range(300000):\n        x = x * 1.0\nreturn x.flatten(1)",
         )
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(
@@ -152,7 +160,7 @@ class Victims(Hostile):
         err = running.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(running.returncode, 0, err)
 
-    def test_the_shortest_time(self):
+    def test_the_shortest_time_is_kept(self):
         need_victim()
         write_victim(
             os.path.join(self.folder, "victim.pt"),
@@ -162,7 +170,7 @@ class Victims(Hostile):
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
 
-    def test_a_victim_that_is_no_file(self):
+    def test_a_victim_that_is_no_file_is_refused(self):
         """A pipe that nobody writes to would be waited for, by no clock."""
         need_victim()
         os.mkfifo(os.path.join(self.folder, "pipe.pt"))
@@ -170,7 +178,7 @@ class Victims(Hostile):
         self.assertEqual(finished.status, 2, finished)
         self.assertIn("pipe.pt: not a file", finished.err)
 
-    def test_a_victim_that_hangs_later(self):
+    def test_a_victim_that_hangs_later_is_given_up(self):
         need_victim()
         write_victim(
             os.path.join(self.folder, "victim.pt"),
@@ -191,7 +199,8 @@ class Victims(Hostile):
             )
             self.assertRegex(
                 finished.out,
-                r"(?m)^victim: \S*victim.pt, a program that ran with your rights \(libtorch [\d.]+\)$",
+                r"(?m)^victim: \S*victim.pt, a program that ran with your rights "
+                r"\(libtorch [\d.]+\)$",
             )
         self.assertIn("a program: use only what you trust", launch("params").out.replace("\n", " "))
 

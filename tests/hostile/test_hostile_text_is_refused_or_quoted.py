@@ -1,7 +1,9 @@
-"""Names and texts in sets and results: control characters reach no terminal, and no name leaves its folder."""
+"""Names and texts in files: control characters reach no terminal, and no name leaves its folder."""
 
 import unittest
+
 import h5py
+
 from hostile import Hostile, preloaded
 from support import launch, purify
 
@@ -34,7 +36,7 @@ def lying_child(folder):
 class Names(Hostile):
     """What would drive a terminal."""
 
-    def test_names_of_attacks(self):
+    def test_hostile_names_of_attacks_are_refused(self):
         for name in (
             "\x1b[2J\x1b]0;title\x07",
             "two\nlines",
@@ -49,22 +51,23 @@ class Names(Hostile):
                 with self.change() as file:
                     file.move("attacks/a", f"attacks/{name}")
                 self.refused(
-                    r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters or is no UTF-8"
+                    r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters "
+                    r"or is no UTF-8"
                 )
 
-    def test_names_that_are_no_text(self):
+    def test_names_that_are_no_text_are_refused(self):
         with self.change() as file:
             file.id.links.move(b"attacks/a", file.id, b"attacks/\xff\xfe")
         finished = self.run_it()
         self.assertEqual(finished.status, 2, finished)
         self.assertIn("has control characters or is no UTF-8", finished.err)
 
-    def test_names_in_other_scripts(self):
+    def test_names_in_other_scripts_are_kept(self):
         with self.change() as file:
             file.move("attacks/a", "attacks/штурм")
         self.assertEqual(self.run_it().status, 0)
 
-    def test_texts(self):
+    def test_control_characters_in_texts_are_replaced(self):
         with self.change() as file:
             file.attrs["dataset"] = "\x1b[31mred"
             file["attacks/a"].attrs["source"], file["attacks/a"].attrs["norm"] = (
@@ -81,7 +84,7 @@ class Names(Hostile):
             self.assertNotRegex(shown.out + shown.err, "[\x1b\t]")
         self.assertIn("?[31mred", launch("inspect", self.set).out)
 
-    def test_result_made_up(self):
+    def test_a_forged_result_sends_no_escapes(self):
         path = purify(self.folder, {})
         with h5py.File(path, "r+") as file:
             file.attrs["hosts"] = "\x1b[2J"

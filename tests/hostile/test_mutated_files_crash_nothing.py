@@ -1,12 +1,12 @@
 """Mutated files, many of them: nothing may crash, hang, or take more memory than is allowed.
 
-    campaign.py                     500, for the test suite
-    campaign.py --count 20000       the long run; --seed N for others
+    test_mutated_files_crash_nothing.py                     300; with BARYDEF_LONG 5000
+    test_mutated_files_crash_nothing.py --count 20000       as many as that; --seed N for others
 
-Half are sets of images through the library (opened, every image read); a quarter results through "barydef check", "inspect" and
-"run --resume", half of these not complete, with their marks believed, so that they come to be finished; a quarter job files
-through the library; and of every 25 one is a set through "barydef run".  A file that fails the test is kept in the folder that
-is named."""
+Half are sets of images, which the library opens and reads.  A quarter are results for "barydef
+check", "inspect" and "run --resume"; half of these are not complete, and their marks are believed,
+so that they come to be finished.  A quarter are job files for the library.  One in 25 is a set for
+"barydef run".  A file that fails the test is kept in a folder that is named."""
 
 import argparse
 import collections
@@ -22,15 +22,13 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 import library
 
-SECONDS, CLOCK, MEMORY, SLACK = (
-    10,
-    100,
-    32,
-    48,
-)  # of the processor; by the clock (a child has 50 there, and the machine may be busy); MEMORY, in MiB: what the reader may take; SLACK: pages of libraries, the pipe, the survey
+SECONDS = 10  # of the processor
+CLOCK = 100  # by the clock: a child has 50 there, and the machine may be busy
+MEMORY = 32  # MiB that the reader may take
+SLACK = 48  # MiB for pages of libraries, the pipe, and the survey
+LONG = bool(os.environ.get("BARYDEF_LONG"))
 SLOW = float(os.environ.get("BARYDEF_PATIENCE", 1)) > 1  # sanitizers
 SIGNATURES = (
     b"TREE",
@@ -146,7 +144,7 @@ def make_seeds(folder):
 
 
 def rewrite(path):
-    """With attributes of other storage: heaps, B-trees of the second kind, texts of variable length."""
+    """Attributes of other storage: heaps, B-trees of version 2, texts of variable length."""
     import h5py
 
     os.rename(path, path + ".old")
@@ -461,9 +459,11 @@ class Campaign:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--count", type=int, default=5000 if LONG else 300)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if not LONG:
+        print(f"REDUCED: {arguments.count} mutated files; --long takes 5000")
     campaign, start = Campaign(arguments.seed), time.time()
     for number in range(arguments.count):
         campaign.one(number)
@@ -475,8 +475,12 @@ def main():
                 flush=True,
             )
     print(
-        f"\n{arguments.count} mutated files in {time.time() - start:.0f} s: crashes {campaign.counts['crashes']}, hangs {campaign.counts['hangs']} (over {SECONDS} s of the processor, or {CLOCK} by the clock), "
-        f"over memory {campaign.counts['over memory']} (most: {campaign.most:.0f} MiB more than a good file; {MEMORY} allowed, and {SLACK} for libraries)"
+        f"\n{arguments.count} mutated files in {time.time() - start:.0f} s: "
+        f"crashes {campaign.counts['crashes']}, hangs {campaign.counts['hangs']} "
+        f"(over {SECONDS} s of the processor, or {CLOCK} by the clock), "
+        f"over memory {campaign.counts['over memory']} "
+        f"(most: {campaign.most:.0f} MiB more than a good file; "
+        f"{MEMORY} allowed, and {SLACK} for libraries)"
     )
     for name, count in sorted(campaign.counts.items(), key=str):
         print(f"  {name if isinstance(name, str) else ': '.join(name)}: {count}")

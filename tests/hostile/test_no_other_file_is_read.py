@@ -3,8 +3,10 @@
 import os
 import subprocess
 import unittest
+
 import h5py
 import numpy as np
+
 from hostile import IMAGES, Hostile
 
 
@@ -29,19 +31,20 @@ class Elsewhere(Hostile):
                 plan,
             )
 
-    def test_external_storage_of_images(self):
+    def test_external_storage_of_images_is_refused(self):
         self.external("attacks/a/images", IMAGES)
         self.refused(
-            r"set.h5: /attacks/a/images keeps its data in other files \(external storage\), which are not read"
+            r"set.h5: /attacks/a/images keeps its data in other files "
+            r"\(external storage\), which are not read"
         )
         self.secret_is_not_opened()
 
-    def test_external_storage_of_labels(self):
+    def test_external_storage_of_labels_is_refused(self):
         self.external("labels", np.arange(6))
         self.refused("/labels keeps its data in other files", ranks=2)
         self.secret_is_not_opened()
 
-    def test_external_links(self):
+    def test_external_links_are_refused(self):
         for name, target in (
             ("attacks/a/images", "attacks/a/images"),
             ("attacks/a", "attacks/a"),
@@ -57,7 +60,7 @@ class Elsewhere(Hostile):
                 self.refused(f"set.h5: /{name} is an external link; only hard links are followed")
                 self.secret_is_not_opened()
 
-    def test_soft_links(self):
+    def test_soft_links_are_refused(self):
         for name, target in (
             ("attacks/a/images", "/clean/images"),
             ("attacks/a", "/attacks/b"),
@@ -70,7 +73,7 @@ class Elsewhere(Hostile):
                     file[name] = h5py.SoftLink(target)
                 self.refused(f"/{name} is a soft link; only hard links are followed")
 
-    def test_link_of_another_kind(self):
+    def test_links_of_another_kind_are_refused(self):
         """Type 64 is an external link; patched to 70, it is some user's kind."""
         with self.change("attacks/a") as file:
             file["attacks/a"] = h5py.ExternalLink("secret.h5", "attacks/a")
@@ -84,7 +87,7 @@ class Elsewhere(Hostile):
             file.write(b"\x46")
         self.refused("/attacks/a is some other kind of link")
 
-    def test_names_that_are_paths_or_come_twice(self):
+    def test_names_that_are_paths_or_come_twice_are_refused(self):
         for name, text in (b"z/x", 'an attack cannot be named "z/x"'), (
             b"zzz",
             'two attacks are named "zzz"',
@@ -101,7 +104,7 @@ class Elsewhere(Hostile):
                     file.write(name)
                 self.refused(text)
 
-    def test_virtual_dataset(self):
+    def test_virtual_datasets_are_refused(self):
         with self.change("attacks/a/images") as file:
             layout = h5py.VirtualLayout(IMAGES.shape, IMAGES.dtype)
             layout[:] = h5py.VirtualSource("secret.h5", "attacks/a/images", IMAGES.shape)
@@ -111,7 +114,7 @@ class Elsewhere(Hostile):
         )
         self.secret_is_not_opened()
 
-    def test_object_references(self):
+    def test_object_references_are_refused(self):
         with self.change("attacks/a/images", "labels") as file:
             file.create_dataset(
                 "attacks/a/images", data=[[[[file["clean/images"].ref]]]], dtype=h5py.ref_dtype
@@ -124,15 +127,20 @@ class Elsewhere(Hostile):
             )
         self.refused("/labels is not a one-dimensional dataset of integers")
 
-    def test_filter_to_be_loaded(self):
+    def test_no_filter_is_loaded(self):
         """A plugin on HDF5's path would be loaded, and run, for a filter it does not know."""
         plugins = os.path.join(self.folder, "plugins")
         os.makedirs(plugins, exist_ok=True)
         marker = os.path.join(self.folder, "loaded")
-        code = (
-            f'#include <stdio.h>\n__attribute__((constructor)) static void f(void) {{ FILE *m = fopen("{marker}", "w"); if (m) fclose(m); }}\n'
-            "int H5PLget_plugin_type(void) { return 0; }\nconst void *H5PLget_plugin_info(void) { return 0; }\n"
-        )
+        code = f"""
+            #include <stdio.h>
+            __attribute__((constructor)) static void f(void) {{
+              FILE *m = fopen("{marker}", "w");
+              if (m) fclose(m);
+            }}
+            int H5PLget_plugin_type(void) {{ return 0; }}
+            const void *H5PLget_plugin_info(void) {{ return 0; }}
+            """
         subprocess.run(
             ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", os.path.join(plugins, "libevil.so")],
             input=code,
@@ -156,12 +164,13 @@ class Elsewhere(Hostile):
             self.assertEqual(finished.status, 2, finished)
             self.assertRegex(
                 finished.err,
-                rf"/{name} is compressed by filter 3\d+ .*; deflate, shuffle and fletcher32 can be read",
+                rf"/{name} is compressed by filter 3\d+ .*; "
+                "deflate, shuffle and fletcher32 can be read",
             )
             self.assertFalse(os.path.exists(marker))
             self.setUp()
 
-    def test_other_filters(self):
+    def test_other_filters_are_refused(self):
         for options in (
             {"scaleoffset": 3},
             {"compression": "lzf"},
@@ -171,7 +180,7 @@ class Elsewhere(Hostile):
                 file.create_dataset("attacks/a/images", data=IMAGES, **options)
             self.refused("/attacks/a/images is compressed by filter")
 
-    def test_no_file(self):
+    def test_what_is_no_file_is_refused(self):
         os.mkfifo(os.path.join(self.folder, "fifo"))
         for name in "fifo", "/dev/zero", "/dev/null", ".":
             self.refused("not a file", job={"input.file": name})

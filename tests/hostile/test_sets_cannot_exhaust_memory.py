@@ -1,12 +1,14 @@
-"""Sets that claim, inflate to or count more than they hold: refused in one line, within bounded memory and
-ten seconds."""
+"""Sets that claim, inflate to or count more than they hold are refused in one line, within bounded
+memory and ten seconds."""
 
 import os
 import time
 import unittest
 import zlib
+
 import h5py
 import numpy as np
+
 from hostile import IMAGES, Hostile
 from support import PATIENCE, launch, random_images, write_set
 
@@ -37,27 +39,30 @@ class Bombs(Hostile):
                 plan,
             )
 
-    def test_labels_of_petabytes(self):
+    def test_labels_of_petabytes_are_refused(self):
         self.declared("labels", (1 << 47,), (1 << 20,), "i8")
         self.assertLess(os.path.getsize(self.set), 30000)
         self.bounded("/labels declares 140737488355328 labels, more than run.max_memory allows")
 
-    def test_labels_never_written(self):
+    def test_labels_never_written_are_refused(self):
         self.declared("labels", (1 << 23,), None, "i8")
         self.bounded("/labels declares 8388608 labels, but only 0 bytes are stored")
 
-    def test_images_of_petabytes(self):
+    def test_images_of_petabytes_are_refused(self):
         for chunks in None, (1, 1, 1024, 1024), (1, 1, 1, 1):
             self.setUp()
             with self.change("clean", "attacks/b"):
                 pass
             self.declared("attacks/a/images", (6, 4096, 32768, 32768), chunks)
             self.bounded(
-                "declares more than is stored: damaged, or never written|chunks of it were never written|"
-                "more chunks than run.max_memory can list|lie in \\d+ chunks: HDF5 cannot list so many|chunks that do not fit into an eighth of run.max_memory"
+                "declares more than is stored: damaged, or never written|"
+                "chunks of it were never written|"
+                "more chunks than run.max_memory can list|"
+                "lie in \\d+ chunks: HDF5 cannot list so many|"
+                "chunks that do not fit into an eighth of run.max_memory"
             )
 
-    def test_images_in_a_hole(self):
+    def test_images_in_a_hole_are_refused(self):
         """Allocated at once, and never written."""
         with self.change("clean", "attacks/b", "attacks/a/images") as file:
             plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -73,11 +78,11 @@ class Bombs(Hostile):
         self.assertLess(os.stat(self.set).st_blocks * 512, 100000)
         self.bounded("/attacks/a/images declares more than is stored: damaged, or never written")
 
-    def test_chunks_never_written(self):
+    def test_chunks_never_written_are_refused(self):
         self.declared("attacks/a/images", (6, 1, 8, 9), (2, 1, 8, 9))
         self.bounded("/attacks/a/images is not whole: chunks of it were never written")
 
-    def test_huge_chunk(self):
+    def test_a_huge_chunk_is_refused(self):
         with self.change("attacks/a/images") as file:
             file.create_dataset(
                 "attacks/a/images",
@@ -89,10 +94,11 @@ class Bombs(Hostile):
             )
             file["attacks/a/images"][...] = 0
         self.bounded(
-            r"/attacks/a/images is in chunks that do not fit into an eighth of run.max_memory \(2048 MiB\)"
+            r"/attacks/a/images is in chunks that do not fit into an eighth of "
+            r"run.max_memory \(2048 MiB\)"
         )
 
-    def test_a_chunk_that_inflates_to_more(self):
+    def test_a_chunk_that_inflates_to_more_is_refused(self):
         with self.change("attacks/a/images") as file:
             data = file.create_dataset(
                 "attacks/a/images", IMAGES.shape, "f4", chunks=(6, 1, 8, 9), compression="gzip"
@@ -113,7 +119,7 @@ class Bombs(Hostile):
             r"images 0 to 5 of a cannot be read \(cannot be inflated to the size declared\)",
         )
 
-    def test_chunks_too_short(self):
+    def test_chunks_too_short_are_refused(self):
         for options, stored, text in (
             ({"compression": "gzip"}, zlib.compress(bytes(10)), "has another size than declared"),
             ({"compression": "gzip"}, b"\x78\x9c", "cannot be inflated"),
@@ -130,7 +136,7 @@ class Bombs(Hostile):
             self.assertEqual(finished.status, 1 if text else 2, finished)
             self.assertRegex(finished.err, text or "chunks of another size than declared")
 
-    def test_attributes_of_any_length(self):
+    def test_attributes_of_any_length_do_no_harm(self):
         with self.change() as file:
             file["attacks/a"].attrs["source"] = "x" * 60000
             file["attacks/b"].attrs["norm"] = "y" * 1000
@@ -142,7 +148,7 @@ class Bombs(Hostile):
         quiet = self.peak("inspect", self.secret)[2]
         self.assertLess(self.peak("inspect", self.set)[2], quiet + 100 * PATIENCE)
 
-    def test_attributes_of_other_types(self):
+    def test_attributes_of_other_types_do_no_harm(self):
         with self.change() as file:
             for name, value in (
                 ("norm", 3),
@@ -154,7 +160,7 @@ class Bombs(Hostile):
             file.attrs["dataset"] = np.zeros(2, [("a", "i4"), ("b", "f8")])
         self.assertEqual(self.run_it().status, 0)
 
-    def test_thousands_of_attributes_and_groups(self):
+    def test_thousands_of_attributes_and_groups_do_no_harm(self):
         with self.change() as file:
             for number in range(3000):
                 file["attacks/a"].attrs[f"attribute {number}"] = number
@@ -166,14 +172,14 @@ class Bombs(Hostile):
                 file.create_group(f"attacks/{number}")
         self.refused("/attacks is not a group of at most 1000 attacks")
 
-    def test_datasets_that_share_their_bytes(self):
+    def test_datasets_that_share_their_bytes_are_refused(self):
         with self.change() as file:
             for number in range(900):
                 file[f"attacks/{number}"] = file["attacks/a"]
         self.refused("declares more than is stored|chunks that are not in the file")
 
-    def test_a_chunk_for_each_of_many_images(self):
-        """No trick: HDF5 1.10 takes time that grows with the square of their number, and is given it."""
+    def test_a_chunk_for_each_of_many_images_is_read(self):
+        """No attack: HDF5 1.10 needs time that grows with their square, and gets it."""
         images = np.zeros((20000, 1, 4, 4), "u1")
         write_set(self.set, {"a": images}, chunks=(1, 1, 4, 4))
         start = time.time()
@@ -181,26 +187,28 @@ class Bombs(Hostile):
         self.assertEqual(shown.status, 0, shown)
         print(f"20,000 chunks listed in {time.time() - start:.1f} s")
 
-    def test_more_chunks_than_can_be_listed(self):
+    def test_more_chunks_than_can_be_listed_are_refused(self):
         with self.change("clean", "labels", "attacks/b") as file:
             file["labels"] = np.zeros(70000, "i1")
         self.declared("attacks/a/images", (70000, 1, 8, 9), (1, 1, 8, 9))
         self.bounded(
-            "the images of a lie in 70000 chunks: HDF5 cannot list so many in a sensible time; h5repack -l CHUNK=... makes larger ones"
+            "the images of a lie in 70000 chunks: HDF5 cannot list so many in a sensible time; "
+            "h5repack -l CHUNK=... makes larger ones"
         )
 
-    def test_blocks_larger_than_the_memory(self):
+    def test_blocks_larger_than_the_memory_are_refused(self):
         write_set(self.set, {"a": random_images(64, 1, 128, 128)})
         job = {"run.max_memory": 60, "solver.iterations": 1}
         finished = self.run_it(job)
         self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
         self.assertRegex(
             finished.err,
-            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: a smaller run.block \(now 64\) needs less",
+            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: "
+            r"a smaller run.block \(now 64\) needs less",
         )
         self.assertEqual(self.run_it({**job, "run.block": 4}).status, 0)
 
-    def test_cyclic_groups(self):
+    def test_cyclic_groups_do_no_harm(self):
         with self.change() as file:
             file["attacks/a/attacks"] = file["attacks"]
             file["attacks/a/root"] = file["/"]
@@ -210,7 +218,7 @@ class Bombs(Hostile):
             file["attacks/loop"] = file["attacks"]
         self.refused("set.h5: /attacks/loop/images is missing")
 
-    def test_user_block(self):
+    def test_a_user_block_is_refused(self):
         os.unlink(self.set)
         with h5py.File(self.set, "w", userblock_size=512) as file, h5py.File(self.secret) as other:
             file.attrs.update(other.attrs)

@@ -3,8 +3,9 @@
 import os
 import unittest
 
-import library
 import numpy as np
+
+import library
 import reference
 
 LONG = bool(os.environ.get("BARYDEF_LONG"))

@@ -8,8 +8,9 @@ import statistics
 import sys
 import time
 
-import library
 import numpy as np
+
+import library
 import reference
 import twin
 from comparison import stable_tau

@@ -3,8 +3,9 @@ of range, and against the twin in 80 bits; and the twin against the reference.""
 
 import unittest
 
-import library
 import numpy as np
+
+import library
 import reference
 import twin
 from comparison import GAMMAS, Comparison, stable_tau

@@ -2,10 +2,11 @@
 
 import unittest
 
-import library
 import numpy as np
-import reference
 import scipy.ndimage
+
+import library
+import reference
 from images import random_images
 
 MOTIONS = "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate 3 0 + translate -1.25 2.5"

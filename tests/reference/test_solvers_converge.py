@@ -2,8 +2,9 @@
 
 import unittest
 
-import library
 import numpy as np
+
+import library
 from comparison import stable_tau
 from images import random_images
 

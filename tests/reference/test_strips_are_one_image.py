@@ -4,8 +4,9 @@ import functools
 import unittest
 import unittest.mock
 
-import library
 import numpy as np
+
+import library
 import twin
 from comparison import SETS_HERE, Comparison
 from images import random_images

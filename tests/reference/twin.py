@@ -5,6 +5,7 @@ import ctypes as c
 import os
 
 import numpy as np
+
 import reference
 
 HERE = os.path.dirname(os.path.abspath(__file__))

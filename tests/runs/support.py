@@ -6,6 +6,7 @@ variable BARYDEF names the program under test (default: build/barydef of the sou
 MPIRUN the launcher (default: mpirun)."""
 
 import contextlib
+import io
 import os
 import re
 import shutil
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: its threads must not change a logit
 import h5py
@@ -177,6 +180,34 @@ class RunTest(unittest.TestCase):
         self.assertEqual(
             [name for name in first if first[name] != second[name]], [], "these differ"
         )
+
+
+def side_by_side(case, at_once):
+    """A test file's main function, where the tests of one class mostly wait: so many at once."""
+    names = sys.argv[1:] or unittest.TestLoader().getTestCaseNames(case)
+
+    def run(name):
+        start = time.time()
+        result = unittest.TextTestResult(unittest.runner._WritelnDecorator(io.StringIO()), True, 2)
+        # setUpClass was called below, once for all of them.
+        case(name)(result)
+        return name, time.time() - start, result
+
+    failed = 0
+    try:
+        case.setUpClass()
+        with ThreadPoolExecutor(at_once) as pool:
+            for name, seconds, result in pool.map(run, names):
+                print(f"{name}: {seconds:.0f} s", file=sys.stderr)
+                for _, trace in result.failures + result.errors:
+                    print(trace, file=sys.stderr)
+                for _, reason in result.skipped:
+                    print(f"SKIPPED: {reason}", file=sys.stderr)
+                failed += not result.wasSuccessful()
+    finally:
+        case.doClassCleanups()
+    print(f"{len(names)} tests, {failed} failed", file=sys.stderr)
+    sys.exit(bool(failed))
 
 
 def skip(reason):

@@ -2,8 +2,10 @@
 
 import os
 import unittest
+
 import h5py
 import numpy as np
+
 from support import (
     RunTest,
     check_statistics,

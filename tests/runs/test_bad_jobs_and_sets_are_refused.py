@@ -5,8 +5,10 @@ import re
 import unittest
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
+
 import h5py
 import numpy as np
+
 from support import (
     BASE,
     RunTest,

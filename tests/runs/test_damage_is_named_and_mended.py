@@ -6,17 +6,19 @@ import signal
 import subprocess
 import time
 import unittest
+
 import h5py
 import numpy as np
+
 from interrupted import Interrupted
 from support import (
     ENVIRONMENT,
     FAULTS,
+    LONG,
     MPIRUN,
     PATIENCE,
-    SLOW,
-    LONG,
     PROGRAM,
+    SLOW,
     contents,
     folder_contents,
     launch,

@@ -6,15 +6,17 @@ import shutil
 import signal
 import subprocess
 import unittest
+
 import h5py
 import numpy as np
+
 from interrupted import Interrupted
 from support import (
     ENVIRONMENT,
     FAULTS,
-    SLOW,
     LONG,
     PROGRAM,
+    SLOW,
     contents,
     launch,
     purify,

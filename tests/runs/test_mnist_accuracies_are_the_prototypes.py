@@ -11,6 +11,7 @@ import unittest
 
 import h5py
 import numpy as np
+
 import support
 
 DATA = os.environ.get(

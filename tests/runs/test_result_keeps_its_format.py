@@ -12,6 +12,7 @@ import unittest
 import h5py
 import numpy as np
 
+import reference
 from support import (
     ACCURACIES,
     DEMO_SET,
@@ -31,8 +32,6 @@ from support import (
     status_names,
     write_set,
 )
-
-import reference
 
 PER_IMAGE = {
     "label": "i8",

@@ -3,7 +3,9 @@
 import os
 import shutil
 import unittest
+
 import h5py
+
 from interrupted import Interrupted
 from support import FAULTS, folder_contents, launch, write_victim
 

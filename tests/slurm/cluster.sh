@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A real SLURM of two nodes on this machine, for the tests: munged, slurmctld and two slurmd, all of
-# them in one folder and listening on this host alone.
+# A real SLURM of three nodes on this machine, for the tests: munged, slurmctld and three slurmd, all
+# of them in one folder and listening on this host alone.  Partition all has two of the nodes; the
+# third is for jobs that are preempted: in partition apart, by those in partition urgent.
 #
 #   cluster.sh start FOLDER     prints what to put into the environment; exit 77 where it cannot run
 #   cluster.sh stop FOLDER
@@ -8,7 +9,7 @@
 # Each slurmd has a host name of its own (Open MPI names its shared memory by it) and its own
 # TmpFS (PMIx keeps its sockets there).
 set -u
-folder=$2 nodes=2 cpus=4
+folder=$2 nodes=3 cpus=8
 export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
 unset "${!SLURM_JOB@}" "${!SLURM_STEP@}"
 
@@ -17,7 +18,7 @@ cannot() { echo "cluster.sh: $1" >&2; exit 77; }
 stop() {
   scancel --user="$(id -un)" 2>/dev/null
   local name pid
-  for name in slurmctld node1 node2 munged; do
+  for name in slurmctld node1 node2 node3 munged; do
     pid=$(cat "$folder/$name.pid" 2>/dev/null) || continue
     kill "$pid" 2>/dev/null
   done
@@ -28,7 +29,8 @@ stop() {
   pkill -KILL -f "$folder/(slurm.conf|munge.socket)"
   # Job steps carry the configuration in their environment only.
   for pid in $(pgrep slurmstepd); do
-    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "SLURM_CONF=$SLURM_CONF" && kill -KILL "$pid"
+    tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx "SLURM_CONF=$SLURM_CONF" &&
+      kill -KILL "$pid"
   done
 }
 
@@ -37,7 +39,9 @@ choose_port() {
   local i
   for _ in $(seq 100); do
     port=$((20000 + RANDOM % 10000))
-    for i in $(seq 0 $nodes); do (: <"/dev/tcp/127.0.0.1/$((port + i))") 2>/dev/null && continue 2; done
+    for i in $(seq 0 $nodes); do
+      (: <"/dev/tcp/127.0.0.1/$((port + i))") 2>/dev/null && continue 2
+    done
     return
   done
   cannot "no free port"
@@ -49,27 +53,31 @@ daemon() { # name command...
 }
 
 start() {
-  local program i
+  local program i host
   for program in munged slurmctld slurmd srun sbatch; do
     command -v "$program" >/dev/null || cannot "$program is not installed (Debian: slurm-wlm)"
   done
   unshare --mount --uts true 2>/dev/null || cannot "no right to give each node a host name (unshare)"
   # Names are looked up only where there is an address beside 127.0.0.1.
-  ip -4 -o address 2>/dev/null | grep -v '127\.0\.0\.1/' | grep -q inet || ip address add 127.0.0.2/8 dev lo 2>/dev/null
-  mkdir -p "$folder"/{state,spool,tmp/n1,tmp/n2}
+  ip -4 -o address 2>/dev/null | grep -v '127\.0\.0\.1/' | grep -q inet ||
+    ip address add 127.0.0.2/8 dev lo 2>/dev/null
+  mkdir -p "$folder"/{state,spool,tmp/n{1,2,3}}
   chmod 755 "$folder"
   (umask 077; head -c 128 /dev/urandom >"$folder/munge.key")
-  daemon munged munged --foreground --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
-    --pid-file="$folder/munged.own" --seed-file="$folder/munge.seed" --log-file="$folder/munge.log"
+  daemon munged munged --foreground --force --key-file="$folder/munge.key" \
+    --socket="$folder/munge.socket" --pid-file="$folder/munged.own" \
+    --seed-file="$folder/munge.seed" --log-file="$folder/munge.log"
   choose_port
   : >"$folder/plugstack.conf"
   echo PMIxCollFence=ring >"$folder/mpi.conf"
-  # cred_expire is also the time that a requeued job waits, 120 s unless configured.  Cutting that short by hand
-  # (scontrol update StartTime=now) fails a job now and then, without a word: slurmd refuses a job that starts in the very
-  # second in which it was killed ("already killed, do not launch batch job").
+  # cred_expire is also the time that a requeued job waits, 120 s unless configured.  Cutting that
+  # short by hand (scontrol update StartTime=now) fails a job now and then, without a word: slurmd
+  # refuses a job that starts in the very second in which it was killed ("already killed, do not
+  # launch batch job").
+  host=$(hostname -s)
   cat >"$SLURM_CONF" <<CONF
 ClusterName=test
-SlurmctldHost=$(hostname -s)(127.0.0.1)
+SlurmctldHost=$host(127.0.0.1)
 SlurmctldPort=$port
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
@@ -94,20 +102,25 @@ TmpFS=$folder/tmp/%n
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 MinJobAge=3600
-NodeName=n[1-$nodes] NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))] CPUs=$cpus RealMemory=1000
-PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=1
-PartitionName=urgent Nodes=ALL MaxTime=INFINITE PriorityTier=2
+NodeName=DEFAULT CPUs=$cpus RealMemory=1000
+NodeName=n[1-$nodes] NodeHostname=$host NodeAddr=127.0.0.1 Port=[$((port + 1))-$((port + nodes))]
+PartitionName=all Nodes=n[1-2] Default=YES MaxTime=INFINITE PriorityTier=1
+PartitionName=apart Nodes=n3 MaxTime=INFINITE PriorityTier=1
+PartitionName=urgent Nodes=n3 MaxTime=INFINITE PriorityTier=2
 CONF
   ulimit -c 0
   for _ in $(seq 50); do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
   daemon slurmctld slurmctld -D -c -f "$SLURM_CONF"
   printf '127.0.0.1 n%s\n' $(seq $nodes) | cat - /etc/hosts >"$folder/hosts"
   for i in $(seq $nodes); do
-    daemon "node$i" unshare --mount --uts --propagation private bash -c \
-      "hostname n$i && mount --bind '$folder/hosts' /etc/hosts && exec slurmd -D -N n$i -f '$SLURM_CONF'"
+    daemon "node$i" unshare --mount --uts --propagation private bash -c "hostname n$i &&
+      mount --bind '$folder/hosts' /etc/hosts && exec slurmd -D -N n$i -f '$SLURM_CONF'"
   done
   for _ in $(seq 200); do
-    [ "$(timeout 5 sinfo -h -N -p all -o %T 2>/dev/null | grep -c idle)" = $nodes ] && { echo "SLURM_CONF=$SLURM_CONF"; return; }
+    if [ "$(timeout 5 sinfo -h -N -p all,apart -o %T 2>/dev/null | grep -c idle)" = $nodes ]; then
+      echo "SLURM_CONF=$SLURM_CONF"
+      return
+    fi
     sleep 0.1
   done
   tail -n 20 "$folder"/*.log >&2

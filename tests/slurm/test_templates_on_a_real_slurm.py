@@ -1,5 +1,7 @@
 """The templates of slurm/ on a real SLURM (cluster.sh), with the demo set: what they write is what a
-run by hand writes.  Skips, with exit status 77, where SLURM cannot run."""
+run by hand writes.  Skips, with exit status 77, where SLURM cannot run.
+
+Jobs mostly wait for SLURM, so the tests run side by side, each with results of its own name."""
 
 import os
 import re
@@ -8,14 +10,25 @@ import subprocess
 import sys
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from support import DEMO_SET, DEMO_VICTIM, PROGRAM, SOURCE, RunTest, contents, job_text, launch
+from support import (
+    DEMO_SET,
+    DEMO_VICTIM,
+    PROGRAM,
+    SOURCE,
+    RunTest,
+    contents,
+    job_text,
+    launch,
+    side_by_side,
+)
 
 TEMPLATES = os.path.join(SOURCE, "slurm")
 CLUSTER = os.path.join(SOURCE, "tests", "slurm", "cluster.sh")
 
 # The time a state takes to come about on a busy machine, not the time it should take.
-PATIENCE = 240
+PATIENCE = 480
 
 
 class Slurm(RunTest):
@@ -30,8 +43,10 @@ class Slurm(RunTest):
         "solver.iterations": "20, 60",
         "sweep.marginals.set": "B4, B6, identity + rotate 4 + translate 1 1",
     }
-    # Half a minute of one rank, to be interrupted.
-    LONG = {**JOB, "solver.iterations": "20, 6000", "solver.gamma": 0.5, "input.limit": 60}
+    # Ten seconds of one rank, to be interrupted.
+    LONG = {**JOB, "solver.iterations": "20, 2500", "solver.gamma": 0.5, "input.limit": 60}
+    # Half a minute of one rank, since SLURM's shortest limit is to interrupt it.
+    LIMITED = {**LONG, "solver.iterations": "20, 6000"}
 
     @classmethod
     def setUpClass(cls):
@@ -70,9 +85,13 @@ class Slurm(RunTest):
             # mpirun waits twice as long where its ranks end with 75.
             OMPI_MCA_odls_base_sigkill_timeout="2",
         )
-        (cls.job, cls.expected), (cls.long, cls.expected_long) = cls.by_hand(
-            "job", cls.JOB
-        ), cls.by_hand("long", cls.LONG)
+        with ThreadPoolExecutor() as pool:
+            jobs = ("job", cls.JOB), ("long", cls.LONG), ("limited", cls.LIMITED)
+            (
+                (cls.job, cls.expected),
+                (cls.long, cls.expected_long),
+                (cls.limited, cls.expected_limited),
+            ) = pool.map(lambda job: cls.by_hand(*job), jobs)
 
     @classmethod
     def by_hand(cls, name, values):
@@ -260,7 +279,7 @@ class Slurm(RunTest):
             ["array.part-1.h5", "array.part-2.h5", "array.part-3.h5"],
         )
         self.assertIn(
-            "run 005, set identity + rotate 4 + translate 1 1, iterations 6000",
+            "run 005, set identity + rotate 4 + translate 1 1, iterations 2500",
             self.read("array.txt"),
         )
         # Submitted again all is found done, and nothing written.
@@ -279,7 +298,7 @@ class Slurm(RunTest):
         """A limit of one minute: USR1 comes before it, the job goes back into the queue, until all is done."""
         number = self.sbatch(
             "run.sbatch",
-            self.long,
+            self.limited,
             "--set=output.file=limit.h5",
             options=["--ntasks=1", "--time=1", "--signal=B:USR1@50"],
         )
@@ -288,7 +307,7 @@ class Slurm(RunTest):
         self.assertRegex(
             self.log(number), f"(?s){self.STOPPED}.*launch.sh: back into the queue.*{self.RESUMED}"
         )
-        self.check("limit.h5", self.expected_long)
+        self.check("limit.h5", self.expected_limited)
         print(
             f"time limit: {self.restarts(number)} times back into the queue, then complete and the same bits"
         )
@@ -300,7 +319,7 @@ class Slurm(RunTest):
                 "run.sbatch",
                 self.long,
                 f"--set=output.file=requeue-{launcher}.h5",
-                options=["--ntasks=2"],
+                options=["--ntasks=2", "--partition=apart"],
                 BARYDEF_LAUNCHER=launcher,
             )
             for launcher in ("srun", "mpirun")
@@ -319,7 +338,6 @@ class Slurm(RunTest):
         self.command(
             "sbatch",
             "--partition=urgent",
-            "--nodes=2",
             "--exclusive",
             "--output=urgent.log",
             "--wrap=true",
@@ -395,4 +413,4 @@ class Slurm(RunTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    side_by_side(Slurm, at_once=4)
