@@ -1,7 +1,7 @@
 """The pages: every relative link leads somewhere, and none is too wide or too long.
 
 docs.py links: files and anchors of every link in the pages.
-docs.py files: files of the repository that the pages name.
+docs.py files: files and functions that the pages name.
 docs.py tests: classes of tests that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
 Exit status 1 and one line for each fault."""
@@ -51,12 +51,19 @@ def dead_links():
 
 
 def lost_files():
-    """Files of this repository that a page names and that are not there."""
+    """Files of this repository, and functions, that a page names and that are not there."""
     named = re.compile(r"\b(?:src|include|tests|jobs|slurm|cmake|docs|analysis)/[\w./-]+\.\w+")
     for page in pages():
         for name in sorted(set(named.findall(page.read_text()))):
             if not (TOP / name).exists():
                 yield f"{page.relative_to(TOP)}: {name}: no such file"
+    sources = "".join(
+        path.read_text() for folder in ("src", "include") for path in (TOP / folder).rglob("*.[ch]")
+    )
+    for page in pages():
+        for name in sorted(set(re.findall(r"`(\w+)\(\)`", page.read_text()))):
+            if not re.search(rf"\b{name}\(", sources):
+                yield f"{page.relative_to(TOP)}: {name}(): no such function"
 
 
 def lost_tests():
