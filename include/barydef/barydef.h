@@ -37,7 +37,6 @@
 #ifndef BARYDEF_BARYDEF_H
 #define BARYDEF_BARYDEF_H
 
-#include <barydef/baseline.h>
 #include <barydef/error.h>
 #include <barydef/images.h>
 #include <barydef/job.h>
@@ -48,5 +47,6 @@
 #include <barydef/statistics.h>
 #include <barydef/version.h>
 #include <barydef/victim.h>
+#include <barydef/view.h>
 
 #endif

@@ -54,6 +54,7 @@ typedef struct bd_result_layout {
   int first_run;                    /**< number of the first run, which is not 0 in a later part */
   int run_count;                    /**< runs in this file */
   int store_images;                 /**< 1: purified images are stored; 0: records alone */
+  bd_views_t views;                 /**< what the victim is shown, which decides on columns */
   int attribute_count;              /**< attributes of the root */
   const bd_attribute_t *attributes; /**< [attribute_count] */
   /** The attributes of run `run`.  Writes at most BD_RUN_ATTRIBUTES_MAX into `attributes` and
@@ -95,7 +96,8 @@ typedef struct bd_result_shape {
   int width;            /**< columns of an image, in pixels */
   int complete;         /**< 1: bd_result_finish was called, and nothing reopened it */
   int64_t count;        /**< images of each attack */
-  int64_t record_bytes; /**< bytes of a record of per_image, in the file and in memory */
+  bd_views_t views;     /**< what the victim was asked for */
+  int64_t record_bytes; /**< bytes of a record of per_image: bd_record_bytes(views) */
   int64_t file_size;    /**< bytes of the file, by which another process knows it */
   int64_t head_digest;  /**< XXH3-64 of its first 4 KiB, by which another process knows it */
 } bd_result_shape_t;
@@ -167,9 +169,6 @@ BD_API bd_status_t bd_result_unmark(bd_result_t *result, bd_rows_t rows, bd_erro
 BD_API uint64_t bd_result_mark(uint64_t input_mark, const void *record, size_t record_bytes,
                                const float *image, size_t pixels);
 
-/** Bytes of a record of per_image in a result that this program creates. */
-BD_API size_t bd_result_record_bytes(void);
-
 /** Write purified images, [rows.count][C][H][W].  Errors: BD_FAILED. */
 BD_API bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, const float *images,
                                           bd_error_t *error);
@@ -178,12 +177,12 @@ BD_API bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, c
    every call, since the system reports a failed write only once. */
 BD_API bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error);
 
-/** Write records, [rows.count], and the marks of the pixels that the images were made from.  The
-   marks of the images reach the file at a later bd_result_sync, or earlier where many wait.
-   Errors: BD_FAILED. */
-BD_API bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows,
-                                           const bd_per_image_t *records, const uint64_t *marks,
-                                           const uint64_t *input_marks, bd_error_t *error);
+/** Write records, [rows.count] as bd_record_pack makes them, and the marks of the pixels that the
+   images were made from.  The marks of the images reach the file at a later bd_result_sync, or
+   earlier where many wait. Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows, const void *records,
+                                           const uint64_t *marks, const uint64_t *input_marks,
+                                           bd_error_t *error);
 
 /** When bd_result_sync acts. */
 typedef enum bd_sync {
@@ -285,6 +284,7 @@ typedef struct bd_result_summary {
   int64_t count;       /**< images of each attack */
   int run_count;       /**< runs */
   int attack_count;    /**< attacks, with the clean images */
+  bd_views_t views;    /**< what the victim was asked for */
   char *job;           /**< the job as INI text, in which control characters have become '?' */
   int attribute_count; /**< of `attributes` */
   bd_attribute_text_t *attributes; /**< those of the root except the job, and kernel_used and

@@ -1,11 +1,13 @@
 /** @file
    The figures of one image, and their summary over an attack.
 
-   No call here is collective. */
+   Both are tables whose columns are the rows of barydef/fields.def and barydef/statistics.def;
+   docs/formats.md lists them with their meaning.  No call here is collective. */
 #ifndef BARYDEF_STATISTICS_H
 #define BARYDEF_STATISTICS_H
 
 #include <barydef/api.h>
+#include <barydef/view.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,78 +15,98 @@
 extern "C" {
 #endif
 
+/** Sizes of texts with their zero, and the most image statuses that there can ever be. */
 enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_STATUSES_MAX = 16 };
 
-/** One row of /runs/<run>/<attack>/per_image.  Distances are over all channels, between
-   the purified image as stored (float32) and the attacked or the clean one, pixels in
-   [0,1]; NaN where there is no such image.  Predictions are class numbers, -1 without a
-   victim and for a failed image. */
+/** One row of /runs/<run>/<attack>/per_image, with a member for each row of barydef/fields.def.
+   Distances are over all channels, between the purified image as stored (float32) and the attacked
+   or the clean one, pixels in [0,1]; NaN where there is no such image.  Predictions are class
+   numbers; -1 without a victim, for a failed image, and for a view that was not asked for.  In a
+   file the predictions of added views are there only where they were asked for. */
 typedef struct bd_per_image {
-  int64_t label;
-  int8_t status; /**< bd_image_status_t */
-  int32_t iterations;
-  double residual, mass_defect;
-  double l2_to_attacked, linf_to_attacked, l2_to_clean, linf_to_clean;
-  int32_t predicted_attacked, predicted_rounded, predicted_blurred, predicted_mean,
-      predicted_purified;
-  int8_t convergence, fallback,
-      bits; /**< bd_convergence_t; 1: went through wide-range arithmetic; 64 or 32 */
-  double objective, safe_tau; /**< as in bd_image_report_t */
+#define BD_FIELD(type, name, pending, from, summary, meaning) type name;
+#include <barydef/fields.def>
 } bd_per_image_t;
 
 /** A fraction of the images with its 95 % Wilson interval. */
 typedef struct bd_accuracy {
-  double value, low, high;
+  double value; /**< successes / trials; NaN without trials */
+  double low;   /**< lower end of the interval */
+  double high;  /**< upper end of the interval */
 } bd_accuracy_t;
 
+/** Mean and maximum of a field over the images that did not fail; NaN where there are none. */
 typedef struct bd_spread {
-  double mean, max;
+  double mean; /**< in the unit of the field */
+  double max;  /**< in the unit of the field */
 } bd_spread_t;
 
-/** One row of /statistics: a run and an attack.  Accuracies are fractions of `images`; a
-   failed image counts as wrong; NaN without a victim.  Spreads are over the images that
-   did not fail, NaN where there are none. */
+/** One row of /statistics, for a run and an attack, with a member for each row of
+   barydef/statistics.def.  Accuracies are fractions of `images`, where a failed image counts as
+   wrong; NaN without a victim, and for a view that was not asked for. */
 typedef struct bd_statistics {
-  int32_t run;
-  char attack[BD_ATTACK_NAME], norm[BD_NORM_NAME];
-  double epsilon;
-  int64_t images, failed;
-  bd_accuracy_t attack_accuracy, rounded_accuracy, blurred_accuracy, mean_accuracy,
-      barycenter_accuracy;
-  int64_t recovered; /**< wrong when attacked, right when purified */
-  int64_t broken;    /**< right when attacked, wrong when purified */
-  bd_spread_t iterations, residual, mass_defect, l2_to_attacked, linf_to_attacked, l2_to_clean,
-      linf_to_clean, objective;
-  /** Images that converged, suspect the window, or saw the objective rise; that went through
-     wide-range arithmetic; for which tau was longer than stable, and the tau that would
-     have been safe for all. */
-  int64_t converged, infeasible_window, objective_rises, fallbacks, unstable;
-  double safe_tau;
+#define BD_COLUMN(type, name, meaning) type name;
+#define BD_COLUMN_TEXT(name, size, meaning) char name[size];
+#define BD_COUNT(name, when, meaning) int64_t name;
+#define BD_ACCURACY(VIEW, name, meaning) bd_accuracy_t name;
+#define BD_SPREAD(name) bd_spread_t name;
+#include <barydef/statistics.def>
 } bd_statistics_t;
+
+/** The victim's class for a view of the image. */
+BD_API int32_t bd_per_image_predicted(const bd_per_image_t *record, bd_view_t view);
+
+/** Set the victim's class for a view of the image. */
+BD_API void bd_per_image_predict(bd_per_image_t *record, bd_view_t view, int32_t predicted);
+
+/** The victim's accuracy on a view. */
+BD_API bd_accuracy_t bd_statistics_accuracy(const bd_statistics_t *row, bd_view_t view);
+
+/** Bytes of a packed record: that of a file in which the added views of `views` have a column. */
+BD_API size_t bd_record_bytes(bd_views_t views);
+
+/** Pack a record into bd_record_bytes(views) bytes.  Gaps between its fields must be zeros. */
+BD_API void bd_record_pack(bd_views_t views, const bd_per_image_t *record, void *bytes);
+
+/** The opposite.  Predictions of added views that are not in `views` become -1. */
+BD_API void bd_record_unpack(bd_views_t views, const void *bytes, bd_per_image_t *record);
 
 /** The Wilson score interval for `successes` out of `trials` at normal quantile z (1.96
    for 95 %).  Source: Wilson, "Probable inference, the law of succession, and statistical
    inference", JASA 22 (1927).  trials = 0 gives value NaN and the interval [0,1]. */
 BD_API bd_accuracy_t bd_wilson(int64_t successes, int64_t trials, double z);
 
-/** Running sums for one row of statistics.  Zero-initialise it (= {0}), add the images
-   (tau: the step of their run, 0 where it plays no part) in order of their index in as many
-   portions as is convenient, then finish.  The order, and with it every bit of the result, does not
-   depend on the portions. */
+/** How many fields have a mean and a maximum in /statistics. */
+enum {
+  BD_SPREADS = 0
+#define BD_SPREAD(name) +1
+#include <barydef/statistics.def>
+};
+
+/** Running sums for one row of statistics: zero-initialise it (= {0}), add the images in the order
+   of their index in as many portions as is convenient, then finish.  The order, and with it every
+   bit of the result, does not depend on the portions. */
 typedef struct bd_tally {
-  int64_t images, failed, right[5], recovered, broken;
-  int64_t by_status[BD_STATUSES_MAX];
-  double sum[8], max[8], safe_tau;
-  int64_t counted[8], converged, infeasible_window, objective_rises, fallbacks, unstable;
+#define BD_COUNT(name, when, meaning) int64_t name;
+#include <barydef/statistics.def>
+  int64_t right[BD_VIEWS];            /**< images for which the victim is right, for each view */
+  int64_t by_status[BD_STATUSES_MAX]; /**< images of each status */
+  double sum[BD_SPREADS];             /**< of the values that are not NaN */
+  double max[BD_SPREADS];             /**< of the same values */
+  int64_t counted[BD_SPREADS];        /**< how many they are */
+  double safe_tau;                    /**< the smallest so far; 0: none yet */
 } bd_tally_t;
 
+/** Add `count` images.  tau is the step of their run, 0 where it plays no part. */
 BD_API void bd_tally_add(bd_tally_t *tally, double tau, size_t count,
                          const bd_per_image_t *records);
 
-/** Fill all of *row but run, attack, norm and epsilon; without a victim accuracies are NaN. */
-BD_API void bd_tally_finish(const bd_tally_t *tally, int has_victim, bd_statistics_t *row);
+/** Fill all of *row but run, attack, norm and epsilon.  Accuracies of views that are not in
+   `asked`, all where it is 0, are NaN. */
+BD_API void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t *row);
 
-/** l2 and linf distance between n stored float32 values and float64 ones. */
+/** The 2-norm and the maximum norm of the difference of n stored float32 values and n float64
+   ones. */
 BD_API void bd_distance(size_t n, const float *stored, const double *other, double *l2,
                         double *linf);
 

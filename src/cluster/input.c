@@ -101,10 +101,12 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   if (status != BD_OK) return status;
   const bd_images_info_t *info = bd_images_info(session->images);
   session->plan.job = session->job;
-  status = choose_points(session, error);
+  status = bd_views_check(bd_views_asked(session->parameters), error);
+  if (status == BD_OK) status = choose_points(session, error);
   if (status == BD_OK) status = plan_order(&session->plan, error);
   if (status != BD_OK) return status;
   session->plan.block = session->parameters->block;
+  session->plan.views = bd_views_asked(session->parameters);
   session->plan.store_images = session->parameters->images;
   session->plan.all_write = session->parameters->images && session->parameters->all_write;
   session->plan.count = info->count;

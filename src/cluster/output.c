@@ -61,7 +61,7 @@ static int run_attributes(void *context, int index, bd_attribute_t *attributes) 
   const bd_parameters_t *parameters = bd_job_point(job, point);
   for (int i = 0; i < table_size; i++) {
     const bd_parameter_t *p = &table[i];
-    if (!bd_parameter_is_recorded(p)) continue;
+    if (!bd_parameter_is_recorded(p) || !bd_views_use(session->plan.views, p)) continue;
     const char *field = (const char *)parameters + p->offset;
     bd_attribute_t *attribute = &attributes[count];
     snprintf(names[count], sizeof names[count], "%s.%s", p->section, p->key);
@@ -106,6 +106,7 @@ static bd_status_t lay_out(session_t *session, bd_attack_t **attacks, bd_result_
                                  .first_run = plan_first_run(plan),
                                  .run_count = plan_runs(plan),
                                  .store_images = plan->store_images,
+                                 .views = plan->views,
                                  .run_attributes = run_attributes,
                                  .context = session};
   return BD_OK;

@@ -145,8 +145,7 @@ static bd_status_t compare_pixels(session_t *session, const bd_item_t *unit, con
   for (int i = 0; status == BD_OK && i < plan->point_count * unit->count; i++) {
     const int image = i % unit->count;
     if (states[i] != BD_ROW_DONE) continue;
-    if (input_mark(bd_images_info(w->images), w->attacked, plan->clean >= 0 ? w->clean : NULL,
-                   image) != input_marks[image])
+    if (worker_input_mark(w, image) != input_marks[image])
       return bd_fail(error, BD_BAD_INPUT,
                      "%s: cannot be resumed: the pixels of image %" PRId64
                      " of %s in %s are not those it was begun with",

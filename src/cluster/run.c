@@ -62,7 +62,7 @@ static double file_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
           : 0;
   return FILE_OVERHEAD + runs * RUN_OVERHEAD +
          groups * (GROUP_OVERHEAD + sizeof(bd_statistics_t) +
-                   count * ((double)bd_result_record_bytes() + 8) + images) +
+                   count * ((double)bd_record_bytes(plan->views) + 8) + images) +
          8 * count * (1 + plan->attack_count);
 }
 

@@ -16,8 +16,8 @@
 #ifndef BD_WORK_H
 #define BD_WORK_H
 
-#include "pipeline/block.h"
 #include "pipeline/schedule.h"
+#include "pipeline/worker.h"
 
 #include <barydef/result.h>
 #include <barydef/run.h>

@@ -13,6 +13,15 @@
 #define COST_FORMULA(NAME, name, traits, formula, meaning) "; " #name ": " formula
 static const char cost_choices[] = BD_COST_TABLE(COST_CHOICE);
 
+/* Of the table of views, those that a job may name: "|rounded|blurred" and so on. */
+#define VIEW_CHOICE_ALWAYS(name) ""
+#define VIEW_CHOICE_BY_DEFAULT(name) "|" #name
+#define VIEW_CHOICE_WHEN_NAMED(name) "|" #name
+static const char view_choices[] =
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) VIEW_CHOICE_##asked(name)
+#include <barydef/views.def>
+    ;
+
 static const bd_parameter_t table[] = {
 #define BD_PARAMETER(in_section, named, has_role, of_kind, member, or_else, least, most, words,    \
                      in_unit, to_help)                                                             \

@@ -2,8 +2,15 @@
 
 #include <stdlib.h>
 
-/* Points whose images are moved alike side by side, else as they come: what one of them has moved
- * is at hand for the next. */
+int plan_snapshots_most(const bd_plan_t *plan) {
+  int most = 1;
+  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++)
+    if (plan_snapshots(plan, point) > most) most = plan_snapshots(plan, point);
+  return most;
+}
+
+/* Points that move their images alike stand side by side, so that the next finds what one has
+   moved; else they keep their order. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   const size_t count = (size_t)plan->point_count;
   bd_solver_options_t *kinds = NULL, *grown; /* of the solvers, one of each */

@@ -3,6 +3,7 @@
 #define BD_PLAN_H
 
 #include <barydef/job.h>
+#include <barydef/view.h>
 #include <stdint.h>
 
 typedef struct bd_plan {
@@ -17,30 +18,41 @@ typedef struct bd_plan {
   int block;          /* images of a block, at most */
   int store_images;
   int all_write;                  /* images are written by the rank that computed them */
-  bd_instructions_t instructions; /* what solver.instructions = auto is: the best of all ranks */
+  bd_views_t views;               /* what the victim is shown */
+  bd_instructions_t instructions; /* what solver.instructions = auto means: the best of all ranks */
 } bd_plan_t;
 
 /* Images first .. first + count - 1 of an attack (number in the plan) at a point of the
    sweep.  count = 0: nothing. */
 typedef struct bd_item {
-  int point, attack, count, unused; /* no padding: items are sent as bytes */
+  int point, attack, count, unused; /* no padding, as items are sent as bytes */
   int64_t first;
 } bd_item_t;
 
 /* Set order, which the caller frees, and shares.  Errors: BD_FAILED without memory. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
 
+/* Snapshots of a point, and of the point of the plan that has the most. */
 static inline int plan_snapshots(const bd_plan_t *plan, int point) {
   return bd_job_first_run(plan->job, point + 1) - bd_job_first_run(plan->job, point);
 }
+int plan_snapshots_most(const bd_plan_t *plan);
+
 static inline int plan_first_run(const bd_plan_t *plan) {
   return bd_job_first_run(plan->job, plan->first_point);
 }
 static inline int plan_runs(const bd_plan_t *plan) {
   return bd_job_first_run(plan->job, plan->first_point + plan->point_count) - plan_first_run(plan);
 }
+
+/* Blocks of one attack and point. */
 static inline int64_t plan_blocks(const bd_plan_t *plan) {
   return (plan->count + plan->block - 1) / plan->block;
+}
+
+/* Are two items of the same images, at whatever points? */
+static inline int plan_is_same_pixels(const bd_item_t *a, const bd_item_t *b) {
+  return a->count == b->count && a->attack == b->attack && a->first == b->first;
 }
 
 #endif

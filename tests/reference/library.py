@@ -37,6 +37,13 @@ class Weights(c.Structure):
     _fields_ = [("count", c.c_int), ("values", c.c_double * MARGINALS_MAX)]
 
 
+class ViewSource(c.Structure):
+    _fields_ = [
+        *((name, c.c_int) for name in ("count", "channels", "height", "width")),
+        *((name, c.c_void_p) for name in ("attacked", "mean", "purified", "parameters")),
+    ]
+
+
 class Options(c.Structure):
     _fields_ = [
         ("gamma", c.c_double),
@@ -113,11 +120,29 @@ def marginals(image, text, interpolation="bilinear"):
     return out
 
 
+def parameters(**values):
+    """The parameters of a job with these values, "section__key" each; owned by the process."""
+    values = {"input__file": "set.h5", "output__file": "result.h5", **values}
+    text = "".join("[%s]\n%s = %s\n" % (*name.split("__"), values[name]) for name in values)
+    job = c.c_void_p()
+    call(lib.bd_job_parse, text.encode(), b"job", b"", 0, None, c.byref(job))
+    lib.bd_job_point.restype = c.c_void_p
+    return c.c_void_p(lib.bd_job_point(job, 0))
+
+
+def view(name, images, **values):
+    """What the victim is shown of attacked images [n,C,H,W]."""
+    images = np.ascontiguousarray(images, dtype=np.float64)
+    room, pixels = np.empty_like(images), c.POINTER(c.c_double)()
+    lib.bd_view_name.restype = c.c_char_p
+    view = next(v for v in range(32) if lib.bd_view_name(v) == name.encode())
+    source = ViewSource(*images.shape, pointer(images), None, None, parameters(**values))
+    call(lib.bd_view_make, view, c.byref(source), pointer(room), c.byref(pixels))
+    return np.ctypeslib.as_array(pixels, images.shape).copy()
+
+
 def blur(image, sigma):
-    image = np.ascontiguousarray(image, dtype=np.float64)
-    out = np.empty_like(image)
-    call(lib.bd_blur, *image.shape, c.c_double(sigma), pointer(image), pointer(out))
-    return out
+    return view("blurred", image[None, None], baseline__blur_sigma=sigma)[0, 0]
 
 
 @contextlib.contextmanager

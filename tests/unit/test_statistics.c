@@ -1,6 +1,9 @@
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
+
+static const bd_views_t ALL = ~(bd_views_t)0;
 
 /* Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in
    Medicine 17 (1998), table I, method 3. */
@@ -82,7 +85,7 @@ Test(tally, counts_every_figure) {
   bd_tally_t tally = {0};
   bd_statistics_t row;
   bd_tally_add(&tally, 0.2, 4, records);
-  bd_tally_finish(&tally, 1, &row);
+  bd_tally_finish(&tally, ALL, &row);
   cr_assert_eq(row.images, 4);
   cr_assert_eq(row.failed, 1);
   cr_assert_eq(row.recovered, 1);
@@ -105,8 +108,8 @@ Test(tally, portions_change_no_bit) {
   memset(&b, 0, sizeof b);
   bd_tally_add(&whole, 0.2, 4, records);
   for (int i = 0; i < 4; i++) bd_tally_add(&parts, 0.2, 1, records + i);
-  bd_tally_finish(&whole, 1, &a);
-  bd_tally_finish(&parts, 1, &b);
+  bd_tally_finish(&whole, ALL, &a);
+  bd_tally_finish(&parts, ALL, &b);
   cr_assert_arr_eq(&a, &b, sizeof a);
 }
 
@@ -118,6 +121,42 @@ Test(tally, without_a_victim_there_is_no_accuracy) {
   cr_assert(isnan(row.attack_accuracy.value) && isnan(row.barycenter_accuracy.low));
 }
 
+Test(tally, a_view_that_was_not_asked_for_has_no_accuracy) {
+  bd_tally_t tally = {0};
+  bd_statistics_t row;
+  bd_tally_add(&tally, 0.2, 4, records);
+  bd_tally_finish(&tally, ALL & ~BD_VIEW_BIT(BD_VIEW_BLURRED), &row);
+  cr_assert(isnan(row.blurred_accuracy.value) && isnan(row.blurred_accuracy.low));
+  cr_assert_float_eq(row.mean_accuracy.value, 0.5, 0);
+  for (bd_view_t v = 0; v < BD_VIEWS; v++)
+    cr_assert_eq(isnan(bd_statistics_accuracy(&row, v).value), v == BD_VIEW_BLURRED, "%s",
+                 bd_view_name(v));
+}
+
+Test(record, packs_and_unpacks_what_was_asked_for) {
+  const bd_views_t sets[] = {0, bd_views_added(), ALL};
+  for (size_t s = 0; s < sizeof sets / sizeof *sets; s++) {
+    bd_per_image_t record, again;
+    memset(&record, 0, sizeof record);
+    record.label = 7;
+    record.bits = 64;
+    record.safe_tau = 0.25;
+    for (bd_view_t v = 0; v < BD_VIEWS; v++) bd_per_image_predict(&record, v, 100 + (int32_t)v);
+    const size_t size = bd_record_bytes(sets[s]);
+    unsigned char bytes[sizeof record + 8];
+    memset(bytes, 165, sizeof bytes);
+    cr_assert(size % 8 == 0 && size <= sizeof record);
+    bd_record_pack(sets[s], &record, bytes);
+    cr_assert_eq(bytes[size], 165);
+    bd_record_unpack(sets[s], bytes, &again);
+    cr_assert(again.label == 7 && again.bits == 64 && again.safe_tau == 0.25);
+    for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+      const int is_there = !(bd_views_added() & BD_VIEW_BIT(v)) || (sets[s] & BD_VIEW_BIT(v));
+      cr_assert_eq(bd_per_image_predicted(&again, v), is_there ? 100 + (int32_t)v : -1);
+    }
+  }
+}
+
 Test(distance, both_norms) {
   const float stored[3] = {0, 0.5f, 1};
   const double other[3] = {3, 0.5, -3};
@@ -125,14 +164,4 @@ Test(distance, both_norms) {
   bd_distance(3, stored, other, &l2, &linf);
   cr_assert_float_eq(l2, 5, 1e-15);
   cr_assert_float_eq(linf, 4, 0);
-}
-
-Test(round8, nearest_grey_level) {
-  const double in[4] = {0, 0.5 / 255 - 1e-9, 0.5 / 255 + 1e-9, 1};
-  double out[4];
-  bd_round8(4, in, out);
-  cr_assert_float_eq(out[0], 0, 0);
-  cr_assert_float_eq(out[1], 0, 0);
-  cr_assert_float_eq(out[2], 1.0 / 255, 1e-16);
-  cr_assert_float_eq(out[3], 1, 0);
 }

@@ -34,11 +34,12 @@ static hid_t create_dataset(hid_t location, const char *name, hid_t type, int ra
   return dataset;
 }
 
-static int create_records(hid_t group, int64_t count) {
-  const bd_per_image_t pending = fields_pending();
-  hid_t type = fields_per_image_type();
+static int create_records(hid_t group, int64_t count, bd_views_t views) {
+  char pending[sizeof(bd_per_image_t)];
+  fields_pending(views, pending);
+  hid_t type = fields_per_image_type(views);
   hid_t dataset =
-      create_dataset(group, "per_image", type, 1, (hsize_t[]){(hsize_t)count}, type, &pending);
+      create_dataset(group, "per_image", type, 1, (hsize_t[]){(hsize_t)count}, type, pending);
   h5_close(dataset);
   h5_close(type);
   return dataset >= 0;
@@ -56,7 +57,7 @@ static int create_group(hid_t run, const bd_result_layout_t *layout, const bd_at
   const hsize_t size[4] = {(hsize_t)layout->count, (hsize_t)layout->info->channels,
                            (hsize_t)layout->info->height, (hsize_t)layout->info->width};
   hid_t group = H5Gcreate2(run, attack->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  int done = group >= 0 && create_records(group, layout->count);
+  int done = group >= 0 && create_records(group, layout->count, layout->views);
   if (done && layout->store_images) {
     hid_t images = create_dataset(group, "images", H5T_NATIVE_FLOAT, 4, size, -1, NULL);
     done = images >= 0;
@@ -126,7 +127,7 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
          H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0 &&
          H5Dflush(labels) >= 0; /* else they are written at the close, whose failure is not seen */
   h5_close(labels);
-  hid_t type = fields_statistics_type(FIELDS_PACKED);
+  hid_t type = fields_statistics_type(layout->views, FIELDS_PACKED);
   const hsize_t rows = (hsize_t)layout->run_count * (hsize_t)layout->attack_count;
   char *zero = calloc(1, H5Tget_size(type));
   hid_t statistics = zero ? create_dataset(file, "statistics", type, 1, &rows, type, zero) : -1;

@@ -2,114 +2,99 @@
 
 #include "storage/hdf5/h5.h"
 
-#include <barydef/result.h>
 #include <barydef/solver.h>
 
 #include <math.h>
+#include <stdlib.h>
 
-typedef struct field {
-  const char *name;
-  size_t offset;
-  hid_t type;    /* 0 for a string */
-  size_t length; /* of a string, with its zero; else 0 */
-} field_t;
+enum { FIELDS_JOB_MAX = 1 << 17 }; /* an attribute of HDF5 has less than 64 KiB */
 
-static hid_t compound(size_t size, const field_t *fields, size_t count, fields_layout_t layout) {
-  hid_t type = H5Tcreate(H5T_COMPOUND, size);
-  for (size_t i = 0; i < count; i++) {
-    hid_t member = fields[i].length ? H5Tcopy(H5T_C_S1) : fields[i].type;
-    if (fields[i].length) H5Tset_size(member, fields[i].length);
-    H5Tinsert(type, fields[i].name, fields[i].offset, member);
-    if (fields[i].length) h5_close(member);
+/* The types of C that tables have, as HDF5 calls them. */
+#define H5_OF_int8_t H5T_NATIVE_INT8
+#define H5_OF_int32_t H5T_NATIVE_INT32
+#define H5_OF_int64_t H5T_NATIVE_INT64
+#define H5_OF_double H5T_NATIVE_DOUBLE
+
+hid_t fields_per_image_type(bd_views_t views) {
+  hid_t type = H5Tcreate(H5T_COMPOUND, bd_record_bytes(views));
+  size_t end = 0;
+#define BD_FIELD(type_, name, ...)                                                                 \
+  H5Tinsert(type, #name, offsetof(bd_per_image_t, name), H5_OF_##type_);                           \
+  end = offsetof(bd_per_image_t, name) + sizeof(type_);
+#define BD_FIELD_LAST(...)
+#define BD_FIELD_ADDED(...)
+#include <barydef/fields.def>
+#define BD_FIELD_LAST(type_, name, ...)                                                            \
+  H5Tinsert(type, #name, offsetof(bd_per_image_t, name), H5_OF_##type_);
+#define BD_FIELD_ADDED(...)
+#include <barydef/fields.def>
+#define BD_FIELD_LAST(...)
+#define BD_FIELD_ADDED(VIEW, type_, name, ...)                                                     \
+  if (views & BD_VIEW_BIT(BD_VIEW_##VIEW)) {                                                       \
+    H5Tinsert(type, #name, end, H5_OF_##type_);                                                    \
+    end += sizeof(type_);                                                                          \
   }
+#include <barydef/fields.def>
+  (void)end;
+  return type;
+}
+
+static void insert_text(hid_t type, const char *name, size_t at, size_t size) {
+  hid_t text = H5Tcopy(H5T_C_S1);
+  H5Tset_size(text, size);
+  H5Tinsert(type, name, at, text);
+  h5_close(text);
+}
+
+hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout) {
+  hid_t type = H5Tcreate(H5T_COMPOUND, sizeof(bd_statistics_t));
+#define AT(member) offsetof(bd_statistics_t, member)
+#define BD_COLUMN(type_, name, meaning) H5Tinsert(type, #name, AT(name), H5_OF_##type_);
+#define BD_COLUMN_TEXT(name, size, meaning) insert_text(type, #name, AT(name), size);
+#define BD_COUNT(name, when, meaning) H5Tinsert(type, #name, AT(name), H5T_NATIVE_INT64);
+#define BD_ACCURACY(VIEW, name, meaning)                                                           \
+  H5Tinsert(type, #name, AT(name.value), H5T_NATIVE_DOUBLE);                                       \
+  H5Tinsert(type, #name "_low", AT(name.low), H5T_NATIVE_DOUBLE);                                  \
+  H5Tinsert(type, #name "_high", AT(name.high), H5T_NATIVE_DOUBLE);
+#define BD_ACCURACY_ADDED(VIEW, name, meaning)                                                     \
+  if (views & BD_VIEW_BIT(BD_VIEW_##VIEW)) {                                                       \
+    BD_ACCURACY(VIEW, name, meaning)                                                               \
+  }
+#define BD_SPREAD(name)                                                                            \
+  H5Tinsert(type, #name "_mean", AT(name.mean), H5T_NATIVE_DOUBLE);                                \
+  H5Tinsert(type, #name "_max", AT(name.max), H5T_NATIVE_DOUBLE);
+#include <barydef/statistics.def>
+#undef AT
+  (void)views;
   if (layout == FIELDS_PACKED) H5Tpack(type);
   return type;
 }
 
-hid_t fields_per_image_type(void) {
-#define FIELD(name, type)                                                                          \
-  { #name, offsetof(bd_per_image_t, name), type, 0 }
-  const field_t fields[] = {FIELD(label, H5T_NATIVE_INT64),
-                            FIELD(status, H5T_NATIVE_INT8),
-                            FIELD(iterations, H5T_NATIVE_INT32),
-                            FIELD(residual, H5T_NATIVE_DOUBLE),
-                            FIELD(mass_defect, H5T_NATIVE_DOUBLE),
-                            FIELD(l2_to_attacked, H5T_NATIVE_DOUBLE),
-                            FIELD(linf_to_attacked, H5T_NATIVE_DOUBLE),
-                            FIELD(l2_to_clean, H5T_NATIVE_DOUBLE),
-                            FIELD(linf_to_clean, H5T_NATIVE_DOUBLE),
-                            FIELD(predicted_attacked, H5T_NATIVE_INT32),
-                            FIELD(predicted_rounded, H5T_NATIVE_INT32),
-                            FIELD(predicted_blurred, H5T_NATIVE_INT32),
-                            FIELD(predicted_mean, H5T_NATIVE_INT32),
-                            FIELD(predicted_purified, H5T_NATIVE_INT32),
-                            FIELD(convergence, H5T_NATIVE_INT8),
-                            FIELD(fallback, H5T_NATIVE_INT8),
-                            FIELD(objective, H5T_NATIVE_DOUBLE),
-                            FIELD(safe_tau, H5T_NATIVE_DOUBLE),
-                            FIELD(bits, H5T_NATIVE_INT8)};
-#undef FIELD
-  return compound(sizeof(bd_per_image_t), fields, sizeof fields / sizeof *fields,
-                  FIELDS_AS_IN_MEMORY);
+void fields_pending(bd_views_t views, void *bytes) {
+  /* Static, so that there are zeros between its fields. */
+  static const bd_per_image_t record = {
+#define BD_FIELD(type, name, pending, from, summary, meaning) .name = pending,
+#include <barydef/fields.def>
+  };
+  bd_record_pack(views, &record, bytes);
 }
 
-hid_t fields_statistics_type(fields_layout_t layout) {
-#define FIELD(name, type)                                                                          \
-  { #name, offsetof(bd_statistics_t, name), type, 0 }
-#define PART(name, suffix, part)                                                                   \
-  { #name suffix, offsetof(bd_statistics_t, name.part), H5T_NATIVE_DOUBLE, 0 }
-#define ACCURACY(name) PART(name, "", value), PART(name, "_low", low), PART(name, "_high", high)
-#define SPREAD(name) PART(name, "_mean", mean), PART(name, "_max", max)
-  const field_t fields[] = {FIELD(run, H5T_NATIVE_INT32),
-                            {"attack", offsetof(bd_statistics_t, attack), 0, BD_ATTACK_NAME},
-                            {"norm", offsetof(bd_statistics_t, norm), 0, BD_NORM_NAME},
-                            FIELD(epsilon, H5T_NATIVE_DOUBLE),
-                            FIELD(images, H5T_NATIVE_INT64),
-                            FIELD(failed, H5T_NATIVE_INT64),
-                            ACCURACY(attack_accuracy),
-                            ACCURACY(rounded_accuracy),
-                            ACCURACY(blurred_accuracy),
-                            ACCURACY(mean_accuracy),
-                            ACCURACY(barycenter_accuracy),
-                            FIELD(recovered, H5T_NATIVE_INT64),
-                            FIELD(broken, H5T_NATIVE_INT64),
-                            SPREAD(iterations),
-                            SPREAD(residual),
-                            SPREAD(mass_defect),
-                            SPREAD(l2_to_attacked),
-                            SPREAD(linf_to_attacked),
-                            SPREAD(l2_to_clean),
-                            SPREAD(linf_to_clean),
-                            SPREAD(objective),
-                            FIELD(converged, H5T_NATIVE_INT64),
-                            FIELD(infeasible_window, H5T_NATIVE_INT64),
-                            FIELD(objective_rises, H5T_NATIVE_INT64),
-                            FIELD(fallbacks, H5T_NATIVE_INT64),
-                            FIELD(unstable, H5T_NATIVE_INT64),
-                            FIELD(safe_tau, H5T_NATIVE_DOUBLE)};
-#undef FIELD
-#undef PART
-#undef ACCURACY
-#undef SPREAD
-  return compound(sizeof(bd_statistics_t), fields, sizeof fields / sizeof *fields, layout);
+bd_views_t fields_views_of(hid_t file) {
+  static const char any[] = "[input]\nfile = a\n[output]\nfile = b\n";
+  char *text = calloc(1, FIELDS_JOB_MAX);
+  bd_job_t *job = NULL;
+  if (text && h5_get_text(file, "job", text, FIELDS_JOB_MAX))
+    bd_job_parse(text, "its job", "", 0, NULL, &job, NULL);
+  if (!job) bd_job_parse(any, "its job", "", 0, NULL, &job, NULL);
+  const bd_views_t views = job ? bd_views_asked(bd_job_point(job, 0)) : BD_VIEWS_ALWAYS;
+  bd_job_free(job);
+  free(text);
+  return views;
 }
 
-size_t bd_result_record_bytes(void) { return sizeof(bd_per_image_t); }
-
-bd_per_image_t fields_pending(void) {
-  return (bd_per_image_t){.label = -1,
-                          .status = BD_IMAGE_PENDING,
-                          .residual = NAN,
-                          .mass_defect = NAN,
-                          .l2_to_attacked = NAN,
-                          .linf_to_attacked = NAN,
-                          .l2_to_clean = NAN,
-                          .linf_to_clean = NAN,
-                          .predicted_attacked = -1,
-                          .predicted_rounded = -1,
-                          .predicted_blurred = -1,
-                          .predicted_mean = -1,
-                          .predicted_purified = -1,
-                          .objective = NAN,
-                          .safe_tau = NAN};
+bd_statistics_t fields_no_accuracy(void) {
+  return (bd_statistics_t){
+#define BD_ACCURACY(VIEW, name, meaning) .name = {NAN, NAN, NAN},
+#include <barydef/statistics.def>
+  };
 }

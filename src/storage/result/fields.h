@@ -1,4 +1,6 @@
-/* The fields of a record of per_image and of a row of /statistics, as HDF5 knows them. */
+/* The fields of a record of per_image and of a row of /statistics, as HDF5 knows them: the rows of
+   <barydef/fields.def> and <barydef/statistics.def>.  Those of an added view are there where it is
+   in `views`. */
 #ifndef BD_STORAGE_FIELDS_H
 #define BD_STORAGE_FIELDS_H
 
@@ -10,13 +12,19 @@
 /* Compound types are laid out as the structs in memory, or packed without gaps as in the file. */
 typedef enum fields_layout { FIELDS_AS_IN_MEMORY, FIELDS_PACKED } fields_layout_t;
 
-/* The type of per_image, which is stored as it lies in memory.  The caller closes it. */
-hid_t fields_per_image_type(void);
+/* The type of per_image, whose records are what bd_record_pack makes.  The caller closes it. */
+hid_t fields_per_image_type(bd_views_t views);
 
 /* The type of /statistics.  The caller closes it. */
-hid_t fields_statistics_type(fields_layout_t layout);
+hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout);
 
-/* The record of an image that has not been computed. */
-bd_per_image_t fields_pending(void);
+/* Fill bd_record_bytes(views) bytes with the record of an image that has not been computed. */
+void fields_pending(bd_views_t views, void *bytes);
+
+/* The views that the job of a result asks for; the default ones where it tells none. */
+bd_views_t fields_views_of(hid_t file);
+
+/* A row of /statistics in which no view has an accuracy. */
+bd_statistics_t fields_no_accuracy(void);
 
 #endif

@@ -32,7 +32,7 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
                            bd_statistics_t *row, int64_t *by_status, bd_error_t *error) {
   enum { PORTION = 4096 };
   const size_t record_bytes = (size_t)result->shape.record_bytes;
-  bd_per_image_t *records = malloc(PORTION * record_bytes);
+  char *records = malloc(PORTION * record_bytes);
   bd_status_t status = records ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   bd_tally_t tally = {0};
   char method[16] = "";
@@ -48,7 +48,11 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
     status =
         read_at(result, group_place(result, run, attack, RECORDS) + first * (int64_t)record_bytes,
                 records, (size_t)count * record_bytes, error);
-    if (status == BD_OK) bd_tally_add(&tally, tau, (size_t)count, records);
+    for (int64_t i = 0; status == BD_OK && i < count; i++) {
+      bd_per_image_t record;
+      bd_record_unpack(result->shape.views, records + (size_t)i * record_bytes, &record);
+      bd_tally_add(&tally, tau, 1, &record);
+    }
   }
   free(records);
   group = open_group(result->file, run, result->names[attack]);
@@ -58,7 +62,7 @@ bd_status_t statistics_row(bd_result_t *result, int run, int attack, int has_vic
   row->run = run;
   memcpy(row->attack, result->names[attack],
          sizeof row->attack); // NOLINT(clang-analyzer-core.NonNullParamChecker): not joined
-  bd_tally_finish(&tally, has_victim, row);
+  bd_tally_finish(&tally, has_victim ? result->shape.views : 0, row);
   for (int s = 0; s < BD_STATUSES_MAX; s++) by_status[s] += tally.by_status[s];
   return status;
 }
@@ -83,7 +87,7 @@ static bd_status_t write_statistics(bd_result_t *result, int has_victim, int64_t
     h5_close(group);
   }
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT),
-        type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
+        type = fields_statistics_type(shape->views, FIELDS_AS_IN_MEMORY);
   /* Flushed here, as the close would write them without telling of a failure. */
   if (status == BD_OK &&
       (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, row) < 0 || H5Dflush(dataset) < 0))

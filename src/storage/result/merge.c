@@ -274,7 +274,7 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
 }
 
 static int join_statistics(hid_t file, const merge_t *merge) {
-  hid_t type = fields_statistics_type(FIELDS_PACKED);
+  hid_t type = fields_statistics_type(merge->parts[0]->shape.views, FIELDS_PACKED);
   const size_t size = H5Tget_size(type);
   hsize_t rows = 0;
   for (int i = 0; i < merge->count; i++)

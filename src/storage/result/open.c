@@ -118,7 +118,8 @@ static bd_status_t find_places(bd_result_t *result, int64_t file_size, bd_error_
   if (!place) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   char path[BD_ATTACK_NAME + 64];
   bd_status_t status = BD_OK;
-  hid_t record = fields_per_image_type(), row = fields_statistics_type(FIELDS_PACKED);
+  hid_t record = fields_per_image_type(shape->views),
+        row = fields_statistics_type(shape->views, FIELDS_PACKED);
   shape->record_bytes = (int64_t)H5Tget_size(record);
   if (!place_of(result, "/statistics", row, 1, &runs, file_size))
     status = damaged(result, "/statistics", error);
@@ -198,6 +199,7 @@ bd_status_t result_open_here(const bd_result_t *opened, bd_result_t **out, bd_er
       (!h5_get_integer(result->file, "complete", &complete) || complete < 0 || complete > 1))
     status = damaged(result, "attribute complete of /", error);
   result->shape.complete = (int)complete;
+  if (status == BD_OK) result->shape.views = fields_views_of(result->file);
   if (status == BD_OK) status = read_structure(result, error);
   if (status == BD_OK) status = read_image_shape(result, error);
   if (status == BD_OK) status = find_places(result, file.st_size, error);
@@ -300,7 +302,8 @@ static bd_status_t take_over(bd_result_t *r, char *bytes, size_t size, int64_t f
               shape->attack_count >= 1 && shape->attack_count <= ATTACKS_MAX &&
               shape->first_run >= 0 && shape->first_run < 1 << 20 && shape->count >= 1 &&
               shape->complete >= 0 && shape->complete <= 1 &&
-              shape->record_bytes == (int64_t)bd_result_record_bytes();
+              shape->views < BD_VIEW_BIT(BD_VIEWS) &&
+              shape->record_bytes == (int64_t)bd_record_bytes(shape->views);
   if (right && shape->store_images)
     right = shape->store_images == 1 && shape->channels >= 1 && shape->channels <= 4096 &&
             shape->height >= 1 && shape->height <= 32768 && shape->width >= 1 &&

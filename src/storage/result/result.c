@@ -127,9 +127,9 @@ bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, const fl
                   images, (size_t)rows.count * size, error);
 }
 
-bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows,
-                                    const bd_per_image_t *records, const uint64_t *marks,
-                                    const uint64_t *input_marks, bd_error_t *error) {
+bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows, const void *records,
+                                    const uint64_t *marks, const uint64_t *input_marks,
+                                    bd_error_t *error) {
   const int64_t mark_size = sizeof *marks, size = result->shape.record_bytes;
   bd_status_t status =
       write_at(result, group_place(result, rows.run, rows.attack, RECORDS) + rows.first * size,

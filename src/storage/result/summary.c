@@ -120,11 +120,15 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   if (!h5_has(file, "/statistics") || !h5_has(file, "/labels")) return 0;
   hid_t dataset = H5Dopen2(file, "/statistics", H5P_DEFAULT), space = H5Dget_space(dataset);
   hid_t labels = H5Dopen2(file, "/labels", H5P_DEFAULT), label_space = H5Dget_space(labels);
-  hid_t type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
+  summary->views = fields_views_of(file);
+  hid_t type = fields_statistics_type(summary->views, FIELDS_AS_IN_MEMORY);
   summary->row_count = H5Sget_simple_extent_npoints(space);
   summary->count = H5Sget_simple_extent_npoints(label_space);
   int done = summary->row_count > 0 && summary->row_count <= ROWS_MAX && summary->count >= 0;
   if (done) summary->rows = calloc((size_t)summary->row_count, sizeof *summary->rows);
+  /* What the file has no column for stays as it is. */
+  for (int64_t i = 0; summary->rows && i < summary->row_count; i++)
+    summary->rows[i] = fields_no_accuracy();
   done = done && summary->rows &&
          H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, summary->rows) >= 0;
   h5_close(type);

@@ -81,8 +81,8 @@ static bd_status_t verify_statistics(bd_result_t *result, FILE *out, bd_error_t 
   h5_get_text(result->file, "victim_library", library, sizeof library);
   bd_statistics_t computed;
   hid_t dataset = H5Dopen2(result->file, "/statistics", H5P_DEFAULT),
-        packed = fields_statistics_type(FIELDS_PACKED),
-        type = fields_statistics_type(FIELDS_AS_IN_MEMORY);
+        packed = fields_statistics_type(shape->views, FIELDS_PACKED),
+        type = fields_statistics_type(shape->views, FIELDS_AS_IN_MEMORY);
   const size_t size = H5Tget_size(packed);
   char *bytes = malloc(rows * size), *again = malloc(sizeof computed),
        *background = calloc(1, sizeof computed);

@@ -1,0 +1,63 @@
+#include "pipeline/steps.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The figures of one image.  A purified image that failed is stored as NaN. */
+static void measure(const bd_worker_t *w, const bd_item_t *item, int i,
+                    const bd_image_report_t *report, float *stored, bd_per_image_t *r) {
+  const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
+  const int is_ok = report->status == BD_IMAGE_OK;
+  memset(r, 0, sizeof *r); /* gaps too, as records are sent as bytes */
+#define BD_FIELD(type, name, pending, from, summary, meaning) BD_FROM_##from(type, name)
+#define BD_FROM_REPORT(type, name) r->name = (type)report->name;
+#define BD_FROM_OTHER(type, name)
+#define BD_FROM_VICTIM(type, name)
+#include <barydef/fields.def>
+  r->label = bd_images_labels(w->images)[item->first + i];
+  r->l2_to_attacked = r->linf_to_attacked = r->l2_to_clean = r->linf_to_clean = NAN;
+  if (is_ok)
+    bd_distance(size, stored + at, w->attacked + at, &r->l2_to_attacked, &r->linf_to_attacked);
+  if (is_ok && w->plan->clean >= 0)
+    bd_distance(size, stored + at, w->clean + at, &r->l2_to_clean, &r->linf_to_clean);
+  for (size_t j = 0; !is_ok && j < size; j++) stored[at + j] = NAN;
+  for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+    const int is_shown = is_ok && w->victim && (w->plan->views & BD_VIEW_BIT(v));
+    bd_per_image_predict(
+        r, v, is_shown ? w->shown.classes[(size_t)v * (size_t)w->plan->block + (size_t)i] : -1);
+  }
+}
+
+static bd_status_t write_images(bd_worker_t *w, const bd_item_t *item, int snapshot,
+                                const float *stored, bd_timings_t *seconds, bd_error_t *error) {
+  if (!w->result) return BD_OK;
+  const double start = step_clock();
+  const bd_rows_t rows = {bd_job_first_run(w->plan->job, item->point) + snapshot, item->attack,
+                          item->first, item->count};
+  bd_status_t status = bd_result_write_images(w->result, rows, stored, error);
+  seconds->write += step_clock() - start;
+  return status;
+}
+
+bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_block_t *block,
+                        bd_error_t *error) {
+  const bd_plan_t *plan = w->plan;
+  const bd_images_info_t *info = bd_images_info(w->images);
+  const size_t size = block_image_size(info);
+  const size_t first = (size_t)snapshot * (size_t)item->count;
+  const size_t record_bytes = bd_record_bytes(plan->views);
+  char *records = block_records(plan, info, block, snapshot);
+  uint64_t *marks = block_marks(plan, info, block, snapshot);
+  float *stored = plan->store_images && !plan->all_write ? block_images(plan, info, block, snapshot)
+                                                         : w->stored;
+  bd_status_t status = step_show(w, item, BD_VIEW_PURIFIED, w->purified + first * size, stored,
+                                 &block->seconds, error);
+  for (int i = 0; i < item->count; i++, records += record_bytes) {
+    bd_per_image_t record;
+    measure(w, item, i, &w->reports[first + (size_t)i], stored, &record);
+    bd_record_pack(plan->views, &record, records);
+    marks[i] = bd_result_mark(block_input_marks(block)[i], records, record_bytes,
+                              plan->store_images ? stored + (size_t)i * size : NULL, size);
+  }
+  return status == BD_OK ? write_images(w, item, snapshot, stored, &block->seconds, error) : status;
+}

@@ -1,0 +1,25 @@
+/* The steps of worker_compute that have a file of their own. */
+#ifndef BD_STEPS_H
+#define BD_STEPS_H
+
+#include "pipeline/worker.h"
+
+/* Seconds of a clock that never goes back. */
+double step_clock(void);
+
+/* Have the victim predict every view that the plan asks for and no snapshot changes.  Predictions
+   in hand are kept where the point of the sweep changes nothing that they depend on. */
+bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
+                         bd_error_t *error);
+
+/* Put records, marks and images of one snapshot into the block, the victim's predictions of the
+   purified images among them. */
+bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_block_t *block,
+                        bd_error_t *error);
+
+/* Make a view of the images in hand, as float32 into `stored`, and have the victim predict it.
+   Without a victim only `stored` is filled. */
+bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, bd_view_t view, const double *purified,
+                      float *stored, bd_timings_t *seconds, bd_error_t *error);
+
+#endif

@@ -1,0 +1,158 @@
+#include "pipeline/worker.h"
+#include "pipeline/steps.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <xxhash.h>
+
+double step_clock(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- work space ---------------------------------------------------------------- */
+
+bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim,
+                          bd_worker_t *w, bd_error_t *error) {
+  *w = (bd_worker_t){.plan = plan, .images = images, .victim = victim, .point = -1};
+  const size_t block = (size_t)plan->block, snapshots = (size_t)plan_snapshots_most(plan);
+  const size_t pixels = block * block_image_size(bd_images_info(images));
+  double moved;
+  w->reports = malloc(snapshots * block * sizeof *w->reports);
+  w->attacked = malloc(pixels * sizeof *w->attacked);
+  w->clean = malloc(pixels * sizeof *w->clean);
+  w->mean = malloc(pixels * sizeof *w->mean);
+  w->room = malloc(pixels * sizeof *w->room);
+  w->purified = malloc(snapshots * pixels * sizeof *w->purified);
+  w->stored = malloc(pixels * sizeof *w->stored);
+  w->shown.classes = malloc(BD_VIEWS * block * sizeof *w->shown.classes);
+  worker_bytes(plan, bd_images_info(images), &moved);
+  w->moved = bd_moved_create(moved);
+  if (w->moved && w->reports && w->attacked && w->clean && w->mean && w->room && w->purified &&
+      w->stored && w->shown.classes)
+    return BD_OK;
+  return bd_fail(error, BD_FAILED,
+                 "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
+}
+
+void worker_free(bd_worker_t *w) {
+  bd_solver_destroy(w->solver);
+  free(w->reports);
+  free(w->attacked);
+  free(w->clean);
+  free(w->mean);
+  free(w->room);
+  free(w->purified);
+  free(w->stored);
+  free(w->shown.classes);
+  bd_moved_free(w->moved);
+  memset(w, 0, sizeof *w);
+}
+
+double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved) {
+  const double pixels = (double)plan->block * (double)block_image_size(info);
+  double solver = 0, all = 0, limit = 0;
+  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
+    const bd_parameters_t *p = bd_job_point(plan->job, point);
+    solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
+    all = fmax(all,
+               bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
+    limit = (double)p->max_memory * (1 << 20);
+  }
+  /* Two blocks under way, the images in float64, the solver, and the chunks that are kept of the
+     attack being read and of the clean images. */
+  const double needed = 2 * (double)block_size(plan, info) +
+                        pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) + solver + info->bytes;
+  /* For large images little is kept: there moving is a smaller part of the work than memory is of
+     the cost. */
+  const double kept = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
+  if (moved) *moved = kept;
+  return needed + kept;
+}
+
+/* ---- one item ------------------------------------------------------------------ */
+
+/* The solver of a point is kept until an item of another point comes. */
+static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
+  if (point == w->point) return BD_OK;
+  const bd_images_info_t *info = bd_images_info(w->images);
+  bd_solver_destroy(w->solver);
+  w->solver = NULL;
+  w->point = -1;
+  w->parameters = *bd_job_point(w->plan->job, point);
+  if (w->parameters.solver.instructions == BD_INSTRUCTIONS_AUTO)
+    w->parameters.solver.instructions = w->plan->instructions;
+  bd_status_t status = bd_solver_create(&w->parameters.solver, info->channels, info->height,
+                                        info->width, w->moved, &w->solver, error);
+  if (status == BD_OK) w->point = point;
+  return status;
+}
+
+bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
+  const bd_plan_t *plan = w->plan;
+  const int attack = plan->attacks[item->attack];
+  if (plan_is_same_pixels(&w->read, item)) return BD_OK;
+  w->read.count = w->shown.item.count = 0;
+  bd_moved_forget(w->moved);
+  bd_status_t status =
+      bd_images_read(w->images, attack, item->first, item->count, w->attacked, error);
+  if (status == BD_OK && attack == plan->clean)
+    memcpy(w->clean, w->attacked,
+           (size_t)item->count * block_image_size(bd_images_info(w->images)) * sizeof *w->clean);
+  else if (status == BD_OK && plan->clean >= 0)
+    status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);
+  if (status == BD_OK) w->read = *item;
+  return status;
+}
+
+uint64_t worker_input_mark(const bd_worker_t *w, int64_t i) {
+  const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
+  uint64_t mark = XXH3_64bits(w->attacked + at, size * sizeof *w->attacked);
+  if (w->plan->clean >= 0)
+    mark = XXH3_64bits_withSeed(w->clean + at, size * sizeof *w->clean, mark);
+  return mark ? mark : 1;
+}
+
+/* Images that this rank has written itself are on the disk before rank 0 marks them as done. */
+static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
+  if (!w->result) return BD_OK;
+  const double start = step_clock();
+  bd_status_t status = bd_result_flush(w->result, error);
+  block->seconds.write += step_clock() - start;
+  return status;
+}
+
+static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *block,
+                           bd_poll_t *poll, void *context, bd_error_t *error) {
+  bd_status_t status = set_point(w, item->point, error);
+  double start = step_clock();
+  if (status == BD_OK) status = worker_read(w, item, error);
+  if (status != BD_OK) return status;
+  for (int i = 0; i < item->count; i++) block_input_marks(block)[i] = worker_input_mark(w, i);
+  block->seconds.read = step_clock() - start, start = step_clock();
+  bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
+                context);
+  block->seconds.solve = step_clock() - start;
+  status = step_predict(w, item, &block->seconds, error);
+  for (int s = 0; status == BD_OK && s < plan_snapshots(w->plan, item->point); s++)
+    status = step_record(w, item, s, block, error);
+  return status == BD_OK ? flush(w, block, error) : status;
+}
+
+void worker_compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
+                    void *context) {
+  bd_error_t error = {BD_OK, ""};
+  memset(block, 0, sizeof *block);
+  block->item = *item;
+  block->status = compute(w, item, block, poll, context, &error);
+  strcpy(block->message, error.message);
+}
+
+void worker_expect(bd_worker_t *w, const bd_item_t *item) {
+  if (plan_is_same_pixels(&w->read, item)) return;
+  bd_images_expect(w->images, w->plan->attacks[item->attack], item->first, item->count);
+  if (w->plan->clean >= 0) bd_images_expect(w->images, w->plan->clean, item->first, item->count);
+}

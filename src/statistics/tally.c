@@ -1,0 +1,85 @@
+#include <barydef/solver.h>
+#include <barydef/statistics.h>
+
+#include <math.h>
+#include <string.h>
+
+/* Where the views' columns are. */
+static const size_t prediction_at[BD_VIEWS] = {
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
+  offsetof(bd_per_image_t, predicted_##name),
+#include <barydef/views.def>
+};
+static const size_t accuracy_at[BD_VIEWS] = {
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
+  offsetof(bd_statistics_t, accuracy),
+#include <barydef/views.def>
+};
+
+int32_t bd_per_image_predicted(const bd_per_image_t *record, bd_view_t view) {
+  int32_t predicted;
+  memcpy(&predicted, (const char *)record + prediction_at[view], sizeof predicted);
+  return predicted;
+}
+
+void bd_per_image_predict(bd_per_image_t *record, bd_view_t view, int32_t predicted) {
+  memcpy((char *)record + prediction_at[view], &predicted, sizeof predicted);
+}
+
+bd_accuracy_t bd_statistics_accuracy(const bd_statistics_t *row, bd_view_t view) {
+  bd_accuracy_t accuracy;
+  memcpy(&accuracy, (const char *)row + accuracy_at[view], sizeof accuracy);
+  return accuracy;
+}
+
+static int is_right(const bd_per_image_t *record, bd_view_t view) {
+  const int32_t predicted = bd_per_image_predicted(record, view);
+  return predicted >= 0 && predicted == record->label;
+}
+
+static void add_spreads(bd_tally_t *tally, const bd_per_image_t *r) {
+  const double figures[BD_SPREADS] = {
+#define BD_SPREAD(name) (double)r->name,
+#include <barydef/statistics.def>
+  };
+  for (int j = 0; j < BD_SPREADS; j++) {
+    if (isnan(figures[j])) continue;
+    tally->max[j] = tally->counted[j] ? fmax(tally->max[j], figures[j]) : figures[j];
+    tally->sum[j] += figures[j];
+    tally->counted[j]++;
+  }
+}
+
+static void add(bd_tally_t *tally, double tau, const bd_per_image_t *r) {
+  const int ok = r->status == BD_IMAGE_OK;
+  const int before = is_right(r, BD_VIEW_ATTACKED), after = is_right(r, BD_VIEW_PURIFIED);
+#define BD_COUNT(name, when, meaning) tally->name += (when) ? 1 : 0;
+#include <barydef/statistics.def>
+  if (r->status >= 0 && r->status < BD_STATUSES_MAX) tally->by_status[r->status]++;
+  if (!ok) return;
+  for (bd_view_t v = 0; v < BD_VIEWS; v++) tally->right[v] += is_right(r, v);
+  if (tally->safe_tau == 0 || r->safe_tau < tally->safe_tau) tally->safe_tau = r->safe_tau;
+  add_spreads(tally, r);
+}
+
+void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_image_t *records) {
+  for (size_t i = 0; i < count; i++) add(tally, tau, &records[i]);
+}
+
+void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t *row) {
+  static const double quantile = 1.959963984540054; /* of the normal distribution, for 95 % */
+  int spread = 0;
+#define BD_COUNT(name, when, meaning) row->name = tally->name;
+#define BD_ACCURACY(VIEW, name, meaning)                                                           \
+  row->name = asked & BD_VIEW_BIT(BD_VIEW_##VIEW)                                                  \
+                  ? bd_wilson(tally->right[BD_VIEW_##VIEW], tally->images, quantile)               \
+                  : (bd_accuracy_t){NAN, NAN, NAN};
+#define BD_SPREAD(name)                                                                            \
+  row->name =                                                                                      \
+      tally->counted[spread]                                                                       \
+          ? (bd_spread_t){tally->sum[spread] / (double)tally->counted[spread], tally->max[spread]} \
+          : (bd_spread_t){NAN, NAN};                                                               \
+  spread++;
+#include <barydef/statistics.def>
+  row->safe_tau = tally->safe_tau > 0 ? tally->safe_tau : NAN;
+}

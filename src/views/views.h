@@ -1,0 +1,46 @@
+/* How the views of <barydef/views.def> are made.  Each has a file here that defines one constant,
+   view_name; this room knows no file, no job and no MPI. */
+#ifndef BD_VIEWS_H
+#define BD_VIEWS_H
+
+#include <barydef/view.h>
+
+#include <stddef.h>
+
+typedef struct view_maker {
+  /* As bd_view_make.  NULL where the library it needs was not there at build time. */
+  bd_status_t (*make)(const bd_view_source_t *source, double *room, const double **pixels,
+                      bd_error_t *error);
+  /* A gradient with respect to the view's pixels, pulled back to the source's images, gets its
+     function here. */
+  const char *library; /* that it needs: name, and version or "none"; NULL: it needs none */
+} view_maker_t;
+
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
+  extern const view_maker_t view_##name;
+#include <barydef/views.def>
+
+/* What a view's predictions depend on beside the attacked images. */
+typedef struct view_dependence {
+  enum { VIEW_ON_NOTHING, VIEW_ON_MEAN, VIEW_ON_PURIFIED, VIEW_ON_PARAMETER } on;
+  size_t at, size; /* of the parameter, in bd_parameters_t */
+} view_dependence_t;
+
+view_dependence_t view_dependence(bd_view_t view);
+
+/* Images of the source, and pixels of one channel. */
+static inline size_t view_planes(const bd_view_source_t *source) {
+  return (size_t)source->count * (size_t)source->channels;
+}
+static inline size_t view_plane_size(const bd_view_source_t *source) {
+  return (size_t)source->height * (size_t)source->width;
+}
+
+/* Index i of 0 .. n-1, mirrored about the edges, which are repeated: d c b a | a b c d. */
+static inline int view_mirror(int i, int n) {
+  i %= 2 * n;
+  if (i < 0) i += 2 * n;
+  return i < n ? i : 2 * n - 1 - i;
+}
+
+#endif

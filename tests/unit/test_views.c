@@ -1,0 +1,95 @@
+/* Each view is what its name says, and what a job may ask for is what there is. */
+#include <barydef/barydef.h>
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const bd_parameters_t *parameters(const char *baseline) {
+  char text[512];
+  bd_job_t *job;
+  bd_error_t error;
+  snprintf(text, sizeof text, "[input]\nfile = a\n[output]\nfile = b\n[baseline]\n%s", baseline);
+  cr_assert_eq(bd_job_parse(text, "job", "", 0, NULL, &job, &error), BD_OK, "%s", error.message);
+  return bd_job_point(job, 0);
+}
+
+static const double *make(bd_view_t view, const char *baseline, int height, int width,
+                          const double *attacked, double *room) {
+  const bd_view_source_t source = {.count = 1,
+                                   .channels = 1,
+                                   .height = height,
+                                   .width = width,
+                                   .attacked = attacked,
+                                   .mean = attacked + 1,
+                                   .purified = attacked + 2,
+                                   .parameters = parameters(baseline)};
+  const double *pixels = NULL;
+  bd_error_t error;
+  cr_assert_eq(bd_view_make(view, &source, room, &pixels, &error), BD_OK, "%s", error.message);
+  return pixels;
+}
+
+Test(views, rounded_is_the_nearest_grey_level) {
+  const double in[4] = {0, 0.5 / 255 - 1e-9, 0.5 / 255 + 1e-9, 1};
+  double room[4];
+  const double *out = make(BD_VIEW_ROUNDED, "", 2, 2, in, room);
+  cr_assert_float_eq(out[0], 0, 0);
+  cr_assert_float_eq(out[1], 0, 0);
+  cr_assert_float_eq(out[2], 1.0 / 255, 1e-16);
+  cr_assert_float_eq(out[3], 1, 0);
+}
+
+Test(views, blurred_spreads_a_pixel_as_a_gaussian) {
+  enum { N = 9 };
+  double in[N * N] = {0}, room[N * N], sum = 0;
+  in[4 * N + 4] = 1;
+  const double *out = make(BD_VIEW_BLURRED, "blur_sigma = 0.75\n", N, N, in, room);
+  for (int i = 0; i < N * N; i++) sum += out[i];
+  cr_assert_float_eq(sum, 1, 1e-14);
+  cr_assert_float_eq(out[4 * N + 5] / out[4 * N + 4], exp(-0.5 / (0.75 * 0.75)), 1e-14);
+  cr_assert_float_eq(out[6 * N + 5] / out[4 * N + 4], exp(-2.5 / (0.75 * 0.75)), 1e-14);
+}
+
+Test(views, blurred_by_nothing_is_a_copy) {
+  const double in[6] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
+  double room[6];
+  cr_assert_arr_eq(make(BD_VIEW_BLURRED, "blur_sigma = 0\n", 2, 3, in, room), in, sizeof in);
+}
+
+Test(views, what_was_made_before_is_handed_on) {
+  const double in[4] = {0};
+  double room[4];
+  cr_assert_eq(make(BD_VIEW_ATTACKED, "", 1, 1, in, room), in);
+  cr_assert_eq(make(BD_VIEW_MEAN, "", 1, 1, in, room), in + 1);
+  cr_assert_eq(make(BD_VIEW_PURIFIED, "", 1, 1, in, room), in + 2);
+}
+
+Test(views, a_job_asks_for_those_it_names_and_two_always) {
+  cr_assert_eq(bd_views_asked(parameters("views =\n")), BD_VIEWS_ALWAYS);
+  cr_assert_eq(bd_views_asked(parameters("views = mean\n")),
+               BD_VIEWS_ALWAYS | BD_VIEW_BIT(BD_VIEW_MEAN));
+  cr_assert_eq(bd_views_asked(parameters("")), BD_VIEWS_ALWAYS | BD_VIEW_BIT(BD_VIEW_ROUNDED) |
+                                                   BD_VIEW_BIT(BD_VIEW_BLURRED) |
+                                                   BD_VIEW_BIT(BD_VIEW_MEAN));
+  for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+    char line[100];
+    if (BD_VIEWS_ALWAYS & BD_VIEW_BIT(v)) continue;
+    snprintf(line, sizeof line, "views = %s\n", bd_view_name(v));
+    cr_assert_eq(bd_views_asked(parameters(line)), BD_VIEWS_ALWAYS | BD_VIEW_BIT(v));
+  }
+}
+
+Test(views, a_job_may_not_ask_for_what_is_no_view_or_for_one_twice) {
+  const char *const wrong[] = {"attacked", "purified", "mean, mean", "meen", "mean; blurred"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char text[200];
+    bd_job_t *job;
+    bd_error_t error;
+    snprintf(text, sizeof text, "[input]\nfile = a\n[output]\nfile = b\n[baseline]\nviews = %s\n",
+             wrong[i]);
+    cr_assert_eq(bd_job_parse(text, "job", "", 0, NULL, &job, &error), BD_BAD_INPUT, "%s",
+                 wrong[i]);
+    cr_assert(strstr(error.message, "baseline.views"), "%s", error.message);
+  }
+}
