@@ -4,6 +4,7 @@
 #include <barydef/solver.h>
 #include <barydef/version.h>
 #include <barydef/victim.h>
+#include <barydef/view.h>
 
 #include <fftw3.h>
 #include <stdio.h>
@@ -24,4 +25,8 @@ void bd_libraries(char *text, size_t size) {
            XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE,
            torch ? "libtorch " : "libtorch: not built in, accuracies will be NaN",
            torch ? torch : "");
+  for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+    const size_t used = strlen(text);
+    if (bd_view_library(v)) snprintf(text + used, size - used, "%s\n", bd_view_library(v));
+  }
 }

@@ -3,26 +3,39 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* "93.1" or "-" where there is no victim. */
+/* "93.1", or "-" where the victim was not asked. */
 static const char *percent(double fraction, char text[16]) {
   snprintf(text, 16, isnan(fraction) ? "-" : "%.1f", 100 * fraction);
   return text;
 }
 
-static void print_row(FILE *out, const bd_statistics_t *row) {
-  char a[16], b[16], c[16], d[16], e[16], low[16], high[16], interval[40];
-  snprintf(interval, sizeof interval, isnan(row->barycenter_accuracy.low) ? "-" : "%s-%s",
-           percent(row->barycenter_accuracy.low, low),
-           percent(row->barycenter_accuracy.high, high));
-  char epsilon[16];
+/* Has a view a column before that of the purified images?  An added view has one where it was asked
+   for. */
+static int has_column(bd_views_t asked, bd_view_t view) {
+  return view != BD_VIEW_PURIFIED && ((asked | ~bd_views_added()) & BD_VIEW_BIT(view));
+}
+
+static void print_head(FILE *out, bd_views_t asked) {
+  fprintf(out, "%-20s %-5s %8s |", "attack", "norm", "epsilon");
+  for (bd_view_t v = 0; v < BD_VIEWS; v++)
+    if (has_column(asked, v)) fprintf(out, " %8s", bd_view_label(v));
+  fprintf(out, " %10s %11s | %9s %6s %s\n", bd_view_label(BD_VIEW_PURIFIED), "95 %", "recovered",
+          "broken", "failed");
+}
+
+static void print_row(FILE *out, bd_views_t asked, const bd_statistics_t *row) {
+  char text[16], low[16], high[16], interval[40], epsilon[16];
+  const bd_accuracy_t purified = bd_statistics_accuracy(row, BD_VIEW_PURIFIED);
+  snprintf(interval, sizeof interval, isnan(purified.low) ? "-" : "%s-%s",
+           percent(purified.low, low), percent(purified.high, high));
   snprintf(epsilon, sizeof epsilon, isnan(row->epsilon) ? "-" : "%.4g", row->epsilon);
-  fprintf(out,
-          "%-20s %-5s %8s | %8s %8s %8s %8s %10s %11s | %9" PRId64 " %6" PRId64 " %6" PRId64
-          "/%" PRId64 "\n",
-          row->attack, row->norm, epsilon, percent(row->attack_accuracy.value, a),
-          percent(row->rounded_accuracy.value, b), percent(row->blurred_accuracy.value, c),
-          percent(row->mean_accuracy.value, d), percent(row->barycenter_accuracy.value, e),
-          interval, row->recovered, row->broken, row->failed, row->images);
+  fprintf(out, "%-20s %-5s %8s |", row->attack, row->norm, epsilon);
+  for (bd_view_t v = 0; v < BD_VIEWS; v++)
+    if (has_column(asked, v))
+      fprintf(out, " %8s", percent(bd_statistics_accuracy(row, v).value, text));
+  fprintf(out, " %10s %11s | %9" PRId64 " %6" PRId64 " %6" PRId64 "/%" PRId64 "\n",
+          percent(purified.value, text), interval, row->recovered, row->broken, row->failed,
+          row->images);
 }
 
 /* What a user must know of a run beside its accuracies. */
@@ -80,14 +93,11 @@ void print_statistics(FILE *out, const bd_result_summary_t *summary) {
       first = i;
       if (job && row->run >= 0 && row->run < bd_job_run_count(job))
         bd_job_run_label(job, row->run, label, sizeof label);
-      fprintf(out,
-              "%srun %03d%s%s: accuracy of the victim, %%\n%-20s %-5s %8s | %8s %8s %8s %8s %10s "
-              "%11s | %9s %6s %s\n",
-              i ? "\n" : "", row->run, *label ? ", " : "", label, "attack", "norm", "epsilon",
-              "attacked", "8 bits", "blurred", "mean", "barycenter", "95 %", "recovered", "broken",
-              "failed");
+      fprintf(out, "%srun %03d%s%s: accuracy of the victim, %%\n", i ? "\n" : "", row->run,
+              *label ? ", " : "", label);
+      print_head(out, summary->views);
     }
-    print_row(out, row);
+    print_row(out, summary->views, row);
     if (i + 1 == summary->row_count || row[1].run != row->run)
       print_notes(out, row - (i - first), i - first + 1, tolerance_of(job, row->run));
   }

@@ -65,7 +65,7 @@ int bd_views_use(bd_views_t views, const bd_parameter_t *parameter) {
 
 static bd_status_t missing(bd_view_t view, bd_error_t *error) {
   return bd_fail(error, BD_BAD_INPUT, "baseline.views = %s: this barydef was built without %.*s",
-                 rows[view].name, (int)strcspn(rows[view].maker->library, " "),
+                 rows[view].name, (int)strcspn(rows[view].maker->library, " :"),
                  rows[view].maker->library);
 }
 
