@@ -25,12 +25,15 @@ int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_
          same_motions(&a->marginals, &b->marginals);
 }
 
+/* The lanes of the widest register: float32 with AVX-512. */
+enum { LANES_MAX = 16 };
+
 double bd_moved_bytes(const bd_solver_options_t *o, int channels, int height, int width,
                       int count) {
-  /* Batches as in batch_size of engine.h; the last one may be of a single problem, or each in
-   * strips. */
-  const double lanes = 16, problems = (double)count * channels + lanes - 1;
-  return 8 * problems *
+  /* Batches of planes x and q_k, with two figures of each q_k (planes_size, engine/batch.c).  The
+     last one may hold a single problem, or each problem be one in strips. */
+  const double lanes = LANES_MAX, problems = (double)count * channels + lanes - 1;
+  return sizeof(double) * problems *
          ((o->marginals.count + 1.0) * height * width + 2 * lanes * o->marginals.count);
 }
 
@@ -48,7 +51,7 @@ void bd_moved_free(bd_moved_t *m) {
   free(m);
 }
 
-static bd_status_t build(bd_moved_t *m, bd_error_t *error) {
+static bd_status_t build_motions(bd_moved_t *m, bd_error_t *error) {
   const bd_marginal_set_t *marginals = &m->options.marginals;
   const size_t area = (size_t)m->height * (size_t)m->width;
   m->column_mass = calloc((size_t)marginals->count * area, sizeof *m->column_mass);
@@ -76,7 +79,7 @@ bd_status_t moved_fit(bd_moved_t *m, const bd_solver_options_t *o, int channels,
   m->height = height;
   m->width = width;
   m->options = *o;
-  bd_status_t status = build(m, error);
+  bd_status_t status = build_motions(m, error);
   if (status != BD_OK) free_motions(m);
   return status;
 }
@@ -94,7 +97,8 @@ void moved_begin(bd_moved_t *m, const void *path, int strips, size_t size, int c
     m->batches = aligned_alloc(64, bytes);
     m->capacity = m->batches ? bytes : 0;
   }
-  m->room = bytes <= m->capacity ? room : 0; /* without memory nothing is kept, and nothing lost */
+  m->room =
+      bytes <= m->capacity ? room : 0; /* without memory nothing is kept, nor is anything lost */
 }
 
 void *moved_batch(bd_moved_t *m, int batch, int *is_there) {

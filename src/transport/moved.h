@@ -1,6 +1,8 @@
 /* What solvers of the same marginals share: the motions as sparse matrices and, of the images at
-   hand, the moved planes.  Here a batch of planes is so many bytes: the engine that made them
-   (purify.c) knows their layout. */
+   hand, the moved planes.
+
+   Here a batch of planes is so many bytes.  The engine that wrote it (engine/batch.c) knows its
+   layout. */
 #ifndef BD_MOVED_H
 #define BD_MOVED_H
 
@@ -10,31 +12,35 @@
 #include <stddef.h>
 
 struct bd_moved {
-  /* Of which solvers and images: */
-  bd_solver_options_t options; /* without marginals: of none */
+  /* What it is prepared for.  Without marginals it is for nothing yet. */
+  bd_solver_options_t options;
   int channels, height, width;
+
+  /* The motions. */
   bd_stencil_t stencils[BD_MARGINALS_MAX];
   double *column_mass; /* [marginals][height width]: mass of A_k e_j */
-  /* Batches of the images at hand, the first `filled` of them there, as an engine of this path and
-   * strips lays them out: */
+
+  /* Batches of the images at hand, of which the first `filled` are written, laid out as an engine
+     of this path and so many strips does. */
   const void *path;
-  int strips, room, filled;
-  double most;           /* bytes they may take */
-  size_t size, capacity; /* bytes of a batch, of all */
+  int strips, room, filled; /* room: batches that may be kept */
+  double most;              /* bytes that all of them may take */
+  size_t size, capacity;    /* bytes of a batch, of the memory at `batches` */
   char *batches;
 };
 
-/* Make it that of these options and size: what is of others is forgotten.
+/* Prepare for these options and size.  Discards what is kept for others.
    Errors: BD_FAILED without memory. */
 bd_status_t moved_fit(bd_moved_t *moved, const bd_solver_options_t *options, int channels,
                       int height, int width, bd_error_t *error);
 
-/* An engine begins with the images at hand, `count` batches: what another one laid out is
- * forgotten. */
+/* Begin with the images at hand, in `count` batches of `size` bytes.  Discards what an engine of
+   another path or number of strips has laid out. */
 void moved_begin(bd_moved_t *moved, const void *path, int strips, size_t size, int count);
 
-/* Where the batches' planes are kept, batch after batch, aligned to 64 bytes if `size` is a
- *multiple of that; NULL: there is no room. is_there = 0: the caller writes them now. */
+/* Where the planes of a batch are kept, or NULL where there is no room.  Batches are asked for in
+   order.  With *is_there = 0 the caller writes them now.  They are aligned to 64 bytes if `size` is
+   a multiple of that. */
 void *moved_batch(bd_moved_t *moved, int batch, int *is_there);
 
 #endif

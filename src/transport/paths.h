@@ -1,21 +1,46 @@
-/* The compilations of the engine (path.h), for solver.c to choose among. */
+/* The compilations of the engine (engine/path.h), for solver.c to choose among. */
 #ifndef BD_PATHS_H
 #define BD_PATHS_H
 
 #include <barydef/solver.h>
+#include <stddef.h>
+
+/* What the lanes of an engine hold (engine/lanes.h). */
+typedef enum bd_layout { BD_LAYOUT_IMAGES, BD_LAYOUT_STRIPS } bd_layout_t;
+
+/* Which images an engine is given. */
+typedef enum bd_role {
+  BD_ROLE_FIRST,   /* all of them: moving them can be shared with other solvers */
+  BD_ROLE_FOLLOWER /* those that the engines before it were not right for */
+} bd_role_t;
+
+/* What an engine is made for. */
+typedef struct bd_engine_plan {
+  const bd_solver_options_t *options; /* checked; copied */
+  int channels, height, width;        /* of an image */
+  bd_layout_t layout;
+  bd_role_t role;
+  bd_moved_t *moved; /* fitted to these options (moved_fit); outlives the engine */
+} bd_engine_plan_t;
+
+/* The arguments of bd_solver_run. */
+typedef struct bd_solver_call {
+  size_t count;
+  const double *images;
+  double *purified, *mean;
+  bd_image_report_t *reports;
+  bd_poll_t *poll;
+  void *context;
+} bd_solver_call_t;
 
 typedef struct bd_path {
-  /* Can, and should, images of this size be solved one by one, in strips (lanes.h)? */
+  /* 1 if images of this size can be, and are best, solved one by one in strips. */
   int (*can_strip)(const bd_solver_options_t *options, int height, int width);
-  /* As bd_solver_create, of options that have been checked and of which `moved` is (moved_fit).
-     is_first: all images are given to it, so that moving them can be shared. */
-  bd_status_t (*create)(const bd_solver_options_t *options, int channels, int height, int width,
-                        int in_strips, bd_moved_t *moved, int is_first, void **engine,
-                        bd_error_t *error);
-  /* As bd_solver_run, of the images whose first report is BD_IMAGE_PENDING; what the engine is not
-   * right for stays so. */
-  void (*run)(void *engine, int count, const double *images, double *purified, double *mean,
-              bd_image_report_t *reports, bd_poll_t *poll, void *context);
+  /* The caller calls destroy(*engine).  Errors: BD_FAILED without memory. */
+  bd_status_t (*create)(const bd_engine_plan_t *plan, void **engine, bd_error_t *error);
+  /* Solve the images whose first report is BD_IMAGE_PENDING.  Those that the engine is not right
+     for stay pending. */
+  void (*run)(void *engine, const bd_solver_call_t *call);
   void (*destroy)(void *engine);
 } bd_path_t;
 

@@ -42,7 +42,7 @@ const char *bd_instructions_name(int set) {
 bd_instructions_t bd_instructions_best(void) {
 #ifdef BD_HAS_X86_PATHS
   __builtin_cpu_init();
-  /* What -march=x86-64-v4 and -v3 let the compiler use. */
+  /* What -march=x86-64-v3 and -v4 let the compiler use. */
   int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
            __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
   int v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -54,13 +54,16 @@ bd_instructions_t bd_instructions_best(void) {
 #endif
 }
 
-/* ---- creation ------------------------------------------------------------------ */
+/* ---- options ---------------------------------------------------------------------- */
 
-static bd_status_t check_options(const bd_solver_options_t *o, int channels, int height, int width,
-                                 bd_error_t *error) {
-  if (channels < 1 || height < 1 || width < 1 || (int64_t)height * width > INT32_MAX)
-    return bd_fail(error, BD_BAD_INPUT, "an image of %d x %d x %d is no image", channels, height,
-                   width);
+static bd_status_t check_image(int channels, int height, int width, bd_error_t *error) {
+  if (channels >= 1 && height >= 1 && width >= 1 && (int64_t)height * width <= INT32_MAX)
+    return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT, "an image of %d x %d x %d is no image", channels, height,
+                 width);
+}
+
+static bd_status_t check_numbers(const bd_solver_options_t *o, bd_error_t *error) {
   if (!(o->gamma > 0) || !(o->theta > 0) || !(o->tau > 0))
     return bd_fail(error, BD_BAD_INPUT, "gamma %g, theta %g and tau %g must be positive", o->gamma,
                    o->theta, o->tau);
@@ -69,24 +72,6 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
   if (o->window != BD_WINDOW_FULL && (o->window < 1 || o->window % 2 == 0))
     return bd_fail(error, BD_BAD_INPUT, "a window of %d is neither full nor odd and positive",
                    o->window);
-  if (o->marginals.count < 1 || o->marginals.count > BD_MARGINALS_MAX)
-    return bd_fail(error, BD_BAD_INPUT, "%d marginals; allowed are 1 to %d", o->marginals.count,
-                   BD_MARGINALS_MAX);
-  if (o->weights.count != 0 && o->weights.count != o->marginals.count)
-    return bd_fail(error, BD_BAD_INPUT, "%d weights for %d marginals", o->weights.count,
-                   o->marginals.count);
-  for (int k = 0; k < o->weights.count; k++)
-    if (!(o->weights.values[k] > 0))
-      return bd_fail(error, BD_BAD_INPUT, "weight %g is not positive", o->weights.values[k]);
-  if (o->iterations.count < 1 || o->iterations.count > BD_SNAPSHOTS_MAX)
-    return bd_fail(error, BD_BAD_INPUT, "%d snapshots; allowed are 1 to %d", o->iterations.count,
-                   BD_SNAPSHOTS_MAX);
-  for (int s = 0; s < o->iterations.count; s++)
-    if (o->iterations.values[s] < 0 || o->iterations.values[s] >= 1 << BD_LOG_ITERATIONS_MAX ||
-        (s > 0 && o->iterations.values[s] <= o->iterations.values[s - 1]))
-      return bd_fail(error, BD_BAD_INPUT,
-                     "the list of iterations must ascend, from 0 or more to less than %d",
-                     1 << BD_LOG_ITERATIONS_MAX);
   if (o->instructions > bd_instructions_best())
     return bd_fail(error, BD_BAD_INPUT,
                    "solver.instructions: this processor, or this build, has none better than %s",
@@ -94,22 +79,81 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
   return BD_OK;
 }
 
+static bd_status_t check_marginals(const bd_solver_options_t *o, bd_error_t *error) {
+  const int count = o->marginals.count;
+  if (count < 1 || count > BD_MARGINALS_MAX)
+    return bd_fail(error, BD_BAD_INPUT, "%d marginals; allowed are 1 to %d", count,
+                   BD_MARGINALS_MAX);
+  if (o->weights.count != 0 && o->weights.count != count)
+    return bd_fail(error, BD_BAD_INPUT, "%d weights for %d marginals", o->weights.count, count);
+  for (int k = 0; k < o->weights.count; k++)
+    if (!(o->weights.values[k] > 0))
+      return bd_fail(error, BD_BAD_INPUT, "weight %g is not positive", o->weights.values[k]);
+  return BD_OK;
+}
+
+static bd_status_t check_iterations(const bd_iterations_t *list, bd_error_t *error) {
+  const int end = 1 << BD_LOG_ITERATIONS_MAX;
+  if (list->count < 1 || list->count > BD_SNAPSHOTS_MAX)
+    return bd_fail(error, BD_BAD_INPUT, "%d snapshots; allowed are 1 to %d", list->count,
+                   BD_SNAPSHOTS_MAX);
+  for (int s = 0; s < list->count; s++)
+    if (list->values[s] < 0 || list->values[s] >= end ||
+        (s > 0 && list->values[s] <= list->values[s - 1]))
+      return bd_fail(error, BD_BAD_INPUT,
+                     "the list of iterations must ascend, from 0 or more to less than %d", end);
+  return BD_OK;
+}
+
+static bd_status_t check_options(const bd_solver_options_t *o, int channels, int height, int width,
+                                 bd_error_t *error) {
+  bd_status_t status = check_image(channels, height, width, error);
+  if (status == BD_OK) status = check_numbers(o, error);
+  if (status == BD_OK) status = check_marginals(o, error);
+  if (status == BD_OK) status = check_iterations(&o->iterations, error);
+  return status;
+}
+
+/* ---- memory ----------------------------------------------------------------------- */
+
+/* Planes of a pixel of each lane in all that is not per marginal: x, v of each point, two to work
+   in and what rounds up, and the three of the wide way, which are of double width. */
+enum { REGISTER_BYTES = 64, SHARED_PLANES = 6, WIDE_PLANES = 6, STRIPS_PLANES = 10 };
+
+/* Bytes of a stencil and the column masses, a pixel and marginal. */
+enum { MOTION_BYTES = 56 };
+
+/* FFTs take four arrays of an image, padded to at most 2 size + 1/7 in each direction; twice, as
+   spectra are complex. */
+static const double padded_area = 5.5;
+enum { FOURIER_ARRAYS = 2 * 4 };
+
+static double fourier_bytes(double pixels) {
+  return FOURIER_ARRAYS * padded_area * pixels * (double)sizeof(double);
+}
+
+/* Recursions take planes; sweeps three rings of rows, and some rows more. */
+static double taps_bytes(const bd_solver_options_t *o, int height, int width, double plane) {
+  const double radius_y = fmin(kernel_radius(o->window, height), SWEEP_RADIUS_MAX),
+               radius_x = fmin(kernel_radius(o->window, width), SWEEP_RADIUS_MAX);
+  return 4 * plane + REGISTER_BYTES * (6 * radius_y + 30) * (width + 2 * radius_x);
+}
+
 double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
-  /* Planes as in create_planes of engine.c; the wide path's three of double width; stencils. */
-  const double pixels = (double)height * width, plane = pixels * 64, n = o->marginals.count;
-  double bytes = plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 6 + 6) + pixels * n * 56;
-  /* FFTs, of one image: up to 2 size + 1/7 in each direction, four arrays.  Sweeps: three rings of
-   * rows; recursion: planes. */
-  if (kernel_choice(o, height, width) == BD_WAY_FOURIER) bytes += 2 * 4 * 5.5 * pixels * 8;
-  else
-    bytes += 4 * plane + 64 * (6 * fmin(kernel_radius(o->window, height), SWEEP_RADIUS_MAX) + 30) *
-                             (width + 2 * fmin(kernel_radius(o->window, width), SWEEP_RADIUS_MAX));
-  bytes += plane * (n * (o->method == BD_METHOD_FISTA ? 5 : 3) + 10) / 8; /* one image in strips */
+  const double pixels = (double)height * width, plane = pixels * REGISTER_BYTES;
+  /* Of each marginal: q, p and the potential; fista keeps three potentials. */
+  const double n = o->marginals.count, of_marginals = n * (o->method == BD_METHOD_FISTA ? 5 : 3);
+  double bytes = plane * (of_marginals + SHARED_PLANES + WIDE_PLANES) + pixels * n * MOTION_BYTES;
+  bytes += kernel_choice(o, height, width) == BD_WAY_FOURIER ? fourier_bytes(pixels)
+                                                             : taps_bytes(o, height, width, plane);
+  bytes += plane * (of_marginals + STRIPS_PLANES) / 8; /* one image in strips */
   return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
 }
 
-/* Engines in the order in which an image is given to them: each takes on what the one before it was
-   not right for; the last, float64 with lanes of images, is right for all. */
+/* ---- creation --------------------------------------------------------------------- */
+
+/* The engines in the order in which they are given an image.  Each takes on what the one before it
+   was not right for.  The last, float64 with lanes of images, is right for all. */
 enum { ENGINES_MAX = 3 };
 struct bd_solver {
   int count;
@@ -119,17 +163,62 @@ struct bd_solver {
 };
 
 /* Where float32 can agree with float64 to 1e-6 of a pixel's range.  Its error grows with the
-   iterations and with the range of the potentials, and the mean over N marginals makes it less:
-   within these bounds and the guard of gradient.c (4 bits) the largest seen was 6e-7.  At
-   smaller gamma potentials soon span more, and long recursions lose more; a weight much above the
-   others', a handful of pixels, and steps too long (purify.c) let rounding grow. */
+   iterations and with the range of the potentials, and falls with the number of marginals that are
+   averaged.  Within these bounds and BD_RANGE_MAX (engine/precision.h) the largest error seen was
+   6e-7.  At smaller gamma potentials soon span more, and long recursions lose more.  A weight much
+   above the others, a handful of pixels, and steps that are too long (engine.c) let rounding
+   grow. */
+static const double single_least_gamma = 0.5;
+enum {
+  SINGLE_ITERATIONS_MAX = 256,
+  SINGLE_ITERATIONS_PER_MARGINAL = 50,
+  SINGLE_PIXELS_MIN = 64,
+  SINGLE_FULL_PIXELS_MAX = 4096 /* on the full window */
+};
+
 static int single_may_serve(const bd_solver_options_t *o, int height, int width) {
-  const int last = o->iterations.values[o->iterations.count - 1];
-  if (o->method != BD_METHOD_FB || o->gamma < 0.5 || last > 256 || last > 50 * o->marginals.count)
-    return 0;
-  if (o->weights.count > 0 || height * width < 64) return 0;
-  return kernel_choice(o, height, width) != BD_WAY_FOURIER &&
-         (o->window != BD_WINDOW_FULL || height * width <= 4096);
+  const int last = o->iterations.values[o->iterations.count - 1], pixels = height * width;
+  return o->method == BD_METHOD_FB && o->gamma >= single_least_gamma &&
+         last <= SINGLE_ITERATIONS_MAX &&
+         last <= SINGLE_ITERATIONS_PER_MARGINAL * o->marginals.count && o->weights.count == 0 &&
+         pixels >= SINGLE_PIXELS_MIN && kernel_choice(o, height, width) != BD_WAY_FOURIER &&
+         (o->window != BD_WINDOW_FULL || pixels <= SINGLE_FULL_PIXELS_MAX);
+}
+
+/* Which engines, and the layout of each. */
+static void choose_engines(bd_solver_t *s, const bd_engine_plan_t *plan,
+                           bd_layout_t layouts[ENGINES_MAX]) {
+  const bd_solver_options_t *o = plan->options;
+  const bd_instructions_t set =
+      o->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : o->instructions;
+  const bd_path_t *path = instructions[set].paths[0], *single = instructions[set].paths[1];
+  const int strips = path->can_strip(o, plan->height, plan->width),
+            single_strips = single->can_strip(o, plan->height, plan->width);
+  /* Of large images float64 in strips is faster than float32 without. */
+  if (o->precision == BD_PRECISION_AUTO && single_may_serve(o, plan->height, plan->width) &&
+      single_strips >= strips) {
+    layouts[s->count] = single_strips ? BD_LAYOUT_STRIPS : BD_LAYOUT_IMAGES;
+    s->paths[s->count++] = single;
+  }
+  if (strips) {
+    layouts[s->count] = BD_LAYOUT_STRIPS;
+    s->paths[s->count++] = path;
+  }
+  layouts[s->count] = BD_LAYOUT_IMAGES;
+  s->paths[s->count++] = path;
+}
+
+static bd_status_t create_engines(bd_solver_t *s, bd_engine_plan_t *plan, bd_error_t *error) {
+  bd_layout_t layouts[ENGINES_MAX];
+  bd_status_t status =
+      moved_fit(plan->moved, plan->options, plan->channels, plan->height, plan->width, error);
+  choose_engines(s, plan, layouts);
+  for (int i = 0; status == BD_OK && i < s->count; i++) {
+    plan->layout = layouts[i];
+    plan->role = i == 0 ? BD_ROLE_FIRST : BD_ROLE_FOLLOWER;
+    status = s->paths[i]->create(plan, &s->engines[i], error);
+  }
+  return status;
 }
 
 bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
@@ -144,23 +233,9 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
     free(s);
     return bd_fail(error, BD_FAILED, "no memory for a solver");
   }
-  bd_instructions_t set = options->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best()
-                                                                        : options->instructions;
-  const bd_path_t *path = instructions[set].paths[0], *single = instructions[set].paths[1];
-  const int in_strips = path->can_strip(options, height, width),
-            single_strips = single->can_strip(options, height, width);
-  /* Of large images float64 in strips is faster than float32 without. */
-  const int has_single = options->precision == BD_PRECISION_AUTO &&
-                         single_may_serve(options, height, width) && single_strips >= in_strips;
-  s->count = 1 + has_single + in_strips;
-  status = moved_fit(moved, options, channels, height, width, error);
-  for (int i = 0; status == BD_OK && i < s->count; i++) {
-    const int is_single = has_single && i == 0,
-              strips = is_single ? single_strips : i < s->count - 1;
-    s->paths[i] = is_single ? single : path;
-    status = s->paths[i]->create(options, channels, height, width, strips, moved, i == 0,
-                                 &s->engines[i], error);
-  }
+  bd_engine_plan_t plan = {
+      .options = options, .channels = channels, .height = height, .width = width, .moved = moved};
+  status = create_engines(s, &plan, error);
   if (status != BD_OK) {
     bd_solver_destroy(s);
     return status;
@@ -171,9 +246,9 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
 
 void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean,
                    bd_image_report_t *reports, bd_poll_t *poll, void *context) {
+  const bd_solver_call_t call = {(size_t)count, images, purified, mean, reports, poll, context};
   for (int i = 0; i < count; i++) reports[i].status = BD_IMAGE_PENDING;
-  for (int i = 0; i < s->count; i++)
-    s->paths[i]->run(s->engines[i], count, images, purified, mean, reports, poll, context);
+  for (int i = 0; i < s->count; i++) s->paths[i]->run(s->engines[i], &call);
 }
 
 void bd_solver_destroy(bd_solver_t *s) {

@@ -1,108 +1,138 @@
-#include "transport/engine/engine.h"
+#include "transport/engine/method.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-static void set_weights(bd_engine_t *s) {
-  double total = 0;
-  for (int k = 0; k < s->marginals; k++)
-    total += s->beta[k] = s->options.weights.count ? s->options.weights.values[k] : 1;
-  for (int k = 0; k < s->marginals; k++) s->weight[k] = (bd_real_t)(s->beta[k] /= total);
-}
+typedef struct bd_engine {
+  bd_setup_t setup;
+  bd_batch_t batch;
+  bd_iterate_t iterate;
+  bd_trajectory_t trajectory;
+} bd_engine_t;
 
-static bd_status_t create_planes(bd_engine_t *s, bd_error_t *error) {
-  const int points = s->options.method == BD_METHOD_FISTA ? 3 : 1;
-  size_t count = (size_t)s->marginals * (size_t)(1 + points) + 2 + (size_t)points;
-  s->planes = lanes_allocate(count * s->pixels * sizeof *s->planes + batch_size(s));
-  if (!s->planes)
-    return bd_fail(error, BD_FAILED, "no memory for %zu planes of %d x %d pixels", count, s->height,
-                   s->width);
-  bd_lanes_t *next = s->planes;
-  s->a = next, next += s->pixels;
-  s->b = next, next += s->pixels;
-  for (int k = 0; k < s->marginals; k++, next += s->pixels) s->p[k] = next;
-  potentials_t *point[3] = {&s->at, &s->z, &s->z_next};
-  for (int i = 0; i < points; i++) {
-    for (int k = 0; k < s->marginals; k++, next += s->pixels) point[i]->u[k] = next;
-    point[i]->v = next;
-    next += s->pixels;
-  }
-  s->own = next;
-  return BD_OK;
-}
-
-/* ---- the kernel ---------------------------------------------------------------- */
-
-/* The way kernel_choice names.  There is no FFT in float32. */
-static bd_status_t gibbs_create(const bd_solver_options_t *o, int height, int width, int strips,
-                                bd_gibbs_t **gibbs, bd_error_t *error) {
-  switch (kernel_choice(o, height, width)) {
-    case BD_WAY_DIRECT: return BD_X(gibbs_direct)(o, height, width, strips, gibbs, error);
-    case BD_WAY_RECURSION: return BD_X(gibbs_recursion)(o, height, width, strips, gibbs, error);
-#ifndef BD_SINGLE
-    case BD_WAY_FOURIER: return BD_X(gibbs_fourier)(o, height, width, strips, gibbs, error);
-#endif
-    default: return bd_fail(error, BD_FAILED, "no FFT in float32");
-  }
-}
+/* ---- creation --------------------------------------------------------------------- */
 
 static void destroy(void *engine) {
-  bd_engine_t *s = engine;
-  if (s->gibbs) s->gibbs->destroy(s->gibbs);
-#ifndef BD_SINGLE
-  BD_X(wide_free)(&s->wide);
-#endif
-  free(s->planes);
-  free(s->image);
-  free(s);
+  bd_engine_t *e = engine;
+  BD_X(setup_free)(&e->setup);
+  BD_X(batch_free)(&e->batch);
+  BD_X(iterate_free)(&e->iterate);
+  free(e);
 }
 
-/* Planes of a register's images that no longer fit into a second-level cache of 1 MiB with all
-   their like; measured with 8 images: from 8,000 pixels strips are faster. */
-enum { STRIPS_FROM = 8000 };
-
-static int can_strip(const bd_solver_options_t *o, int height, int width) {
-  if (width % BD_LANES != 0 || (int64_t)height * width < STRIPS_FROM) return 0;
-  /* Taps reach into the next strip, not beyond. */
-  return kernel_choice(o, height, width) != BD_WAY_DIRECT ||
-         kernel_usual(o, kernel_radius(o->window, width)) <= width / BD_LANES;
-}
-
-static bd_status_t create(const bd_solver_options_t *options, int channels, int height, int width,
-                          int in_strips, bd_moved_t *moved, int is_first, void **engine,
-                          bd_error_t *error) {
-  /* The struct holds vectors: it needs their alignment. */
-  bd_engine_t *s = lanes_allocate(sizeof *s);
-  if (!s) return bd_fail(error, BD_FAILED, "no memory for a solver");
-  memset(s, 0, sizeof *s);
-  s->options = *options;
-  s->channels = channels;
-  s->height = height;
-  s->strips = in_strips ? BD_LANES : 1;
-  s->width = width / s->strips;
-  s->pixels = (size_t)height * (size_t)s->width;
-  s->area = (size_t)height * (size_t)width;
-  s->moved = moved;
-  s->is_first = is_first;
-  s->marginals = options->marginals.count;
-  s->unit = options->gamma * 0.693147180559945309417;
-  s->longest_cost = kernel_cost(options->cost, kernel_radius(options->window, height),
-                                kernel_radius(options->window, width));
-  s->image = malloc((size_t)channels * sizeof *s->image);
-  bd_status_t status =
-      s->image ? create_planes(s, error) : bd_fail(error, BD_FAILED, "no memory for a solver");
-  set_weights(s);
-  if (status == BD_OK) status = gibbs_create(options, height, width, s->strips, &s->gibbs, error);
-#ifndef BD_SINGLE
-  if (status == BD_OK && s->strips == 1)
-    status = BD_X(wide_create)(options, height, width, &s->wide, error);
-#endif
+static bd_status_t create(const bd_engine_plan_t *plan, void **engine, bd_error_t *error) {
+  /* The struct holds vectors, whose alignment it needs. */
+  bd_engine_t *e = lanes_allocate(sizeof *e);
+  if (!e) return bd_fail(error, BD_FAILED, "no memory for a solver");
+  memset(e, 0, sizeof *e);
+  bd_status_t status = BD_X(setup_create)(plan, &e->setup, error);
+  if (status == BD_OK) status = BD_X(batch_create)(&e->setup, plan, &e->batch, error);
+  if (status == BD_OK) status = BD_X(iterate_create)(&e->setup, &e->batch, &e->iterate, error);
   if (status != BD_OK) {
-    destroy(s);
+    destroy(e);
     return status;
   }
-  *engine = s;
+  e->trajectory.setup = &e->setup;
+  e->trajectory.batch = &e->batch;
+  *engine = e;
   return BD_OK;
 }
 
-const bd_path_t BD_X(path) = {can_strip, create, BD_X(engine_run), destroy};
+/* ---- a batch ---------------------------------------------------------------------- */
+
+/* The mean of the marginals of each problem, clipped, into the images `mean`. */
+static void store_mean(bd_engine_t *e, double *mean) {
+  bd_iterate_t *it = &e->iterate;
+  bd_lanes_t ignored;
+  for (int k = 0; k < e->setup.marginals; k++)
+    memcpy(it->p[k], e->batch.q[k], e->setup.pixels * sizeof *it->p[k]);
+  BD_X(consensus)(it, &ignored);
+  for (int l = 0; l < e->batch.queued; l++)
+    BD_X(batch_read)(&e->batch, it->a, l, mean + e->batch.queue[l].offset);
+}
+
+/* Solve the queued problems, all lanes in step, and empty the queue. */
+static void solve_batch(bd_engine_t *e) {
+  const bd_solver_call_t *call = e->trajectory.call;
+  if (e->batch.queued == 0) return;
+  BD_X(batch_load)(&e->batch);
+  BD_X(iterate_start)(&e->iterate);
+  BD_X(trajectory_start)(&e->trajectory);
+  if (call->mean) store_mean(e, call->mean);
+  if (e->setup.options.method == BD_METHOD_FISTA) BD_X(fista)(&e->iterate, &e->trajectory);
+  else BD_X(forward_backward)(&e->iterate, &e->trajectory);
+  BD_X(trajectory_finish)(&e->trajectory);
+  e->batch.queued = 0;
+}
+
+/* ---- a whole set ------------------------------------------------------------------- */
+
+static size_t image_size(const bd_engine_t *e) { return (size_t)e->setup.channels * e->setup.area; }
+
+static void fill_with_nan(double *image, size_t size) {
+  for (size_t i = 0; i < size; i++) image[i] = NAN;
+}
+
+/* Float32 does not keep rounding small where steps are longer than is stable. */
+static int is_single_right(const bd_setup_t *s, const bd_image_report_t *report) {
+  return !report->fallback && report->status != BD_IMAGE_DIVERGED &&
+         s->options.tau <= report->safe_tau;
+}
+
+/* Is this result to be computed again by another engine? */
+static int is_left(const bd_setup_t *s, const bd_image_report_t *report) {
+  if (BD_IS_SINGLE) return !is_single_right(s, report);
+  return !setup_has_wide(s) && report->fallback;
+}
+
+static void leave_pending(const bd_engine_t *e, const bd_solver_call_t *call) {
+  for (int snapshot = 0; snapshot < e->setup.options.iterations.count; snapshot++)
+    for (size_t i = 0; i < call->count; i++)
+      if (is_left(&e->setup, &call->reports[(size_t)snapshot * call->count + i]))
+        call->reports[i].status = BD_IMAGE_PENDING;
+}
+
+/* A failed image becomes NaN, never a copy of its input. */
+static void blank_failures(const bd_engine_t *e, const bd_solver_call_t *call) {
+  const size_t size = image_size(e);
+  for (int snapshot = 0; snapshot < e->setup.options.iterations.count; snapshot++)
+    for (size_t i = 0; i < call->count; i++) {
+      const size_t at = (size_t)snapshot * call->count + i;
+      bd_image_report_t *report = &call->reports[at];
+      if (report->status == BD_IMAGE_OK || call->reports[i].status == BD_IMAGE_PENDING) continue;
+      report->residual = report->mass_defect = report->objective = report->safe_tau = NAN;
+      report->convergence = BD_NOT_ITERATED;
+      report->bits = 0;
+      fill_with_nan(call->purified + at * size, size);
+    }
+}
+
+/* Queue image i; batches that are full are solved. */
+static void take_image(bd_engine_t *e, const bd_solver_call_t *call, size_t i) {
+  const size_t size = image_size(e);
+  const bd_image_status_t status = BD_X(batch_prepare)(&e->batch, call->images + i * size, i);
+  for (int snapshot = 0; snapshot < e->setup.options.iterations.count; snapshot++)
+    call->reports[(size_t)snapshot * call->count + i] = (bd_image_report_t){
+        .status = status, .bits = 8 * (int)sizeof(bd_real_t), .safe_tau = INFINITY};
+  if (status != BD_IMAGE_OK) {
+    if (call->mean) fill_with_nan(call->mean + i * size, size);
+    return;
+  }
+  for (int c = 0; c < e->setup.channels; c++)
+    if (BD_X(batch_add)(&e->batch, c)) solve_batch(e);
+}
+
+static void run(void *engine, const bd_solver_call_t *call) {
+  bd_engine_t *e = engine;
+  e->trajectory.call = call;
+  BD_X(batch_begin)(&e->batch, call->count);
+  for (size_t i = 0; i < call->count; i++)
+    if (call->reports[i].status == BD_IMAGE_PENDING) take_image(e, call, i);
+  solve_batch(e);
+  leave_pending(e, call);
+  blank_failures(e, call);
+  e->trajectory.call = NULL;
+}
+
+const bd_path_t BD_X(path) = {BD_X(setup_can_strip), create, run, destroy};

@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* K in as a circular convolution on an array padded by the reach of the window, image by image:
-   8 images interleaved in one plan need 8 times the cache (measured: equal at 28 x 28, half as long
-   again at 224 x 224).  Planning is FFTW_ESTIMATE: a measured plan would change from
-   run to run, and the bits of the result with it.  FFTW's planner is not thread-safe: only
-   one thread at a time may create or destroy such a kernel; applying is safe. */
+/* K in is a circular convolution on an array padded by the reach of the window, image by image.
+   All images of a register interleaved in one plan need as many times the cache (measured: equal at
+   28 x 28, half as long again at 224 x 224).
+
+   Plans are made by FFTW_ESTIMATE.  A measured plan would change from run to run, and the bits of
+   the result with it.  FFTW's planner is not thread-safe: one thread at a time may create or
+   destroy such a kernel; applying it is safe. */
 typedef struct fourier {
   bd_gibbs_t base;
-  int height, width, strips; /* of a plane */
+  bd_shape_t shape;
   int rows, columns, half;   /* padded; half = columns/2 + 1 */
   double *spectrum;          /* [rows][half], real as K is symmetric; scaled by 1/(rows columns) */
   double *padded;            /* [rows][columns], zero outside the image */
@@ -20,6 +22,9 @@ typedef struct fourier {
   fftw_complex *transformed; /* [rows][half] */
   fftw_plan forward, backward;
 } fourier_t;
+
+/* Error of an output, relative to the largest: a few roundings. */
+static const double noise = 8 * 2.2e-16;
 
 static void destroy(bd_gibbs_t *base) {
   fourier_t *g = (fourier_t *)base;
@@ -32,8 +37,8 @@ static void destroy(bd_gibbs_t *base) {
   free(g);
 }
 
-/* A size FFTW is fast at without measuring: a power of two where it is not much longer, else
-   the next 2^a 3^b 5^c 7^d. */
+/* A size at which FFTW is fast without measuring: a power of two where that is not much longer,
+   else the next 2^a 3^b 5^c 7^d. */
 static int good_size(int size) {
   int power = 1;
   while (power < size) power *= 2;
@@ -51,22 +56,22 @@ static void apply(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out,
   fourier_t *g = (fourier_t *)base;
   const size_t count = (size_t)g->rows * (size_t)g->half;
   (void)reach;
-  for (int l = 0; l < BD_LANES / g->strips; l++) {
-    lanes_get(in, g->height, g->width, g->strips, l, g->padded, (size_t)g->columns);
+  for (int l = 0; l < BD_LANES / g->shape.strips; l++) {
+    lanes_get(&g->shape, in, l, g->padded, (size_t)g->columns);
     fftw_execute(g->forward);
     for (size_t i = 0; i < count; i++) {
       g->transformed[i][0] *= g->spectrum[i];
       g->transformed[i][1] *= g->spectrum[i];
     }
     fftw_execute(g->backward);
-    lanes_put(out, g->height, g->width, g->strips, l, g->back, (size_t)g->columns);
+    lanes_put(&g->shape, out, l, g->back, (size_t)g->columns);
   }
 }
 
 /* The spectrum of K: the kernel laid out around the origin, transformed once. */
 static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
-  int radius_y = kernel_radius(o->window, g->height),
-      radius_x = kernel_radius(o->window, g->width * g->strips);
+  int radius_y = kernel_radius(o->window, g->shape.height),
+      radius_x = kernel_radius(o->window, shape_columns(&g->shape));
   size_t size = (size_t)g->rows * (size_t)g->columns, half = (size_t)g->rows * (size_t)g->half;
   double *kernel = fftw_alloc_real(size);
   fftw_complex *transformed = fftw_alloc_complex(half);
@@ -88,15 +93,15 @@ static int make_spectrum(fourier_t *g, const bd_solver_options_t *o) {
   return plan != NULL;
 }
 
-bd_status_t BD_X(gibbs_fourier)(const bd_solver_options_t *o, int height, int width, int strips,
+bd_status_t BD_X(gibbs_fourier)(const bd_solver_options_t *o, const bd_shape_t *shape,
                                 bd_gibbs_t **gibbs, bd_error_t *error) {
+  const int height = shape->height, width = shape_columns(shape);
   fourier_t *g = calloc(1, sizeof *g);
   *gibbs = (bd_gibbs_t *)g;
   if (!g) return bd_fail(error, BD_FAILED, "no memory for a kernel");
-  *g = (fourier_t){.base = {8 * 2.2e-16, INFINITY, apply, NULL, destroy},
-                   .height = height,
-                   .width = width / strips,
-                   .strips = strips};
+  *g = (fourier_t){
+      .base = {.noise = noise, .farthest = INFINITY, .apply = apply, .destroy = destroy},
+      .shape = *shape};
   g->rows = good_size(height + kernel_radius(o->window, height));
   g->columns = good_size(width + kernel_radius(o->window, width));
   g->half = g->columns / 2 + 1;

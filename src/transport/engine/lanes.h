@@ -1,21 +1,21 @@
 /* Images side by side: element l of a bd_lanes_t is the same pixel of image l.
 
-   A plane of a block is [height][width] of bd_lanes_t.  Everything the solver does to a
-   lane is independent of the other lanes and of the lane's place, which is what makes
-   results independent of block size and rank count.
+   A plane is [height][width] of bd_lanes_t.  Everything that the solver does to a lane is
+   independent of the other lanes and of the lane's place.  This is what makes results independent
+   of block size and rank count.
 
-   Of large images so many planes are larger than the caches: there the lanes are strips of one
-   image, lane l its columns l width .. (l + 1) width - 1, and what is summed over a plane is
-   summed over the lanes as well (engine.h).
+   The planes of so many large images exceed the caches.  There the lanes are strips of one image:
+   lane l holds columns l width .. (l + 1) width - 1, and what is summed over a plane is summed
+   over the lanes as well (setup.h).
 
-   Written with the vector extension of GCC and Clang; a bd_lanes_t is one register: 8 float64
-   with AVX-512, 4 with AVX2, 2 else, and twice as many float32 with BD_SINGLE. */
+   Written with the vector extension of GCC and Clang.  A bd_lanes_t is one register: 8 float64
+   with AVX-512, 4 with AVX2, 2 otherwise, and twice as many float32 with BD_SINGLE. */
 #ifndef BD_LANES_H
 #define BD_LANES_H
 
 #include "transport/engine/path.h"
+#include "transport/engine/precision.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -29,15 +29,6 @@ enum { BD_REGISTER = 32 };
 #else
 enum { BD_REGISTER = 16 };
 #endif
-#ifdef BD_SINGLE
-typedef float bd_real_t;
-typedef int32_t bd_integer_t;
-enum { BD_FRACTION = 23, BD_BIAS = 127 };
-#else
-typedef double bd_real_t;
-typedef int64_t bd_integer_t;
-enum { BD_FRACTION = 52, BD_BIAS = 1023 };
-#endif
 enum { BD_LANES = BD_REGISTER / sizeof(bd_real_t) };
 typedef bd_real_t bd_lanes_t __attribute__((vector_size(BD_REGISTER)));
 typedef bd_integer_t bd_mask_t __attribute__((vector_size(BD_REGISTER)));
@@ -49,7 +40,16 @@ typedef bd_integer_t bd_mask_t __attribute__((vector_size(BD_REGISTER)));
    functions share a file or can be seen from outside. */
 #define BD_NOT_FUSED __attribute__((noinline))
 
-/* Memory for lanes; aligned_alloc wants a size that is a multiple of the alignment. */
+/* How lanes hold images: planes of height x width vectors.  With strips = 1 each lane is an image
+   of that size; with strips = BD_LANES the plane is one image, `width` the columns of a strip. */
+typedef struct bd_shape {
+  int height, width, strips;
+} bd_shape_t;
+
+/* Columns of an image. */
+BD_INLINE int shape_columns(const bd_shape_t *shape) { return shape->width * shape->strips; }
+
+/* Memory for lanes, freed by free().  aligned_alloc wants a multiple of the alignment. */
 BD_INLINE void *lanes_allocate(size_t bytes) { return aligned_alloc(64, (bytes + 63) / 64 * 64); }
 
 /* x in every lane. */
@@ -59,7 +59,8 @@ BD_INLINE bd_lanes_t lanes_select(bd_mask_t mask, bd_lanes_t yes, bd_lanes_t no)
   return (bd_lanes_t)((mask & (bd_mask_t)yes) | (~mask & (bd_mask_t)no));
 }
 
-/* One instruction where there is one: a comparison and a selection are five. */
+/* The larger or smaller of two, by one instruction where there is one.  A comparison and a
+   selection are five. */
 #if defined __AVX512F__ && defined BD_SINGLE
 #define BD_EXTREMUM(which) (bd_lanes_t) _mm512_##which##_ps((__m512)a, (__m512)b)
 #elif defined __AVX512F__
@@ -97,7 +98,7 @@ BD_INLINE double lanes_largest(bd_lanes_t a) {
   return largest;
 }
 
-/* Lane l becomes what lane l - 1 was (l + 1), the first (last) 0. */
+/* Lane l becomes what lane l - 1 was, and the first 0; or what lane l + 1 was, and the last 0. */
 #if defined __AVX512F__ && defined BD_SINGLE
 BD_INLINE bd_lanes_t lanes_from_left(bd_lanes_t a) {
   return (bd_lanes_t)_mm512_alignr_epi32((__m512i)a, (__m512i){0}, 15);
@@ -125,25 +126,26 @@ BD_INLINE bd_lanes_t lanes_from_right(bd_lanes_t a) {
 }
 #endif
 
-/* Image l of a plane, or (strips > 1) the image of which the lanes are strips, from and to rows of
- * pixels `stride` apart. */
-BD_INLINE void lanes_put(bd_lanes_t *plane, int height, int width, int strips, int l,
-                         const double *pixels, size_t stride) {
-  for (int y = 0; y < height; y++, plane += width, pixels += stride)
+/* Image l of a plane (in strips: the image), from and to rows of pixels `stride` apart. */
+BD_INLINE void lanes_put(const bd_shape_t *shape, bd_lanes_t *plane, int l, const double *pixels,
+                         size_t stride) {
+  const int width = shape->width, strips = shape->strips;
+  for (int y = 0; y < shape->height; y++, plane += width, pixels += stride)
     for (int strip = 0; strip < strips; strip++)
       for (int x = 0; x < width; x++)
         plane[x][strips > 1 ? strip : l] = (bd_real_t)pixels[strip * width + x];
 }
-BD_INLINE void lanes_get(const bd_lanes_t *plane, int height, int width, int strips, int l,
-                         double *pixels, size_t stride) {
-  for (int y = 0; y < height; y++, plane += width, pixels += stride)
+BD_INLINE void lanes_get(const bd_shape_t *shape, const bd_lanes_t *plane, int l, double *pixels,
+                         size_t stride) {
+  const int width = shape->width, strips = shape->strips;
+  for (int y = 0; y < shape->height; y++, plane += width, pixels += stride)
     for (int strip = 0; strip < strips; strip++)
       for (int x = 0; x < width; x++)
         pixels[strip * width + x] = (double)plane[x][strips > 1 ? strip : l];
 }
 
-/* What lies beside a row of a strip, to a distance of at most its width: the ends of its
- * neighbours. */
+/* Write beside a row of a strip what lies there, the ends of its neighbours, to a distance of at
+   most its width. */
 BD_INLINE void lanes_join(bd_lanes_t *row, int width, int radius) {
   for (int d = 1; d <= radius; d++) {
     row[-d] = lanes_from_left(row[width - d]);
@@ -151,7 +153,7 @@ BD_INLINE void lanes_join(bd_lanes_t *row, int width, int radius) {
   }
 }
 
-/* A symmetric filter along a row that has `radius` pixels more on either side. */
+/* A symmetric filter along a row that has `radius` more pixels on either side. */
 BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict out, int width,
                           const bd_lanes_t *tap, int radius) {
   for (int x = 0; x < width; x++) {
@@ -161,9 +163,9 @@ BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict ou
   }
 }
 
-/* 2^r for |r| <= 1/2: (2^r - 1)/r is the polynomial of least relative error of 2^r, fitted by
-   iterated weighted least squares; its error is below 4e-18 in float64 (2e-9 in float32),
-   and the rounding of its coefficients and operations half an ulp to one. */
+/* 2^r for |r| <= 1/2.  (2^r - 1)/r is the polynomial that makes the relative error of 2^r least,
+   fitted by iterated weighted least squares.  The error is below 4e-18 in float64 and 2e-9 in
+   float32; the rounding of coefficients and operations adds half an ulp to one. */
 BD_INLINE bd_lanes_t lanes_exp2_fraction(bd_lanes_t r) {
 #ifdef BD_SINGLE
   static const float c[] = {0.00015353361959569156f,
@@ -191,22 +193,20 @@ BD_INLINE bd_lanes_t lanes_round(bd_lanes_t x, bd_lanes_t *shifted) {
   return *shifted - magic;
 }
 
-/* 2^x to 1.3 ulp for |x| <= 1000 (float32: 120). */
+/* 2^x to 1.3 ulp for |x| <= BD_EXPONENT_MAX. */
 BD_INLINE bd_lanes_t lanes_exp2(bd_lanes_t x) {
   bd_lanes_t shifted, n = lanes_round(x, &shifted);
   return (bd_lanes_t)((bd_mask_t)lanes_exp2_fraction(x - n) + ((bd_mask_t)shifted << BD_FRACTION));
 }
 
-/* x, or where it is less the least that lanes_exp2 takes. */
-BD_INLINE bd_lanes_t lanes_clamp(bd_lanes_t x) {
-  return lanes_max(x, lanes_all(sizeof(bd_real_t) == 4 ? -120 : -1000));
-}
+/* x, but not less than what lanes_exp2 takes. */
+BD_INLINE bd_lanes_t lanes_clamp(bd_lanes_t x) { return lanes_max(x, lanes_all(-BD_EXPONENT_MAX)); }
 
-/* log(x), natural, for normal positive x, to 2 ulp; 0 for smaller x.  x = 2^n m with
-   sqrt(1/2) <= m < sqrt(2); log m = 2 atanh(s), s = (m - 1)/(m + 1), by its series. */
+/* The natural logarithm of a normal positive x to 2 ulp, and 0 for a smaller x.  With x = 2^n m and
+   sqrt(1/2) <= m < sqrt(2), log m = 2 atanh(s) with s = (m - 1)/(m + 1), by its series. */
 BD_INLINE bd_lanes_t lanes_log(bd_lanes_t x) {
   const bd_real_t two = (bd_real_t)((bd_integer_t)1 << BD_FRACTION),
-                  least = (bd_real_t)(sizeof x[0] == 4 ? 0x1p-126 : 0x1p-1022);
+                  least = (bd_real_t)BD_LEAST_NORMAL;
   const bd_mask_t magic = (bd_mask_t)lanes_all(two), one = (bd_mask_t)lanes_all(1);
   bd_mask_t bits = (bd_mask_t)lanes_select(x >= least, x, lanes_all(1));
   bd_lanes_t n = (bd_lanes_t)((bits >> BD_FRACTION) | magic) - (two + BD_BIAS);
@@ -214,15 +214,14 @@ BD_INLINE bd_lanes_t lanes_log(bd_lanes_t x) {
   bd_mask_t upper = m > (bd_real_t)1.4142135623730951;
   m = lanes_select(upper, m * (bd_real_t)0.5, m);
   n = lanes_select(upper, n + 1, n);
-  const int degree = sizeof x[0] == 4 ? 9 : 23;
-  bd_lanes_t s = (m - 1) / (m + 1), ss = s * s, sum = lanes_all(1.0 / degree);
-  for (int k = degree - 2; k >= 1; k -= 2) sum = sum * ss + (bd_real_t)(1.0 / k);
+  bd_lanes_t s = (m - 1) / (m + 1), ss = s * s, sum = lanes_all(1.0 / BD_LOG_DEGREE);
+  for (int k = BD_LOG_DEGREE - 2; k >= 1; k -= 2) sum = sum * ss + (bd_real_t)(1.0 / k);
   return n * (bd_real_t)0x1.62e4p-1 + (2 * s * sum + n * (bd_real_t)0x1.7f7d1cf79abcap-20);
 }
 
-/* x * 2^n for integers |n| <= 1000 (float32: 120); beyond, n counts as +-1000 (120). */
+/* x * 2^n for integers n; beyond +-BD_EXPONENT_MAX, n counts as that. */
 BD_INLINE bd_lanes_t lanes_scale(bd_lanes_t x, bd_lanes_t n) {
-  bd_lanes_t shifted, limit = lanes_all(sizeof x[0] == 4 ? 120 : 1000);
+  bd_lanes_t shifted, limit = lanes_all(BD_EXPONENT_MAX);
   lanes_round(lanes_max(lanes_min(n, limit), -limit) + BD_BIAS, &shifted);
   return x * (bd_lanes_t)((bd_mask_t)shifted << BD_FRACTION);
 }

@@ -1,28 +1,27 @@
 #include "transport/engine/wide.h"
 
-#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Below every exponent a number can have, also after sums of two of them. */
+/* Below every exponent that a number can have, also after sums of two of them. */
 static const double exponent_of_zero = -0x1p1000;
 
 /* ---- arithmetic ---------------------------------------------------------------- */
 
-/* The same number with 1 <= m < 2, or the zero. */
+/* The same number with 1 <= m < 2, or zero. */
 BD_INLINE bd_wide_number_t normal(bd_wide_number_t x) {
   const bd_mask_t magic = (bd_mask_t)lanes_all(0x1p52), one = (bd_mask_t)lanes_all(1);
-  bd_mask_t bits = (bd_mask_t)x.m, is_number = x.m >= lanes_all(DBL_MIN);
+  bd_mask_t bits = (bd_mask_t)x.m, is_number = x.m >= lanes_all(BD_LEAST_NORMAL);
   bd_lanes_t biased = (bd_lanes_t)((bits >> 52) | magic) - 0x1p52;
   bd_lanes_t m = (bd_lanes_t)((bits & 0xfffffffffffff) | one);
   return (bd_wide_number_t){
       lanes_select(is_number, m, lanes_all(0)),
-      lanes_select(is_number, x.e + biased - 1023, lanes_all(exponent_of_zero))};
+      lanes_select(is_number, x.e + biased - BD_BIAS, lanes_all(exponent_of_zero))};
 }
 
-/* x with its exponent raised to e, as a float64. */
+/* The mantissa of x when its exponent is raised to e. */
 BD_INLINE bd_lanes_t aligned(bd_wide_number_t x, bd_lanes_t e) { return lanes_scale(x.m, x.e - e); }
 
 BD_INLINE bd_wide_number_t times(bd_wide_number_t x, double m, double e) {
@@ -40,108 +39,134 @@ BD_INLINE bd_wide_number_t zero(void) {
 
 /* ---- K ------------------------------------------------------------------------- */
 
-/* One line of taps: out_i = sum_d tap_d (in_{i-d} + in_{i+d}), elements `stride` apart. */
-BD_INLINE void tap_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out,
-                        int n, ptrdiff_t stride, int radius, bd_lanes_t limit) {
-  for (int i = 0; i < n; i++) {
-    const bd_wide_number_t *here = in + i * stride;
+/* A line of n elements, `stride` apart, and its result. */
+typedef struct line {
+  const bd_wide_number_t *in;
+  bd_wide_number_t *out;
+  int n;
+  ptrdiff_t stride;
+} line_t;
+
+/* x times a tap, or zero in the lanes whose reach the tap exceeds. */
+BD_INLINE bd_wide_number_t tapped(const bd_wide_t *w, bd_wide_number_t x, int tap,
+                                  bd_lanes_t reach) {
+  const bd_mask_t matters = lanes_all(w->distance[tap]) <= reach;
+  bd_wide_number_t term = times(x, w->mantissa[tap], w->exponent[tap]);
+  term.m = lanes_select(matters, term.m, lanes_all(0));
+  term.e = lanes_select(matters, term.e, lanes_all(exponent_of_zero));
+  return term;
+}
+
+/* out_i = in_i + sum_d tap_d (in_{i-d} + in_{i+d}). */
+BD_INLINE void tap_line(const bd_wide_t *w, line_t line, int radius, bd_lanes_t reach) {
+  for (int i = 0; i < line.n; i++) {
+    const bd_wide_number_t *here = line.in + i * line.stride;
     bd_wide_number_t sum = *here;
-    for (int d = 1; d <= radius; d++) {
-      bd_mask_t matters = lanes_all(w->distance[d]) <= limit;
+    for (int d = 1; d <= radius; d++)
       for (int side = -1; side <= 1; side += 2) {
-        if (i + side * d < 0 || i + side * d >= n) continue;
-        bd_wide_number_t term = times(here[side * d * stride], w->mantissa[d], w->exponent[d]);
-        term.m = lanes_select(matters, term.m, lanes_all(0));
-        term.e = lanes_select(matters, term.e, lanes_all(exponent_of_zero));
-        sum = plus(sum, term);
+        if (i + side * d < 0 || i + side * d >= line.n) continue;
+        sum = plus(sum, tapped(w, here[side * d * line.stride], d, reach));
       }
-    }
-    out[i * stride] = sum;
+    line.out[i * line.stride] = sum;
   }
 }
 
 /* The recursion of recursion.c. */
-BD_INLINE void recursion_line(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out,
-                              int n, ptrdiff_t stride) {
+BD_INLINE void recursion_line(const bd_wide_t *w, line_t line) {
   const double m = w->mantissa[1], e = w->exponent[1];
   bd_wide_number_t carried = zero();
-  for (int i = 0; i < n; i++) {
-    carried = normal(plus(in[i * stride], times(carried, m, e)));
-    out[i * stride] = carried;
+  for (int i = 0; i < line.n; i++) {
+    carried = normal(plus(line.in[i * line.stride], times(carried, m, e)));
+    line.out[i * line.stride] = carried;
   }
   carried = zero();
-  for (int i = n - 2; i >= 0; i--) {
-    carried = normal(times(plus(in[(i + 1) * stride], carried), m, e));
-    out[i * stride] = plus(out[i * stride], carried);
+  for (int i = line.n - 2; i >= 0; i--) {
+    carried = normal(times(plus(line.in[(i + 1) * line.stride], carried), m, e));
+    line.out[i * line.stride] = plus(line.out[i * line.stride], carried);
   }
 }
 
-/* The row of the l2 kernel at distance dy: as add_rows of direct.c. */
-BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, int dy, int radius_x,
-                        bd_lanes_t limit, bd_wide_number_t *out) {
-  const int width = w->width;
-  for (int x = 0; x < width; x++) {
-    w->row[x] = y >= dy ? in[(y - dy) * width + x] : zero();
-    if (dy > 0 && y + dy < w->height) w->row[x] = plus(w->row[x], in[(y + dy) * width + x]);
+BD_INLINE void pass_line(const bd_wide_t *w, line_t line, int radius, bd_lanes_t reach) {
+  if (w->is_recursion) recursion_line(w, line);
+  else tap_line(w, line, radius, reach);
+}
+
+/* A cost that separates: a pass along rows, then one down columns. */
+static void apply_separable(const bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out,
+                            bd_radii_t radii, const bd_lanes_t *reach) {
+  const int height = w->height, width = w->width;
+  for (int y = 0; y < height; y++)
+    pass_line(w, (line_t){in + y * width, out + y * width, width, 1}, radii.x, *reach);
+  memcpy(in, out, (size_t)height * (size_t)width * sizeof *in);
+  for (int x = 0; x < width; x++)
+    pass_line(w, (line_t){in + x, out + x, height, width}, radii.y, *reach);
+}
+
+/* w->row = rows y - dy and y + dy of in, added: their taps are equal. */
+BD_INLINE void add_rows(const bd_wide_t *w, const bd_wide_number_t *in, int y, int dy) {
+  for (int x = 0; x < w->width; x++) {
+    w->row[x] = y >= dy ? in[(y - dy) * w->width + x] : zero();
+    if (dy > 0 && y + dy < w->height) w->row[x] = plus(w->row[x], in[(y + dy) * w->width + x]);
   }
-  for (int dx = 0; dx <= radius_x; dx++) {
-    int tap = dy * (w->radius_x + 1) + dx;
-    bd_mask_t matters = lanes_all(w->distance[tap]) <= limit;
-    for (int x = 0; x < width; x++)
+}
+
+/* Add to the row `out` the taps of w->row, which lies dy away from it. */
+BD_INLINE void add_taps(const bd_wide_t *w, int dy, int radius_x, bd_lanes_t reach,
+                        bd_wide_number_t *out) {
+  for (int dx = 0; dx <= radius_x; dx++)
+    for (int x = 0; x < w->width; x++)
       for (int side = dx ? -1 : 1; side <= 1; side += 2) {
-        if (x + side * dx < 0 || x + side * dx >= width) continue;
-        bd_wide_number_t term = times(w->row[x + side * dx], w->mantissa[tap], w->exponent[tap]);
-        term.m = lanes_select(matters, term.m, lanes_all(0));
-        term.e = lanes_select(matters, term.e, lanes_all(exponent_of_zero));
-        out[x] = plus(out[x], term);
+        if (x + side * dx < 0 || x + side * dx >= w->width) continue;
+        const int tap = dy * (w->radii.x + 1) + dx;
+        out[x] = plus(out[x], tapped(w, w->row[x + side * dx], tap, reach));
       }
+}
+
+/* A cost that does not, as in direct.c. */
+static void apply_taps(const bd_wide_t *w, const bd_wide_number_t *in, bd_wide_number_t *out,
+                       bd_radii_t radii, const bd_lanes_t *reach) {
+  const int height = w->height, width = w->width;
+  for (int y = 0; y < height; y++) {
+    bd_wide_number_t *row = out + y * width;
+    for (int x = 0; x < width; x++) row[x] = zero();
+    for (int dy = 0; dy <= radii.y && (dy <= y || y + dy < height); dy++) {
+      add_rows(w, in, y, dy);
+      add_taps(w, dy, radii.x, *reach, row);
+    }
   }
 }
 
-/* Offsets whose cost is beyond the reach of all lanes. */
+/* The half-width without the offsets that are beyond the reach of all lanes. */
 static int limited(const bd_wide_t *w, int radius, double longest) {
   while (radius > 0 && kernel_cost(w->cost, radius, 0) > longest) radius--;
   return radius;
 }
 
-/* out = K in, normalised; `in` is destroyed where K separates. */
-static void apply(bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out,
+/* out = K in, normalised.  `in` is destroyed where K separates. */
+static void apply(const bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *out,
                   const bd_lanes_t *reach) {
-  const int height = w->height, width = w->width;
   const double longest = lanes_largest(*reach);
-  const int radius_y = limited(w, w->radius_y, longest),
-            radius_x = limited(w, w->radius_x, longest);
-  if (!kernel_separates(w->cost))
-    for (int y = 0; y < height; y++) {
-      for (int x = 0; x < width; x++) out[y * width + x] = zero();
-      for (int dy = 0; dy <= radius_y && (dy <= y || y + dy < height); dy++)
-        add_rows(w, in, y, dy, radius_x, *reach, out + y * width);
-    }
-  else {
-    for (int y = 0; y < height; y++)
-      if (w->is_recursion) recursion_line(w, in + y * width, out + y * width, width, 1);
-      else tap_line(w, in + y * width, out + y * width, width, 1, radius_x, *reach);
-    memcpy(in, out, (size_t)height * (size_t)width * sizeof *in);
-    for (int x = 0; x < width; x++)
-      if (w->is_recursion) recursion_line(w, in + x, out + x, height, width);
-      else tap_line(w, in + x, out + x, height, width, radius_y, *reach);
-  }
-  for (int i = 0; i < height * width; i++) out[i] = normal(out[i]);
+  const bd_radii_t radii = {limited(w, w->radii.y, longest), limited(w, w->radii.x, longest)};
+  if (kernel_separates(w->cost)) apply_separable(w, in, out, radii, reach);
+  else apply_taps(w, in, out, radii, reach);
+  for (int i = 0; i < w->height * w->width; i++) out[i] = normal(out[i]);
 }
 
-/* ---- the gradient -------------------------------------------------------------- */
+/* ---- one marginal ----------------------------------------------------------------- */
 
-static void exponentiate(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max) {
+/* As far as an integer exponent goes.  There u/gamma has no digit left anyway. */
+static const double lowest = -1e15;
+
+static void exponentiate(const bd_wide_t *w, const bd_wide_task_t *task) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_lanes_t shifted;
-    /* -1e15 is as far as an integer exponent goes; there u/gamma has no digit left anyway. */
-    bd_lanes_t x = lanes_max(u[i] - *max, lanes_all(-1e15));
+    bd_lanes_t x = lanes_max(task->u[i] - task->max, lanes_all(lowest));
     w->a[i].e = lanes_round(x, &shifted);
     w->a[i].m = lanes_exp2_fraction(x - w->a[i].e);
   }
 }
 
-static void divide(bd_wide_t *w, const bd_lanes_t *q) {
+static void divide(const bd_wide_t *w, const bd_lanes_t *q) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_wide_number_t value = normal((bd_wide_number_t){q[i], lanes_all(0)});
     w->c[i] = (bd_wide_number_t){value.m / w->b[i].m, value.e - w->b[i].e};
@@ -156,27 +181,25 @@ static void multiply(const bd_wide_t *w, bd_lanes_t *p) {
 static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_t *sum) {
   bd_lanes_t total = lanes_all(0);
   for (int i = 0; i < w->height * w->width; i++)
-    total += q[i] * (lanes_log(w->b[i].m) + w->b[i].e * 0.693147180559945309417);
+    total += q[i] * (lanes_log(w->b[i].m) + w->b[i].e * BD_LN2);
   *sum = total;
 }
 
-void BD_X(wide_gradient)(bd_wide_t *w, const bd_lanes_t *u, const bd_lanes_t *max,
-                         const bd_lanes_t *q, bd_lanes_t *p, const bd_lanes_t *reach,
-                         bd_lanes_t *log_ka) {
-  const size_t bytes = (size_t)w->height * (size_t)w->width * sizeof *w->a;
-  exponentiate(w, u, max);
-  memcpy(w->c, w->a, bytes);
-  apply(w, w->c, w->b, reach);
-  if (log_ka) sum_of_logarithms(w, q, log_ka);
-  if (!p) return;
-  divide(w, q);
-  apply(w, w->c, w->b, reach);
-  multiply(w, p);
+void BD_X(wide_marginal)(const bd_wide_t *w, const bd_wide_task_t *task) {
+  exponentiate(w, task);
+  memcpy(w->c, w->a, (size_t)w->height * (size_t)w->width * sizeof *w->a);
+  apply(w, w->c, w->b, &task->reach);
+  if (task->log_ka) sum_of_logarithms(w, task->q, task->log_ka);
+  if (!task->p) return;
+  divide(w, task->q);
+  apply(w, w->c, w->b, &task->reach);
+  multiply(w, task->p);
 }
 
-/* ---- creation ------------------------------------------------------------------ */
+/* ---- creation --------------------------------------------------------------------- */
 
-/* exp(-cost/gamma) as m * 2^e with sqrt(1/2) <= m <= sqrt(2). */
+/* exp(-cost/gamma) as m * 2^e with sqrt(1/2) <= m <= sqrt(2).  ln 2 comes in two parts, so that the
+   argument of exp is right to a rounding. */
 static void make_tap(bd_wide_t *w, size_t i, double cost, double gamma) {
   double x = -cost / gamma, n = nearbyint(x * 1.4426950408889634074);
   w->distance[i] = cost;
@@ -184,19 +207,29 @@ static void make_tap(bd_wide_t *w, size_t i, double cost, double gamma) {
   w->mantissa[i] = exp((x - n * 0x1.62e42feep-1) - n * 0x1.a39ef35793c76p-33);
 }
 
+static void make_taps(bd_wide_t *w, size_t taps, double gamma) {
+  const size_t columns = (size_t)w->radii.x + 1;
+  for (size_t i = 0; i < taps; i++)
+    make_tap(w, i,
+             kernel_separates(w->cost)
+                 ? kernel_cost(w->cost, 0, (int)i)
+                 : kernel_cost(w->cost, (int)(i / columns), (int)(i % columns)),
+             gamma);
+}
+
 bd_status_t BD_X(wide_create)(const bd_solver_options_t *o, int height, int width, bd_wide_t *w,
                               bd_error_t *error) {
   *w = (bd_wide_t){.height = height,
                    .width = width,
+                   .radii = {kernel_radius(o->window, height), kernel_radius(o->window, width)},
                    .cost = o->cost,
-                   .radius_y = kernel_radius(o->window, height),
-                   .radius_x = kernel_radius(o->window, width),
                    .is_recursion = kernel_recurs(o)};
-  int longest = w->radius_y > w->radius_x ? w->radius_y : w->radius_x,
-      separable = kernel_separates(o->cost);
-  size_t taps =
-      separable ? (size_t)longest + 2 : ((size_t)w->radius_y + 1) * ((size_t)w->radius_x + 1);
-  size_t plane = (size_t)height * (size_t)width * sizeof *w->a;
+  const int longest = w->radii.y > w->radii.x ? w->radii.y : w->radii.x;
+  const size_t plane = (size_t)height * (size_t)width * sizeof *w->a;
+  /* The recursion wants tap 1 of an image of a single pixel as well. */
+  const size_t taps = kernel_separates(o->cost)
+                          ? (size_t)longest + 2
+                          : ((size_t)w->radii.y + 1) * ((size_t)w->radii.x + 1);
   w->mantissa = malloc(taps * sizeof *w->mantissa);
   w->exponent = malloc(taps * sizeof *w->exponent);
   w->distance = malloc(taps * sizeof *w->distance);
@@ -205,15 +238,9 @@ bd_status_t BD_X(wide_create)(const bd_solver_options_t *o, int height, int widt
   w->c = lanes_allocate(plane);
   w->row = lanes_allocate((size_t)width * sizeof *w->row);
   if (!w->mantissa || !w->exponent || !w->distance || !w->a || !w->b || !w->c || !w->row)
-    return bd_fail(error, BD_FAILED, "no memory for the wide-range path of %d x %d pixels", height,
+    return bd_fail(error, BD_FAILED, "no memory for the wide-range way of %d x %d pixels", height,
                    width);
-  for (size_t i = 0; i < taps; i++) {
-    size_t row = (size_t)w->radius_x + 1;
-    make_tap(w, i,
-             separable ? kernel_cost(o->cost, 0, (int)i)
-                       : kernel_cost(o->cost, (int)(i / row), (int)(i % row)),
-             o->gamma);
-  }
+  make_taps(w, taps, o->gamma);
   return BD_OK;
 }
 

@@ -1,0 +1,55 @@
+/* p_k and the dual objective at given potentials, for all lanes of a batch. */
+#ifndef BD_DUAL_H
+#define BD_DUAL_H
+
+#include "transport/engine/iterate.h"
+
+/* What is asked of one marginal. */
+typedef struct bd_evaluation {
+  const bd_potentials_t *at;
+  int k;
+  bd_lanes_t *p;       /* plane for p_k = grad H*_{q_k}(u_k); NULL: not wanted */
+  int wants_log;       /* 1: sums.log_ka is wanted */
+  bd_mask_t beyond;    /* lanes that need the wide way */
+  bd_dual_sums_t sums; /* the result */
+} bd_evaluation_t;
+
+/* What an offset may cost and still matter in p_k, lane by lane, in units of the cost. */
+bd_lanes_t BD_X(reach_of)(const bd_setup_t *setup, const bd_potentials_t *at, int k);
+
+/* Lanes whose exp(u_k/gamma) leaves the range of this precision, or the reach of the kernel. */
+bd_mask_t BD_X(beyond_range)(const bd_setup_t *setup, const bd_potentials_t *at, int k);
+
+/* Evaluate a marginal; `beyond` is set here.  The figures of p_k go into those of the iterate. */
+void BD_X(evaluate_marginal)(bd_iterate_t *iterate, bd_evaluation_t *evaluation);
+
+/* Its wide part: lanes `beyond` of p and the sums are right, others are void.  Where the engine has
+   no wide way those lanes are 0, and only marked in the figures. */
+void BD_X(evaluate_wide)(bd_iterate_t *iterate, bd_evaluation_t *evaluation);
+
+/* Replace the sums of the lanes that went the wide way. */
+BD_INLINE void merge_sums(bd_dual_sums_t *sums, const bd_mask_t *beyond,
+                          const bd_dual_sums_t *wide) {
+  sums->mass = lanes_select(*beyond, wide->mass, sums->mass);
+  sums->largest = lanes_select(*beyond, wide->largest, sums->largest);
+  sums->log_ka = lanes_select(*beyond, wide->log_ka, sums->log_ka);
+}
+
+/* The sums of p_k into the figures: the mass defect and the largest p. */
+void BD_X(account)(bd_iterate_t *iterate, int k, const bd_dual_sums_t *sums);
+
+/* What marginal k adds to the objective, without J*: beta_k H*(u_k). */
+bd_lanes_t BD_X(objective_of)(const bd_iterate_t *iterate, const bd_potentials_t *at, int k,
+                              const bd_lanes_t *log_ka);
+
+/* J*(v) per lane. */
+void BD_X(conjugate)(const bd_iterate_t *iterate, const bd_lanes_t *v, bd_lanes_t *value);
+
+typedef enum bd_wanted { BD_WANT_OBJECTIVE, BD_WANT_P_AND_OBJECTIVE } bd_wanted_t;
+
+/* Evaluate all marginals at a point, whose eliminated potential is set: iterate->p where wanted,
+   and the objective F + J*(v). */
+void BD_X(evaluate)(bd_iterate_t *iterate, bd_potentials_t *at, bd_wanted_t wanted,
+                    bd_lanes_t *objective);
+
+#endif

@@ -1,0 +1,59 @@
+/* A point of the dual, and the planes in which it is evaluated. */
+#ifndef BD_ITERATE_H
+#define BD_ITERATE_H
+
+#include "transport/engine/batch.h"
+
+/* u_1 .. u_{N-1} and v.  u[N-1] is the eliminated one. */
+typedef struct bd_potentials {
+  bd_lanes_t *u[BD_MARGINALS_MAX], *v;                     /* planes */
+  bd_lanes_t max[BD_MARGINALS_MAX], min[BD_MARGINALS_MAX]; /* of each u */
+} bd_potentials_t;
+
+/* What evaluations have found since these were cleared. */
+typedef struct bd_figures {
+  bd_lanes_t p_max;       /* the largest p */
+  bd_lanes_t mass_defect; /* max_k |sum p_k - sum q_k| */
+  bd_mask_t fallback;     /* lanes that needed the wide way */
+} bd_figures_t;
+
+typedef struct bd_iterate {
+  const bd_setup_t *setup;
+  const bd_batch_t *batch;
+  bd_lanes_t *planes; /* the memory of all planes below */
+  bd_lanes_t *a, *b;  /* work */
+  bd_lanes_t *p[BD_MARGINALS_MAX];
+  bd_potentials_t at;        /* where p is evaluated */
+  bd_potentials_t z, z_next; /* method fista only */
+  bd_figures_t figures;
+} bd_iterate_t;
+
+/* Errors: BD_FAILED without memory.  Freed by iterate_free, also after an error. */
+bd_status_t BD_X(iterate_create)(const bd_setup_t *setup, const bd_batch_t *batch,
+                                 bd_iterate_t *iterate, bd_error_t *error);
+void BD_X(iterate_free)(bd_iterate_t *iterate);
+
+/* Potentials of zero. */
+void BD_X(iterate_start)(bd_iterate_t *iterate);
+
+BD_INLINE void iterate_clear_figures(bd_iterate_t *it) {
+  it->figures = (bd_figures_t){lanes_all(0), lanes_all(0), (bd_mask_t)lanes_all(0)};
+}
+
+/* The largest and smallest of a plane of potentials. */
+void BD_X(extent)(const bd_setup_t *setup, const bd_lanes_t *u, bd_lanes_t *max, bd_lanes_t *min);
+
+/* v + sum_{k<N} beta_k u_k at pixel i. */
+BD_INLINE bd_lanes_t eliminated(const bd_setup_t *s, const bd_potentials_t *at, size_t i) {
+  bd_lanes_t sum = at->v[i];
+  for (int k = 0; k < s->marginals - 1; k++) sum += s->weight[k] * at->u[k][i];
+  return sum;
+}
+
+/* u_N = -(v + sum_{k<N} beta_k u_k) / beta_N. */
+void BD_X(eliminate)(const bd_setup_t *setup, bd_potentials_t *at);
+
+/* a = mean_k p_k, and max_k |p_k - a|_1. */
+void BD_X(consensus)(bd_iterate_t *iterate, bd_lanes_t *residual);
+
+#endif
