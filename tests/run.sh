@@ -3,7 +3,7 @@
 #
 #   run.sh [--long] [ctest's arguments]
 #
-# --long also runs what the tests say that they leave out, in lines that begin with REDUCED.  It takes
+# --long also runs what the tests leave out and name in lines that begin with REDUCED.  It takes
 # hours.
 set -eu
 long=

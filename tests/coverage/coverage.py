@@ -1,9 +1,13 @@
-"""Line coverage of src/, by gcov: run the tests of a build of preset coverage, print what share of the lines they run, in each
-folder and in all, and fail below 90 % outside the victim shim.
+"""Line coverage of src/, by gcov.
 
-    /usr/bin/python3 tests/coverage/coverage.py BUILD [--missing]      --missing: no tests, the lines that did not run
+    /usr/bin/python3 tests/coverage/coverage.py BUILD [--missing]
 
-The numerics are compiled for several sets of instructions and two precisions: a line has run if it ran in any of them."""
+Runs the tests of a build of preset coverage, prints what share of the lines they run, in each
+folder and in all, and fails below 90 % outside the victim shim.  With --missing no test is run, and
+the lines that did not run are listed.
+
+The numerics are compiled for several instruction sets and two precisions.  A line has run if it ran
+in any of them."""
 
 import glob
 import json

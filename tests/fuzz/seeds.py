@@ -1,7 +1,9 @@
-"""Seeds of the fuzz targets, small files made anew each time: job files, files of attacked images, surveys of them, results.
+"""Seeds of the fuzz targets, small files made anew each time: job files, files of attacked images,
+surveys of them, results.
 
-    /usr/bin/python3 tests/fuzz/seeds.py FOLDER        makes FOLDER/job, images, survey, result; BARYDEF and
-                                                       BARYDEF_LIBRARY name program and library"""
+    /usr/bin/python3 tests/fuzz/seeds.py FOLDER        makes FOLDER/job, images, survey, result
+
+BARYDEF and BARYDEF_LIBRARY name program and library."""
 
 import ctypes
 import glob
@@ -106,7 +108,7 @@ def images(folder):
 
 
 def surveys(folder):
-    """What the child finds in a file, and the file: the length of the survey, the survey, the file."""
+    """Write the length of the survey that the child makes of a file, the survey, and the file."""
     library = ctypes.CDLL(os.environ["BARYDEF_LIBRARY"])
     library.bd_images_survey.restype = ctypes.c_void_p
     made = os.path.join(os.path.dirname(folder), "images")

@@ -18,7 +18,8 @@ SETS_HERE = library.INSTRUCTIONS[1 : library.lib.bd_instructions_best() + 1]
 
 
 def compare(image, iterations, kernels=("auto",), solve=reference.solve, **options):
-    """Per kernel: the largest error of all snapshots relative to the mass of the image, and the reports."""
+    """Per kernel: the largest error of all snapshots, relative to the mass of the image;
+    reports."""
     settings = dict(options)
     ops = reference.operators(settings.pop("marginals"))
     wanted = solve(image, ops, iterations=list(iterations), **settings)
@@ -56,8 +57,8 @@ class Comparison(unittest.TestCase):
 
     def tearDown(self):
         print(
-            "%s: %d settings, worst error %.1e in float64, %.1e where wide-range arithmetic took part"
-            % (self.id(), self.compared, *self.worst),
+            "%s: %d settings, worst error %.1e in float64, "
+            "%.1e where wide-range arithmetic took part" % (self.id(), self.compared, *self.worst),
             flush=True,
         )
 

@@ -173,7 +173,9 @@ def solve(
     instructions="auto",
     moved=None,
 ):
-    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].  moved: of shared_moves, for the same images."""
+    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].
+
+    moved comes from shared_moves, and is for the same images."""
     images = np.ascontiguousarray(images, dtype=np.float64)
     n, channels, height, width = images.shape
     options = Options(

@@ -149,8 +149,8 @@ TIME = """## Time
 
 Time of an iteration per pixel and marginal, as a multiple of direct for l1, window 7, 28 x 28. Each
 cell is direct / fftw, the faster one in bold. They are medians of five in one run on one machine,
-repeatable to about a tenth, at gamma 1, where no guard trips. "Direct" is the two-pass recursion for
-l1 on the full window; the row below has the same by taps.
+repeatable to about a tenth, at gamma 1, where no guard trips. "Direct" is the two-pass recursion
+for l1 on the full window; the row below has the same by taps.
 """
 
 if __name__ == "__main__":

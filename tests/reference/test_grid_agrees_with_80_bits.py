@@ -14,13 +14,14 @@ CELLS = list(itertools.product(library.COSTS, [3, 7, 11, "full"]))
 
 
 class Grid(Comparison):
-    """The gate takes two shapes and numbers for each gamma, cost and window, so chosen that each pair of
-    a shape and a number meets each gamma, and each gamma goes to 2000 iterations in a third of the
-    costs and windows.  The long form takes all of them, all to 2000 iterations (an hour on one core).
+    """The gate takes two shapes and numbers for each gamma, cost and window, so chosen that each
+    pair of a shape and a number meets each gamma.  Each gamma goes to 2000 iterations in a third of
+    the costs and windows.  The long form takes all of them, all to 2000 iterations: an hour on one
+    core.
     """
 
     def turns(self, gamma, cell):
-        """Indices into combinations: the gate's are a walk that meets all twelve in twelve steps."""
+        """Shapes and numbers; those of the gate meet all twelve pairs in twelve steps."""
         if LONG:
             return [(shape, number) for shape in SHAPES for number in SETS]
         numbers = list(SETS)
@@ -48,7 +49,7 @@ class Grid(Comparison):
         whole = len(GAMMAS) * len(SHAPES) * len(SETS)
         if not LONG:
             print(
-                "REDUCED: %d of %d settings, %s to 2000 iterations; --long takes all of them to 2000"
+                "REDUCED: %d of %d settings, %s to 2000 iterations; --long takes all, to 2000"
                 % (self.compared, whole, "none" if SLOW else "three")
             )
         self.assertEqual(self.compared, whole if LONG else 2 * len(GAMMAS))

@@ -1,5 +1,5 @@
-"""Settings that are hard for floating point, against the reference in logarithms, which has no limit
-of range, and against the twin in 80 bits; and the twin against the reference."""
+"""Settings that are hard for floating point agree with the reference in logarithms, which has no
+limit of range, and with the twin in 80 bits; and the twin agrees with the reference."""
 
 import unittest
 
@@ -17,7 +17,7 @@ SMALL = (9, 12)  # for the reference in logarithms
 class Logarithms(Comparison):
     """Against the reference in logarithms, which has no limit of range; and the twin against it."""
 
-    def test_twin(self):
+    def test_the_twin_agrees_with_the_logarithms(self):
         image = random_images(45, 1, 1, *SMALL)[0]
         for cost, window in [("l1", 7), ("l1", "full"), ("sql2", 5), ("l2", 5), ("l2", "full")]:
             for gamma in GAMMAS:
@@ -44,7 +44,7 @@ class Logarithms(Comparison):
                             self.assertLess(abs(one.objective - two.objective), 1e-16 * (1 + gamma))
                             self.assertLess(abs(one.residual - two.residual), 1e-16)
 
-    def test_200_and_2000(self):
+    def test_200_and_2000_iterations(self):
         image = random_images(40, 1, 1, *SMALL)[0]
         for gamma in [1e-3, 0.005, 0.02, 0.5, 50]:
             for cost, window in [("l1", 7), ("l1", "full"), ("sql2", 5), ("l2", 3)]:
@@ -71,7 +71,7 @@ class Logarithms(Comparison):
             marginals="B6",
         )
 
-    def test_huge_steps(self):
+    def test_huge_steps_lose_no_mass(self):
         """Potentials of 1e5 gamma and more: nothing overflows, no mass is lost."""
         image = random_images(43, 1, 1, 17, 23)[0]
         for gamma in [1e-3, 1]:
@@ -84,7 +84,7 @@ class Logarithms(Comparison):
                     self.assertTrue(np.isfinite(purified).all())
                     self.assertLess(reports[0][0].mass_defect, 1e-10)
 
-    def test_tiny_weights(self):
+    def test_tiny_weights_lose_no_mass(self):
         """The eliminated potential is divided by its weight: u/gamma of 1e13, and no mass lost."""
         image = random_images(44, 1, 1, 11, 12)[0]
         for cost, window in [("l1", 7), ("l1", "full"), ("l2", 7), ("l2", "full"), ("sql2", 9)]:
@@ -137,7 +137,8 @@ class Variants(Comparison):
                 )
 
     def test_kernels_cut_at_their_reach(self):
-        """Long kernels of sql2: sweeps to the reach of the potentials, the wide way beyond what sweeps can take, and FFT."""
+        """Long kernels of sql2: sweeps to the reach of the potentials, the wide way beyond what
+        sweeps can take, and FFT."""
         image = np.zeros((1, 3, 200))
         image[0, 1, 20], image[0, 2, 60] = 1, 0.5
         options = dict(

@@ -58,7 +58,7 @@ class Paths(unittest.TestCase):
                         self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
     def test_the_best_set_is_this_processors(self):
-        """By the kernel's word, not the program's: a lost dispatch would only be slow."""
+        """The kernel says so, not the program: a lost dispatch would only be slow."""
         with open("/proc/cpuinfo") as file:
             flags = set(next((line for line in file if line.startswith("flags")), "").split())
         wanted = 1 + {"avx2", "fma", "bmi1", "bmi2"}.issubset(flags)
@@ -74,7 +74,8 @@ class Paths(unittest.TestCase):
         )
 
     def test_auto_precision_leaves_what_it_is_not_right_for(self):
-        """Uneven weights, steps longer than is stable, a handful of pixels: float64; other regularizers agree."""
+        """Uneven weights, steps longer than is stable, and a handful of pixels take float64.  Other
+        regularizers agree in float32."""
         images = np.random.default_rng(94).random((8, 1, 12, 12))
         for shape, bits, options in (
             (12, 64, dict(weights=(8, 0.25), marginals="identity + translate 1 0")),

@@ -9,7 +9,10 @@ import library
 import reference
 from images import random_images
 
-MOTIONS = "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate 3 0 + translate -1.25 2.5"
+MOTIONS = (
+    "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate 3 0 "
+    "+ translate -1.25 2.5"
+)
 
 
 class Marginals(unittest.TestCase):

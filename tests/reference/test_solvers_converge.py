@@ -44,7 +44,8 @@ class Convergence(unittest.TestCase):
                     self.assertEqual(slow.iterations, limit)
 
     def test_fista_gap_falls_as_one_over_k_squared(self):
-        """From k to 4 k the gap of the objective falls 16 times or more, with fb (1/k) not 8 times."""
+        """From k to 4 k the gap of the objective falls 16 times or more; with fb (1/k) not 8
+        times."""
         image = random_images(72, 1, 1, 12, 12)
         for gamma, theta in [(0.5, 10), (1, 1e3), (5, 1e3)]:
             options = dict(gamma=gamma, theta=theta)

@@ -13,11 +13,12 @@ from images import random_images
 
 
 class Strips(Comparison):
-    """Images so large that the lanes are strips of one image: joined as if they were one, on every instruction set."""
+    """Where the lanes are strips of one image they are joined as if they were one, on every
+    instruction set."""
 
     IMAGES = random_images(99, 3, 1, 96, 96)
 
-    def test_against_the_twin(self):
+    def test_strips_agree_with_the_twin(self):
         for options, iterations in (
             (dict(gamma=0.02, window=7), [0, 12]),
             (dict(gamma=2, cost="sql2", window=13), [8]),
@@ -38,7 +39,8 @@ class Strips(Comparison):
                 self.check_with(name, self.IMAGES[0], iterations, **options)
 
     def test_widths_that_no_strip_divides(self):
-        """The paper's window, unrolled for planes beyond the caches: in bands of four rows, and of two where rows are long."""
+        """The paper's window, which is unrolled for planes beyond the caches: in bands of four
+        rows, or of two where rows are long."""
         for shape in (91, 91), (43, 201):
             for name in SETS_HERE:
                 self.check_with(
@@ -73,7 +75,7 @@ class Strips(Comparison):
                 with self.subTest(**options):
                     self.assertLess(np.abs(result - results[0]).max(), 1e-12)
 
-    def test_an_image_alone_and_among_others(self):
+    def test_an_image_alone_is_that_among_others(self):
         images = np.concatenate([self.IMAGES, np.zeros((1, 1, 96, 96))])
         images[3, 0, 40, 50] = 1  # leaves the guard
         for options in (
@@ -89,7 +91,7 @@ class Strips(Comparison):
                     np.testing.assert_array_equal(alone[0, 0], together[0, i])
                     self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
-    def test_fista(self):
+    def test_fista_joins_strips_anywhere(self):
         """On every set, and turned, strips are joined at other places."""
         image = 0.2 + 0.8 * np.random.default_rng(98).random((1, 1, 96, 96))
         for options in (
@@ -120,7 +122,7 @@ class Strips(Comparison):
                         np.abs(run(image.swapaxes(2, 3), name).swapaxes(3, 4) - wanted).max(), 1e-9
                     )
 
-    def test_beyond_the_guard(self):
+    def test_images_beyond_the_guard_take_no_strips(self):
         """Such an image is left to an engine without strips."""
         image = np.zeros((1, 96, 96))
         image[0, 40, 50] = 1

@@ -1,9 +1,12 @@
 """Helpers of the whole-run tests: start barydef, make files of attacked images, read and
 compare results.
 
-Each test file is a program: /usr/bin/python3 tests/runs/test_result.py.  The environment
-variable BARYDEF names the program under test (default: build/barydef of the source tree),
-MPIRUN the launcher (default: mpirun)."""
+Each test file is a program, which takes the names of tests:
+
+    PYTHONPATH=tests/runs:tests/reference /usr/bin/python3 tests/runs/test_FILE.py CLASS.test_NAME
+
+The environment variable BARYDEF names the program under test (default: build/barydef of the source
+tree), MPIRUN the launcher (default: mpirun)."""
 
 import contextlib
 import io
@@ -67,7 +70,10 @@ class Finished(namedtuple("Finished", "command status out err")):
         return [line for line in MPIRUN_NOTICE.sub("", self.err).split("\n") if line]
 
     def __str__(self):
-        return f"{' '.join(self.command)}\nexit status {self.status}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+        return (
+            f"{' '.join(self.command)}\nexit status {self.status}\n"
+            f"--- stdout\n{self.out}--- stderr\n{self.err}"
+        )
 
 
 def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
@@ -101,11 +107,15 @@ def ranks_of(process):
     return [int(number) for number in children.split()]
 
 
-# For /usr/bin/python3 -c between mpirun and the program: tells the peak resident memory of each rank; peaks() reads it.
-PEAK = (
-    "import os, resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-    "os.write(2, b'peak %s %d\\n' % (os.environ['OMPI_COMM_WORLD_RANK'].encode(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)); sys.exit(code)"
-)
+# For /usr/bin/python3 -c, between mpirun and the program: prints the peak resident memory of each
+# rank, which peaks() reads.
+PEAK = """
+import os, resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+rank, used = os.environ["OMPI_COMM_WORLD_RANK"], resource.getrusage(resource.RUSAGE_CHILDREN)
+os.write(2, b"peak %s %d\\n" % (rank.encode(), used.ru_maxrss))
+sys.exit(code)
+"""
 
 
 def peaks(err):
@@ -114,7 +124,7 @@ def peaks(err):
 
 
 def kill(process):
-    """End a process group; mpirun gets the time to end its ranks, which have groups of their own."""
+    """End a process group.  mpirun gets time to end its ranks, which have groups of their own."""
     if process.poll() is not None:
         return
     for number, patience in (signal.SIGTERM, 10), (signal.SIGKILL, None):
@@ -218,7 +228,7 @@ def skip(reason):
 
 @contextlib.contextmanager
 def small_file_system(folder, size):
-    """A file system of so many bytes on a folder that is made for it; a test is skipped where it cannot be."""
+    """Make a folder with a file system of so many bytes; skip the test where that is forbidden."""
     os.makedirs(folder)
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True

@@ -57,7 +57,7 @@ class BadImages(RunTest):
         )
         cls.bad = os.path.join(cls.folder, "bad-result.h5")
 
-    def test_exit_status_and_message(self):
+    def test_they_end_the_run_with_3_and_one_line(self):
         self.assertEqual(self.finished.status, 3, self.finished)
         self.assertEqual(len(self.finished.err_lines), 1, self.finished)
         for word in ["barydef: ", "bad-result.h5", "10", "failed"]:
@@ -65,7 +65,7 @@ class BadImages(RunTest):
         with h5py.File(self.bad, "r") as file:
             self.assertEqual(file.attrs["complete"], 1)
 
-    def test_statuses(self):
+    def test_each_has_its_status(self):
         with h5py.File(self.bad, "r") as file:
             table = file["runs/000/a/per_image"]
             for image, status in enumerate(table["status"]):
@@ -108,14 +108,14 @@ class BadImages(RunTest):
                     contents(self.good, f"runs/{run_name}/{attack}"),
                 )
 
-    def test_statistics(self):
+    def test_they_count_as_failed_in_the_statistics(self):
         rows = check_statistics(self, self.bad, has_victim=True)
         self.assertEqual(rows["failed"].tolist(), [5, 0, 0] * 2)
         self.assertEqual(rows["images"].tolist(), [self.COUNT] * 6)
         self.assertLessEqual(rows["attack_accuracy"][0], 7 / 12)
         check_statistics(self, self.good, has_victim=True)
 
-    def test_all_images_bad(self):
+    def test_a_set_of_bad_images_alone_is_counted(self):
         write_set(os.path.join(self.folder, "all.h5"), {"a": np.full((4, 1, 5, 5), -1.0)})
         path = purify(self.folder, {"input.file": "all.h5"}, output="all-result.h5", status=3)
         rows = check_statistics(self, path, has_victim=False)

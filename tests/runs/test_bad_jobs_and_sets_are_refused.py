@@ -294,7 +294,8 @@ BAD_SETS = {
     "name of an attack too long": (put(f"attacks/{'x' * 64}/images", IMAGES), ["x" * 64]),
     "compression that HDF5 does not know": (lzf, [A]),
 }
-# name: (body of forward, what the line must name beside the file).  Images are [n, 2, 7, 9], labels 0 to 5.
+# name: (body of forward, what the line must name beside the file).  Images are [n, 2, 7, 9], labels
+# 0 to 5.
 BAD_VICTIMS = {
     "gives images": ("return x", ["2, 7, 9"]),
     "gives one number for an image": ("return x.sum((1, 2, 3))", []),
@@ -341,7 +342,7 @@ def attempt(case):
 
 
 class BadInput(RunTest):
-    """Every case in a folder of its own with a good set.h5 and an old.h5, which must be left as they are."""
+    """Every case has a folder of its own, whose good set.h5 and old.h5 must stay as they are."""
 
     def make(self, name, ranks=0):
         folder = os.path.join(
@@ -415,10 +416,10 @@ class BadInput(RunTest):
         good = self.case("good", {"victim.file": "victim.pt"}, [], victim=["return x.flatten(1)"])
         self.assertEqual(attempt(good)[0].status, 0)
 
-    def test_jobs(self):
+    def test_bad_jobs_are_refused(self):
         self.refused(map(self.bad_job, BAD_JOBS))
 
-    def test_values(self):
+    def test_bad_values_are_refused(self):
         def case(key, value):
             words = [f"job.ini:{line_of({key: value}, key)}:", "allowed"]
             # How many weights there must be is no property of the line.
@@ -428,7 +429,7 @@ class BadInput(RunTest):
 
         self.refused(case(key, value) for key, values in BAD_VALUES.items() for value in values)
 
-    def test_text(self):
+    def test_bad_text_is_refused(self):
         self.refused(
             self.case(
                 name,
@@ -438,7 +439,7 @@ class BadInput(RunTest):
             for name, (text, word) in BAD_TEXT.items()
         )
 
-    def test_job_file(self):
+    def test_bad_job_files_are_refused(self):
         folder = self.make("job file")
         for name, data in [
             ("absent.ini", None),
@@ -453,7 +454,7 @@ class BadInput(RunTest):
                         file.write(data)
                 self.check_line(launch("run", os.path.join(folder, name)), [name])
 
-    def test_usage(self):
+    def test_wrong_usage_is_refused(self):
         folder = self.make("usage")
         for arguments in (
             [],
@@ -476,7 +477,7 @@ class BadInput(RunTest):
                 self.assertEqual((finished.status, finished.out), (2, ""), finished)
                 self.assertNotEqual(finished.err_lines, [], finished)
 
-    def test_inspect(self):
+    def test_inspect_refuses_bad_files(self):
         folder = self.make("inspect")
         with h5py.File(os.path.join(folder, "set.h5"), "r+") as file:
             del file["labels"]
@@ -493,7 +494,7 @@ class BadInput(RunTest):
 
     # ---- the input ---------------------------------------------------------------
 
-    def test_sets(self):
+    def test_bad_sets_are_refused(self):
         only_clean = self.case(
             "only clean",
             {"input.clean": "no"},
@@ -502,7 +503,7 @@ class BadInput(RunTest):
         )
         self.refused([*map(self.bad_set, BAD_SETS), only_clean])
 
-    def test_files_that_are_no_hdf5(self):
+    def test_files_that_are_no_hdf5_are_refused(self):
         with open(write_set(os.path.join(self.folder, "good.h5"), {"a": IMAGES}), "rb") as file:
             good = file.read()
         files = {
@@ -524,11 +525,11 @@ class BadInput(RunTest):
 
     # ---- the victim --------------------------------------------------------------
 
-    def test_victims(self):
+    def test_bad_victims_are_refused(self):
         need_victim()
         self.refused(map(self.bad_victim, BAD_VICTIMS))
 
-    def test_victim_files(self):
+    def test_bad_victim_files_are_refused(self):
         torch = need_victim()
         with open(write_victim(os.path.join(self.folder, "good.pt")), "rb") as file:
             good = file.read()
@@ -552,7 +553,7 @@ class BadInput(RunTest):
             ]
         )
 
-    def test_labels_below_zero(self):
+    def test_labels_below_zero_are_refused(self):
         need_victim()
         self.refused(
             [
@@ -568,7 +569,7 @@ class BadInput(RunTest):
 
     # ---- under mpirun ------------------------------------------------------------
 
-    def test_under_mpirun(self):
+    def test_one_rank_reports_for_all(self):
         need_victim()
         for ranks in 1, 2:
             self.refused(

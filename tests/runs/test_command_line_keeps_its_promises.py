@@ -93,7 +93,7 @@ class CommandLine(RunTest):
 
     # ---- commands ----------------------------------------------------------------
 
-    def test_version(self):
+    def test_version_names_what_it_is_built_of(self):
         finished = self.succeed("--version")
         self.assertEqual(finished.err, "")
         for pattern in [
@@ -106,7 +106,7 @@ class CommandLine(RunTest):
         ]:
             self.assertRegex(finished.out, re.compile(pattern, re.MULTILINE))
 
-    def test_help(self):
+    def test_help_names_every_command(self):
         finished = self.succeed("--help")
         for word in ["run", "inspect", "params", "--version", "Exit status"]:
             self.assertIn(word, finished.out)
@@ -120,7 +120,7 @@ class CommandLine(RunTest):
             for word in ["Usage: barydef " + command, *words]:
                 self.assertIn(word, finished.out)
 
-    def test_params(self):
+    def test_params_lists_every_parameter(self):
         found = parameters()
         for name, (default, allowed) in JOB_FILE.items():
             with self.subTest(name):
@@ -128,7 +128,7 @@ class CommandLine(RunTest):
                 self.assertIn(allowed, found[name][1])
         self.assertIn("[sweep]", launch("params").out)
 
-    def test_inspect_input(self):
+    def test_inspect_describes_a_set(self):
         out = self.succeed("inspect", os.path.join(self.folder, "set.h5")).out
         for words in [
             "noise",
@@ -141,7 +141,7 @@ class CommandLine(RunTest):
         ]:
             self.assertRegex(out, words)
 
-    def test_inspect_result(self):
+    def test_inspect_describes_a_result(self):
         out = self.succeed("inspect", self.result).out
         for words in [
             "6 images",
@@ -178,7 +178,7 @@ class CommandLine(RunTest):
         self.assertEqual(finished.status, 1, finished)
         self.assertIn("run 000, fast: images 1 to 3 are damaged\n", finished.out)
 
-    def test_standard_output_on_a_full_disk(self):
+    def test_a_full_disk_under_standard_output_fails(self):
         for arguments in ["params"], ["inspect", self.result]:
             finished = subprocess.run(
                 ["sh", "-c", '"$@" >/dev/full', "sh", PROGRAM, *arguments],
@@ -207,13 +207,14 @@ class CommandLine(RunTest):
             for name in "attack", "rounded", "blurred", "mean", "barycenter":
                 self.assertIn(f" {100 * row[f'{name}_accuracy']:.1f} ", line)
             self.assertIn(
-                f"{100 * row['barycenter_accuracy_low']:.1f}-{100 * row['barycenter_accuracy_high']:.1f} ",
+                f"{100 * row['barycenter_accuracy_low']:.1f}-"
+                f"{100 * row['barycenter_accuracy_high']:.1f} ",
                 line,
             )
 
     # ---- options of run ----------------------------------------------------------
 
-    def test_dry_run(self):
+    def test_dry_run_describes_the_work(self):
         job = {
             "output.file": "dry.h5",
             "solver.iterations": "2, 4",
@@ -239,7 +240,8 @@ class CommandLine(RunTest):
                 )
             for word in "8 runs", "3 attacks", "6 images":
                 self.assertIn(word, finished.out)
-            # Six images of three attacks; four points of at most 4 iterations, two of them with 4 marginals and two with 6.
+            # Six images of three attacks.  Four points of at most 4 iterations: two have 4
+            # marginals and two have 6.
             self.assertIn(f"18 images x {4 * (4 + 6) * 2} iterations of a marginal", finished.out)
             self.assertIn(f"{18 * 80 * 160:.3g} updates of a pixel", finished.out)
             self.assertNotIn("exists", finished.out)
@@ -282,7 +284,8 @@ class CommandLine(RunTest):
         self.compare_memory({"victim.file": "victim.pt"})
 
     def test_set_ends_a_sweep(self):
-        """What --set gives a key wins over the values that the file sweeps it over; it is checked like every other."""
+        """A value from --set wins over those that the file sweeps, and is checked like any
+        other."""
         job = {
             "output.file": "dry.h5",
             "sweep.solver.gamma": "0.5, 0.25",
@@ -300,8 +303,9 @@ class CommandLine(RunTest):
             self.assertIn(f"{runs} run{'s' * (runs > 1)}", shown.out)
         self.assertEqual(run_job(self.folder, job, "--dry-run", "--set=solver.gamma=-1").status, 2)
 
-    def test_memory_of_a_sweep(self):
-        """Points that move their images alike keep them for each other, where there is room; others need no more than one point does."""
+    def test_memory_of_a_sweep_is_announced(self):
+        """Points that move their images alike keep them for each other, where there is room.
+        Others need no more than one point does."""
         job = {
             "input.file": DEMO_SET,
             "output.file": "memory.h5",
@@ -357,7 +361,7 @@ class CommandLine(RunTest):
             self.assertIn("--mem-per-cpu", quiet.out)
             self.assertEqual((quiet.status, quiet.out, quiet.err), (0, loud.out, ""), quiet)
 
-    def test_dry_run_beside_an_output(self):
+    def test_dry_run_leaves_an_output_alone(self):
         """It writes nothing, so it says what a run would meet."""
         path = purify(self.folder, {}, output="there.h5")
         with open(path, "rb") as file:
@@ -379,7 +383,7 @@ class CommandLine(RunTest):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), before)
 
-    def test_overwrite(self):
+    def test_only_overwrite_replaces_a_result(self):
         path = os.path.join(self.folder, "twice.h5")
         purify(self.folder, {}, output="twice.h5")
         with open(path, "rb") as file:
@@ -397,7 +401,7 @@ class CommandLine(RunTest):
             contents(self.result),
         )
 
-    def test_set(self):
+    def test_set_overrides_the_file(self):
         path = purify(
             self.folder,
             {"solver.tau": 0.1},
@@ -445,7 +449,7 @@ class CommandLine(RunTest):
         with h5py.File(path, "r") as file:
             self.assertEqual([run.attrs["solver.theta"] for run in file["runs"].values()], [5, 4])
 
-    def test_quiet(self):
+    def test_quiet_prints_nothing(self):
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
         for job in {"victim.file": "victim.pt"}, {}:
@@ -478,12 +482,13 @@ class CommandLine(RunTest):
             self.assertRegex(finished.err_lines[0], "^barydef: .*victim.*NaN")
 
     def test_without_libtorch_one_line_says_so(self):
-        """A copy of program and library without the victim module beside them is a build without libtorch."""
+        """A copy without the victim module beside it is a build without libtorch."""
         need_victim()
         library = os.path.join(os.path.dirname(PROGRAM), "libbarydef.so.0")
         if not os.path.exists(library):
             skip(
-                "libbarydef.so.0 is not beside the program: a build without libtorch cannot be imitated"
+                "libbarydef.so.0 is not beside the program: "
+                "a build without libtorch cannot be imitated"
             )
         folder = os.path.join(self.folder, "no-libtorch")
         os.makedirs(folder)
@@ -505,7 +510,7 @@ class CommandLine(RunTest):
         )
 
     def test_a_broken_libtorch_is_no_missing_one(self):
-        """A victim module that does not load fails the run, on whichever rank it is, instead of giving NaN."""
+        """A victim module that does not load fails the run, on any rank, instead of giving NaN."""
         need_victim()
         folder = os.path.join(self.folder, "broken-libtorch")
         os.makedirs(folder)
@@ -548,7 +553,7 @@ class CommandLine(RunTest):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "broken.h5")))
 
     def test_alone_it_starts_no_daemon(self):
-        """Whom nobody launched has no process beside it but the children that read files, which are itself."""
+        """Without a launcher, its only other processes are the children that read files."""
         command = [PROGRAM, "run", os.path.join(self.folder, "job.ini"), "--overwrite"]
         with open(command[2], "w") as file:
             file.write(job_text({**BASE, "output.file": "alone.h5", "solver.iterations": 1000000}))
@@ -587,7 +592,8 @@ class CommandLine(RunTest):
                 self.assertEqual(file.read(), "precious")
 
     def test_programs_that_run_alone_share_no_folder(self):
-        """Open MPI would make one of the same name for each, /tmp/ompi.HOST.USER/jf.0, and sometimes fail as another removes it."""
+        """Open MPI would make one of the same name for each, /tmp/ompi.HOST.USER/jf.0, and fail
+        sometimes because another removes it."""
         self.succeed("run", "job.ini", "--overwrite", folder=self.folder, TMPDIR="/proc")
 
     # ---- paths and jobs ----------------------------------------------------------
@@ -672,7 +678,8 @@ class CommandLine(RunTest):
             ("a section in two parts", text + "\n[input]\nattacks = all\n"),
             (
                 "a long line",
-                f"{text}\n[marginals]\nset = identity + rotate {2:.20f} + rotate {-2:.20f} + rotate {3:.20f}"
+                f"{text}\n[marginals]\n"
+                f"set = identity + rotate {2:.20f} + rotate {-2:.20f} + rotate {3:.20f}"
                 f"{' ' * 300}+ rotate {-3:.20f} + translate {3:.20f} {0:.20f}\n",
             ),
         ]:

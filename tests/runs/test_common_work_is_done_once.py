@@ -38,7 +38,7 @@ class Shared(RunTest):
         os.unlink(path)
         return found
 
-    def test_transforms_of_a_trajectory(self):
+    def test_snapshots_share_the_transforms_of_a_trajectory(self):
         """Of L = 10, 20, 40 as many as of L = 40 alone."""
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(3)})
         job = {"solver.kernel": "fftw", "solver.gamma": 2}
@@ -52,7 +52,8 @@ class Shared(RunTest):
         self.assertGreaterEqual(counts["20"] - counts["10"], 10 * 6 * 2 * 2)
 
     def test_input_is_read_once(self):
-        """Of four points what of one, by a rank alone; where ranks share the work, no rank reads a block of an attack again."""
+        """A rank alone reads for four points what it reads for one.  Where ranks share the work,
+        none reads a block of an attack again."""
         path = os.path.join(self.folder, "set.h5")
         four = {"sweep.solver.gamma": "0.1, 0.2", "sweep.solver.theta": "10, 1e5"}
         for storage in {"chunks": (4, 1, 8, 10), "compression": "gzip"}, {}:
@@ -94,8 +95,9 @@ class Shared(RunTest):
                     {},
                 )
 
-    def test_points_of_two_precisions(self):
-        """Float32 and float64 make other means of the same marginals: each point asks for its own, as if it were alone."""
+    def test_points_of_two_precisions_share_no_mean(self):
+        """Float32 and float64 give different means of the same marginals.  Each point gets its own,
+        as if it were alone."""
         need_victim()
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(32, 1, 12, 12)})
         # Of ten classes that which the last bits of the sum of all pixels are nearest to.

@@ -73,8 +73,9 @@ class Damage(Interrupted):
         )
         self.check_whole()
 
-    def test_checking(self):
-        """It tells how far it is, and can be stopped; run.verify = marks believes what is marked."""
+    def test_checking_reports_its_progress_and_can_be_stopped(self):
+        """Checking reports its progress and can be stopped; run.verify = marks believes the
+        marks."""
         shutil.copy(self.whole, self.result)
         with h5py.File(self.result, "r+") as file:
             image = file["runs/001/b/images"].id.get_offset() + 9
@@ -92,7 +93,7 @@ class Damage(Interrupted):
         self.check_whole()
 
     def test_damage_that_was_found_is_not_forgotten(self):
-        """By a start that believes the marks, after one that has looked for damage and was killed."""
+        """A start that believes the marks follows one that looked for damage and was killed."""
         for at in 3, 4, 6:
             shutil.copy(self.whole, self.result)
             with h5py.File(self.result, "r") as file:
@@ -111,8 +112,8 @@ class Damage(Interrupted):
             self.resume("--set=run.verify=marks")
             self.check_whole()
 
-    def test_labels_damaged_meanwhile(self):
-        """Their checksum is not made of the damage."""
+    def test_labels_damaged_meanwhile_are_written_anew(self):
+        """The checksum of the labels is not computed from the damaged ones."""
         launch("run", self.job, "--set=run.max_minutes=1e-6")
         running = subprocess.Popen(
             [PROGRAM, "run", self.job, "--resume"],
@@ -134,8 +135,8 @@ class Damage(Interrupted):
         self.assertEqual(running.wait(timeout=60), 3)
         self.check_whole()
 
-    def test_another_finishes_while_it_is_waited_for(self):
-        """The head of the file, by which ranks know it, is then another."""
+    def test_a_run_that_finishes_while_it_is_waited_for_is_found_done(self):
+        """The head of the file, by which ranks know it, changes meanwhile."""
         launch("run", self.job, "--set=run.max_minutes=1e-6")
         before = subprocess.Popen(
             [PROGRAM, "run", self.job, "--resume"],
@@ -167,8 +168,8 @@ class Damage(Interrupted):
         )
         self.check_whole()
 
-    def test_fault_on_another_rank(self):
-        """With run.writers = all the rank that cannot write is not rank 0."""
+    def test_a_fault_on_another_rank_loses_nothing(self):
+        """With run.writers = all, another rank than 0 may be the one that cannot write."""
         for fault in "ENOSPC", "kill":
             self.setUp()
             finished = launch(
@@ -199,7 +200,7 @@ class Damage(Interrupted):
         self.assertIn("nothing left to do", finished.out)
         self.assertEqual(folder_contents(self.folder), before)
 
-    def test_destroyed_file(self):
+    def test_a_destroyed_file_is_refused(self):
         for size in 0, 100, 2048, -1000:
             shutil.copy(self.whole, self.result)
             os.truncate(self.result, size if size >= 0 else os.path.getsize(self.result) + size)
@@ -211,7 +212,8 @@ class Damage(Interrupted):
 
 
 class Attributes(Interrupted):
-    """Those that follow from job and input: check names where they are damaged, and a resume writes them anew, each in its place."""
+    """Attributes that follow from job and input: check names those that are damaged, and a resume
+    writes them anew, each in its place."""
 
     JOB = Interrupted.WITHOUT_VICTIM
     TOPS = "runs/002", "runs/001/b", "runs/003/clean/per_image", "checksums/001", "checksums/002/a"
@@ -241,11 +243,11 @@ class Attributes(Interrupted):
                 changed[:] = new.ljust(len(changed), b"\0")
             attribute.write(np.frombuffer(bytes(changed), value.dtype).reshape(()))
 
-    def test_each_is_mended(self):
+    def test_each_attribute_is_mended(self):
         self.assertGreater(len(self.names), 30)
         part = 16 if SLOW else 4
-        if SLOW and not LONG:
-            print(f"REDUCED: one of {part} attributes, not of 4 (BARYDEF_PATIENCE)", flush=True)
+        if not LONG:
+            print(f"REDUCED: one of {part} attributes; --long damages each", flush=True)
         for before in self.stopped, self.whole:
             for at, (path, name) in enumerate(self.names):
                 tried = (
@@ -263,11 +265,10 @@ class Attributes(Interrupted):
                     shutil.copy(before, self.result)
                     self.damage(path, name)
                     self.assertNotEqual(contents(before), contents(self.result))
-                    where = (
-                        f"attribute fallbacks of /{path}"
-                        if name == "fallbacks"
-                        else f"an attribute of /{path.replace('checksums', 'runs').replace('/per_image', '')}"
-                    )
+                    group = path.replace("checksums", "runs").replace("/per_image", "")
+                    where = f"an attribute of /{group}"
+                    if name == "fallbacks":
+                        where = f"attribute fallbacks of /{path}"
                     checked = launch("check", self.result)
                     self.assertEqual(checked.status, 1, checked)
                     self.assertIn(f"{where} is damaged\n", checked.out)
@@ -281,8 +282,8 @@ class Attributes(Interrupted):
                     self.assert_same(self.expected, contents(self.result))
             self.check_whole()
 
-    def test_of_another_type_or_missing(self):
-        """There is no room for it where it stood: nothing is changed, and one line says so."""
+    def test_attributes_of_another_type_or_missing_are_refused(self):
+        """There is no room for it where it stood, so nothing changes, and one line says so."""
         for path, name, value in (
             ("runs/001/a", "epsilon", "much"),
             ("runs/001", "solver.gamma", np.float32(0.5)),
@@ -303,13 +304,14 @@ class Attributes(Interrupted):
             finished = self.resume(status=2)
             self.assertEqual(len(finished.err_lines), 1, finished)
             self.assertIn(
-                f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, or missing",
+                f"result.h5: cannot be resumed: attribute {name} of /{path.strip('/')} is damaged, "
+                "or missing",
                 finished.err,
             )
             self.assertEqual(contents(self.result), before)
 
-    def test_instructions(self):
-        """Where the job leaves them open the file alone knows them."""
+    def test_damaged_instructions_are_refused(self):
+        """Where the job leaves them open, the file alone knows them."""
         used = contents(self.whole)["runs/000@instructions_used"][2]
         for runs, text in (
             ((0,), "instructions_used of run 001 is"),
@@ -333,7 +335,7 @@ class Attributes(Interrupted):
             "attribute instructions_used (or the checksum) of /runs/000", self.resume(status=2).err
         )
 
-    def test_data_set(self):
+    def test_the_name_of_the_data_set_is_mended(self):
         shutil.copy(self.whole, self.result)
         self.damage("/", "dataset")
         self.assertIn("damaged: attribute dataset of /; written anew", self.resume(ranks=2).err)
@@ -343,16 +345,16 @@ class Attributes(Interrupted):
                 b"noise" if isinstance(file.attrs["dataset"], bytes) else "noise",
             )
 
-    def test_other_paths(self):
-        """The same input under another name: the run keeps what it was begun with."""
+    def test_other_paths_to_the_input_change_nothing(self):
+        """Under another name of the same input, the run keeps what it was begun with."""
         shutil.copy(self.stopped, self.result)
         os.link(os.path.join(self.folder, "set.h5"), os.path.join(self.folder, "another.h5"))
         finished = self.resume(f"--set=input.file={self.folder}/another.h5")
         self.assertNotIn("damaged", finished.err)
         self.check_whole()
 
-    def test_without_checksums(self):
-        """Results of before these were written are as good; one that lacks some is not."""
+    def test_a_result_without_checksums_of_attributes_is_accepted(self):
+        """Results from before these were written are accepted; a result that lacks some is not."""
         shutil.copy(self.whole, self.result)
         with h5py.File(self.result, "r+") as file:
             del file["checksums/003/b"].attrs["attributes_checksum"]
@@ -363,8 +365,8 @@ class Attributes(Interrupted):
         self.damage("runs/001/b", "epsilon")
         self.assertIn("attribute epsilon of /runs/001/b; written anew", self.resume().err)
 
-    def test_another_revision(self):
-        """It is said, and not refused."""
+    def test_another_revision_is_reported(self):
+        """The difference is reported, and not refused."""
         shutil.copy(self.stopped, self.result)
         self.damage("/", "git_revision", b"0ther")
         self.assertRegex(

@@ -1,5 +1,7 @@
-"""jobs/demo.sh on a small set, in a folder of its own: what it ends with, and that it ends where a step fails.  Stand-ins for what
-installs and builds; barydef and the report are the real ones where nothing is said to fail."""
+"""jobs/demo.sh on a small set, in a folder of its own, ends with its table or where a step fails.
+
+Stand-ins replace what installs and builds.  barydef and the report are the real ones, except where
+they are told to fail."""
 
 import os
 import shutil
@@ -10,13 +12,14 @@ import h5py
 
 from support import DEMO_SET, ENVIRONMENT, PATIENCE, PROGRAM, SOURCE, RunTest, need_victim
 
-# FAIL: what of the command line lets barydef fail, with status 5; then no other job is run, either.
+# FAIL: barydef fails, with status 5, where this is in its command line, and runs no other job.
 STANDINS = {
     "dpkg-query": "echo installed\n",
     "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n',
     "sudo": "exit 9\n",
     "apt-get": "exit 9\n",
-    "../build/barydef": f'case "$*" in *${{FAIL-/}}*) ;; *) exit 0 ;; esac\n[ -z "${{FAIL-}}" ] || exit 5\nexec "{PROGRAM}" "$@"\n',
+    "../build/barydef": 'case "$*" in *${FAIL-/}*) ;; *) exit 0 ;; esac\n'
+    f'[ -z "${{FAIL-}}" ] || exit 5\nexec "{PROGRAM}" "$@"\n',
 }
 
 

@@ -28,7 +28,7 @@ from support import (
 
 
 class Faults(Interrupted):
-    """At every so-manieth call that changes the result, in turn; with --every at each."""
+    """A run that fails, or is killed, at a call that changes the result."""
 
     JOB = Interrupted.WITHOUT_VICTIM
 
@@ -39,14 +39,14 @@ class Faults(Interrupted):
         launch("run", cls.job, f"--set=output.file={cls.stopped}", "--set=run.max_minutes=1e-6")
 
     def at_each_call(self, fault, step, check, first=1, harmless_most=0, **others):
+        """Run with this fault at every step-th call that changes the result, then resume."""
+        if LONG:
+            step = 1
+        else:
+            step = min(4 * step, 61) if SLOW and step < 61 else step
+            print(f"REDUCED: {fault} at every {step}th call; --long takes each", flush=True)
         calls = harmless = 0
-        if SLOW and not LONG and step < 61:
-            print(
-                f"REDUCED: {fault} at every {min(4 * step, 61)}th call, not {step}th (BARYDEF_PATIENCE)",
-                flush=True,
-            )
-            step = min(4 * step, 61)
-        for at in [*range(1, first), *range(first, 10000, 1 if LONG else step)]:
+        for at in [*range(1, first), *range(first, 10000, step)]:
             self.setUp()
             finished = launch(
                 "run",
@@ -57,9 +57,9 @@ class Faults(Interrupted):
                 FAULT_FILE="result.h5",
                 **others,
             )
-            if (
-                finished.status == 3
-            ):  # no such call any more; or one the run can do without, as one that reserves room, or that HDF5 repeats
+            if finished.status == 3:
+                # There is no such call any more.  Or the run can do without it, since it reserves
+                # room, or since HDF5 repeats it.
                 self.check_whole()
                 harmless += 1
                 if harmless > harmless_most:
@@ -75,7 +75,7 @@ class Faults(Interrupted):
         self.assertGreater(calls, 5)
         return calls
 
-    def test_kill_at_each_write(self):
+    def test_a_kill_at_any_write_loses_nothing(self):
         calls = self.at_each_call(
             "kill",
             11,
@@ -83,7 +83,7 @@ class Faults(Interrupted):
         )
         print(f"killed before {calls} different writes: files lost 0, differing results 0")
 
-    def test_failing_writes(self):
+    def test_writes_that_fail_from_one_on_lose_nothing(self):
         for fault, text, step in ("ENOSPC", "No space left on device", 29), (
             "EDQUOT",
             "Disk quota exceeded",
@@ -100,8 +100,9 @@ class Faults(Interrupted):
 
             self.at_each_call(fault, step, check)
 
-    def test_failing_once(self):
-        """The system tells of a failed write once: nothing may be marked after it, nor go on without labels."""
+    def test_a_write_that_fails_once_ends_the_run(self):
+        """The system reports a failed write once: after it nothing may be marked, and no run may go
+        on without labels."""
 
         def check(finished):
             self.assertEqual(finished.status, 1, finished)
@@ -111,7 +112,7 @@ class Faults(Interrupted):
             "EIO", 31, check, first=8, harmless_most=40 if LONG else 9, FAULT_ONCE="1"
         )
 
-    def test_failing_once_when_it_is_finished(self):
+    def test_a_write_that_fails_at_the_end_ends_the_run(self):
         """Every write of a resume that has only the statistics to write."""
         failed = whole = 0
         for at in range(1, 60):
@@ -140,8 +141,9 @@ class Faults(Interrupted):
                 break
         self.assertGreater(failed, 5)
 
-    def test_two_create_it(self):
-        """One that was held up while it created the result, as the rank of a killed mpirun may be, does not replace that of the next run."""
+    def test_a_late_creator_replaces_no_result(self):
+        """A run that was held up while it created its result, as a rank of a killed mpirun may be,
+        does not replace the result of the next run."""
         for option, first in ("--resume", None), ("--overwrite", self.whole):
             for at in 3, 9:
                 self.setUp()
@@ -175,8 +177,9 @@ class Faults(Interrupted):
                 self.assertIn("result.h5: another run has created it meanwhile", err)
                 self.check_whole()
 
-    def test_lock(self):
-        """Another who has it is waited for, about five seconds; other failures are told, but where a file system knows no locks."""
+    def test_a_lock_is_waited_for_and_its_failure_reported(self):
+        """A run waits about five seconds for another that holds the lock.  Other failures are
+        reported, except that a file system may know no locks."""
         for option, number, times, status, text in (
             ("--resume", errno.EAGAIN, 20, 3, "images failed"),
             ("--overwrite", errno.EAGAIN, 20, 3, "images failed"),
@@ -212,7 +215,7 @@ class Faults(Interrupted):
         )
         self.assertIn("result.h5: another run is writing it", finished.err)
 
-    def test_full_file_system(self):
+    def test_a_full_file_system_is_named(self):
         folder = os.path.join(self.folder, "small")
         with small_file_system(folder, 64 << 10):
             finished = launch("run", self.job, f"--set=output.file={folder}/result.h5")
@@ -227,8 +230,8 @@ class Faults(Interrupted):
             self.assertEqual(finished.status, 1, finished)
             self.assertIn("Read-only file system", finished.err)
 
-    def test_unreadable_input(self):
-        """Deflated chunks of which one is overwritten: exit 1, and the blocks before it are kept."""
+    def test_blocks_before_unreadable_input_are_kept(self):
+        """One deflated chunk is overwritten: exit 1, and the blocks before it are kept."""
         images = random_images(self.COUNT, 1, 12, 12)
         folder = os.path.join(self.folder, "unreadable")
         os.makedirs(folder)

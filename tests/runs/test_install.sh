@@ -26,18 +26,24 @@ find_package(barydef 0.1 REQUIRED)
 add_executable(stranger main.c)
 target_link_libraries(stranger PRIVATE barydef::barydef)
 C
-cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
-cmake --build "$work/build" >"$work/log" || { cat "$work/log"; exit 1; }
+log=$work/log
+cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" >"$log" ||
+  { cat "$log"; exit 1; }
+cmake --build "$work/build" >"$log" || { cat "$log"; exit 1; }
 "$work/build/stranger"
 
 pc=$(find "$work/prefix" -name barydef.pc)
 export PKG_CONFIG_PATH=${pc%/*}
-cc "$work/main.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs barydef) -Wl,-rpath,"$(pkg-config --variable=libdir barydef)"
+cc "$work/main.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs barydef) \
+  -Wl,-rpath,"$(pkg-config --variable=libdir barydef)"
 "$work/by-pkg-config"
 
 # The library on its own, header by header, is C11 without extensions.
 for header in "$work"/prefix/include/barydef/*.h; do
-  echo "#include <barydef/${header##*/}>" | cc -std=c11 -pedantic-errors -Wall -Werror -fsyntax-only -x c - $(pkg-config --cflags barydef)
+  echo "#include <barydef/${header##*/}>" |
+    cc -std=c11 -pedantic-errors -Wall -Werror -fsyntax-only -x c - $(pkg-config --cflags barydef)
 done
 "$work/prefix/bin/barydef" --version
-if [ -e "$build/libbarydef-victim.so" ]; then "$work/prefix/bin/barydef" --version | grep -q '^libtorch [0-9]'; fi
+if [ -e "$build/libbarydef-victim.so" ]; then
+  "$work/prefix/bin/barydef" --version | grep -q '^libtorch [0-9]'
+fi

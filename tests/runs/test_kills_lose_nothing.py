@@ -1,7 +1,7 @@
 """Kills and signals at any moment: --resume gives the bits of an uninterrupted run.
 
-    test_kills.py                      short, for the test suite
-    test_kills.py --rounds 200         the kill campaign, so many rounds
+test_kills_lose_nothing.py                  12 rounds of the kill campaign; with BARYDEF_LONG 100
+test_kills_lose_nothing.py --rounds 200     the kill campaign alone, for so many rounds
 """
 
 import collections
@@ -20,9 +20,9 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch, ranks_of
+from support import ENVIRONMENT, LONG, MPIRUN, PATIENCE, PROGRAM, contents, launch, ranks_of
 
-ROUNDS = 12
+ROUNDS = 100 if LONG else 12
 
 
 class Kills(Interrupted):
@@ -55,8 +55,10 @@ class Kills(Interrupted):
         )
 
     def one_run(self, dice):
-        """A random victim (a rank, mpirun, all of them) at a random moment, 1 to 4 ranks: status, stderr, whether ranks may live on, what rank 0
-        told that it had written (time, images), when the kill came (None: the run was not killed), and whether mpirun hung.
+        """Kill a rank, mpirun, or all of them, at a random moment of a run on 1 to 4 ranks.
+
+        Returns the exit status, stderr, whether ranks may live on, what rank 0 reported as written
+        (time, images), when the kill came (None: the run was not killed), and whether mpirun hung.
         """
         ranks, targets, lines, killed = dice.choice([0, 1, 2, 3, 4]), [], [], None
         process = self.start(ranks=ranks)
@@ -94,12 +96,14 @@ class Kills(Interrupted):
         self.assertEqual(checked.status, 0, checked)
         return int(re.search(r"(\d+)(?: of 360)? images", checked.out).group(1))
 
-    def test_campaign(self):
-        """Run after run, killed, until complete; then again.  The next starts at once: ranks whose mpirun was killed are still there, and write."""
+    def test_a_kill_campaign_loses_nothing(self):
+        """Run after run is killed until the result is complete; then all begins again.  The next
+        run starts at once, when ranks whose mpirun was killed are still there, and write."""
+        if not LONG:
+            print(f"REDUCED: {ROUNDS} rounds of the kill campaign; --long takes 100", flush=True)
         dice, count = random.Random(5), collections.Counter()
-        safe = (
-            written
-        ) = 0  # images of the file that is there: that must be done, and that rank 0 told it had written
+        # Images of the present file that must be done, and that rank 0 has reported as written.
+        safe = written = 0
         while count["rounds"] < ROUNDS or not count["complete"]:
             self.assertLess(count["rounds"], ROUNDS + 40, "no round ends complete")
             existed = os.path.exists(self.result)
@@ -122,7 +126,8 @@ class Kills(Interrupted):
                 count["complete"] += 1
                 safe = written = 0
                 continue
-            # A mark follows its image within two seconds, whatever the disk; one more for what a sync itself and a busy machine take.
+            # A mark follows its image within two seconds, whatever the disk.  One more is for the
+            # sync itself and a busy machine.
             safe = max([safe] + [images for at, images in counts if at < killed - 3 * PATIENCE])
             if os.path.exists(self.result) and not live_on:
                 done = self.marked()
@@ -136,9 +141,11 @@ class Kills(Interrupted):
             self.resume()
             self.check_whole()
         print(
-            f"kill campaign: {count['rounds']} rounds, {count['kills']} kills, {count['complete']} times complete, files lost 0, differing results 0; "
-            f"images done that the next run kept {count['resumed']}, that were done and not kept 0, that rank 0 had written and that were computed again "
-            f"{count['again']}"
+            f"kill campaign: {count['rounds']} rounds, {count['kills']} kills, "
+            f"{count['complete']} times complete, files lost 0, differing results 0; "
+            f"images done that the next run kept {count['resumed']}, "
+            "that were done and not kept 0, "
+            f"that rank 0 had written and that were computed again {count['again']}"
             + (
                 f"; mpirun hung {count['hung']} times after its ranks had ended"
                 if count["hung"]
@@ -149,8 +156,8 @@ class Kills(Interrupted):
         self.assertGreater(count["resumed"], 0)
 
     def end(self, process, reader):
-        """Of a run that ends: whether mpirun had to be killed: 4.1's deadlocks now and then in PMIx_server_finalize, when all ranks
-        have ended after one was killed."""
+        """Wait for the end of a run.  Returns whether mpirun had to be killed: after a kill of one
+        rank, that of Open MPI 4.1 deadlocks now and then in PMIx_server_finalize."""
         reader.join(30 * PATIENCE)
         hung = reader.is_alive()
         if hung:
@@ -168,8 +175,8 @@ class Kills(Interrupted):
         process.stderr.close()
         return hung
 
-    def test_resume_at_once(self):
-        """The ranks of a killed mpirun hold the file a while longer; how long it is waited for: test_resume.py."""
+    def test_a_resume_at_once_waits_for_orphans(self):
+        """The ranks of a killed mpirun hold the file a while longer, and are waited for."""
         process = self.begun(2)
         process.kill()
         self.resume()
@@ -194,7 +201,7 @@ class Kills(Interrupted):
                 return process
         self.fail("the run ended too early")
 
-    def test_signals(self):
+    def test_signals_stop_a_run_that_can_go_on(self):
         for number, ranks, whom in (
             (signal.SIGTERM, 0, "program"),
             (signal.SIGINT, 0, "program"),
@@ -215,9 +222,10 @@ class Kills(Interrupted):
         self.resume(ranks=2)
         self.check_whole()
 
-    def test_mpirun_told_to_end(self):
-        """On SIGTERM and SIGINT mpirun waits, tells its ranks, waits, kills, and ends with 1 whatever they say.  It waits longer here, as the
-        README tells to set: a block takes its time on a busy machine."""
+    def test_mpirun_told_to_end_stops_a_run_that_can_go_on(self):
+        """On SIGTERM and SIGINT mpirun waits, signals its ranks, waits, kills, and ends with 1 in
+        any case.  It waits longer here, as the pages advise, since a block takes its time on a busy
+        machine."""
         for number in signal.SIGTERM, signal.SIGINT:
             with self.subTest(signal=number):
                 self.setUp()
@@ -232,7 +240,7 @@ class Kills(Interrupted):
                 os.kill(process.pid, number)
                 self.stopped(process, 1)
 
-    def test_second_signal(self):
+    def test_a_second_signal_ends_at_once(self):
         self.setUp()
         # One block for all of the work: it does not end before the second signal.
         process = self.start("--set=run.block=1000", "--set=solver.iterations=100000", ranks=0)
@@ -249,7 +257,7 @@ class Kills(Interrupted):
         self.assertIn("NOT COMPLETE: 0 of 180", launch("check", self.result).out)
         process.communicate()
 
-    def test_max_minutes(self):
+    def test_max_minutes_stops_a_run_that_can_go_on(self):
         rounds = 0
         while True:
             # A second; more where that does not do for the start.
@@ -272,8 +280,8 @@ class Kills(Interrupted):
         self.assertGreater(rounds, 1)
         self.check_whole()
 
-    def test_stopped_rank(self):
-        """SIGSTOP for some seconds of one rank changes no bit; what it costs: test_slowness.py."""
+    def test_a_stopped_rank_changes_no_bit(self):
+        """SIGSTOP for some seconds of one rank changes no bit."""
         process = self.begun(3)
         victim = max(ranks_of(process))
         os.kill(victim, signal.SIGSTOP)
@@ -283,7 +291,7 @@ class Kills(Interrupted):
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
-    def test_two_runs_at_once(self):
+    def test_a_second_run_is_refused(self):
         process = self.begun(0)
         process.send_signal(signal.SIGSTOP)  # else it might end before they give up
         with concurrent.futures.ThreadPoolExecutor() as others:
@@ -296,8 +304,8 @@ class Kills(Interrupted):
         process.send_signal(signal.SIGTERM)
         self.stopped(process)
 
-    def test_reader_beside_a_run(self):
-        """Somebody looks at the file, with HDF5's lock, when the run ends."""
+    def test_a_reader_beside_a_run_does_no_harm(self):
+        """Somebody reads the file, with HDF5's lock, when the run ends."""
         process = self.begun(2)
         with h5py.File(self.result, "r") as file:
             self.assertEqual(file.attrs["complete"], 0)
@@ -305,7 +313,7 @@ class Kills(Interrupted):
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
-    def test_result_removed_meanwhile(self):
+    def test_a_result_removed_meanwhile_is_reported(self):
         process = self.begun(0)
         os.unlink(self.result)
         err = process.communicate(timeout=60 * PATIENCE)[1]
@@ -317,5 +325,5 @@ if __name__ == "__main__":
     if "--rounds" in sys.argv:
         at = sys.argv.index("--rounds")
         ROUNDS = int(sys.argv[at + 1])
-        sys.argv[at:] = ["Kills.test_campaign"]
+        sys.argv[at:] = ["Kills.test_a_kill_campaign_loses_nothing"]
     unittest.main()

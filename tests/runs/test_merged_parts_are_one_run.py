@@ -1,4 +1,5 @@
-"""A sweep in parts, merged, is what one run writes; parts that disagree are refused, and no result is replaced."""
+"""Merged parts are what one run writes; parts that disagree are refused, and nothing is
+replaced."""
 
 import os
 import shutil
@@ -29,7 +30,7 @@ class Parts(Interrupted):
     def merge(self, *parts, options=()):
         return launch("merge", self.result, *parts, *options)
 
-    def test_merge(self):
+    def test_merged_parts_are_what_one_run_writes(self):
         parts = [self.part(2, ranks=2), self.part(1)]
         finished = self.merge(*parts)
         self.assertEqual(finished.status, 0, finished)
@@ -43,13 +44,15 @@ class Parts(Interrupted):
         self.assertEqual(finished.status, 0, finished)
         self.assertRegex(
             finished.err,
-            r"^barydef: \S*part2.h5: computed by revision another of the program, \S*part1.h5 by \S+\n$",
+            r"^barydef: \S*part2.h5: computed by revision another of the program, "
+            r"\S*part1.h5 by \S+\n$",
         )
         self.assertEqual(self.merge(*parts, options=["--overwrite"]).status, 0)
         self.assertIn("nothing left to do", self.resume().out)
 
-    def test_merge_again(self):
-        """With --resume what is merged already is left alone, and anything else refused; a part is never replaced."""
+    def test_a_finished_merge_is_left_alone(self):
+        """With --resume a finished merge is left alone, and anything else is refused.  No part is
+        ever replaced."""
         one, two = self.part(1), self.part(2)
         self.assertEqual(self.merge(one, two, options=["--resume"]).status, 0)
         before = folder_contents(self.folder)
@@ -95,8 +98,8 @@ class Parts(Interrupted):
         again(0, "result: ", one, two, option="--overwrite")
         self.assert_same(self.expected, contents(kept))
 
-    def test_a_disk_that_is_full_or_fails(self):
-        """HDF5 crashes where it copies onto one: that is no fault of a file, and nothing is left behind."""
+    def test_a_disk_that_is_full_or_fails_is_reported(self):
+        """HDF5 crashes where it copies onto one.  No file is blamed, and nothing is left behind."""
         parts = [self.part(1), self.part(2)]
         before = folder_contents(self.folder)
         for fault, calls in ("ENOSPC", (1, 5, 40)), ("EIO", (1, 5, 10, 20, 40)):
@@ -127,7 +130,7 @@ class Parts(Interrupted):
             os.stat(self.result).st_blocks * 512, os.path.getsize(self.result) + 16384
         )  # what was taken in excess is given back
 
-    def test_wrong_number_of_parts(self):
+    def test_a_wrong_number_of_parts_is_refused(self):
         parts = [self.part(number, of=3) for number in (1, 2, 3)]
         for given, text in (
             ([1], "the sweep has 3 parts, 1 given; missing: 1/3, 3/3"),
@@ -138,7 +141,7 @@ class Parts(Interrupted):
             self.assertEqual(finished.status, 2, finished)
             self.assertIn("result.h5: " + text, finished.err)
 
-    def test_refusals(self):
+    def test_parts_that_disagree_are_refused(self):
         one, two, other = self.part(1), self.part(2), self.part(2, of=3, name="other.h5")
         theta = os.path.join(self.folder, "theta.h5")
         finished = launch(

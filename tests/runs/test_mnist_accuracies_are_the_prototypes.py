@@ -30,7 +30,8 @@ PROTOTYPE = {
 }
 
 
-# Builds that look for faults are some 25 times as slow: as many images as the figures need, and few for the sweep.
+# Builds with sanitizers are some 25 times as slow: as many images as the figures need, and few for
+# the sweep.
 LIMIT, LIMIT_SWEEP = (496, 8) if support.SLOW else (0, 64)
 
 
@@ -101,7 +102,7 @@ if __name__ == "__main__":
         sys.exit(77)
     if support.SLOW:
         print(
-            "REDUCED: %d images of each group instead of all, %d in the sweep instead of 64 (BARYDEF_PATIENCE)"
-            % (LIMIT, LIMIT_SWEEP)
+            "REDUCED: %d images of each group instead of all, %d in the sweep instead of 64, "
+            "since this build is slow" % (LIMIT, LIMIT_SWEEP)
         )
     unittest.main()

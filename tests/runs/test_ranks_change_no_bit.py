@@ -87,7 +87,7 @@ class Ranks(RunTest):
         self.assertEqual(np.flatnonzero(figures["status"]).tolist(), [2, 8, 15, 20])
         self.assertGreater(len(set(figures["predicted_purified"])), 3)
 
-    def test_demo_set(self):
+    def test_the_demo_set(self):
         need_victim()
         self.check(
             {
@@ -133,8 +133,9 @@ class Ranks(RunTest):
                     self.assertTrue(0 < used.sum() < len(used), f"{solver}: {used}")
                     self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
 
-    def test_instruction_sets_and_precision(self):
-        """Each set is bit-identical for itself, told in the result, and agrees with the others; float32 likewise."""
+    def test_each_instruction_set_and_precision(self):
+        """Each set gives the same bits on any ranks, is named in the result, and agrees with the
+        others; float32 likewise."""
         images = random_images(25, 1, 12, 14)
         images[::4] = 0
         images[::4, 0, 6, 7] = 1
@@ -184,7 +185,8 @@ class Ranks(RunTest):
 
     @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
     def test_memory_does_not_grow_with_the_number_of_attacks(self):
-        """Each attack one chunk of 19 MB: at most one of them, and the clean one, is held inflated."""
+        """Each attack is one chunk of 19 MB.  At most one of them, and the clean one, is
+        inflated."""
         images = np.round(random_images(200, 1, 28, 28), 2).astype("f4")
         images = np.tile(images, (30, 1, 1, 1))
         write_set(
@@ -211,7 +213,8 @@ class Ranks(RunTest):
         """Peak resident memory of a run, in MiB."""
         measure = (
             "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
-            "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)"
+            "used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; "
+            "print('peak', used // 1024); sys.exit(code)"
         )
         command = [sys.executable, "-c", measure, PROGRAM, "run", path, "--overwrite", *arguments]
         finished = subprocess.run(
@@ -221,7 +224,7 @@ class Ranks(RunTest):
         return int(finished.stdout.split("peak ")[1])
 
     def test_memory_does_not_grow_with_the_set(self):
-        """Peak memory of one rank with 30 times the images, 94 MB of float64 in and 47 MB of float32 out."""
+        """One rank with 30 times the images: 94 MB of float64 in and 47 MB of float32 out."""
         write_set(
             os.path.join(self.folder, "large.h5"),
             {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))},

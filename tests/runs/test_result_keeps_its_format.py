@@ -110,7 +110,7 @@ class Format(RunTest):
         value = self.file.attrs[name]
         return value.decode() if isinstance(value, bytes) else value
 
-    def test_root_attributes(self):
+    def test_root_attributes_are_all_there(self):
         self.assertEqual(self.text("schema"), "barydef-result")
         self.assertEqual(
             (
@@ -139,16 +139,16 @@ class Format(RunTest):
         for line in ["blur_sigma = 0.7", "gamma = 0.3", "kernel = auto", "solver.theta = 1e5, 10"]:
             self.assertIn(line, self.text("job").split("\n"))
 
-    def test_slurm_job_id(self):
+    def test_slurm_job_id_is_kept(self):
         path = purify(self.folder, {"input.limit": 1}, output="slurm.h5", SLURM_JOB_ID="4711")
         with h5py.File(path, "r") as file:
             self.assertEqual(file.attrs["slurm_job_id"].decode(), "4711")
 
-    def test_labels(self):
+    def test_labels_are_kept(self):
         self.assertEqual(self.file["labels"].dtype, np.dtype("i8"))
         self.assertEqual(self.file["labels"][()].tolist(), [3, 1, 4, 1, 5, 9, 2])
 
-    def test_groups_and_types(self):
+    def test_groups_and_types_are_as_promised(self):
         self.assertEqual(sorted(self.file), ["checksums", "labels", "runs", "statistics"])
         self.assertEqual(sorted(self.file["runs"]), [f"{run:03d}" for run in range(8)])
         self.assertEqual(types(self.file["statistics"], STATISTICS), STATISTICS)
@@ -221,7 +221,7 @@ class Format(RunTest):
                         name,
                     )
 
-    def test_figures_of_each_image(self):
+    def test_figures_of_each_image_are_right(self):
         inputs = {"alpha": self.alpha, "zeta": self.zeta, "clean": self.clean}
         for run, attack, group in self.each_group():
             images, figures = group["images"][()].astype("f8"), group["per_image"][()]
@@ -537,7 +537,7 @@ class Snapshots(RunTest):
                 )
         return together
 
-    def test_small(self):
+    def test_snapshots_are_those_of_shorter_runs(self):
         write_set(
             os.path.join(self.folder, "set.h5"),
             {"a": random_images(10, 3)},
@@ -626,7 +626,7 @@ class Victim(RunTest):
             images = sum(parts) / taps.sum()
         return images
 
-    def test_predictions(self):
+    def test_predictions_are_the_victims(self):
         for attack in self.ATTACKS:
             group = "clean" if attack == "clean" else f"attacks/{attack}"
             attacked = read(DEMO_SET, f"{group}/images")[:40].astype("f8")

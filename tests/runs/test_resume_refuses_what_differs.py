@@ -26,7 +26,7 @@ class Refusals(Interrupted):
         finished = launch("run", self.job, "--set=run.max_minutes=0.000001")
         self.assertEqual(finished.status, 75, finished)
 
-    def test_another_job(self):
+    def test_another_job_is_refused(self):
         for option, text in (
             ("solver.theta=10", 'solver.theta is "1e5" there, "10" now'),
             ("solver.iterations=3, 21", "solver.iterations"),
@@ -44,7 +44,7 @@ class Refusals(Interrupted):
             self.refused(text, f"--set={option}")
         self.refused('part is "1/1" there, "1/2" now', "--part=1/2")
 
-    def test_what_may_differ(self):
+    def test_what_may_differ_is_accepted(self):
         self.resume(
             "--set=run.block=7",
             "--set=run.progress=1",
@@ -54,7 +54,7 @@ class Refusals(Interrupted):
         )
         self.check_whole()
 
-    def test_another_input(self):
+    def test_another_input_or_victim_is_refused(self):
         path = os.path.join(self.folder, "set.h5")
         shutil.copy(path, path + ".kept")
         finished = launch(
@@ -82,7 +82,7 @@ class Refusals(Interrupted):
         self.refused("victim_digest")
         write_victim(os.path.join(self.folder, "victim.pt"))
 
-    def test_another_program(self):
+    def test_another_program_is_refused(self):
         for name, value in ("program_version", "0.0.9"), ("schema_version", 2):
             with h5py.File(self.result, "r+") as file:
                 kept = file.attrs[name]
@@ -95,7 +95,7 @@ class Refusals(Interrupted):
                 run.attrs["instructions_used"] = "sse9"
         self.refused('instructions_used is "sse9" there')
 
-    def test_usage(self):
+    def test_resume_and_overwrite_together_are_refused(self):
         self.refused("--resume keeps the output, --overwrite replaces it", "--overwrite", lines=2)
 
 

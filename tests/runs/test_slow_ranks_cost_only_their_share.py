@@ -1,7 +1,8 @@
-"""One rank slower than the others, stopped for a while, or the file slow to write: what that may cost.
+"""What it costs when one rank is slower than the others or stopped for a while, or the file is slow
+to write.
 
-All that takes time here are sleeps (tests/faults), a known number for each image, so that other work on the machine
-changes the figures little: what an ideal distribution would take is known."""
+All that takes time here are sleeps (tests/faults), a known number for each image.  So other work on
+the machine changes the figures little, and the time of an ideal distribution is known."""
 
 import os
 import re
@@ -33,7 +34,8 @@ IMAGE = SIDE * SIDE * 4  # bytes of float32
 
 
 class Slowness(RunTest):
-    # Messages small enough that MPI sends them at once: a rank asleep, unlike one that solves, moves no others on.
+    # Messages small enough that MPI sends them at once.  A rank that sleeps, unlike one that
+    # solves, makes no progress with larger ones.
     SMALL = {"run.block": 64, "output.images": "no"}
 
     def start(self, ranks, job, *wrapper, **environment):
@@ -87,7 +89,8 @@ class Slowness(RunTest):
         }
 
     def within(self, measure):
-        """What is measured, (seconds, bound, text), is within the bound once of three times: other work only adds to it."""
+        """What is measured, (seconds, bound, text), is within the bound in one of three tries,
+        since other work only adds to it."""
         tries = []
         for _ in range(3):
             tries.append(measure())
@@ -96,9 +99,9 @@ class Slowness(RunTest):
                 return
         self.fail(f"three times beyond the bound: {tries}")
 
-    def test_rank_ten_times_slower(self):
-        """Two ranks, one at a tenth of the speed, make 1.1 ranks: within a tenth of that, which is not slower than the whole one
-        alone, and both are at work nearly to the end."""
+    def test_a_rank_ten_times_slower_costs_its_share(self):
+        """Two ranks, one at a tenth of the speed, make 1.1 ranks.  They are to be within a tenth of
+        that, so no slower than the fast one alone, and both are at work nearly to the end."""
         count = 1600
         self.write_set(count, SIDE)
         ideal = count / (1 / 0.002 + 1 / 0.02)
@@ -109,14 +112,16 @@ class Slowness(RunTest):
             return (
                 seconds,
                 1.1 * ideal,
-                f"one rank of two ten times slower: {seconds:.2f} s, ideal {ideal:.2f} (x {seconds / ideal:.3f}), loads {loads} %",
+                f"one rank of two ten times slower: {seconds:.2f} s, ideal {ideal:.2f} "
+                f"(x {seconds / ideal:.3f}), loads {loads} %",
             )
 
         self.within(measure)
 
-    def test_stopped_rank(self):
-        """SIGSTOP of one of three ranks for two seconds loses what that rank does in them: a quarter of the speed, as rank 0, which does
-        not look at its post while it sleeps, sleeps half as long."""
+    def test_a_stopped_rank_costs_its_share(self):
+        """SIGSTOP of one of three ranks for two seconds costs what that rank would do in them.
+        That is a quarter of the speed: rank 0, which reads no messages while it sleeps, sleeps half
+        as long as the others."""
         count = 2400
         self.write_set(count, SIDE)
         ideal = count / (1 / 0.0025 + 2 / 0.005)
@@ -137,7 +142,8 @@ class Slowness(RunTest):
                 seconds,
                 1.2 * ideal + share,
                 (
-                    f"one rank of three stopped for {4 * share:.2f} s: {seconds:.2f} s, ideal {ideal:.2f} and {share:.2f} "
+                    f"one rank of three stopped for {4 * share:.2f} s: {seconds:.2f} s, "
+                    f"ideal {ideal:.2f} and {share:.2f} "
                     f"for its share (x {seconds / (ideal + share):.3f}), loads {loads} %"
                 ),
             )
@@ -145,9 +151,9 @@ class Slowness(RunTest):
         self.within(measure)
 
     @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
-    def test_slow_writer(self):
-        """Back-pressure: 57 MB of blocks from four ranks, written at 25 MB/s, pile up on no rank; each stays within what --dry-run
-        states, beside what a run of one image needs."""
+    def test_a_slow_writer_costs_no_memory(self):
+        """Blocks of 57 MB from four ranks, written at 25 MB/s, pile up on no rank.  Beside what a
+        run of one image needs, each stays within what --dry-run states."""
         count, side, block = 1536, 96, 32
         self.write_set(count, side)
         job = {"run.block": block}
@@ -173,7 +179,8 @@ class Slowness(RunTest):
             4 * side * side * block / 2**20,
         )
         print(
-            f"peak MiB of the ranks: one image {few[1]}, {count} images {fast[1]}, written slowly {slow[1]} ({slow[0]:.1f} s instead of {fast[0]:.1f}); "
+            f"peak MiB of the ranks: one image {few[1]}, {count} images {fast[1]}, "
+            f"written slowly {slow[1]} ({slow[0]:.1f} s instead of {fast[0]:.1f}); "
             f"stated {stated:.1f} for blocks and solver, and {images:.1f} for a third block"
         )
         self.assertGreater(

@@ -1,5 +1,8 @@
-"""No command leaks: LeakSanitizer is preloaded into the program as it is, and knows what Open MPI keeps (lsan.supp).  The victim is
-left out, as finding the caller of each of libtorch's allocations takes half a minute: preset asan checks that."""
+"""No command leaks: LeakSanitizer is preloaded into the program as it is, and knows what Open MPI
+keeps (lsan.supp).
+
+The victim is left to preset asan, since finding the caller of each allocation of libtorch takes
+half a minute."""
 
 import os
 import subprocess
@@ -18,10 +21,11 @@ class Leaks(RunTest):
         super().setUpClass()
         if not os.path.isfile(LSAN):
             skip("this compiler has no liblsan.so")
-        # Slow unwinding: fast_unwind_on_malloc wants frame pointers, and suppressions match nothing without callers.
+        # Unwind slowly: the fast way needs frame pointers, and suppressions match callers.
         cls.options = {
             "LD_PRELOAD": f"{LSAN} {KEEP}",
-            "LSAN_OPTIONS": f"exitcode={LEAK}:fast_unwind_on_malloc=0:print_suppressions=0:suppressions={HERE}/lsan.supp",
+            "LSAN_OPTIONS": f"exitcode={LEAK}:fast_unwind_on_malloc=0:print_suppressions=0:"
+            f"suppressions={HERE}/lsan.supp",
         }
         images = random_images(4, 2)
         write_set(
@@ -61,7 +65,7 @@ class Leaks(RunTest):
         self.assertEqual(finished.status, LEAK, finished)
         self.assertRegex(finished.err, "(?s)LeakSanitizer.* in bd_job_parse ")
 
-    def test_runs(self):
+    def test_runs_do_not_leak(self):
         self.run_clean(
             {
                 "sweep.solver.cost": "l1, l2",
@@ -83,7 +87,7 @@ class Leaks(RunTest):
         )
         self.run_clean({"run.writers": "all", "run.block": 1}, ranks=2, output="ranks.h5")
 
-    def test_stopped_resumed_and_read(self):
+    def test_stopped_and_resumed_runs_do_not_leak(self):
         job = {"solver.iterations": "2, 3", "sweep.solver.gamma": "0.5, 1"}
         for part in 1, 2:
             self.run_clean(
@@ -107,7 +111,7 @@ class Leaks(RunTest):
         ):
             self.clean(*arguments)
 
-    def test_refused(self):
+    def test_refusals_do_not_leak(self):
         for values in (
             {"input.file": "absent.h5"},
             {"input.attacks": "c"},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A real SLURM of three nodes on this machine, for the tests: munged, slurmctld and three slurmd, all
-# of them in one folder and listening on this host alone.  Partition all has two of the nodes; the
-# third is for jobs that are preempted: in partition apart, by those in partition urgent.
+# A real SLURM of three nodes on this machine, for the tests: munged, slurmctld and three slurmd,
+# all of them in one folder and listening on this host alone.  Partition all has two of the nodes.
+# The third is for jobs that are preempted: in partition apart, by those in partition urgent.
 #
 #   cluster.sh start FOLDER     prints what to put into the environment; exit 77 where it cannot run
 #   cluster.sh stop FOLDER
@@ -57,7 +57,8 @@ start() {
   for program in munged slurmctld slurmd srun sbatch; do
     command -v "$program" >/dev/null || cannot "$program is not installed (Debian: slurm-wlm)"
   done
-  unshare --mount --uts true 2>/dev/null || cannot "no right to give each node a host name (unshare)"
+  unshare --mount --uts true 2>/dev/null ||
+    cannot "no right to give each node a host name (unshare)"
   # Names are looked up only where there is an address beside 127.0.0.1.
   ip -4 -o address 2>/dev/null | grep -v '127\.0\.0\.1/' | grep -q inet ||
     ip address add 127.0.0.2/8 dev lo 2>/dev/null

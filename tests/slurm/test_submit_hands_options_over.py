@@ -1,5 +1,6 @@
-"""slurm/ without SLURM: what submit.sh hands to sbatch, and what the batch scripts hand to srun.  Stand-ins for sbatch,
-scontrol and srun write down their arguments; the real ones: test_slurm.py."""
+"""slurm/ without SLURM: what submit.sh hands to sbatch, and what the batch scripts hand to srun.
+
+Stand-ins for sbatch, scontrol and srun write down their arguments."""
 
 import json
 import os
@@ -17,7 +18,8 @@ with open(os.path.join(os.environ["NOTES"], os.path.basename(sys.argv[0])), "a")
 """
 STANDINS = {
     "sbatch": NOTE + "print(7)\n",
-    # `show job` names the batch script, after a signal where one is asked for; nothing can be requeued.
+    # `show job` names the batch script, after a signal where a test asks for one.  Nothing can be
+    # requeued.
     "scontrol": NOTE
     + """
 import signal
@@ -44,7 +46,8 @@ class Submit(RunTest):
         shutil.copytree(os.path.join(SOURCE, "slurm"), cls.templates)
         with open(os.path.join(cls.templates, "settings.sh"), "a") as file:
             file.write(
-                "SBATCH_OPTIONS=(--ntasks=32 --account=a)\nRUN_OPTIONS=(--ntasks=64)\nMERGE_OPTIONS=(--time=1)\nREPORT_OPTIONS=(--time=2)\n"
+                "SBATCH_OPTIONS=(--ntasks=32 --account=a)\nRUN_OPTIONS=(--ntasks=64)\n"
+                "MERGE_OPTIONS=(--time=1)\nREPORT_OPTIONS=(--time=2)\n"
             )
         bin_ = os.path.join(cls.folder, "bin")
         os.mkdir(bin_)
@@ -103,7 +106,7 @@ class Submit(RunTest):
             **environment,
         )
 
-    def test_refusals(self):
+    def test_wrong_arguments_are_refused(self):
         for arguments, text in (
             (("run", "nowhere.ini", "result.h5"), "nowhere.ini: no such job file"),
             (("runn", "job.ini", "result.h5"), '"runn" is none of run, sweep, array'),
@@ -130,7 +133,7 @@ class Submit(RunTest):
             self.assertEqual((done.stdout, self.noted("sbatch")), ("", []))
         self.assertIn("PARTS", self.submit(status=2).stderr)
 
-    def test_options_and_sets(self):
+    def test_options_reach_sbatch_and_srun(self):
         result = os.path.join(self.folder, "result.h5")
         self.submit(
             "array",
@@ -202,7 +205,8 @@ class Submit(RunTest):
         self.assertEqual(sweep[-4:], [script("sweep"), self.job, "--set", f"output.file={result}"])
 
     def batch(self, name, *arguments, status, **environment):
-        """A batch script as a job; what srun got after barydef run, None where a signal came before it could tell."""
+        """Run a batch script as a job.  Returns what srun got after "barydef run", or None where a
+        signal came before that."""
         self.command(
             "bash",
             "-c",
@@ -217,7 +221,7 @@ class Submit(RunTest):
         started = self.noted("srun")
         return started[-1][3:] if started else None
 
-    def test_verifies_once(self):
+    def test_a_requeued_job_verifies_once(self):
         """After a requeue marks are believed; what the user sets wins, as the last does."""
         wait = ["--set", "run.wait=60"]
         self.assertEqual(
@@ -253,8 +257,8 @@ class Submit(RunTest):
             ],
         )
 
-    def test_signal_at_the_start(self):
-        """The trap is the first command; a USR1 just after it, before launch.sh is read, leads to a requeue."""
+    def test_a_signal_at_the_start_leads_to_a_requeue(self):
+        """A USR1 just after the trap, before launch.sh is read, leads to a requeue."""
         for name in "run", "sweep", "array":
             with open(os.path.join(self.templates, name + ".sbatch")) as file:
                 self.assertRegex(

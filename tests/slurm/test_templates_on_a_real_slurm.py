@@ -1,5 +1,5 @@
-"""The templates of slurm/ on a real SLURM (cluster.sh), with the demo set: what they write is what a
-run by hand writes.  Skips, with exit status 77, where SLURM cannot run.
+"""The templates of slurm/ on a real SLURM (cluster.sh), with the demo set: what they write is what
+a run by hand writes.  Skips, with exit status 77, where SLURM cannot run.
 
 Jobs mostly wait for SLURM, so the tests run side by side, each with results of its own name."""
 
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from support import (
@@ -135,7 +134,8 @@ class Slurm(RunTest):
     ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"}
 
     def ended(self, number, state):
-        """Waits until every task of the job has ended; a job on its way back into the queue never looks as if it had."""
+        """Wait until every task of the job has ended.  A job on its way back into the queue never
+        looks as if it had."""
         self.wait_until(
             lambda: self.ENDED >= set(self.state(number))
             or (self.ENDED - {state}) & set(self.state(number)),
@@ -204,7 +204,7 @@ class Slurm(RunTest):
     STOPPED = r"stopped with \d+ of 1800 images done; --resume goes on"
     RESUMED = r"resuming: \d+ of 1800 images are done"
 
-    def test_run_and_report(self):
+    def test_a_run_is_followed_by_its_report(self):
         run, report = self.submit(
             "run", self.job, "chain.h5", "--set", f"input.file={DEMO_SET}", "--", "--ntasks=3"
         )
@@ -231,7 +231,7 @@ class Slurm(RunTest):
         self.assertIn("no figures: they need /nowhere", self.log(without))
         self.assertFalse(os.path.exists(os.path.join(self.folder, "plain-report")))
 
-    def test_sweep_over_two_nodes(self):
+    def test_a_sweep_over_two_nodes_is_one_run(self):
         nodes = ["--nodes=2", "--ntasks-per-node=2"]
         number = self.sbatch(
             "sweep.sbatch",
@@ -262,7 +262,7 @@ class Slurm(RunTest):
                     (b"n1,n2", 4, number),
                 )
 
-    def test_array_one_task_of_it_requeued(self):
+    def test_an_array_with_a_requeued_task_is_one_run(self):
         array, merge, report = self.submit(
             "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere"
         )
@@ -294,8 +294,9 @@ class Slurm(RunTest):
         array, merge, report = self.submit("array", self.job, "array.h5", 3, "--", "--ntasks=1")
         self.ended(merge, "CANCELLED")
 
-    def test_time_limit(self):
-        """A limit of one minute: USR1 comes before it, the job goes back into the queue, until all is done."""
+    def test_a_time_limit_loses_nothing(self):
+        """USR1 comes before a limit of one minute, and the job goes back into the queue until all
+        is done."""
         number = self.sbatch(
             "run.sbatch",
             self.limited,
@@ -309,11 +310,12 @@ class Slurm(RunTest):
         )
         self.check("limit.h5", self.expected_limited)
         print(
-            f"time limit: {self.restarts(number)} times back into the queue, then complete and the same bits"
+            f"time limit: {self.restarts(number)} times back into the queue, "
+            "then complete and the same bits"
         )
 
-    def test_requeue_and_preemption(self):
-        """Both launchers beside each other: the signal of the limit, then a job that is more urgent."""
+    def test_requeue_and_preemption_lose_nothing(self):
+        """With both launchers: the signal of the limit comes, then a job that is more urgent."""
         numbers = {
             launcher: self.sbatch(
                 "run.sbatch",
@@ -348,7 +350,7 @@ class Slurm(RunTest):
             self.assertRegex(self.log(number), f"(?s)(?:{self.STOPPED}.*{self.RESUMED}.*){{2}}")
             self.check(f"requeue-{launcher}.h5", self.expected_long)
 
-    def test_cancel_and_signals_to_the_step(self):
+    def test_cancel_and_signals_to_the_step_lose_nothing(self):
         for launcher in "srun", "mpirun":
             name = f"cancel-{launcher}.h5"
 
@@ -381,8 +383,9 @@ class Slurm(RunTest):
             self.assertRegex(self.log(cancelled), self.STOPPED)
             self.check(name, self.expected_long)
 
-    def test_signal_at_the_start(self):
-        """USR1 before the launcher or its ranks can hear it; from templates whose path has blanks."""
+    def test_a_signal_at_the_start_leads_to_a_requeue(self):
+        """USR1 before the launcher or its ranks can hear it; from templates whose path has
+        blanks."""
         templates, job = os.path.join(self.folder, "my templates"), os.path.join(
             self.folder, "my job.ini"
         )
