@@ -20,9 +20,12 @@ typedef struct row {
   { VIEW_ON_PURIFIED, 0, 0 }
 #define ON(field)                                                                                  \
   { VIEW_ON_PARAMETER, offsetof(bd_parameters_t, field), sizeof(((bd_parameters_t *)NULL)->field) }
+/* Both kinds of rows: what ON makes has commas, so it must not pass through a second macro. */
 static const row_t rows[BD_VIEWS] = {
 #define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
   {#name, label, asked, on, &view_##name},
+#define BD_VIEW_ADDED(NAME, name, label, accuracy, on, meaning)                                    \
+  {#name, label, WHEN_NAMED, on, &view_##name},
 #include <barydef/views.def>
 };
 _Static_assert(BD_VIEWS <= 8 * sizeof(bd_views_t), "a set of views has a bit for each");
