@@ -1,10 +1,10 @@
 /** @file
    Entropic Wasserstein barycenters of the marginals of many images.
 
-   Source: Subramanyam and Raj, "Barycentric Defense"; the dual is Cuturi and Peyre, "A
-   smoothed dual approach for variational Wasserstein problems", SIAM J. Imaging Sci. 9
-   (2016).  For one channel x of H x W pixels with marginals q_k = A_k x, x and every q_k
-   scaled to mass 1,
+   Source: Subramanyam and Raj, "Barycentric Defense".  The dual is that of Cuturi and Peyre, "A
+   smoothed dual approach for variational Wasserstein problems", SIAM J. Imaging Sci. 9 (2016).
+   For one channel x of H x W pixels with marginals q_k = A_k x, where x and every q_k are scaled to
+   mass 1,
 
        min_p  sum_k beta_k W_gamma(p, q_k) + J(p)
 
@@ -15,14 +15,14 @@
        v   <- (v + tau p_N - tau x) / (1 + tau / theta)
        u_N  = -v / beta_N - sum_{k<N} (beta_k / beta_N) u_k
 
-   (method fb, the paper's) or by accelerated steps on the same dual (method fista), from
-   u = v = 0, and p = (1/N) sum_k p_k at the potentials after L steps is scaled back
-   by the mass of x and clipped to [0,1].  With theta = 1e5 the converged p is x itself:
-   L is a parameter of the defense, not a tolerance.
+   (method fb, the paper's), or by accelerated steps on the same dual (method fista).  Both start
+   from u = v = 0.  The potentials after L steps give p = (1/N) sum_k p_k, which is scaled back by
+   the mass of x and clipped to [0,1].  With theta = 1e5 the converged p is x itself.  L is
+   therefore a parameter of the defense, and no tolerance.
 
-   No call here is collective, and none touches a file.  A solver may be used by one
-   thread at a time; creating and destroying solvers is for one thread of the process at a
-   time (FFTW's planner is shared). */
+   No call here is collective, and none touches a file.  A solver may be used by one thread at a
+   time.  Only one thread of the process at a time may create or destroy solvers, since FFTW's
+   planner is shared. */
 #ifndef BARYDEF_SOLVER_H
 #define BARYDEF_SOLVER_H
 
@@ -35,7 +35,11 @@
 extern "C" {
 #endif
 
-enum { BD_SNAPSHOTS_MAX = 64, BD_LOG_ITERATIONS_MAX = 24, BD_WINDOW_FULL = 0 };
+enum {
+  BD_SNAPSHOTS_MAX = 64,      /**< numbers in a list of iterations */
+  BD_LOG_ITERATIONS_MAX = 24, /**< there are fewer than 2^24 iterations */
+  BD_WINDOW_FULL = 0          /**< a window as large as the image */
+};
 
 /** The value of a row of BD_COST_TABLE. */
 #define BD_COST_VALUE(NAME, name, traits, formula, meaning) BD_ROW_VALUE(BD_COST_##NAME, meaning)
@@ -49,22 +53,25 @@ typedef enum bd_cost {
 /** "l1", "l2", ...; NULL for a cost that does not exist. */
 BD_API const char *bd_cost_name(int cost);
 
-/** How the Gibbs kernel is applied: auto chooses by cost, window, size and gamma; direct is
-   taps (or, for l1 on the full window, a recursion); fftw is FFTs.  Whatever is chosen, an
-   image whose exp(u/gamma) leaves the domain in which that is right is computed by
-   arithmetic that carries its own exponents, iteration by iteration. */
-typedef enum bd_kernel { BD_KERNEL_AUTO, BD_KERNEL_DIRECT, BD_KERNEL_FFTW } bd_kernel_t;
+/** How the Gibbs kernel is applied.  Where exp(u/gamma) of an image leaves the domain in which the
+   chosen way is right, the image is computed by arithmetic that carries its own exponents,
+   iteration by iteration. */
+typedef enum bd_kernel {
+  BD_KERNEL_AUTO,   /**< chosen by cost, window, size and gamma */
+  BD_KERNEL_DIRECT, /**< taps, or for l1 on the full window a recursion */
+  BD_KERNEL_FFTW    /**< fast Fourier transforms */
+} bd_kernel_t;
 
-/** Processor instructions the numerics were compiled for.  Results of one set do not depend
-   on the machine it runs on; those of two differ by rounding: 1e-12 and
-   less for forward-backward steps below safe_tau; longer ones amplify it, and fista decides by
-   comparisons that rounding can turn. */
+/** Processor instructions that the numerics are compiled for.  Results of one set do not depend on
+   the machine.  Those of two sets differ by rounding: by 1e-12 or less for forward-backward steps
+   below safe_tau.  Longer steps amplify it, and fista decides by comparisons that rounding can
+   turn. */
 typedef enum bd_instructions {
-  BD_INSTRUCTIONS_AUTO,     /**< the best this processor has */
+  BD_INSTRUCTIONS_AUTO,     /**< the best that this processor has */
   BD_INSTRUCTIONS_BASELINE, /**< what every processor of the architecture has */
   BD_INSTRUCTIONS_AVX2,     /**< x86-64-v3: AVX2 and FMA */
   BD_INSTRUCTIONS_AVX512,   /**< x86-64-v4 */
-  BD_INSTRUCTION_SETS
+  BD_INSTRUCTION_SETS       /**< the number of sets */
 } bd_instructions_t;
 
 /** "auto", "baseline", ...; NULL for a set that does not exist in this build. */
@@ -73,12 +80,14 @@ BD_API const char *bd_instructions_name(int set);
 /** The best set of this processor that this build has. */
 BD_API bd_instructions_t bd_instructions_best(void);
 
+/** Arithmetic of the solver.  Images and results are float64 in any case. */
 typedef enum bd_precision {
   BD_PRECISION_DOUBLE, /**< float64 */
   BD_PRECISION_AUTO    /**< float32 for an image where its guard shows that the result agrees
-                          with float64's to 1e-6 of a pixel's range, else float64 */
+                          with float64's to 1e-6 of a pixel's range, otherwise float64 */
 } bd_precision_t;
 
+/** How the dual is solved. */
 typedef enum bd_method {
   BD_METHOD_FB,   /**< forward-backward steps of length tau, as above */
   BD_METHOD_FISTA /**< Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and
@@ -86,46 +95,51 @@ typedef enum bd_method {
                      chooses its own steps and ignores tau */
 } bd_method_t;
 
+/** The term J of the objective.  x and p have mass 1 here. */
 typedef enum bd_regularizer {
   BD_REGULARIZER_DATA, /**< J(p) = theta/2 |x - p|^2 */
   BD_REGULARIZER_NORM, /**< J(p) = theta/2 |p|^2, Cuturi and Peyre */
   BD_REGULARIZER_NONE  /**< J = 0 */
 } bd_regularizer_t;
 
-/** What is scaled to mass 1: each channel by itself, or all channels of an image
-   together (as the authors' code does; colour then has no common barycenter). */
-typedef enum bd_mass { BD_MASS_CHANNEL, BD_MASS_JOINT } bd_mass_t;
+/** What is scaled to mass 1. */
+typedef enum bd_mass {
+  BD_MASS_CHANNEL, /**< each channel by itself */
+  BD_MASS_JOINT /**< all channels of an image together, as the authors' code does; colour then has
+                   no common barycenter */
+} bd_mass_t;
 
-/** L of each snapshot, ascending, >= 0; all come from one trajectory. */
+/** The numbers L of steps after which a snapshot is taken.  All come from one trajectory. */
 typedef struct bd_iterations {
-  int count; /**< 1 .. BD_SNAPSHOTS_MAX */
-  int values[BD_SNAPSHOTS_MAX];
+  int count;                    /**< 1 .. BD_SNAPSHOTS_MAX */
+  int values[BD_SNAPSHOTS_MAX]; /**< steps, ascending, >= 0 */
 } bd_iterations_t;
 
-/** beta_k, > 0, scaled to sum 1; none means 1/N each. */
+/** The weights beta_k of the marginals. */
 typedef struct bd_weights {
-  int count; /**< 0 or N */
-  double values[BD_MARGINALS_MAX];
+  int count;                       /**< N, or 0 for 1/N each */
+  double values[BD_MARGINALS_MAX]; /**< > 0; scaled to sum 1 by the solver */
 } bd_weights_t;
 
+/** Everything that a solver computes by, but the size of the images. */
 typedef struct bd_solver_options {
-  double gamma; /**< entropic regularisation, units of the cost, > 0 */
-  double theta; /**< weight of J, > 0 */
-  double tau;   /**< step length, > 0 */
-  bd_iterations_t iterations;
-  bd_cost_t cost;
-  bd_kernel_t kernel;
-  bd_method_t method;
-  double tolerance; /**< > 0: an image stops when its residual falls below it */
-  int window;       /**< BD_WINDOW_FULL, or odd: mass moves at most (window - 1)/2 pixels a plan and
-                       direction */
-  bd_regularizer_t regularizer;
-  bd_mass_t mass;
-  bd_interpolation_t interpolation;
-  bd_marginal_set_t marginals;
-  bd_weights_t weights;
-  bd_precision_t precision;
-  bd_instructions_t instructions;
+  double gamma;               /**< entropic regularisation, in units of the cost, > 0 */
+  double theta;               /**< weight of J, > 0 */
+  double tau;                 /**< step length, > 0 */
+  bd_iterations_t iterations; /**< when snapshots are taken; the last is the end */
+  bd_cost_t cost;             /**< cost of moving mass by an offset */
+  bd_kernel_t kernel;         /**< how the Gibbs kernel is applied */
+  bd_method_t method;         /**< how the dual is solved */
+  double tolerance; /**< an image stops when its residual falls below it; 0: only after L steps */
+  int window;       /**< BD_WINDOW_FULL, or odd: mass moves by at most (window - 1)/2 pixels a plan
+                       and direction */
+  bd_regularizer_t regularizer;     /**< the term J */
+  bd_mass_t mass;                   /**< what is scaled to mass 1 */
+  bd_interpolation_t interpolation; /**< how a moved image is sampled */
+  bd_marginal_set_t marginals;      /**< the motions A_k; the last one is eliminated */
+  bd_weights_t weights;             /**< of the marginals */
+  bd_precision_t precision;         /**< arithmetic */
+  bd_instructions_t instructions;   /**< processor instructions */
 } bd_solver_options_t;
 
 /** The value of a row of BD_IMAGE_STATUS_TABLE. */
@@ -153,74 +167,81 @@ typedef enum bd_convergence {
 /** "iteration-limit", ...; NULL for a code that does not exist. */
 BD_API const char *bd_convergence_name(int convergence);
 
+/** What the solver says of one image at one snapshot.  Figures of an image are the worst of its
+   channels, but for the objective.  They are NaN where the image failed. */
 typedef struct bd_image_report {
-  bd_image_status_t status;
-  bd_convergence_t convergence;
+  bd_image_status_t status;     /**< BD_IMAGE_OK, or why the image failed */
+  bd_convergence_t convergence; /**< how its iteration ended */
   int iterations;  /**< steps taken: L of this snapshot, or fewer where the image converged */
   int bits;        /**< 64, or 32 where precision auto found float32 right; 0 for a failed image */
   int fallback;    /**< 1: some of it went through the wide-range arithmetic */
-  double residual; /**< max over channels and k of |p_k - mean p|_1, in units of the scaled mass */
-  double mass_defect; /**< max over channels, k and iterations of |sum p_k - sum q_k| */
-  double objective;   /**< the dual objective F + J*(v), summed over channels */
-  double safe_tau;    /**< 2 gamma beta_N / max p, or 2 gamma / (N max p) with equal weights: longer
-                         forward steps are unstable */
+  double residual; /**< max over k of |p_k - mean p|_1, in units of the scaled mass */
+  double mass_defect; /**< max over k and iterations of |sum p_k - sum q_k|, scaled mass */
+  double objective; /**< the dual objective F + J*(v), in units of the cost, summed over channels */
+  double safe_tau;  /**< 2 gamma beta_N / max p; longer forward steps are unstable */
 } bd_image_report_t;
 
+/** A solver: options, stencils, kernel and work space for images of one size. */
 typedef struct bd_solver bd_solver_t;
 
-/** Optional: what the solvers of a sweep share, one after the other.  Motions of the marginals are
-   prepared once, and images moved once, as long as solvers move alike (below) and use the same kind
-   of arithmetic; else anew. most: bytes that moved images may take (0: they are not kept).  NULL
-   without memory.  The caller frees it, after the solver.  What results are does not depend on it.
- */
+/** What the solvers of a sweep may share, one after the other.  Motions of the marginals are
+   prepared once, and images moved once, as long as solvers move alike (bd_solvers_move_alike) and
+   use the same kind of arithmetic.  Results do not depend on it. */
 typedef struct bd_moved bd_moved_t;
-BD_API bd_moved_t *bd_moved_create(double most);
-BD_API void bd_moved_free(bd_moved_t *moved); /**< NULL is allowed */
 
-/** To be called before a solver that uses `moved`, the next or the same, is run on other images, or
- * on another number of them. */
+/** Create what solvers share.  most: bytes that moved images may take; 0: they are not kept.  NULL
+   without memory.  The caller frees it, after the solver. */
+BD_API bd_moved_t *bd_moved_create(double most);
+
+/** NULL is allowed. */
+BD_API void bd_moved_free(bd_moved_t *moved);
+
+/** Forget the images at hand.  To be called before a solver that uses `moved` is run on other
+   images, or on another number of them. */
 BD_API void bd_moved_forget(bd_moved_t *moved);
 
-/** 1 when solvers of these options move an image alike: the same marginals, interpolation and mass.
- */
+/** 1 when solvers of these options move an image alike, by the same marginals, interpolation and
+   mass. */
 BD_API int bd_solvers_move_alike(const bd_solver_options_t *a, const bd_solver_options_t *b);
 
 /** Upper estimate of the bytes that `count` moved images take. */
 BD_API double bd_moved_bytes(const bd_solver_options_t *options, int channels, int height,
                              int width, int count);
 
-/** What K is applied with for these options and image size, where its guard allows: "direct",
-   "recursion" or "fftw". */
+/** The way in which K is applied for these options and image size, where its guard allows it:
+   "direct", "recursion" or "fftw". */
 BD_API const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width);
 
-/** Prepare stencils, kernel and work space for images of [channels][height][width].
-   The options are copied.  moved may be NULL; it serves one solver at a time: the one before is
-   destroyed first. The caller destroys *solver.  Memory: bd_solver_bytes(), whatever the number of
-   images. Errors: BD_BAD_INPUT for options out of range or instructions that this processor has
-   not, BD_FAILED without memory. */
+/** Prepare stencils, kernel and work space for images of [channels][height][width].  The options
+   are copied.  moved may be NULL.  It serves one solver at a time, so the one before must have been
+   destroyed.  The caller destroys *solver, which is NULL after an error.  The memory is that of
+   bd_solver_bytes(), whatever the number of images.
+   Errors: BD_BAD_INPUT for options out of range, or instructions that this processor does not have;
+   BD_FAILED without memory. */
 BD_API bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                                     int width, bd_moved_t *moved, bd_solver_t **solver,
                                     bd_error_t *error);
 
-/** Upper estimate of what a solver of these options takes. */
+/** Upper estimate of the bytes that a solver of these options takes. */
 BD_API double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);
 
-/** Called now and then from inside bd_solver_run (every iteration of a few problems),
-   so that a caller can serve others meanwhile. */
+/** Called now and then from inside bd_solver_run, every iteration of a few problems, so that a
+   caller can serve others meanwhile.  `context` is the caller's. */
 typedef void bd_poll_t(void *context);
 
-/** Purify `count` images, independently of each other: the result for an image depends on
-   neither its neighbours nor its place.
+/** Purify `count` images, independently of each other.  The result for an image depends on neither
+   its neighbours nor its place.
      images   [count][channels][height][width], pixels in [0,1]
      purified [snapshots][count][channels][height][width], in [0,1]; NaN where the image failed
-     mean     [count][channels][height][width] mean of the marginals on the mass of x,
-              clipped to [0,1]; NaN where the image failed; may be NULL
+     mean     [count][channels][height][width], the mean of the marginals on the mass of x, clipped
+              to [0,1]; NaN where the image failed; may be NULL
      reports  [snapshots][count]
-   All arrays are the caller's.  poll may be NULL.  Cannot fail: failures are per image. */
+   All arrays are the caller's.  poll may be NULL.  The call cannot fail: images do, one by one. */
 BD_API void bd_solver_run(bd_solver_t *solver, int count, const double *images, double *purified,
                           double *mean, bd_image_report_t *reports, bd_poll_t *poll, void *context);
 
-BD_API void bd_solver_destroy(bd_solver_t *solver); /**< NULL is allowed */
+/** NULL is allowed. */
+BD_API void bd_solver_destroy(bd_solver_t *solver);
 
 #ifdef __cplusplus
 }

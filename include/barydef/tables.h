@@ -6,12 +6,15 @@
 #ifndef BARYDEF_TABLES_H
 #define BARYDEF_TABLES_H
 
-/** An enum value of a row.  Doxygen, with BD_DOXYGEN defined, sees its meaning as a comment. */
+/* clang-format off */
+/** An enum value of a row.  Doxygen, which must define BD_DOXYGEN and expand macros, takes its meaning
+   for a comment. */
 #ifdef BD_DOXYGEN
-#define BD_ROW_VALUE(value, meaning) value, / ##** < meaning *## /
+#define BD_ROW_VALUE(value, meaning) value, /##**< meaning *##/
 #else
 #define BD_ROW_VALUE(value, meaning) value,
 #endif
+/* clang-format on */
 
 /** Costs between two pixels at offset (dy, dx), in pixels: ROW(NAME, name, traits, formula,
    meaning).  The cost is the function cost_<name> of src/transport/kernel.c.  It must not depend
