@@ -274,6 +274,8 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   }
   for (int i = 0; status == BD_OK && i < job->sweep_count; i++)
     status = refuse_repeated(job->sweeps[i], error);
+  /* There is a point, and its texts are set. */
+  // NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   if (status == BD_OK && !*job->parameters->input_file)
     status =
         bd_fail(error, BD_BAD_INPUT,

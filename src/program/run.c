@@ -226,7 +226,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     bd_job_free(job);
     return status;
   }
-  if (rank == 0) progress_start(&progress, parameters->progress);
+  if (parameters) progress_start(&progress, parameters->progress);
   const bd_run_options_t run_options = {.overwrite = a->overwrite,
                                         .resume = a->resume,
                                         .dry_run = a->dry_run,

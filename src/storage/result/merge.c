@@ -279,8 +279,8 @@ static int join_statistics(hid_t file, const merge_t *merge) {
   hsize_t rows = 0;
   for (int i = 0; i < merge->count; i++)
     rows += (hsize_t)(merge->parts[i]->shape.run_count * merge->parts[i]->shape.attack_count);
-  char *all = malloc(rows * size),
-       *to = all; // NOLINT(clang-analyzer-optin.portability.UnixAPI): a part has a run
+  // A part has a run.  NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI)
+  char *all = malloc(rows * size), *to = all;
   int done = all != NULL;
   for (int i = 0; done && i < merge->count; i++) {
     hid_t dataset = H5Dopen2(merge->parts[i]->file, "/statistics", H5P_DEFAULT);
