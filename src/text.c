@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* Bytes of the character of UTF-8 that begins here; 0: it is none, or one that could drive a
+/* Bytes of the UTF-8 character that begins here.  0 where none does, or one that could drive a
    terminal or turn a line round: C0, DEL, C1 (U+0080 to U+009F), U+2028 to U+202E, U+2066 to
-   U+2069.  The comparisons of the second byte leave out overlong forms, surrogates and what lies
+   U+2069. The comparisons of the second byte exclude overlong forms, surrogates and what lies
    beyond U+10FFFF. */
 static int length_of(const unsigned char *c) {
   if (c[0] < 0x80) return c[0] >= ' ' && c[0] != 127;
@@ -20,15 +20,16 @@ static int length_of(const unsigned char *c) {
   return length;
 }
 
-int text_is_clean(const char *text, int has_tabs) {
+int text_is_clean(const char *text, text_tabs_t tabs) {
   const unsigned char *c = (const unsigned char *)text;
   for (int length; *c; c += length)
-    if ((length = has_tabs && *c == '\t' ? 1 : length_of(c)) == 0) return 0;
+    if ((length = tabs == TEXT_WITH_TABS && *c == '\t' ? 1 : length_of(c)) == 0) return 0;
   return 1;
 }
 
 int text_is_name(const char *text) {
-  return *text && text_is_clean(text, 0) && !strchr(text, '/') && strcmp(text, ".") != 0;
+  return *text && text_is_clean(text, TEXT_WITHOUT_TABS) && !strchr(text, '/') &&
+         strcmp(text, ".") != 0;
 }
 
 void text_clean(char *text) {
@@ -36,5 +37,13 @@ void text_clean(char *text) {
     const int length = length_of(c);
     if (length == 0) *c = '?';
     c += length ? length : 1;
+  }
+}
+
+void text_clean_lines(char *text) {
+  for (char *line = text, *end; line; line = end) {
+    if ((end = strchr(line, '\n'))) *end = 0;
+    text_clean(line);
+    if (end) *end++ = '\n';
   }
 }

@@ -2,14 +2,18 @@
 #ifndef BD_TEXT_H
 #define BD_TEXT_H
 
-/* Is it UTF-8 without control characters (but tabs, where it may have them), marks of direction
- * among them? */
-int text_is_clean(const char *text, int has_tabs);
+/* Is it UTF-8 without characters that control a terminal or the direction of writing?  Tabs are
+   such characters unless they are allowed. */
+typedef enum text_tabs { TEXT_WITHOUT_TABS, TEXT_WITH_TABS } text_tabs_t;
+int text_is_clean(const char *text, text_tabs_t tabs);
 
 /* Is it clean, and one part of a path in HDF5, where "." is the group itself? */
 int text_is_name(const char *text);
 
-/* All else, which could tell a terminal what to do, becomes '?'. */
+/* Make it clean: every byte of what is not becomes '?'. */
 void text_clean(char *text);
+
+/* Make every line of it clean, and keep the newlines. */
+void text_clean_lines(char *text);
 
 #endif

@@ -48,7 +48,7 @@ static int next_line(reading_t *r) {
     return 0;
   }
   if (length > 0 && r->line[length - 1] == '\r') r->line[length - 1] = 0;
-  if (!text_is_clean(r->line, 1)) {
+  if (!text_is_clean(r->line, TEXT_WITH_TABS)) {
     r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a control character, or not UTF-8", r->name,
                         r->number);
     return 0;

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 #include "read.h"
 
-#include "storage/set/survey.h"
+#include "storage/set/survey_check.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -28,23 +28,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   bytes += sizeof length;
   size -= sizeof length;
   if (length > size) length = (uint32_t)size;
-  survey_t *survey = malloc(length + 1);
-  if (!survey) return 0;
-  memcpy(survey, bytes, length);
+  survey_t survey;
+  void *taken = malloc(length + 1);
+  if (!taken) return 0;
+  memcpy(taken, bytes, length);
   bytes += length;
   size -= length;
   memory_file(bytes, size, path);
   const survey_request_t request = {
       .path = path, .descriptor = -1, .file_size = (int64_t)size, .most_bytes = INT64_C(32) << 20};
-  if (survey_check(&request, survey, length, &error) == BD_OK) {
-    survey->file_size = (int64_t)size;
-    survey->ends_digest = digest_ends(bytes, size);
-    if (bd_images_join(path, survey, length, &images, &error) != BD_OK) abort();
+  if (survey_check(&request, taken, length, &survey, &error) == BD_OK) {
+    survey.head->file_size = (int64_t)size;
+    survey.head->ends_digest = digest_ends(bytes, size);
+    if (bd_images_join(path, taken, length, &images, &error) != BD_OK) abort();
     fuzz_accepted++;
     read_some(images);
     bd_images_close(images);
   }
   unlink(path);
-  free(survey);
+  free(taken);
   return 0;
 }

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "storage/set/survey.h"
+#include "storage/set/survey_check.h"
 
 enum { H = 12, W = 15, PIXELS = H * W, KINDS = 6 };
 
@@ -128,21 +128,17 @@ Test(hostile, next_to_nothing) {
  * met. */
 Test(hostile, chunks_without_number) {
   const int64_t most = INT64_C(1000000) << 20;
-  struct {
-    survey_t head;
-    bd_attack_t attack;
-    place_t place;
-  } made = {
-      {.count = 1 << 27, .attack_count = 1},
-      {.name = "a"},
-      {.shape = {1 << 27, 4096, 32768, 512}, .chunk = {1, 1, 1, 1}, .element = ELEMENT_UINT8}};
+  survey_head_t head = {.count = 1 << 27, .attack_count = 1};
+  bd_attack_t attack = {.name = "a"};
+  place_t place = {
+      .shape = {1 << 27, 4096, 32768, 512}, .chunk = {1, 1, 1, 1}, .element = ELEMENT_UINT8};
+  const survey_t survey = {.head = &head, .attacks = &attack, .places = &place};
   const survey_request_t request = {
       .path = "set.h5", .file_size = INT64_C(1) << 40, .most_bytes = most};
   bd_error_t error = {0};
-  cr_assert_eq(survey_check_shapes(&request, &made.head, &made.attack, &made.place, &error), BD_OK,
-               "%s", error.message);
-  for (int doubled = 0; doubled < 4; doubled++, made.place.shape[0] *= 2)
-    cr_assert_eq(chunks_of(&made.place), INT64_MAX);
+  cr_assert_eq(survey_check_shapes(&request, &survey, &error), BD_OK, "%s", error.message);
+  for (int doubled = 0; doubled < 4; doubled++, place.shape[0] *= 2)
+    cr_assert_eq(chunks_of(&place), INT64_MAX);
 }
 
 Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }

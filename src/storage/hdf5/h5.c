@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Per thread, as HDF5's own error stack is: its walk has no other place to leave a message. */
 static _Thread_local char reason[200];
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
@@ -14,23 +15,23 @@ static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
   return 1; /* the innermost only */
 }
 
-/* Every successful call clears HDF5's error stack: keep what it says before the next one. */
+/* Keep what HDF5's error stack says, before the next successful call clears it. */
 static void keep_reason(void) {
   if (H5Eget_num(H5E_DEFAULT) > 0) H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, NULL);
 }
 
 const char *h5_reason(void) {
   keep_reason();
-  /* Of the system's errors only what the system says. */
+  /* Of an error of the system, say only what the system says. */
   const char *number = strstr(reason, "errno = ");
   if (number) return strerror((int)strtol(number + strlen("errno = "), NULL, 10));
   return *reason ? reason : "no reason given";
 }
 
 void h5_silence(void) {
-  H5dont_atexit(); /* first of all calls; the library's clean-up crashes after a file that could not
-                      be closed */
-  H5PLset_loading_state(0); /* a file may not name a filter to be loaded */
+  /* Must be the first call.  HDF5's clean-up crashes after a file that could not be closed. */
+  H5dont_atexit();
+  H5PLset_loading_state(0); /* a file may not name a filter to load */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   *reason = 0;
 }
@@ -50,7 +51,7 @@ void h5_close(hid_t id) {
   }
 }
 
-hid_t h5_open_descriptor(int descriptor, int writable) {
+hid_t h5_open_descriptor(int descriptor, h5_access_t how) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
   h5_silence();
@@ -58,7 +59,7 @@ hid_t h5_open_descriptor(int descriptor, int writable) {
 #if H5_VERSION_GE(1, 10, 7)
   H5Pset_file_locking(access, 0, 1);
 #endif
-  hid_t file = H5Fopen(path, writable ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
+  hid_t file = H5Fopen(path, how == H5_TO_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
   h5_close(access);
   return file;
 }
@@ -92,7 +93,7 @@ int h5_has(hid_t location, const char *path) {
 
 /* ---- attributes ---------------------------------------------------------------- */
 
-/* Open a scalar (or one-element) attribute of the class wanted. */
+/* Open an attribute of one element that is of the class wanted. */
 static hid_t open_scalar(hid_t object, const char *name, H5T_class_t wanted, hid_t *type) {
   if (H5Aexists(object, name) <= 0) return -1;
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
@@ -154,7 +155,7 @@ int h5_get_real(hid_t object, const char *name, double *value) {
          get_number(object, name, H5T_INTEGER, H5T_NATIVE_DOUBLE, value);
 }
 
-/* One that is there, as this program creates it: of this very type. */
+/* Compare or mend an attribute that must be of this very type, as this program creates it. */
 static h5_found_t find(hid_t object, const char *name, hid_t type, const void *value, int mend) {
   hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
   hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
@@ -183,9 +184,8 @@ static h5_found_t put(hid_t object, const char *name, hid_t type, const void *va
 
 static h5_found_t put_text(hid_t object, const char *name, const char *text, size_t room,
                            h5_how_t how) {
-  /* An attribute has less than 64 KiB, with its name and type: the names of ten thousand hosts are
-   * cut. */
-  size_t length = strnlen(text, 65000) + 1;
+  /* The names of ten thousand hosts are cut. */
+  size_t length = strnlen(text, BD_ATTRIBUTE_TEXT_MAX) + 1;
   if (room < length) room = length;
   hid_t type = H5Tcopy(H5T_C_S1);
   char *value = calloc(room, 1);

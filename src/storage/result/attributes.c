@@ -1,8 +1,6 @@
-/* What the job and the input say of runs and attacks, as attributes below /runs (and the data set's
-   name): one table, from which they are created, and with which a resume compares and mends them.
-   A checksum of the attributes of each run and each of its attacks, below /checksums, serves those
-   who have neither job nor input. */
-#include "storage/result/result.h"
+#include "storage/result/attributes.h"
+
+#include "storage/result/checksums.h"
 
 #include <barydef/solver.h>
 
@@ -13,9 +11,9 @@
 
 /* ---- checksums ----------------------------------------------------------------- */
 
-/* A name and what it says; of what this program does not write, the name alone. */
+/* Add a name and its value.  Of kinds that this program does not write, add the name alone. */
 static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *info, void *state) {
-  if (!strcmp(name, "fallbacks")) return 0; /* counted in the end, from the records */
+  if (!strcmp(name, "fallbacks")) return 0; /* bd_result_finish counts them from the records */
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute),
         space = H5Aget_space(attribute);
   const H5T_class_t class = H5Tget_class(type);
@@ -44,14 +42,15 @@ static int add_object(hid_t file, const char *path, XXH3_state_t *state) {
   return done;
 }
 
+/* Write "/top/run" or "/top/run/attack". */
 static void path_of(char path[BD_ATTACK_NAME + 64], const char *top, int run, const char *attack) {
   snprintf(path, BD_ATTACK_NAME + 64, "/%s/%03d%s%.*s", top, run, attack ? "/" : "", BD_ATTACK_NAME,
            attack ? attack : "");
 }
 
-/* Create, compare or mend the checksum of a run's attributes or, of an attack, of these. */
+/* Create, compare or mend the checksum of the attributes of a run or of one of its attacks. */
 static h5_found_t seal(hid_t file, int run, const char *attack, h5_how_t how) {
-  char path[BD_ATTACK_NAME + 64], text[17];
+  char path[BD_ATTACK_NAME + 64], text[CHECKSUM_TEXT];
   XXH3_state_t *state = XXH3_createState();
   path_of(path, "runs", run, attack);
   int done = state && XXH3_64bits_reset(state) == XXH_OK && add_object(file, path, state);
@@ -67,7 +66,7 @@ static h5_found_t seal(hid_t file, int run, const char *attack, h5_how_t how) {
   return found;
 }
 
-/* Results of before there were any are as good without; one that lacks some is damaged. */
+/* Results of early versions have none of them, which is no damage.  To lack a few is. */
 static int has_seals(hid_t file, int run, const char *attack) {
   char path[BD_ATTACK_NAME + 64];
   path_of(path, "checksums", run, NULL);
@@ -76,13 +75,13 @@ static int has_seals(hid_t file, int run, const char *attack) {
   return has || H5Aexists_by_name(file, path, "attributes_checksum", H5P_DEFAULT) > 0;
 }
 
-void attributes_verify(const bd_result_t *result, FILE *out) {
+void attributes_verify(hid_t file, const bd_result_t *result, FILE *out) {
   const bd_result_shape_t *shape = &result->shape;
-  if (!has_seals(result->file, shape->first_run, result->names[0])) return;
+  if (!has_seals(file, shape->first_run, result->names[0])) return;
   for (int run = shape->first_run; run < shape->first_run + shape->run_count; run++)
     for (int a = -1; a < shape->attack_count; a++) {
       const char *attack = a < 0 ? NULL : result->names[a];
-      if (seal(result->file, run, attack, H5_COMPARE) != H5_SAME)
+      if (seal(file, run, attack, H5_COMPARE) != H5_SAME)
         fprintf(out, "an attribute of /runs/%03d%s%s\n", run, attack ? "/" : "",
                 attack ? attack : "");
     }
@@ -93,11 +92,13 @@ void attributes_verify(const bd_result_t *result, FILE *out) {
 typedef struct walk {
   hid_t file;
   h5_how_t how;
-  int is_sealed, is_known; /* the instructions that were used: by the checksum of some run */
+  int is_sealed; /* there are checksums */
+  int is_known;  /* the instructions that were used are, by the checksum of some run */
   attributes_found_t *found;
 } walk_t;
 
-/* 0 where one cannot be created, or is not there as it was. */
+/* Note what was found.  0 where an attribute cannot be created, or is missing or of another type.
+ */
 static int note(const walk_t *walk, h5_found_t found, const char *name, const char *path) {
   attributes_found_t *all = walk->found;
   if (found != H5_SAME && (all->differing++ == 0 || found == H5_FAILED))
@@ -108,8 +109,8 @@ static int note(const walk_t *walk, h5_found_t found, const char *name, const ch
 
 static int put_all(const walk_t *walk, const char *path, int count,
                    const bd_attribute_t *attributes) {
-  hid_t object = !path[1] || h5_has(walk->file, path) ? H5Oopen(walk->file, path, H5P_DEFAULT)
-                                                      : -1; /* no link leads to the root */
+  const int is_root = !path[1]; /* which no link leads to */
+  hid_t object = is_root || h5_has(walk->file, path) ? H5Oopen(walk->file, path, H5P_DEFAULT) : -1;
   int done = object >= 0 || note(walk, H5_FAILED, "of all names", path);
   for (int i = 0; done && i < count; i++)
     done = note(walk, h5_put(object, &attributes[i], walk->how), attributes[i].name, path);
@@ -117,8 +118,8 @@ static int put_all(const walk_t *walk, const char *path, int count,
   return done;
 }
 
-/* After `others` that differ it differs as well, and is no damage of its own.  `known`: the table
- * tells all that stands there. */
+/* Create, compare or mend a checksum.  Where `others` differ it differs as well, which is no damage
+   of its own.  `known`: the table has all that it covers. */
 static int put_seal(const walk_t *walk, int run, const char *attack, int others, int known) {
   char path[BD_ATTACK_NAME + 64];
   if (!walk->is_sealed) return 1;
@@ -131,7 +132,7 @@ static int put_seal(const walk_t *walk, int run, const char *attack, int others,
   return note(walk, found, "attributes_checksum", path);
 }
 
-/* "0 ok, 1 pending, ..." */
+/* An attribute such as "0 ok, 1 pending". */
 static bd_attribute_t list_names(const char *attribute, const char *name_of(int), char names[512]) {
   *names = 0;
   for (int code = 0; name_of(code); code++)
@@ -155,8 +156,7 @@ static int put_attack(const walk_t *walk, int run, const bd_attack_t *attack) {
          put_seal(walk, run, attack->name, walk->found->differing > before, 1);
 }
 
-/* The instructions that were used, where the job leaves them open, are known from the file alone.
- */
+/* Does the job leave the instructions open?  Then the file alone knows which were used. */
 static int is_open(int count, const bd_attribute_t *attributes) {
   for (int i = 0; i < count; i++)
     if (!strcmp(attributes[i].name, "solver.instructions") && !strcmp(attributes[i].text, "auto"))
@@ -164,10 +164,10 @@ static int is_open(int count, const bd_attribute_t *attributes) {
   return 0;
 }
 
-/* They are the same in all runs that leave them open (the resume has seen to it): one whole run
- * will do. */
+/* Is there a run that leaves the instructions open and has its checksum?  They are the same in all
+   such runs, as the resume has checked. */
 static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
-  bd_attribute_t attributes[64];
+  bd_attribute_t attributes[BD_RUN_ATTRIBUTES_MAX];
   for (int run = layout->first_run; run < layout->first_run + layout->run_count; run++) {
     const int count = layout->run_attributes(layout->context, run, attributes);
     if (is_open(count, attributes) && seal(file, run, NULL, H5_COMPARE) == H5_SAME) return 1;
@@ -175,7 +175,7 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   return 0;
 }
 
-/* Counted in the end, for which there must be room: any number will do. */
+/* The number of fallbacks is counted in the end.  Its value does not matter here, its room does. */
 static int put_count(const walk_t *walk, const char *path) {
   const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);
@@ -185,7 +185,7 @@ static int put_count(const walk_t *walk, const char *path) {
   return note(walk, done ? H5_SAME : H5_FAILED, count.name, path);
 }
 
-/* What finishing writes must have its place: else hours later it could not end. */
+/* Is there room for what bd_result_finish writes?  Without it a run would fail after hours. */
 static int has_room_to_finish(const walk_t *walk) {
   static const bd_attribute_t written[] = {{.name = "finished", .kind = BD_ATTRIBUTE_TEXT},
                                            {.name = "seconds", .kind = BD_ATTRIBUTE_REAL},
@@ -202,7 +202,7 @@ static int has_room_to_finish(const walk_t *walk) {
 
 static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run) {
   char path[BD_ATTACK_NAME + 64];
-  bd_attribute_t attributes[64];
+  bd_attribute_t attributes[BD_RUN_ATTRIBUTES_MAX];
   const int count = layout->run_attributes(layout->context, run, attributes),
             before = walk->found->differing;
   path_of(path, "runs", run, NULL);

@@ -1,6 +1,8 @@
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/isolate.h"
 #include "storage/set/chunk.h"
+#include "storage/set/survey_check.h"
+#include "storage/set/survey_child.h"
 
 #include <byteswap.h>
 #include <fcntl.h>
@@ -12,7 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* Images chunk[0] * index ... of a group, as they are stored, without filters. */
+/* The images from chunk[0] * index on that a row of chunks holds, without filters. */
 typedef struct slab {
   int attack;
   int64_t index; /* -1: none */
@@ -25,16 +27,16 @@ struct bd_images {
   int descriptor;
   struct stat opened;
   bd_images_info_t info;
-  survey_t *survey;
+  void *survey_bytes; /* which the parts of the survey lie in */
   size_t survey_size;
-  slab_t
-      slabs[2]; /* of the attack read last; of the clean images, which are read beside any attack */
+  survey_t survey;
+  slab_t slabs[2]; /* of the attack read last, and of the clean images, which every attack needs */
   unsigned char *stored, *plain, *space; /* of one chunk */
   size_t stored_room, chunk_room;
 };
 
 const bd_images_info_t *bd_images_info(const bd_images_t *images) { return &images->info; }
-const int64_t *bd_images_labels(const bd_images_t *images) { return survey_labels(images->survey); }
+const int64_t *bd_images_labels(const bd_images_t *images) { return images->survey.labels; }
 
 int bd_images_find(const bd_images_t *images, const char *name) {
   for (int a = 0; a < images->info.attack_count; a++)
@@ -50,15 +52,15 @@ void bd_images_close(bd_images_t *images) {
   free(images->stored);
   free(images->plain);
   free(images->space);
-  free(images->survey);
+  free(images->survey_bytes);
   free(images->path);
   free(images);
 }
 
 /* ---- opening ------------------------------------------------------------------- */
 
-/* Enough to tell two files apart that are not made to deceive: the pixels are compared block by
- * block. */
+/* Enough to tell apart two files that are not made to deceive.  Pixels are compared block by block.
+ */
 static uint64_t digest_ends(const bd_images_t *images) {
   enum { END = 65536 };
   const uint64_t size = (uint64_t)images->opened.st_size, length = size < END ? size : END;
@@ -100,34 +102,39 @@ static void compute_digest(bd_images_t *images) {
   snprintf(info->digest, sizeof info->digest, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
 }
 
-/* Of a survey that has been checked. */
+/* Bytes of memory that reading takes: the survey, two slabs, and three buffers for a chunk. */
+static double memory_for(const bd_images_t *images) {
+  double chunk = 0, slab = 0;
+  for (int a = 0; a < images->survey.head->attack_count; a++) {
+    const place_t *place = &images->survey.places[a];
+    if (place->chunk[0] == 0) continue;
+    chunk = fmax(chunk, (double)chunk_bytes(place));
+    slab = fmax(slab, (double)(place->chunk[0] * image_bytes(place)));
+  }
+  return (double)images->survey_size + 2 * slab + 3 * chunk;
+}
+
+/* Describe the images to the user, once the survey has been checked. */
 static void describe(bd_images_t *images) {
   static const char *const types[] = {
       [ELEMENT_FLOAT32] = "float32", [ELEMENT_FLOAT64] = "float64", [ELEMENT_UINT8] = "uint8"};
-  const survey_t *survey = images->survey;
-  const place_t *places = survey_places(survey);
-  const int64_t *labels = survey_labels(survey);
+  const survey_t *survey = &images->survey;
+  const int64_t *labels = survey->labels;
   bd_images_info_t *info = &images->info;
-  *info = (bd_images_info_t){.count = survey->count,
-                             .channels = (int)places->shape[1],
-                             .height = (int)places->shape[2],
-                             .width = (int)places->shape[3],
-                             .attack_count = survey->attack_count,
-                             .attacks = survey_attacks(survey),
-                             .has_clean = survey->has_clean,
+  *info = (bd_images_info_t){.count = survey->head->count,
+                             .channels = (int)survey->places->shape[1],
+                             .height = (int)survey->places->shape[2],
+                             .width = (int)survey->places->shape[3],
+                             .attack_count = survey->head->attack_count,
+                             .attacks = survey->attacks,
+                             .has_clean = survey->head->has_clean,
                              .label_min = labels[0],
-                             .label_max = labels[0]};
-  memcpy(info->dataset, survey->dataset, sizeof info->dataset);
-  double chunk = 0, slab = 0;
-  for (int a = 0; a < survey->attack_count; a++) {
-    snprintf(survey_attacks(survey)[a].type, sizeof survey_attacks(survey)->type, "%s",
-             types[places[a].element]);
-    if (places[a].chunk[0] == 0) continue;
-    chunk = fmax(chunk, (double)chunk_bytes(&places[a]));
-    slab = fmax(slab, (double)(places[a].chunk[0] * info->channels * info->height * info->width) *
-                          (double)element_size(places[a].element));
-  }
-  info->bytes = (double)images->survey_size + 2 * slab + 3 * chunk;
+                             .label_max = labels[0],
+                             .bytes = memory_for(images)};
+  memcpy(info->dataset, survey->head->dataset, sizeof info->dataset);
+  for (int a = 0; a < info->attack_count; a++)
+    snprintf(survey->attacks[a].type, sizeof survey->attacks->type, "%s",
+             types[survey->places[a].element]);
   for (int64_t i = 1; i < info->count; i++) {
     if (labels[i] < info->label_min) info->label_min = labels[i];
     if (labels[i] > info->label_max) info->label_max = labels[i];
@@ -135,57 +142,72 @@ static void describe(bd_images_t *images) {
   compute_digest(images);
 }
 
-bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **out,
-                           bd_error_t *error) {
-  bd_images_t *images;
-  bd_status_t status = open_file(path, &images, error);
-  void *bytes = NULL;
-  survey_request_t request = {.path = path, .most_bytes = most_bytes};
-  if (status == BD_OK) {
-    request.descriptor = images->descriptor;
-    request.file_size = images->opened.st_size;
-    request.on_disk = file_on_disk(&images->opened);
-    status = isolate(survey_take, &request, path, isolate_size(&images->opened), most_bytes, &bytes,
-                     &images->survey_size, error);
-    images->survey = bytes;
+/* The parent's part of a survey. */
+static bd_status_t take_survey(bd_images_t *images, int64_t most_bytes, bd_error_t *error) {
+  parcel_t parcel;
+  survey_request_t request = {.path = images->path,
+                              .descriptor = images->descriptor,
+                              .file_size = images->opened.st_size,
+                              .on_disk = file_on_disk(&images->opened),
+                              .most_bytes = most_bytes};
+  const isolation_t isolation = {.work = survey_child,
+                                 .context = &request,
+                                 .path = images->path,
+                                 .file_size = isolate_size(&images->opened),
+                                 .most_bytes = most_bytes};
+  bd_status_t status = isolate(&isolation, &parcel, error);
+  if (status != BD_OK) return status;
+  images->survey_bytes = parcel.bytes;
+  images->survey_size = parcel.size;
+  status = survey_check(&request, parcel.bytes, parcel.size, &images->survey, error);
+  if (status != BD_OK) return status;
+  images->survey.head->file_size = request.file_size;
+  images->survey.head->ends_digest = digest_ends(images);
+  return BD_OK;
+}
+
+/* The survey that another process has taken and checked. */
+static bd_status_t copy_survey(bd_images_t *images, const void *survey, size_t size,
+                               bd_error_t *error) {
+  images->survey_bytes = malloc(size);
+  if (!images->survey_bytes) return bd_fail(error, BD_FAILED, "%s: no memory", images->path);
+  images->survey_size = size;
+  memcpy(images->survey_bytes, survey, size);
+  if (survey_take_apart(images->survey_bytes, size, &images->survey) &&
+      images->survey.head->file_size == images->opened.st_size &&
+      images->survey.head->ends_digest == digest_ends(images))
+    return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0",
+                 images->path);
+}
+
+/* Describe the images, or close them where they could not be opened. */
+static bd_status_t finish_open(bd_images_t **images, bd_status_t status) {
+  if (status == BD_OK) describe(*images);
+  else {
+    bd_images_close(*images);
+    *images = NULL;
   }
-  if (status == BD_OK) status = survey_check(&request, images->survey, images->survey_size, error);
-  if (status == BD_OK) {
-    images->survey->file_size = request.file_size;
-    images->survey->ends_digest = digest_ends(images);
-    describe(images);
-  } else {
-    bd_images_close(images);
-    images = NULL;
-  }
-  *out = images;
   return status;
+}
+
+bd_status_t bd_images_open(const char *path, int64_t most_bytes, bd_images_t **images,
+                           bd_error_t *error) {
+  bd_status_t status = open_file(path, images, error);
+  if (status == BD_OK) status = take_survey(*images, most_bytes, error);
+  return finish_open(images, status);
 }
 
 const void *bd_images_survey(const bd_images_t *images, size_t *size) {
   *size = images->survey_size;
-  return images->survey;
+  return images->survey_bytes;
 }
 
-bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **out,
+bd_status_t bd_images_join(const char *path, const void *survey, size_t size, bd_images_t **images,
                            bd_error_t *error) {
-  bd_images_t *images;
-  bd_status_t status = open_file(path, &images, error);
-  if (status == BD_OK && !(images->survey = malloc(size)))
-    status = bd_fail(error, BD_FAILED, "%s: no memory", path);
-  if (status == BD_OK) {
-    memcpy(images->survey, survey, images->survey_size = size);
-    if (images->survey->file_size != images->opened.st_size ||
-        images->survey->ends_digest != digest_ends(images))
-      status = bd_fail(error, BD_BAD_INPUT, "%s: another rank sees another file than rank 0", path);
-  }
-  if (status == BD_OK) describe(images);
-  else {
-    bd_images_close(images);
-    images = NULL;
-  }
-  *out = images;
-  return status;
+  bd_status_t status = open_file(path, images, error);
+  if (status == BD_OK) status = copy_survey(*images, survey, size, error);
+  return finish_open(images, status);
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -260,8 +282,7 @@ static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned cha
 
 /* NULL, or why not. */
 static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int64_t index) {
-  const place_t *p = &survey_places(images->survey)[attack];
-  const int64_t image = p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
+  const place_t *p = &images->survey.places[attack];
   const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)},
                 each = grid[1] * grid[2] * grid[3];
   slab->index = -1;
@@ -273,10 +294,10 @@ static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int6
       return "no memory for a chunk";
     images->chunk_room = room;
   }
-  if (!make_room(&slab->bytes, &slab->room, (size_t)(p->chunk[0] * image)))
+  if (!make_room(&slab->bytes, &slab->room, (size_t)(p->chunk[0] * image_bytes(p))))
     return "no memory for its chunks";
   for (int64_t i = 0; i < each; i++) {
-    const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + index * each + i];
+    const chunk_t *chunk = &images->survey.chunks[p->first_chunk + index * each + i];
     const int64_t at[4] = {index * p->chunk[0], i / (grid[2] * grid[3]) * p->chunk[1],
                            i / grid[3] % grid[2] * p->chunk[2], i % grid[3] * p->chunk[3]};
     if (!make_room(&images->stored, &images->stored_room, chunk->size))
@@ -294,7 +315,7 @@ static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int6
 
 static const char *read_chunks(bd_images_t *images, int attack, int64_t first, int64_t count,
                                double *pixels) {
-  const place_t *p = &survey_places(images->survey)[attack];
+  const place_t *p = &images->survey.places[attack];
   const int64_t image = p->shape[1] * p->shape[2] * p->shape[3];
   slab_t *slab = &images->slabs[images->info.has_clean && attack == images->info.attack_count - 1];
   for (int64_t at = first, n; at < first + count; at += n) {
@@ -304,15 +325,14 @@ static const char *read_chunks(bd_images_t *images, int attack, int64_t first, i
       const char *wrong = load_slab(images, attack, slab, index);
       if (wrong) return wrong;
     }
-    convert(p, slab->bytes + within * image * (int64_t)element_size(p->element), n * image,
-            pixels + (at - first) * image);
+    convert(p, slab->bytes + within * image_bytes(p), n * image, pixels + (at - first) * image);
   }
   return NULL;
 }
 
 bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count,
                            double *pixels, bd_error_t *error) {
-  const place_t *place = &survey_places(images->survey)[attack];
+  const place_t *place = &images->survey.places[attack];
   const int number = place->chunk[0] ? 0 : read_contiguous(images, place, first, count, pixels);
   const char *wrong = place->chunk[0] ? read_chunks(images, attack, first, count, pixels)
                       : number        ? strerror(number)
@@ -329,10 +349,9 @@ bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64
 }
 
 void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count) {
-  const place_t *p = &survey_places(images->survey)[attack];
+  const place_t *p = &images->survey.places[attack];
   if (p->chunk[0] == 0) {
-    const int64_t image =
-        p->shape[1] * p->shape[2] * p->shape[3] * (int64_t)element_size(p->element);
+    const int64_t image = image_bytes(p);
     posix_fadvise(images->descriptor, (off_t)p->address + first * image, count * image,
                   POSIX_FADV_WILLNEED);
     return;
@@ -340,7 +359,7 @@ void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t co
   const int64_t each = chunks_along(p, 1) * chunks_along(p, 2) * chunks_along(p, 3);
   for (int64_t i = first / p->chunk[0] * each; i < ((first + count - 1) / p->chunk[0] + 1) * each;
        i++) {
-    const chunk_t *chunk = &survey_chunks(images->survey)[p->first_chunk + i];
+    const chunk_t *chunk = &images->survey.chunks[p->first_chunk + i];
     posix_fadvise(images->descriptor, (off_t)chunk->address, chunk->size, POSIX_FADV_WILLNEED);
   }
 }

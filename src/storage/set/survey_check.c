@@ -1,40 +1,11 @@
-#include "storage/set/survey.h"
+#include "storage/set/survey_check.h"
 
-#include "storage/hdf5/file.h"
+#include "storage/names.h"
 #include "text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
-
-bd_attack_t *survey_attacks(const survey_t *survey) { return (bd_attack_t *)(survey + 1); }
-place_t *survey_places(const survey_t *survey) {
-  return (place_t *)(survey_attacks(survey) + survey->attack_count);
-}
-int64_t *survey_labels(const survey_t *survey) {
-  return (int64_t *)(survey_places(survey) + survey->attack_count);
-}
-chunk_t *survey_chunks(const survey_t *survey) {
-  return (chunk_t *)(survey_labels(survey) + survey->count);
-}
-
-int64_t chunks_along(const place_t *place, int d) {
-  return (place->shape[d] - 1) / place->chunk[d] + 1;
-}
-
-int64_t chunks_of(const place_t *place) {
-  int64_t all = place->chunk[0] != 0;
-  for (int d = 0; d < 4 && all; d++)
-    if (__builtin_mul_overflow(all, chunks_along(place, d), &all)) return INT64_MAX;
-  return all;
-}
-
-int64_t chunk_bytes(const place_t *place) {
-  int64_t bytes = (int64_t)element_size(place->element);
-  for (int d = 0; d < 4; d++) bytes *= place->chunk[d];
-  return bytes;
-}
-
-/* ---- one group ----------------------------------------------------------------- */
 
 static bd_status_t refuse(const survey_request_t *request, const char *attack, const char *why,
                           bd_error_t *error) {
@@ -42,31 +13,35 @@ static bd_status_t refuse(const survey_request_t *request, const char *attack, c
                  strcmp(attack, "clean") ? "/attacks/" : "/", attack, why);
 }
 
+/* ---- one group ----------------------------------------------------------------- */
+
 bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks,
                               int index, bd_error_t *error) {
-  const char *name = attacks[index].name;
-  if (!*name || !text_is_clean(name, 0))
-    return bd_fail(error, BD_BAD_INPUT,
-                   "%s: the name of attack \"%s\" has control characters or is no UTF-8",
-                   request->path, name);
-  if (!text_is_name(name) || !strcmp(name, "clean"))
-    return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", request->path,
-                   name);
-  for (int i = 0; i < index; i++)
-    if (!strcmp(attacks[i].name, name))
-      return bd_fail(error, BD_BAD_INPUT, "%s: two attacks are named \"%s\"", request->path, name);
-  return BD_OK;
+  const char *path = request->path, *name = attacks[index].name;
+  switch (name_problem(attacks, sizeof *attacks, index)) {
+    case NAME_IS_NOT_CLEAN:
+      return bd_fail(error, BD_BAD_INPUT,
+                     "%s: the name of attack \"%.*s\" has control characters or is no UTF-8", path,
+                     BD_ATTACK_NAME - 1, name);
+    case NAME_IS_NO_PART: break;
+    case NAME_IS_TAKEN:
+      return bd_fail(error, BD_BAD_INPUT, "%s: two attacks are named \"%s\"", path, name);
+    case NAME_IS_GOOD:
+      if (strcmp(name, "clean") != 0) return BD_OK;
+  }
+  return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", path, name);
 }
 
-/* No product of these but the count of chunks overflows: counts up to 2^40, images up to 2^45
- * bytes, chunks up to the memory. */
-static bd_status_t check_shape(const survey_request_t *request, const survey_t *head,
-                               const char *name, const place_t *place, const place_t *first,
+/* Except the count of chunks, no product of these overflows: there are up to 2^40 images of up to
+   2^45 bytes, and chunks fit into the memory. */
+static bd_status_t check_shape(const survey_request_t *request, const survey_t *survey, int attack,
                                bd_error_t *error) {
+  const survey_head_t *head = survey->head;
+  const char *name = survey->attacks[attack].name;
   char why[160];
-  const int64_t *shape = place->shape, *other = first->shape;
-  if (shape[0] < 0 || shape[1] < 1 || shape[2] < 1 || shape[3] < 1 || shape[1] > 4096 ||
-      shape[2] > 32768 || shape[3] > 32768)
+  const int64_t *shape = survey->places[attack].shape, *other = survey->places[0].shape;
+  if (shape[0] < 0 || shape[1] < 1 || shape[2] < 1 || shape[3] < 1 || shape[1] > BD_CHANNELS_MAX ||
+      shape[2] > BD_SIDE_MAX || shape[3] > BD_SIDE_MAX)
     return refuse(request, name, "is not of shape [images][channels][height][width]", error);
   if (shape[0] != head->count) {
     snprintf(why, sizeof why, "has %" PRId64 " images, /labels has %" PRId64, shape[0],
@@ -80,133 +55,159 @@ static bd_status_t check_shape(const survey_request_t *request, const survey_t *
   return refuse(request, name, why, error);
 }
 
+/* Deflate, shuffle and fletcher32, each once at most. */
+static int has_a_filter_twice(const place_t *place) {
+  int times[FILTER_FLETCHER32 + 1] = {0};
+  for (int i = 0; i < place->filter_count; i++)
+    if (times[place->filters[i]]++) return 1;
+  return 0;
+}
+
 static bd_status_t check_chunks(const survey_request_t *request, const char *name,
                                 const place_t *place, bd_error_t *error) {
-  int deflate = 0, shuffle = 0, fletcher = 0;
   int64_t bytes = (int64_t)element_size(place->element), slab = bytes;
   char why[160];
   if (place->chunk[0] == 0) return BD_OK;
   for (int d = 0; d < 4; d++) {
     int too_many = place->chunk[d] < 1 || __builtin_mul_overflow(bytes, place->chunk[d], &bytes) ||
                    __builtin_mul_overflow(slab, d ? place->shape[d] : place->chunk[d], &slab);
-    if (!too_many && bytes <= request->most_bytes / 8 && slab <= request->most_bytes / 8) continue;
+    if (!too_many && bytes <= request->most_bytes / CHUNK_SHARE &&
+        slab <= request->most_bytes / CHUNK_SHARE)
+      continue;
     snprintf(why, sizeof why,
              "is in chunks that do not fit into an eighth of run.max_memory (%.0f MiB)",
              (double)request->most_bytes / (1 << 20));
     return refuse(request, name, why, error);
   }
-  for (int i = 0; i < place->filter_count; i++) {
-    deflate += place->filters[i] == FILTER_DEFLATE;
-    shuffle += place->filters[i] == FILTER_SHUFFLE;
-    fletcher += place->filters[i] == FILTER_FLETCHER32;
-  }
-  if (deflate > 1 || shuffle > 1 || fletcher > 1)
-    return refuse(request, name, "goes through a filter twice", error);
-  return BD_OK;
+  return has_a_filter_twice(place) ? refuse(request, name, "goes through a filter twice", error)
+                                   : BD_OK;
 }
 
-bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t *head,
-                                const bd_attack_t *attacks, const place_t *places,
+bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t *survey,
                                 bd_error_t *error) {
+  const survey_head_t *head = survey->head;
   bd_status_t status =
-      head->count < (INT64_C(1) << 40)
+      head->count < INT64_C(1) << IMAGES_MOST_BITS
           ? BD_OK
           : bd_fail(error, BD_BAD_INPUT, "%s: /labels has too many labels", request->path);
   for (int a = 0; status == BD_OK && a < head->attack_count; a++) {
-    status = check_shape(request, head, attacks[a].name, &places[a], &places[0], error);
-    if (status == BD_OK) status = check_chunks(request, attacks[a].name, &places[a], error);
+    status = check_shape(request, survey, a, error);
+    if (status == BD_OK)
+      status = check_chunks(request, survey->attacks[a].name, &survey->places[a], error);
   }
   return status;
 }
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-/* `stored` counts over all groups: what shares its bytes would let a small file stand for a huge
- * set. */
-static bd_status_t check_addresses(const survey_request_t *request, const survey_t *survey,
-                                   int attack, uint64_t *stored, bd_error_t *error) {
-  const place_t *place = &survey_places(survey)[attack];
-  const char *name = survey_attacks(survey)[attack].name;
-  const uint64_t file = (uint64_t)request->file_size;
-  if (place->chunk[0] == 0) {
-    const int64_t image =
-        place->shape[1] * place->shape[2] * place->shape[3] * (int64_t)element_size(place->element);
-    int64_t bytes;
-    if (!__builtin_mul_overflow(image, place->shape[0], &bytes) && place->address <= file &&
-        (uint64_t)bytes <= file - place->address && (*stored += (uint64_t)bytes) <= file)
-      return BD_OK;
-    return refuse(request, name, "declares more than is stored: damaged, or never written", error);
-  }
-  const chunk_t *chunks = survey_chunks(survey) + place->first_chunk;
-  for (int64_t i = 0, all = chunks_of(place); i < all; i++) {
-    if (chunks[i].size == 0 || chunks[i].address > file ||
-        chunks[i].size > file - chunks[i].address || (*stored += chunks[i].size) > file)
-      return refuse(request, name, "has chunks that are not in the file", error);
-    /* A filter that makes data longer is left out by HDF5. */
-    if (place->filter_count == 0 ? chunks[i].size != chunk_bytes(place)
-                                 : chunks[i].size > chunk_bytes(place) + 1024)
-      return refuse(request, name, "has chunks of another size than declared", error);
-  }
-  return BD_OK;
+static bd_status_t refuse_all(const survey_request_t *request, bd_error_t *error) {
+  return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 lists nonsense of it: damaged, or made to harm",
+                 request->path);
 }
 
-/* It ends, and the child has cleaned it. */
+static int has_sensible_counts(const survey_request_t *request, const survey_head_t *head) {
+  return head->attack_count >= 1 && head->attack_count <= BD_ATTACKS_MAX + 1 && head->count >= 1 &&
+         head->count <= request->most_bytes / LABELS_SHARE && head->chunk_count >= 0 &&
+         head->chunk_count <= request->most_bytes / CHUNKS_SHARE &&
+         (head->has_clean == 0 || head->has_clean == 1);
+}
+
+/* A text ends, and the child has cleaned it. */
 static int is_text(const char *text, size_t size) {
-  return memchr(text, 0, size) != NULL && text_is_clean(text, 0);
+  return memchr(text, 0, size) != NULL && text_is_clean(text, TEXT_WITHOUT_TABS);
 }
 
-bd_status_t survey_check(const survey_request_t *request, const survey_t *survey, size_t size,
-                         bd_error_t *error) {
-  int64_t chunks = 0;
-  bd_status_t made_up =
-      bd_fail(error, BD_BAD_INPUT, "%s: HDF5 lists nonsense of it: damaged, or made to harm",
-              request->path);
-  if (size < sizeof *survey || survey->attack_count < 1 ||
-      survey->attack_count > SURVEY_ATTACKS_MAX + 1 || survey->count < 1 ||
-      survey->count > request->most_bytes / 128 || survey->chunk_count < 0 ||
-      survey->chunk_count > request->most_bytes / 256 || survey->has_clean < 0 ||
-      survey->has_clean > 1 ||
-      size != sizeof *survey +
-                  (size_t)survey->attack_count * (sizeof(bd_attack_t) + sizeof(place_t)) +
-                  (size_t)survey->count * sizeof(int64_t) +
-                  (size_t)survey->chunk_count * sizeof(chunk_t) ||
-      !is_text(survey->dataset, sizeof survey->dataset))
-    return made_up;
-  for (int a = 0; a < survey->attack_count; a++) {
-    const bd_attack_t *attack = &survey_attacks(survey)[a];
-    const place_t *place = &survey_places(survey)[a];
+static int has_sensible_groups(const survey_t *survey) {
+  for (int a = 0; a < survey->head->attack_count; a++) {
+    const bd_attack_t *attack = &survey->attacks[a];
+    const place_t *place = &survey->places[a];
     if (!memchr(attack->name, 0, sizeof attack->name) ||
         !is_text(attack->norm, sizeof attack->norm) ||
         !is_text(attack->source, sizeof attack->source) ||
         (unsigned)place->element >= ELEMENT_OTHER || place->filter_count < 0 ||
-        place->filter_count > SURVEY_FILTERS_MAX)
-      return made_up;
+        place->filter_count > FILTERS_MAX)
+      return 0;
+    for (int i = 0; i < place->filter_count; i++)
+      if ((unsigned)place->filters[i] > FILTER_FLETCHER32) return 0;
   }
-  bd_status_t status = BD_OK;
-  for (int a = 0; status == BD_OK && a < survey->attack_count - survey->has_clean; a++)
-    status = survey_check_name(request, survey_attacks(survey), a, error);
-  if (status == BD_OK && survey->has_clean &&
-      strcmp(survey_attacks(survey)[survey->attack_count - 1].name, "clean") != 0)
-    return made_up;
-  if (status == BD_OK)
-    status =
-        survey_check_shapes(request, survey, survey_attacks(survey), survey_places(survey), error);
-  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
-    if (survey_places(survey)[a].first_chunk != chunks) return made_up;
-    const int64_t more = chunks_of(&survey_places(survey)[a]);
-    if (more > survey->chunk_count - chunks) return made_up;
+  return 1;
+}
+
+static bd_status_t check_names(const survey_request_t *request, const survey_t *survey,
+                               bd_error_t *error) {
+  const survey_head_t *head = survey->head;
+  for (int a = 0; a < head->attack_count - head->has_clean; a++) {
+    bd_status_t status = survey_check_name(request, survey->attacks, a, error);
+    if (status != BD_OK) return status;
+  }
+  return head->has_clean && strcmp(survey->attacks[head->attack_count - 1].name, "clean") != 0
+             ? refuse_all(request, error)
+             : BD_OK;
+}
+
+/* Do the groups, one after the other, take up the list of chunks? */
+static int has_every_chunk(const survey_t *survey) {
+  int64_t chunks = 0;
+  for (int a = 0; a < survey->head->attack_count; a++) {
+    const int64_t more = chunks_of(&survey->places[a]);
+    if (survey->places[a].first_chunk != chunks || more > survey->head->chunk_count - chunks)
+      return 0;
     chunks += more;
   }
-  if (status == BD_OK && chunks != survey->chunk_count) return made_up;
-  uint64_t stored = 0;
-  for (int a = 0; status == BD_OK && a < survey->attack_count; a++) {
-    status = check_addresses(request, survey, a, &stored, error);
-    /* Holes are zeros that nobody wrote: as many, beyond a gigabyte, as the best compression would
-     * make of what is on the disk. */
-    if (status == BD_OK && stored > HOLES_MOST &&
-        stored / SURVEY_COMPRESSION_MOST > (uint64_t)request->on_disk)
-      status = refuse(request, survey_attacks(survey)[a].name,
-                      "declares more than is stored: damaged, or never written", error);
+  return chunks == survey->head->chunk_count;
+}
+
+/* Chunks inside the file, whose stored bytes are counted. */
+static const char *chunks_problem(const survey_request_t *request, const survey_t *survey,
+                                  const place_t *place, uint64_t *stored) {
+  const uint64_t file = (uint64_t)request->file_size;
+  const chunk_t *chunks = survey->chunks + place->first_chunk;
+  for (int64_t i = 0, all = chunks_of(place); i < all; i++) {
+    if (chunks[i].size == 0 || chunks[i].address > file ||
+        chunks[i].size > file - chunks[i].address || (*stored += chunks[i].size) > file)
+      return "has chunks that are not in the file";
+    if (place->filter_count == 0 ? chunks[i].size != chunk_bytes(place)
+                                 : chunks[i].size > chunk_bytes(place) + CHUNK_GROWTH_MOST)
+      return "has chunks of another size than declared";
   }
-  return status;
+  return NULL;
+}
+
+static const char *place_problem(const survey_request_t *request, const survey_t *survey,
+                                 const place_t *place, uint64_t *stored) {
+  const uint64_t file = (uint64_t)request->file_size;
+  int64_t bytes;
+  if (place->chunk[0]) return chunks_problem(request, survey, place, stored);
+  if (!__builtin_mul_overflow(image_bytes(place), place->shape[0], &bytes) &&
+      place->address <= file && (uint64_t)bytes <= file - place->address &&
+      (*stored += (uint64_t)bytes) <= file)
+    return NULL;
+  return "declares more than is stored: damaged, or never written";
+}
+
+/* The stored bytes count over all groups.  If groups could share bytes, a small file could stand
+   for a huge set. */
+static bd_status_t check_places(const survey_request_t *request, const survey_t *survey,
+                                bd_error_t *error) {
+  uint64_t stored = 0;
+  for (int a = 0; a < survey->head->attack_count; a++) {
+    const char *problem = place_problem(request, survey, &survey->places[a], &stored);
+    /* Holes are zeros that nobody wrote.  Beyond a gigabyte there may be as many as the best
+       compression would make of what is on the disk. */
+    if (!problem && stored > HOLES_MOST && stored / COMPRESSION_MOST > (uint64_t)request->on_disk)
+      problem = "declares more than is stored: damaged, or never written";
+    if (problem) return refuse(request, survey->attacks[a].name, problem, error);
+  }
+  return BD_OK;
+}
+
+bd_status_t survey_check(const survey_request_t *request, void *bytes, size_t size,
+                         survey_t *survey, bd_error_t *error) {
+  if (!survey_take_apart(bytes, size, survey) || !has_sensible_counts(request, survey->head) ||
+      !is_text(survey->head->dataset, sizeof survey->head->dataset) || !has_sensible_groups(survey))
+    return refuse_all(request, error);
+  bd_status_t status = check_names(request, survey, error);
+  if (status == BD_OK) status = survey_check_shapes(request, survey, error);
+  if (status == BD_OK && !has_every_chunk(survey)) return refuse_all(request, error);
+  return status == BD_OK ? check_places(request, survey, error) : status;
 }

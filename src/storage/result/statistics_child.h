@@ -1,0 +1,22 @@
+/* A row of /statistics, computed from the records. */
+#ifndef BD_STORAGE_STATISTICS_CHILD_H
+#define BD_STORAGE_STATISTICS_CHILD_H
+
+#include "storage/result/result.h"
+
+#include <hdf5.h>
+
+/* Which row, and of which file: a result with its names, and the same file by HDF5. */
+typedef struct statistics_of {
+  const bd_result_t *result;
+  hid_t file;
+  int run, attack;
+  int has_victim; /* 0: accuracies are NaN */
+} statistics_of_t;
+
+/* Compute the row.  by_status[s], of BD_STATUSES_MAX, grows by the number of images with status s.
+   Errors: BD_FAILED. */
+bd_status_t statistics_child_row(const statistics_of_t *of, bd_statistics_t *row,
+                                 int64_t *by_status, bd_error_t *error);
+
+#endif
