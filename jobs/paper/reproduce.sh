@@ -42,9 +42,10 @@ run() { # result, job, data set
   esac
 }
 report() { # result, options
-  /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report "$OUT/$1.h5" --use-victim-of-result "${@:2}"
+  barydef report "$OUT/$1.h5" --use-victim-of-result "${@:2}"
 }
-best() { /usr/bin/python3 "$BARYDEF_SOURCE/analysis/best.py" "${@/%/.h5}"; }
+tool() { PYTHONPATH=$BARYDEF_BUILD/python /usr/bin/python3 -m "barydef.$1" "${@:2}"; }
+best() { tool best_run "${@/%/.h5}"; }
 
 for set in mnist fashion_mnist cifar10; do
   run $set $set $set
@@ -62,7 +63,7 @@ report figure1
 cd "$OUT"
 for set in mnist fashion_mnist; do best best-$set blur-$set; done
 best best-cifar10 best-more-cifar10 best-nearest-cifar10 blur-cifar10
-/usr/bin/python3 "$BARYDEF_SOURCE/analysis/reproduction.py" . >tables.md
+tool reproduction . >tables.md
 
 mkdir -p figures
 figure() { # picture of a report, name.  256 colours make it half the size.

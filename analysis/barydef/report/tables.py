@@ -1,0 +1,127 @@
+"""The tables of a report as lists of rows, each with a caption."""
+
+import numpy as np
+
+from .. import published
+from ..formats import CLEAN
+from ..text import plain, short_name
+from ..views import label_of, view_of
+from . import data
+from .table_formats import percent
+
+
+def caption(result, words, run=None):
+    """What is in a table, of which images, and with the parameters of which run, or of all."""
+    dataset = result.dataset or "a set without a name"
+    runs = f"Run {run}" if run else "All runs"
+    return f"{words}: {dataset}, {len(result.labels)} images. {runs}: {result.parameters(run)}."
+
+
+def heading_of(result, run, view):
+    """The label of a view and, where it has one, its parameter: "blurred 0.5"."""
+    parameter = view_of(view).parameter
+    if parameter is None:
+        return label_of(view)
+    return f"{label_of(view)} {result.setting(run, parameter)}"
+
+
+def accuracies(result, run, attacks):
+    """The form of the paper's Tables I to V: a row for each attack, the baselines beside.
+
+    The paper's own figures are added where data set, attack and its bound match."""
+    figures = published.figures(result)
+    header = ["attack", "norm", "epsilon", *(heading_of(result, run, one) for one in result.views)]
+    header += ["95 % low", "95 % high", "recovered", "broken", "failed"]
+    if any(attack in figures for attack in attacks):
+        header += published.HEADS
+    rows = [header]
+    for attack in attacks:
+        row = result.row(run, attack)
+        epsilon = "" if np.isnan(row["epsilon"]) or attack == CLEAN else f"{row['epsilon']:.4g}"
+        cells = [attack, plain(row["norm"]) if attack != CLEAN else "", epsilon]
+        cells += [percent(row[f"{view}_accuracy"]) for view in result.views]
+        cells += [percent(row[f"barycenter_accuracy_{end}"]) for end in ("low", "high")]
+        cells += [str(row[field]) for field in ("recovered", "broken", "failed")]
+        if len(header) > len(cells):
+            cells += [str(number) for number in figures.get(attack, ("", ""))]
+        rows.append(cells)
+    return rows
+
+
+def narrowed(rows):
+    """The same for a page: the interval in one column."""
+    low = rows[0].index("95 % low")
+    return [
+        row[:low] + ["95 %" if row is rows[0] else "-".join(row[low : low + 2])] + row[low + 2 :]
+        for row in rows
+    ]
+
+
+def changes(result, run, attacks):
+    """What the purifier did to the images, victim or not.
+
+    Distances are over all channels; residual and mass defect are the solver's own figures."""
+    names = {
+        "l2 to attacked": "l2_to_attacked_mean",
+        "linf to attacked": "linf_to_attacked_mean",
+        "l2 to clean": "l2_to_clean_mean",
+        "linf to clean": "linf_to_clean_mean",
+        "residual": "residual_mean",
+        "mass defect, most": "mass_defect_max",
+    }
+    rows = [["attack", "images", "failed", *names, "unstable", "wide range"]]
+    for attack in attacks:
+        row = result.row(run, attack)
+        numbers = ["" if np.isnan(row[field]) else f"{row[field]:.3g}" for field in names.values()]
+        counts = [str(row[field]) for field in ("images", "failed", "unstable", "fallbacks")]
+        rows.append([attack, *counts[:2], *numbers, *counts[2:]])
+    return rows
+
+
+def all_runs(result, attacks):
+    """(rows, how many stand before the runs) of the accuracies on barycenters.
+
+    Each run has its swept parameters, clean accuracy, the mean over all attacks, and each attack
+    that is asked for. Before the runs stands what they are measured against: the attacked images,
+    and every baseline that is the same for all runs. A baseline that differs from run to run has a
+    column for its mean over the attacks instead."""
+    clean, attacks = [CLEAN] * (CLEAN in attacks), [attack for attack in attacks if attack != CLEAN]
+
+    def accuracies_of(run, view="barycenter"):
+        cells = [percent(result.accuracy(run, attack, view)) for attack in clean + attacks]
+        mean = percent(result.robust_accuracy(run, view))
+        return [*cells[: len(clean)], mean, *cells[len(clean) :]]
+
+    changing = [view for view in result.baselines if differs(result, view)]
+    own = changing if result.robust else []
+    header = ["run", *map(short_name, result.swept), *clean, "mean of attacks", *attacks]
+    rows = [header + [f"{label_of(view)}, mean of attacks" for view in own]]
+    for view in result.views[:-1]:
+        if view not in changing:
+            numbers = accuracies_of(result.runs[0], view)
+            rows.append([label_of(view), *[""] * len(result.swept), *numbers, *[""] * len(own)])
+    before = len(rows)
+    for run in result.runs:
+        settings = [result.setting(run, name) for name in result.swept]
+        means = [percent(result.robust_accuracy(run, view)) for view in own]
+        rows.append([run, *settings, *accuracies_of(run), *means])
+    return rows, before
+
+
+def differs(result, view):
+    """Whether a baseline is another one from run to run."""
+    found = {
+        tuple(np.nan_to_num([result.accuracy(run, one, view) for one in result.attacks], nan=-1))
+        for run in result.runs
+    }
+    return len(found) > 1
+
+
+def per_class(result, run, attacks):
+    """Accuracy in percent on barycenters [class][attack]."""
+    classes, grids = data.per_class(result, run, attacks)
+    return [["class", "images"] + attacks] + [
+        [str(number), str(np.sum(result.labels == number))]
+        + [percent(value / 100) for value in line]
+        for number, line in zip(classes, grids[label_of("barycenter")])
+    ]

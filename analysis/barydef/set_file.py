@@ -1,0 +1,149 @@
+"""Sets of attacked images in barydef's format: what its reader accepts, and writing one.
+
+The checks are those of src/storage/set and src/text.c, so that nothing is written that barydef
+would refuse."""
+
+import h5py
+import numpy as np
+
+from .errors import Unsuitable
+from .files import written
+from .formats import (
+    ATTACKS_MAX,
+    CLEAN,
+    INPUT_SCHEMA,
+    NAME_BYTES,
+    SCHEMA_VERSION,
+    SIZES_MAX,
+    TEXT_BYTES,
+)
+from .text import UNCLEAN
+
+CHUNK_BYTES = 4 << 20  # which any run.max_memory can hold
+CHUNK_IMAGES = 64
+
+
+def fault_of(name):
+    """What is wrong with the name of an attack; "" where nothing is."""
+    if not name:
+        return "is empty"
+    if UNCLEAN.search(name) or "\n" in name:
+        return "has control characters or is no UTF-8"
+    if len(name.encode()) > NAME_BYTES:
+        return f"is longer than {NAME_BYTES} bytes"
+    if "/" in name or name == ".":
+        return "has a slash or is a dot, which HDF5 takes for a path"
+    return "is kept for the images without attack" if name == CLEAN else ""
+
+
+def check_name(name):
+    if fault_of(name):
+        raise Unsuitable(f"the name of attack {ascii(name[:80])} {fault_of(name)}")
+
+
+def is_one_hot(labels):
+    return labels.dtype.kind in "biuf" and bool(
+        np.all(((labels == 1).sum(1) == 1) & ((labels == 0).sum(1) == labels.shape[1] - 1))
+    )
+
+
+def check_labels(labels):
+    """int64 [n], of integers [n] or [n,1] (Keras' CIFAR-10) or of one-hot rows (ART's loaders)."""
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        if not is_one_hot(labels):
+            raise Unsuitable(
+                f"labels: of shape {labels.shape}: "
+                "where these are one-hot, labels.argmax(1) is what is needed"
+            )
+        labels = labels.argmax(1)
+    if labels.ndim == 2 and labels.shape[1] == 1 and np.issubdtype(labels.dtype, np.integer):
+        labels = labels[:, 0]
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise Unsuitable(f"labels: {labels.dtype} {labels.shape}; integers [n] are needed")
+    if len(labels) == 0:
+        raise Unsuitable("labels: there are none")
+    if int(labels.max()) > np.iinfo("i8").max:
+        raise Unsuitable(f"labels: {labels.max()} is too large")
+    return labels.astype("i8")
+
+
+def size_of(images):
+    return " x ".join(map(str, images.shape[1:]))
+
+
+def check_set(labels, groups):
+    """The labels as int64. Each of groups {name: images} must agree with them and the others."""
+    labels = check_labels(labels)
+    if not groups or len(groups) > ATTACKS_MAX:
+        raise Unsuitable(f"{len(groups)} attacks; from 1 to {ATTACKS_MAX} can be written")
+    first = next(iter(groups))
+    for name, images in groups.items():
+        size, other = size_of(images), size_of(groups[first])
+        if len(images) != len(labels):
+            raise Unsuitable(f"{name}: {len(images)} images, but {len(labels)} labels")
+        if size != other:
+            raise Unsuitable(
+                f"{name}: images of {size} (channels, height, width), "
+                f"but those of {first} are of {other}"
+            )
+        if not all(1 <= one <= most for one, most in zip(images.shape[1:], SIZES_MAX)):
+            channels, height, width = SIZES_MAX
+            raise Unsuitable(
+                f"{name}: images of {size}; "
+                f"up to {channels} channels of {height} x {width} can be purified"
+            )
+    return labels
+
+
+def check_range(images, name):
+    """Floats must be in [0,1]. NaN is left to barydef, which marks such an image as failed."""
+    if images.dtype == np.uint8 or not images.size:
+        return
+    low, high = np.fmin.reduce(images, None), np.fmax.reduce(images, None)
+    if low < 0 or high > 1 + 1e-6:
+        raise Unsuitable(f"{name}: values from {low:g} to {high:g}; floats must be in [0,1]")
+
+
+def planes_first(images, name):
+    """[n,C,H,W] of images that are [n,C,H,W], [n,H,W,C] or [n,H,W]."""
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4:
+        raise Unsuitable(
+            f"{name}: images of shape {images.shape}; [n,C,H,W], [n,H,W,C] or [n,H,W] can be read"
+        )
+    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    if images.dtype.kind == "f":
+        native = "f4" if images.dtype.itemsize == 2 else images.dtype.newbyteorder("=")
+        images = images.astype(native, copy=False)
+    if images.dtype not in (np.uint8, np.float32, np.float64):
+        raise Unsuitable(f"{name}: {images.dtype}; uint8, float16, float32 or float64 can be read")
+    check_range(images, name)
+    return images
+
+
+def write_set(path, labels, clean, attacks, dataset):
+    """Write a set. attacks: {name: (images, norm, epsilon, source)}; clean: images or None."""
+    for name in attacks:
+        check_name(name)
+    groups = {f"attacks/{name}": entry for name, entry in attacks.items()}
+    if clean is not None:
+        groups[CLEAN] = (clean, None, None, None)
+    labels = check_set(labels, {group.split("/")[-1]: entry[0] for group, entry in groups.items()})
+    with written(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update(schema=INPUT_SCHEMA, schema_version=SCHEMA_VERSION, dataset=dataset)
+        file["labels"] = labels
+        for group, (images, norm, epsilon, source) in groups.items():
+            fitting = CHUNK_BYTES // (images[0].size * images.itemsize)
+            count = max(1, min(len(images), CHUNK_IMAGES, fitting))
+            file.create_dataset(
+                f"{group}/images",
+                data=images,
+                chunks=(count, *images.shape[1:]),
+                compression="gzip",
+                shuffle=True,
+            )
+            if norm is not None:
+                source = source.encode()[:TEXT_BYTES].decode(errors="ignore")
+                file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source)

@@ -1,0 +1,86 @@
+"""A result over three parameters that several tests read, here with h5py alone."""
+
+import csv
+import functools
+import os
+import shutil
+import tempfile
+import unittest
+
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, write_set
+
+import h5py
+import numpy as np
+from barydef.report import figures
+from barydef.result import Result
+
+
+ATTACKS = ["fgsm", "linf_pgd", "clean"]
+
+
+def write_digits(path, count):
+    """The first digits of the demo, an image of linf_pgd being none: it fails, and counts as wrong."""
+    with h5py.File(DEMO_SET) as file:
+        stacks = {attack: file[f"attacks/{attack}/images"][:count] for attack in ATTACKS[:2]}
+        stacks["linf_pgd"][3] = np.nan
+        return write_set(path, stacks, file["clean/images"][:count], file["labels"][:count])
+
+
+def rows_of(path):
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+class Sweep(RunTest):
+    """A result over three parameters, of which runs are read here with h5py alone."""
+
+    @staticmethod
+    @functools.cache
+    def made():
+        """For all classes."""
+        folder = tempfile.mkdtemp(prefix="barydef-")
+        unittest.addModuleCleanup(shutil.rmtree, folder)
+        return write_digits(os.path.join(folder, "set.h5"), 60), purify(
+            folder,
+            {
+                "victim.file": DEMO_VICTIM,
+                "solver.iterations": "10, 50",
+                "sweep.solver.gamma": "0.05, 2",
+                "sweep.marginals.set": "B4, B6",
+            },
+            status=3,
+        )
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        need_victim()
+        cls.input, cls.path = cls.made()
+        cls.result = Result(cls.path)
+        cls.file = h5py.File(cls.path)
+        cls.addClassCleanup(cls.file.close)
+        cls.runs = sorted(cls.file["runs"])
+        cls.addClassCleanup(figures.plt.close, "all")
+
+    def right(self, run, attack, field):
+        table = self.file[f"runs/{run}/{attack}/per_image"][:]
+        return (table["status"] == 0) & (table[f"predicted_{field}"] == self.file["labels"][:])
+
+    def percent(self, run, attack, field="purified"):
+        return 100 * np.mean(self.right(run, attack, field))
+
+    def mean(self, run, field="purified"):
+        return np.mean([self.percent(run, attack, field) for attack in ATTACKS[:2]])
+
+    def having(self, **wanted):
+        """Runs with these values."""
+
+        def same(run, name, value):
+            stored = self.file[f"runs/{run}"].attrs[name.replace("_", ".", 1)]
+            return stored.decode() == value if isinstance(stored, bytes) else stored == float(value)
+
+        return [
+            run
+            for run in self.runs
+            if all(same(run, name, value) for name, value in wanted.items())
+        ]

@@ -1,0 +1,162 @@
+"""What is written is whole, judged before the work, and readable by barydef."""
+
+import os
+import unittest
+import unittest.mock
+
+from support import RunTest, launch, random_images, run_job, write_set
+from package import command
+
+import h5py
+import numpy as np
+from barydef import errors, files, set_file
+
+
+class Outputs(RunTest):
+    """What is written is whole, is judged before anything is computed, and replaces nothing unasked."""
+
+    def test_refused_before_the_work(self):
+        there, folder = os.path.join(self.folder, "there.h5"), os.path.join(
+            self.folder, "none", "set.h5"
+        )
+        with open(there, "w") as file:
+            file.write("mine")
+        # The data and the victim do not exist: they have not been looked at.
+        for arguments, text in (
+            (("attack", "no data", "no victim", there), "exists; --overwrite"),
+            (("convert", "none.npz", there), "exists; --overwrite"),
+            (("attack", "no data", "no victim", folder), "there is no folder"),
+            (("convert", "none.npz", self.folder + "/x/y.h5"), "there is no folder"),
+            (("attack", "no data", there, there, "--overwrite"), "is a file that is read"),
+            (("attack", "no data", "no victim", self.folder), "is no file"),
+        ):
+            self.assertIn(text, command(*arguments, status=2).stderr)
+        with open(there) as file:
+            self.assertEqual(file.read(), "mine")
+
+    def test_no_right_to_write(self):
+        """Status 1, as barydef ends with: the input is not to blame."""
+        path = os.path.join(self.folder, "good.npz")
+        np.savez(path, fgsm=random_images(3), labels=np.arange(3))
+        with unittest.mock.patch("os.access", return_value=False):  # of root, too
+            self.assertRaisesRegex(
+                errors.Failed,
+                "no right to write into",
+                files.check_output,
+                os.path.join(self.folder, "set.h5"),
+                False,
+            )
+        self.assertRegex(
+            command("convert", path, "/proc/set.h5", status=1).stderr,
+            "/proc/set.h5: (cannot be written|no right to write)",
+        )
+
+    def test_whole_or_not_at_all(self):
+        path = os.path.join(self.folder, "half.h5")
+
+        def fail(problem):
+            with files.written(path) as temporary, open(temporary, "w") as file:
+                file.write("half")
+                raise problem
+
+        self.assertRaisesRegex(
+            errors.Failed,
+            "half.h5: cannot be written .No space left",
+            fail,
+            OSError(28, "No space left on device"),
+        )
+        self.assertRaises(KeyboardInterrupt, fail, KeyboardInterrupt())
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("half")], [])
+
+    def test_names_as_barydef_reads_them(self):
+        """Both take a name, or both refuse it."""
+        images, labels = random_images(4).astype("f4"), np.arange(4)
+        good = [
+            "..",
+            "a b",
+            "Grad-CAM, 0.1",
+            "\u00e4" * 31,
+            "x" * 63,
+            "\u0e01" * 21,
+            "<b>",
+            "file",
+            "CLEAN",
+        ]
+        bad = [
+            "x" * 64,
+            "\u00e4" * 32,
+            "bell\x07",
+            "tab\there",
+            "two\nlines",
+            "\x7f",
+            "c1\x85",
+            "line\u2028",
+            "right\u202e",
+            "isolate\u2066",
+            "clean",
+        ]
+        path = os.path.join(self.folder, "names.h5")
+        set_file.write_set(
+            path, labels, None, {name: (images, "linf", 0.1, "") for name in good}, "noise"
+        )
+        shown = launch("inspect", path)
+        self.assertEqual(shown.status, 0, shown)
+        for name in good:
+            self.assertIn(f"\n{name}", shown.out)
+        for name in bad:
+            write_set(path, {name: images})
+            self.assertEqual(launch("inspect", path).status, 2, ascii(name))
+            self.assertRaisesRegex(
+                errors.Unsuitable,
+                "^the name of attack",
+                set_file.write_set,
+                path + "2",
+                labels,
+                None,
+                {name: (images, "linf", 0.1, "")},
+                "",
+            )
+        for name in "", "a/b", ".", "\ud800":  # HDF5 cannot hold them
+            self.assertRaisesRegex(
+                errors.Unsuitable,
+                "^the name of attack",
+                set_file.write_set,
+                path + "2",
+                labels,
+                None,
+                {name: (images, "linf", 0.1, "")},
+                "",
+            )
+        self.assertFalse(os.path.exists(path + "2"))
+
+    def test_barydef_takes_what_is_written(self):
+        """Large images too, in chunks of few; of any type and byte order, and with the NaN of a failed image."""
+        large, small = os.path.join(self.folder, "large.npz"), os.path.join(
+            self.folder, "small.npz"
+        )
+        np.savez(
+            large,
+            labels=np.arange(40),
+            pgd=np.zeros((40, 400, 400, 1), "f4"),
+            clean=np.zeros((40, 1, 400, 400), np.uint8),
+        )
+        images = random_images(6)
+        images[2] = np.nan
+        np.savez(
+            small,
+            labels=np.arange(6, dtype="u1"),
+            half=images.astype("f2"),
+            big=images.astype(">f8"),
+            all_failed=np.full_like(images, np.nan),
+        )
+        for path, options, status in (large, ("--dry-run",), 0), (small, (), 3):
+            command("convert", path, path[:-3] + "h5")
+            finished = run_job(self.folder, {"input.file": path[:-3] + "h5"}, *options)
+            self.assertEqual(finished.status, status, finished)
+        with h5py.File(large[:-3] + "h5") as file:
+            dataset = file["attacks/pgd/images"]
+            self.assertLessEqual(np.prod(dataset.chunks) * dataset.dtype.itemsize, 4 << 20)
+
+
+if __name__ == "__main__":
+    unittest.main()

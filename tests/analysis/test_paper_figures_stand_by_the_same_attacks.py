@@ -1,0 +1,86 @@
+"""The paper's figures stand beside attacks with the paper's name, norm and epsilon alone."""
+
+import types
+import unittest
+
+from support import RunTest
+
+import numpy as np
+from barydef import published
+from barydef.attack import presets
+
+
+class Published(RunTest):
+    def test_paper_figures(self):
+        """Of an attack by its name, norm and epsilon; where a set does not say these the figures stand there, but nothing is concluded."""
+
+        def of(dataset, **bounds):
+            result = types.SimpleNamespace(dataset=dataset, attacks=list(bounds), bound=bounds.get)
+            return (
+                published.figures(result),
+                list(published.figures(result, surely=True)),
+                published.unsure(result),
+                published.note(result).removeprefix(published.NOTE),
+            )
+
+        here = {
+            "autoattack": ("linf", 0.1),
+            "linf_pgd_0.17": ("linf", 0.17),
+            "clean": ("none", 0.0),
+        }
+        for dataset in "MNIST", "mnist":
+            self.assertEqual(
+                of(dataset, **here),
+                (
+                    {"autoattack": (9.1, 28.1), "clean": (99.0, 98.9)},
+                    ["autoattack", "clean"],
+                    [],
+                    "",
+                ),
+            )
+        self.assertEqual(
+            of(
+                "Fashion-MNIST",
+                l2_carlini_wagner=("l2", 1.0),
+                autoattack=("linf", float(np.float32(0.1))),
+            )[:2],
+            (
+                {"l2_carlini_wagner": ("", 80.4), "autoattack": ("", 2.8)},
+                ["l2_carlini_wagner", "autoattack"],
+            ),
+        )
+        self.assertEqual(of("digits", **here), ({}, [], [], ""))
+        for other in (
+            ("linf", 0.3),
+            ("linf", 0.17),
+            ("linf", np.inf),
+            ("linf", 0.0),
+            ("l2", 0.1),
+            ("l2", np.nan),
+            ("unknown", 0.3),
+        ):
+            self.assertEqual(of("MNIST", fgsm=other), ({}, [], ["fgsm"], ""), other)
+        for unknown in ("linf", np.nan), ("unknown", np.nan), ("", np.nan), ("unknown", 0.1):
+            self.assertEqual(
+                of("MNIST", fgsm=unknown),
+                (
+                    {"fgsm": (71.8, 75.0)},
+                    [],
+                    ["fgsm"],
+                    " Norm or epsilon of fgsm are not known here: they may be others than the paper's.",
+                ),
+                unknown,
+            )
+
+    def test_the_papers_attacks_are_those_of_the_presets(self):
+        for dataset, attacks in published.FIGURES.items():
+            for attack, (norm, epsilon, *_) in attacks.items():
+                if attack != "clean":
+                    self.assertEqual(
+                        (presets.ATTACKS[attack][1], presets.DATASETS[dataset]["epsilon"][norm]),
+                        (norm, epsilon),
+                    )
+
+
+if __name__ == "__main__":
+    unittest.main()
