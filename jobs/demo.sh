@@ -9,7 +9,7 @@ for job in demo-fftw demo demo-sweep; do
   mpirun -n 2 barydef run "$jobs/$job.ini" --overwrite \
     --set output.file="$BARYDEF_BUILD/$job-result.h5"
 done
-report=$(OMP_NUM_THREADS=1 /usr/bin/python3 "$BARYDEF_SOURCE/analysis" report \
-  "$BARYDEF_BUILD/demo-sweep-result.h5" --victim "$jobs/demo/victim.pt")
+report=$(OMP_NUM_THREADS=1 barydef report "$BARYDEF_BUILD/demo-sweep-result.h5" \
+  --victim "$jobs/demo/victim.pt")
 table=$(cat "${report%/*}/runs.md")
 printf '\n%s\n\nreport of this sweep: %s\n' "$table" "$report"

@@ -30,10 +30,8 @@ REPORT_OPTIONS=(
   # --mem=8G
 )
 
-# report.sbatch draws with these: the folder analysis/ of the sources, and a Python with h5py and
-# matplotlib.
-BARYDEF_ANALYSIS=${BARYDEF_ANALYSIS:-$(dirname "${BASH_SOURCE[0]}")/../analysis}
-BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
+# For the figures of report.sbatch: a Python with h5py and matplotlib.
+export BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
 
 # Ranks that were told to stop and have not ended after so many seconds are told again, and end at
 # once.  Their blocks are computed again later.  Take less than --signal leaves, 120 s, or the limit

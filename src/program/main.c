@@ -17,6 +17,9 @@ static const struct {
     {"merge", command_merge, "RESULT.h5 PART.h5...  join the results of the parts of a sweep"},
     {"params", command_params,
      "           list every parameter: default, allowed values, unit, meaning"},
+    {"attack", command_python, "DATA VICTIM.pt SET.h5  attack the images of a data set (Python)"},
+    {"convert", command_python, "FILE... OUT  convert sets from and to NumPy's files (Python)"},
+    {"report", command_python, "RESULT.h5 [FOLDER]  draw tables and figures of a result (Python)"},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

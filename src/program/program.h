@@ -13,6 +13,8 @@ int command_inspect(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_merge(int argc, char **argv);
 int command_params(int argc, char **argv);
+/* attack, convert and report: starts Python, which does the work. */
+int command_python(int argc, char **argv);
 
 /* Print "barydef: message" to stderr; returns the status of the error. */
 int complain(const bd_error_t *error);

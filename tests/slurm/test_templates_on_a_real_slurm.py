@@ -215,7 +215,7 @@ class Slurm(RunTest):
             "--",
             "--ntasks=3",
             BARYDEF_LAUNCHER="mpirun",
-            BARYDEF_ANALYSIS="/nowhere",
+            BARYDEF_PYTHON="/nowhere",
         )
         self.ended(report, "COMPLETED")
         self.ended(without, "COMPLETED")
@@ -228,7 +228,7 @@ class Slurm(RunTest):
         self.assertIn("chain-report/report.html", self.log(report))
         self.assertIn("<h2>", self.read("chain-report/report.html"))
         self.assertTrue(os.path.exists(os.path.join(self.folder, "chain-report", "front.png")))
-        self.assertIn("no figures: they need /nowhere", self.log(without))
+        self.assertIn("no figures: they need a Python", self.log(without))
         self.assertFalse(os.path.exists(os.path.join(self.folder, "plain-report")))
 
     def test_a_sweep_over_two_nodes_is_one_run(self):
@@ -249,7 +249,7 @@ class Slurm(RunTest):
             "--",
             *nodes,
             BARYDEF_LAUNCHER="mpirun",
-            BARYDEF_ANALYSIS="/nowhere",
+            BARYDEF_PYTHON="/nowhere",
         )
         self.ended(report, "COMPLETED")
         import h5py
@@ -264,7 +264,7 @@ class Slurm(RunTest):
 
     def test_an_array_with_a_requeued_task_is_one_run(self):
         array, merge, report = self.submit(
-            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere"
+            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_PYTHON="/nowhere"
         )
         self.begun("array.part-2.h5", 0.2)
         self.command("scancel", "--batch", "--signal=USR1", f"{array}_2")
@@ -285,7 +285,7 @@ class Slurm(RunTest):
         # Submitted again all is found done, and nothing written.
         written = os.stat(os.path.join(self.folder, "array.h5")).st_mtime_ns
         array, merge, report = self.submit(
-            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_ANALYSIS="/nowhere"
+            "array", self.long, "array.h5", 3, "--", "--ntasks=1", BARYDEF_PYTHON="/nowhere"
         )
         self.ended(report, "COMPLETED")
         self.assertIn("nothing left to do", self.log(f"{array}_2"))
@@ -401,7 +401,7 @@ class Slurm(RunTest):
                 templates=templates,
                 BARYDEF_LAUNCHER=launcher,
                 STOP_SECONDS="1",
-                BARYDEF_ANALYSIS="/nowhere",
+                BARYDEF_PYTHON="/nowhere",
             )
             self.wait_until(
                 lambda: self.state(number) == ["RUNNING"]
