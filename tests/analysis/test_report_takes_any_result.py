@@ -100,26 +100,24 @@ class Report(RunTest):
             "a picture without words",
         )
 
-    def test_without_victim_images_or_sweep(self):
+    def test_without_victim_images_or_sweep_there_is_a_page(self):
+        few = {
+            "input.file": DEMO_SET,
+            "victim.file": DEMO_VICTIM,
+            "input.limit": 20,
+            "solver.iterations": "5, 10",
+        }
+        sweep = {"sweep.solver.gamma": "0.05, 2"}
         for name, job in {
-            "victim": {"victim.file": "", "sweep.solver.gamma": "0.5"},
-            "images": {"output.images": "no"},
+            "victim": {"victim.file": "", **sweep},
+            "images": {"output.images": "no", **sweep},
             "one": {"solver.iterations": 5},
         }.items():
-            values = {
-                "input.limit": 40,
-                **{
-                    key: value
-                    for key, value in self.JOB.items()
-                    if key != "input.limit" and (name != "one" or not key.startswith("sweep"))
-                },
-            }
-            page = command(
-                "report",
-                purify(self.folder, {**values, **job}, output=f"{name}.h5"),
-                os.path.join(self.folder, name),
-            ).stdout.strip()
+            path = purify(self.folder, {**few, **job}, output=f"{name}.h5")
+            page = command("report", path, os.path.join(self.folder, name)).stdout.strip()
             self.assertGreater(os.path.getsize(page), 2000)
+
+    def test_what_cannot_be_reported_is_refused_in_one_line(self):
         other = os.path.join(self.folder, "others.h5")
         write_set(other, {"fgsm": random_images(5)})
         for arguments, text in (
@@ -127,7 +125,7 @@ class Report(RunTest):
             ((__file__,), f"{__file__}: Unable to open"),
             (("none.h5",), "none.h5: no such file"),
             ((self.path, "--input", other), "its labels are not those of"),
-            ((self.path, "--blurs", os.path.join(self.folder, "victim.h5")), "of other images"),
+            ((self.path, "--blurs", self.other()), "of other images"),
         ):
             self.assertIn(text, command("report", *arguments, status=2).stderr)
         for folder in other, os.path.join(other, "below"):
@@ -141,7 +139,7 @@ class Report(RunTest):
                 f"barydef: {folder}: cannot be written into (No such file or directory)\n",
             )
         with mock.patch(
-            "report.report_data.front",
+            "barydef.report.data.front",
             side_effect=OSError(28, "No space left on device", "front.png"),
         ):
             self.assertEqual(
@@ -153,6 +151,11 @@ class Report(RunTest):
                 command("report", self.path, "--images", count, status=2).stderr,
                 f"^barydef report: argument --images: .*{count}.*; see barydef report --help\n$",
             )
+
+    def other(self):
+        """A result of fewer images."""
+        job = {"input.file": DEMO_SET, "input.limit": 2, "solver.iterations": 1}
+        return purify(self.folder, job, output="other.h5")
 
     def test_pandas_and_xarray(self):
         """As the README shows."""
