@@ -1,4 +1,4 @@
-"""/usr/bin/python3 analysis COMMAND ...: starts the package from the source tree, without a build."""
+"""python3 analysis COMMAND ...: starts the package from the sources, without a build."""
 
 from barydef.command_line import main
 
