@@ -51,9 +51,13 @@ int kernel_support(const bd_solver_options_t *o, int radius) {
   return radius;
 }
 
+/* The range of potentials, in gamma, that is usual. */
+enum { USUAL_RANGE = 60 };
+
 int kernel_usual(const bd_solver_options_t *o, int radius) {
   radius = kernel_support(o, radius);
-  while (radius > 0 && kernel_cost(o->cost, radius, 0) > (KERNEL_MARGIN + 60) * o->gamma) radius--;
+  while (radius > 0 && kernel_cost(o->cost, radius, 0) > (KERNEL_MARGIN + USUAL_RANGE) * o->gamma)
+    radius--;
   return radius;
 }
 
@@ -79,6 +83,7 @@ bd_way_t kernel_choice(const bd_solver_options_t *o, int height, int width) {
 }
 
 const char *bd_kernel_choice(const bd_solver_options_t *options, int height, int width) {
-  static const char *const names[] = {"direct", "recursion", "fftw"};
+  static const char *const names[] = {
+      [BD_WAY_DIRECT] = "direct", [BD_WAY_RECURSION] = "recursion", [BD_WAY_FOURIER] = "fftw"};
   return names[kernel_choice(options, height, width)];
 }

@@ -1,13 +1,15 @@
-/* What a Gibbs kernel is, and how one is best applied: scalars, for everybody. */
+/* What a Gibbs kernel is and how one is best applied, in scalars: for the engine and for whoever
+   asks what it will do. */
 #ifndef BD_KERNEL_H
 #define BD_KERNEL_H
 
 #include <barydef/solver.h>
 
+/* How a kernel is applied (engine/gibbs.h). */
 typedef enum bd_way { BD_WAY_DIRECT, BD_WAY_RECURSION, BD_WAY_FOURIER } bd_way_t;
 
-/* The way `options->kernel` asks for; for auto, the fastest on this size that is exact over
-   the whole trajectory (README, "Which kernel when"). */
+/* The way that options->kernel asks for; for auto, the fastest on this size that is exact over the
+   whole trajectory. */
 bd_way_t kernel_choice(const bd_solver_options_t *options, int height, int width);
 
 /* Cost of the offset (dy, dx). */
@@ -22,22 +24,22 @@ int kernel_recurs(const bd_solver_options_t *options);
 /* Half-width of the window in a direction of `size` pixels. */
 int kernel_radius(int window, int size);
 
-/* exp(-cost/gamma), 0 where it is subnormal: such a tap is beyond what the guards let
-   matter, and slow. */
+/* exp(-cost/gamma), but 0 where it is subnormal.  Such a tap is slow, and beyond what the guards
+   let matter. */
 double kernel_tap(double cost, double gamma);
 
-/* Half-width, at most `radius`, beyond which taps are 0 (dy and dx alike). */
+/* Half-width, at most `radius`, beyond which taps are 0, along dy and dx alike. */
 int kernel_support(const bd_solver_options_t *options, int radius);
 
-/* What the support comes to in practice: offsets that matter (KERNEL_MARGIN) while the potentials
-   span 60 gamma, which they seldom do.  Ways are chosen by it. */
+/* The same for offsets that matter in practice, while the potentials span at most 60 gamma.  They
+   seldom span more.  Ways are chosen by it. */
 int kernel_usual(const bd_solver_options_t *options, int radius);
 
-/* Sweeps (sweep.h): half-widths they are made for, and the largest they can take. */
+/* Half-widths that sweeps (engine/sweep.h) are made for, and the largest that they can take. */
 enum { SWEEP_RADIUS_USUAL = 63, SWEEP_RADIUS_MAX = 95 };
 
 /* An offset whose cost exceeds the range of the potentials by this many gamma contributes less than
- * e^-60 of a result. */
+   e^-60 of a result. */
 enum { KERNEL_MARGIN = 60 };
 
 #endif

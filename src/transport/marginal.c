@@ -10,12 +10,18 @@
 static const char allowed[] =
     "allowed: B4, B6, or a list such as \"identity + rotate 2 + translate 3 0\" of at most 64";
 
-/* The next word of *text, or 0 at its end or at a '+', which is left in place. */
-static int next_word(const char **text, char word[32]) {
+enum { WORD_MAX = 32 };
+
+/* A number of degrees or pixels beyond this is a mistake. */
+static const double motion_max = 1e6;
+
+/* Read the next word of *text and return its length: 0 at the end of the text, or at a '+', which
+   is left in place. */
+static int next_word(const char **text, char word[WORD_MAX]) {
   while (isspace((unsigned char)**text)) ++*text;
   int length = 0;
-  /* A '+' glued to a number is its sign ("rotate +2"); alone it separates motions. */
-  while (**text && !isspace((unsigned char)**text) && length < 31) {
+  /* A '+' in front of a number is its sign, as in "rotate +2".  Elsewhere it separates motions. */
+  while (**text && !isspace((unsigned char)**text) && length < WORD_MAX - 1) {
     if (**text == '+' &&
         !(length == 0 && (isdigit((unsigned char)(*text)[1]) || (*text)[1] == '.')))
       break;
@@ -27,13 +33,13 @@ static int next_word(const char **text, char word[32]) {
 
 static int next_number(const char **text, double *number) {
   const char *end;
-  char word[32];
+  char word[WORD_MAX];
   return next_word(text, word) && number_parse(word, &end, number) && *end == 0 &&
-         fabs(*number) <= 1e6;
+         fabs(*number) <= motion_max;
 }
 
 static int parse_motion(const char **text, bd_motion_t *motion) {
-  char word[32];
+  char word[WORD_MAX];
   *motion = (bd_motion_t){0};
   next_word(text, word);
   if (!strcmp(word, "identity")) {
@@ -65,7 +71,7 @@ bd_status_t bd_marginal_set_parse(const char *text, bd_marginal_set_t *set, bd_e
   return bd_fail(error, BD_BAD_INPUT, "\"%.80s\" is not a set of marginals; %s", text, allowed);
 }
 
-/* Quarter turns are exact, so that rotating by 90 degrees moves pixels onto pixels. */
+/* Quarter turns are exact, so that a rotation by 90 degrees moves pixels onto pixels. */
 static void cosine_sine(double degrees, double *cosine, double *sine) {
   static const double quarter[4][2] = {{1, 0}, {0, 1}, {-1, 0}, {0, -1}};
   double turn = fmod(degrees, 360);
@@ -79,6 +85,31 @@ static void cosine_sine(double degrees, double *cosine, double *sine) {
   }
 }
 
+/* The inverse of a motion: where the content of a pixel comes from.  A turn about the centre (cy,
+   cx) after a shift by (dy, dx). */
+typedef struct inverse {
+  double cosine, sine, dy, dx, cy, cx;
+} inverse_t;
+
+static inverse_t inverse_of(const bd_motion_t *motion, int height, int width) {
+  inverse_t m = {.cosine = 1, .cy = (height - 1) / 2.0, .cx = (width - 1) / 2.0};
+  if (motion->kind == BD_ROTATE) cosine_sine(motion->degrees, &m.cosine, &m.sine);
+  if (motion->kind == BD_TRANSLATE) m.dy = motion->dy, m.dx = motion->dx;
+  return m;
+}
+
+/* Source pixels and weights of one pixel, whose content comes from (sy, sx). */
+static void fill_pixel(bd_stencil_t *stencil, int i, double sy, double sx, int height, int width) {
+  const double y0 = floor(sy), x0 = floor(sx), fy = sy - y0, fx = sx - x0;
+  for (int corner = 0; corner < 4; corner++) {
+    const double py = y0 + (corner >> 1), px = x0 + (corner & 1);
+    const int inside = py >= 0 && py < height && px >= 0 && px < width;
+    stencil->source[i][corner] = inside ? (int32_t)py * width + (int32_t)px : 0;
+    stencil->weight[i][corner] =
+        inside ? (corner >> 1 ? fy : 1 - fy) * (corner & 1 ? fx : 1 - fx) : 0;
+  }
+}
+
 bd_status_t stencil_build(const bd_motion_t *motion, bd_interpolation_t interpolation, int height,
                           int width, bd_stencil_t *stencil, bd_error_t *error) {
   stencil->pixels = height * width;
@@ -86,26 +117,13 @@ bd_status_t stencil_build(const bd_motion_t *motion, bd_interpolation_t interpol
   stencil->weight = malloc((size_t)stencil->pixels * sizeof *stencil->weight);
   if (!stencil->source || !stencil->weight)
     return bd_fail(error, BD_FAILED, "no memory for a marginal of %d x %d pixels", height, width);
-
-  double cosine = 1, sine = 0, dy = 0, dx = 0;
-  if (motion->kind == BD_ROTATE) cosine_sine(motion->degrees, &cosine, &sine);
-  if (motion->kind == BD_TRANSLATE) dy = motion->dy, dx = motion->dx;
-  double cy = (height - 1) / 2.0, cx = (width - 1) / 2.0;
-
+  const inverse_t m = inverse_of(motion, height, width);
   for (int y = 0, i = 0; y < height; y++)
     for (int x = 0; x < width; x++, i++) {
-      /* Where the content of (y, x) comes from: the inverse motion. */
-      double sy = cosine * (y - dy - cy) + sine * (x - dx - cx) + cy;
-      double sx = -sine * (y - dy - cy) + cosine * (x - dx - cx) + cx;
+      double sy = m.cosine * (y - m.dy - m.cy) + m.sine * (x - m.dx - m.cx) + m.cy;
+      double sx = -m.sine * (y - m.dy - m.cy) + m.cosine * (x - m.dx - m.cx) + m.cx;
       if (interpolation == BD_NEAREST) sy = floor(sy + 0.5), sx = floor(sx + 0.5);
-      double y0 = floor(sy), x0 = floor(sx), fy = sy - y0, fx = sx - x0;
-      for (int corner = 0; corner < 4; corner++) {
-        double py = y0 + (corner >> 1), px = x0 + (corner & 1);
-        int inside = py >= 0 && py < height && px >= 0 && px < width;
-        stencil->source[i][corner] = inside ? (int32_t)py * width + (int32_t)px : 0;
-        stencil->weight[i][corner] =
-            inside ? (corner >> 1 ? fy : 1 - fy) * (corner & 1 ? fx : 1 - fx) : 0;
-      }
+      fill_pixel(stencil, i, sy, sx, height, width);
     }
   return BD_OK;
 }
@@ -123,11 +141,10 @@ bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t inte
   bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
   for (int i = 0; status == BD_OK && i < stencil.pixels; i++) {
     out[i] = 0;
-    for (int c = 0; c < 4; c++)
-      out[i] +=
-          stencil.weight[i][c] *
-          in[stencil.source[i][c]]; // NOLINT(clang-analyzer-core.uninitialized.ArraySubscript):
-                                    // all are built
+    for (int c = 0; c < 4; c++) {
+      /* All are built.  NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
+      out[i] += stencil.weight[i][c] * in[stencil.source[i][c]];
+    }
   }
   stencil_free(&stencil);
   return status;

@@ -156,10 +156,13 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
    was not right for.  The last, float64 with lanes of images, is right for all. */
 enum { ENGINES_MAX = 3 };
 struct bd_solver {
-  int count;
   bd_moved_t *own; /* where the caller shares none */
-  const bd_path_t *paths[ENGINES_MAX];
-  void *engines[ENGINES_MAX];
+  int count;
+  struct {
+    const bd_path_t *path;
+    bd_layout_t layout;
+    void *engine; /* of that path; NULL: not created */
+  } engines[ENGINES_MAX];
 };
 
 /* Where float32 can agree with float64 to 1e-6 of a pixel's range.  Its error grows with the
@@ -185,9 +188,12 @@ static int single_may_serve(const bd_solver_options_t *o, int height, int width)
          (o->window != BD_WINDOW_FULL || pixels <= SINGLE_FULL_PIXELS_MAX);
 }
 
-/* Which engines, and the layout of each. */
-static void choose_engines(bd_solver_t *s, const bd_engine_plan_t *plan,
-                           bd_layout_t layouts[ENGINES_MAX]) {
+static void add_engine(bd_solver_t *s, const bd_path_t *path, bd_layout_t layout) {
+  s->engines[s->count].path = path;
+  s->engines[s->count++].layout = layout;
+}
+
+static void choose_engines(bd_solver_t *s, const bd_engine_plan_t *plan) {
   const bd_solver_options_t *o = plan->options;
   const bd_instructions_t set =
       o->instructions == BD_INSTRUCTIONS_AUTO ? bd_instructions_best() : o->instructions;
@@ -196,27 +202,20 @@ static void choose_engines(bd_solver_t *s, const bd_engine_plan_t *plan,
             single_strips = single->can_strip(o, plan->height, plan->width);
   /* Of large images float64 in strips is faster than float32 without. */
   if (o->precision == BD_PRECISION_AUTO && single_may_serve(o, plan->height, plan->width) &&
-      single_strips >= strips) {
-    layouts[s->count] = single_strips ? BD_LAYOUT_STRIPS : BD_LAYOUT_IMAGES;
-    s->paths[s->count++] = single;
-  }
-  if (strips) {
-    layouts[s->count] = BD_LAYOUT_STRIPS;
-    s->paths[s->count++] = path;
-  }
-  layouts[s->count] = BD_LAYOUT_IMAGES;
-  s->paths[s->count++] = path;
+      single_strips >= strips)
+    add_engine(s, single, single_strips ? BD_LAYOUT_STRIPS : BD_LAYOUT_IMAGES);
+  if (strips) add_engine(s, path, BD_LAYOUT_STRIPS);
+  add_engine(s, path, BD_LAYOUT_IMAGES);
 }
 
 static bd_status_t create_engines(bd_solver_t *s, bd_engine_plan_t *plan, bd_error_t *error) {
-  bd_layout_t layouts[ENGINES_MAX];
   bd_status_t status =
       moved_fit(plan->moved, plan->options, plan->channels, plan->height, plan->width, error);
-  choose_engines(s, plan, layouts);
+  choose_engines(s, plan);
   for (int i = 0; status == BD_OK && i < s->count; i++) {
-    plan->layout = layouts[i];
+    plan->layout = s->engines[i].layout;
     plan->role = i == 0 ? BD_ROLE_FIRST : BD_ROLE_FOLLOWER;
-    status = s->paths[i]->create(plan, &s->engines[i], error);
+    status = s->engines[i].path->create(plan, &s->engines[i].engine, error);
   }
   return status;
 }
@@ -248,13 +247,13 @@ void bd_solver_run(bd_solver_t *s, int count, const double *images, double *puri
                    bd_image_report_t *reports, bd_poll_t *poll, void *context) {
   const bd_solver_call_t call = {(size_t)count, images, purified, mean, reports, poll, context};
   for (int i = 0; i < count; i++) reports[i].status = BD_IMAGE_PENDING;
-  for (int i = 0; i < s->count; i++) s->paths[i]->run(s->engines[i], &call);
+  for (int i = 0; i < s->count; i++) s->engines[i].path->run(s->engines[i].engine, &call);
 }
 
 void bd_solver_destroy(bd_solver_t *s) {
   if (!s) return;
   for (int i = 0; i < s->count; i++)
-    if (s->engines[i]) s->paths[i]->destroy(s->engines[i]);
+    if (s->engines[i].engine) s->engines[i].path->destroy(s->engines[i].engine);
   bd_moved_free(s->own);
   free(s);
 }

@@ -1,4 +1,4 @@
-/* A motion of the image plane as a sparse matrix: four source pixels for each pixel. */
+/* A motion of the image plane as a sparse matrix with four source pixels for each pixel. */
 #ifndef BD_STENCIL_H
 #define BD_STENCIL_H
 
@@ -7,7 +7,7 @@
 
 typedef struct bd_stencil {
   int pixels;
-  int32_t (*source)[4]; /* [pixels]; 0 where the weight is 0 */
+  int32_t (*source)[4]; /* [pixels], indices; 0 where the weight is 0 */
   double (*weight)[4];  /* [pixels] */
 } bd_stencil_t;
 

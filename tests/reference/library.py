@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes as c
+import itertools
 import os
 
 import numpy as np
@@ -11,7 +12,7 @@ LIBRARY = os.environ.get("BARYDEF_LIBRARY", os.path.join(HERE, "../../build/libb
 lib = c.CDLL(LIBRARY)
 
 MARGINALS_MAX, SNAPSHOTS_MAX = 64, 64
-COSTS, KERNELS, METHODS = ["l1", "l2", "sql2"], ["auto", "direct", "fftw"], ["fb", "fista"]
+KERNELS, METHODS = ["auto", "direct", "fftw"], ["fb", "fista"]
 REGULARIZERS, MASSES = ["data", "norm", "none"], ["channel", "joint"]
 INTERPOLATIONS = ["bilinear", "nearest"]
 PRECISIONS, INSTRUCTIONS = ["double", "auto"], ["auto", "baseline", "avx2", "avx512"]
@@ -82,6 +83,8 @@ class Report(c.Structure):
 lib.bd_solver_run.restype = lib.bd_moved_free.restype = None
 lib.bd_moved_create.restype, lib.bd_moved_create.argtypes = c.c_void_p, [c.c_double]
 lib.bd_image_status_name.restype = lib.bd_convergence_name.restype = c.c_char_p
+lib.bd_cost_name.restype = c.c_char_p
+COSTS = [name.decode() for name in iter(map(lib.bd_cost_name, itertools.count()).__next__, None)]
 
 
 class LibraryError(Exception):
