@@ -1,5 +1,5 @@
-"""The paper's iteration in PyTorch, for the benchmark: as one writes it down, as one writes it with care, and as fast
-as we could make it.
+"""The paper's iteration in PyTorch, for the benchmark: as one writes it down, as one writes it with
+care, and as fast as we could make it.
 
 All are checked to give the library's image before they are timed (bench.py)."""
 
@@ -12,7 +12,8 @@ def gibbs(gamma, window, dtype):
 
 
 def plain(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
-    """One image in float32: q [N, H, W], x [H, W] of mass 1 -> p.  The kernel is a convolution with the window."""
+    """One image in float32: q [N, H, W], x [H, W] of mass 1 -> p.  The kernel is a convolution
+    with the window."""
     N = len(q)
     tap = gibbs(gamma, window, q.dtype)
     kernel = (tap[:, None] * tap[None, :])[None, None]
@@ -30,7 +31,8 @@ def plain(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
 
 
 def careful(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
-    """Many images at once in float64: q [N, B, H, W], x [B, H, W]; the kernel as two one-dimensional convolutions."""
+    """Many images at once in float64: q [N, B, H, W], x [B, H, W].  The kernel is two
+    one-dimensional convolutions."""
     N, B = q.shape[:2]
     tap = gibbs(gamma, window, q.dtype)
     u, v = torch.zeros_like(q[1:]), torch.zeros_like(x)
@@ -53,7 +55,8 @@ def careful(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
 
 
 def tuned(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
-    """As careful, but no convolution at all: sums of shifted slices, in place, nothing allocated in the loop."""
+    """As careful, but without convolutions: sums of shifted slices, in place, with nothing
+    allocated in the loop."""
     N, B, H, W = q.shape
     r = window // 2
     tap = gibbs(gamma, window, q.dtype).tolist()[r:]

@@ -14,7 +14,8 @@ RANKS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 
 
 def simulate(program, ranks, block, costs, job, all_write=False):
-    """costs: compute, message, write, byte (seconds); job: images, attacks, runs, pixels (values of an image)."""
+    """costs: compute, message, write, byte, in seconds; job: images, attacks, runs, pixels (values
+    of an image)."""
     out = subprocess.run(
         [
             program,
@@ -126,8 +127,10 @@ def main():
     runs = sweep(a.program, vars(a), vars(a), a.blocks)
     for run in runs:
         print(
-            f"{run.ranks:6d} ranks, blocks of {run.block:3d}, written by {'all   ' if run.all_write else 'rank 0'}: {run.seconds:12.1f} s, "
-            f"{run.speedup:9.1f} times as fast, rank 0 {100 * run.served:5.1f} % on messages and writing"
+            f"{run.ranks:6d} ranks, blocks of {run.block:3d}, "
+            f"written by {'all   ' if run.all_write else 'rank 0'}: {run.seconds:12.1f} s, "
+            f"{run.speedup:9.1f} times as fast, "
+            f"rank 0 {100 * run.served:5.1f} % on messages and writing"
         )
     if a.plot:
         plot(a.plot, "", runs)

@@ -2,12 +2,11 @@
 
     cmake --build build --target scaling          (a few minutes, on idle cores)
 
-Ends with 1 and names each figure of this machine that misses what is promised below.
-BARYDEF_DATA names a folder with mnist.h5 and victims/mnist.pt; the demo set serves where it is not given."""
+Ends with 1 and names each figure of this machine that misses what is promised below.  BARYDEF_DATA
+names a folder with mnist.h5 and victims/mnist.pt; without it the demo set serves."""
 
 import os
 import platform
-import re
 import shutil
 import signal
 import statistics
@@ -17,77 +16,27 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from scaling_model import SCALE, check_model, costs, imagenet_compute
+from scaling_runs import command, figures, run, spread
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 import h5py
 import numpy as np
 
 import scale
-from support import (
-    DEMO_SET,
-    DEMO_VICTIM,
-    ENVIRONMENT,
-    MPIRUN,
-    PEAK,
-    PROGRAM,
-    SOURCE,
-    job_text,
-    peaks,
-    ranks_of,
-    write_set,
-)
+from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, PEAK, SOURCE, peaks, ranks_of
 
-SCALE = os.environ.get("BARYDEF_SCALE")
 DATA = os.environ.get("BARYDEF_DATA")
 REPEATS = {"demo set (1,500 images)": 15}  # a second each
 
-# What is promised: times the images per second of one rank that two make, percent of the time for messages and writing,
-# and how much the memory of a rank may change with the number of images.
+# What is promised: times the images per second of one rank that two make, percent of the time for
+# messages and writing, and how much the memory of a rank may change with the number of images.
 RATIO_LEAST, GATHER_MOST, MEMORY_MOST = 1.9, 2, 0.05
 
 
-def command(folder, job, ranks, *wrapper):
-    path = os.path.join(folder, "job.ini")
-    with open(path, "w") as file:
-        file.write(
-            job_text({"output.file": os.path.join(folder, "result.h5"), "run.progress": 0, **job})
-        )
-    return [MPIRUN, "-n", str(ranks), *wrapper, PROGRAM, "run", path, "--overwrite"]
-
-
-def figures(out):
-    """What a run says of itself."""
-    numbers = re.search(
-        r"(\d+) images in ([\d.]+) s \((\d+) images/s\).*writing took ([\d.]+) %", out, re.S
-    )
-    found = dict(zip(("images", "seconds", "rate", "write"), map(float, numbers.groups())))
-    found["seconds"] = found["images"] / found["rate"]  # more digits
-    ranks = re.search(r"at work ([\d.]+) %.*rank 0 spent ([\d.]+) % of it on (\d+) messages", out)
-    if ranks:
-        found.update(zip(("load", "message", "messages"), map(float, ranks.groups())))
-    return found
-
-
-def run(folder, job, ranks, *wrapper):
-    finished = subprocess.run(
-        command(folder, job, ranks, *wrapper),
-        env={**ENVIRONMENT, "OMPI_MCA_mpi_yield_when_idle": "1"},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    if finished.returncode not in (0, 3):
-        raise RuntimeError(finished.stderr)
-    return figures(finished.stdout)
-
-
-def spread(values, digits=2):
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}-{max(values):.{digits}f})"
-
-
 def rounds_of(folder, job, count):
-    """Of each round: a run of 1 rank, one of 2, and what the cores themselves allow: images per second of two runs of 1 rank
-    at once that know nothing of each other, over one."""
+    """In each round: a run of 1 rank, one of 2, and what the cores themselves allow.  The last is
+    the images per second of two runs at once that know nothing of each other, over those of one.
+    """
     folders = [os.path.join(folder, name) for name in "ab"]
     for each in folders:
         os.makedirs(each, exist_ok=True)
@@ -101,7 +50,8 @@ def rounds_of(folder, job, count):
 def missed(found):
     """What is not as promised, of figures (name, value, least, most)."""
     return [
-        f"{name}: {value:.3f}, promised is {f'at least {least:g}' if value < least else f'at most {most:g}'}"
+        f"{name}: {value:.3f}, promised is "
+        + (f"at least {least:g}" if value < least else f"at most {most:g}")
         for name, value, least, most in found
         if not least <= value <= most
     ]
@@ -138,7 +88,8 @@ def efficiency(folder, jobs, found):
 
 
 def memory(folder, found):
-    """Peak resident memory of each of 2 ranks, by the number of images of a generated set: of one run, and of points that share moved images."""
+    """Peak resident memory of each of 2 ranks, by the number of images of a generated set: of one
+    run, and of points that share moved images."""
     rows = [
         "| images | rank 0, MiB | rank 1, MiB | rank 0, four points | rank 1, four points |",
         "|---|---|---|---|---|",
@@ -245,7 +196,8 @@ def slow_rank(folder, job):
 def verdict(found):
     return (
         f"The target ends with an error, and names the figure, where two ranks make less than"
-        f" {RATIO_LEAST:g} times the images per\nsecond of one, where messages and writing take more"
+        f" {RATIO_LEAST:g} times the images per\n"
+        f"second of one, where messages and writing take more"
         f" than {GATHER_MOST} % of the time, or where the memory of a rank changes by\nmore than"
         f" {100 * MEMORY_MOST:g} % from 1,000 images to 100,000.\n"
         + (
@@ -259,85 +211,6 @@ def verdict(found):
 def end(lines):
     """For sys.exit."""
     return "\n".join(f"scaling.py: {line}" for line in lines) or 0
-
-
-def costs(folder):
-    """Of this machine: seconds for a block's messages, for writing a block, and for a byte."""
-    path = write_set(
-        os.path.join(folder, "costs.h5"),
-        {"a": np.random.default_rng(0).random((4000, 1, 28, 28), "f4")},
-    )
-    job = {"input.file": path, "solver.iterations": 0, "marginals.set": "identity", "run.block": 1}
-    small = [run(folder, {**job, "output.images": "no"}, 2) for _ in range(3)]
-    message = statistics.median(
-        r["message"] / 100 * r["seconds"] / (r["messages"] / 2) for r in small
-    )
-    write = statistics.median(r["write"] / 100 * r["seconds"] / 4000 for r in small)
-    big = write_set(
-        os.path.join(folder, "bytes.h5"),
-        {"a": np.random.default_rng(0).random((800, 3, 224, 224), "f4")},
-    )
-    # Rank 0 writes all bytes, and receives those of its items that rank 1 computed.
-    large = [
-        run(
-            folder,
-            {
-                "input.file": big,
-                "solver.iterations": 0,
-                "marginals.set": "identity",
-                "run.block": 16,
-            },
-            2,
-        )
-        for _ in range(3)
-    ]
-    byte = (
-        statistics.median(
-            r["seconds"] / 100 * (r["write"] / 800 + r["message"] / (16 * (r["messages"] - 5) / 2))
-            for r in large
-        )
-        / 602112
-    )
-    os.unlink(big)
-    return {"message": message, "write": write, "byte": byte}
-
-
-def imagenet_compute(folder):
-    """Seconds for one image of 3 x 224 x 224, B6, L = 200."""
-    path = write_set(
-        os.path.join(folder, "imagenet.h5"),
-        {"a": np.random.default_rng(0).random((8, 3, 224, 224), "f4")},
-    )
-    done = run(folder, {"input.file": path, "solver.iterations": 50, "run.block": 8}, 1)
-    return done["seconds"] / done["images"] * 4
-
-
-def check_model(folder, cost):
-    """Measured runs beside simulated ones."""
-    path = write_set(
-        os.path.join(folder, "check.h5"),
-        {"a": np.random.default_rng(0).random((2000, 1, 28, 28), "f4")},
-    )
-    job = {"input.file": path, "solver.iterations": 200, "run.block": 16}
-    rows = [
-        "| ranks | messages measured | simulated | seconds measured | simulated |",
-        "|---|---|---|---|---|",
-    ]
-    shape = {"images": 2000, "attacks": 1, "runs": 1, "pixels": 784}
-    one = statistics.median(run(folder, job, 1)["seconds"] for _ in range(3))
-    cost = {**cost, "compute": one / 2000 - cost["write"] / 16 - cost["byte"] * 3136}
-    for ranks in 1, 2, 8, 16, 64:
-        done = run(folder, job, ranks)
-        simulated = scale.simulate(SCALE, ranks, 16, cost, shape)
-        rows.append(
-            f"| {ranks} | {done.get('messages', 0):.0f} | {simulated.messages} | "
-            + (
-                f"{done['seconds']:.2f} | {simulated.seconds:.2f} |"
-                if ranks <= 2
-                else "(cores shared) | |"
-            )
-        )
-    return rows
 
 
 def main():
@@ -378,13 +251,15 @@ def main():
         for block in (4, 16)
     }
     table = [
-        "| ranks | rank 0 writes: times as fast | its time, % | all write: times as fast | time of rank 0, % | hours |",
+        "| ranks | rank 0 writes: times as fast | its time, % "
+        "| all write: times as fast | time of rank 0, % | hours |",
         "|---|---|---|---|---|---|",
     ]
     for r in [1, 4, 16, 64, 256, 512, 1024, 2048, 4096, 16384]:
         root, every = by[16, False, r], by[16, True, r]
         table.append(
-            f"| {r} | {root.speedup:.1f} | {100 * root.served:.1f} | {every.speedup:.1f} | {100 * every.served:.1f} | {every.seconds / 3600:.2f} |"
+            f"| {r} | {root.speedup:.1f} | {100 * root.served:.1f} "
+            f"| {every.speedup:.1f} | {100 * every.served:.1f} | {every.seconds / 3600:.2f} |"
         )
     processor = next(
         line.split(":")[1].strip()

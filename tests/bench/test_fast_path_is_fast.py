@@ -1,6 +1,7 @@
 """The fast path against its plain twin, in one run: a guard against slowing down.
 
-The ratios asked for are half of those measured (docs/performance.md), for machines that are busy with other things."""
+The ratios asked for are half of those measured (docs/performance.md), since the machine may be busy
+with other things."""
 
 import os
 import statistics
@@ -9,7 +10,7 @@ import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-import bench
+import solver_costs
 import library
 import numpy as np
 import reference
@@ -23,7 +24,7 @@ def plain_cost(L=20):
     image = random_images(1, 1, 1, 28, 28)[0]
 
     def run(count):
-        return bench.timed(
+        return solver_costs.timed(
             lambda: twin.solve(
                 image,
                 reference.operators("B6"),
@@ -38,9 +39,9 @@ def plain_cost(L=20):
 
 
 class Speed(unittest.TestCase):
-    def test_against_the_plain_loop(self):
+    def test_the_fast_path_beats_the_plain_loop(self):
         names = library.INSTRUCTIONS[1 : library.lib.bd_instructions_best() + 1]
-        fast = {name: bench.cost(instructions=name) for name in names}
+        fast = {name: solver_costs.cost(instructions=name) for name in names}
         rounds = [[plain_cost()] + [fast[name]() for name in names] for _ in range(7)]
         for i, name in enumerate(names, 1):
             ratio = statistics.median(r[0] / r[i] for r in rounds)
@@ -52,7 +53,9 @@ class Speed(unittest.TestCase):
                 self.assertGreater(ratio, LEAST[name])
 
     def test_float32_is_faster(self):
-        double, single = bench.cost(), bench.cost(precision="auto", gamma=5, tau=0.2, bits=32)
+        double, single = solver_costs.cost(), solver_costs.cost(
+            precision="auto", gamma=5, tau=0.2, bits=32
+        )
         ratio = statistics.median(double() / single() for _ in range(7))
         print("float32: %.3g times as fast as float64" % ratio)
         self.assertGreater(ratio, 1.4)
@@ -60,15 +63,17 @@ class Speed(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_large_images_cost_no_more_a_pixel(self):
-        """Counted, not timed: on a machine that others use too, what goes through its memory takes twice as long at times.  Without strips
-        each of these misses 1.3 to 1.8 times as often at 224 x 224 as at 28 x 28."""
+        """This is counted, not timed: on a machine that others use too, what goes through its
+        memory takes twice as long at times.  Without strips each of these misses 1.3 to 1.8 times
+        as often at 224 x 224 as at 28 x 28."""
         for setting in ("l1", "7", "0.5"), ("l2", "7", "0.5"), ("l1", "0", "1"):
-            small, large = bench.counted(1, 3, "28", "4", *setting), bench.counted(
+            small, large = solver_costs.counted(1, 3, "28", "4", *setting), solver_costs.counted(
                 1, 3, "224", "1", *setting
             )
             instructions, misses = (b / 224**2 / (a / 4 / 28**2) for a, b in zip(small, large))
             print(
-                "%s: 224 x 224 needs %.3g as many instructions as 28 x 28, and misses the first cache %.3g times as often"
+                "%s: 224 x 224 needs %.3g as many instructions as 28 x 28, "
+                "and misses the first cache %.3g times as often"
                 % (" ".join(setting), instructions, misses)
             )
             with self.subTest(setting=setting):
@@ -78,15 +83,19 @@ class Memory(unittest.TestCase):
 
 class Victim(unittest.TestCase):
     def test_openblas_takes_this_processor_for_what_it_can_do(self):
-        """Old ones take what is newer than they for a Pentium 4: a classifier then costs twice as much."""
+        """Old versions take a newer processor for a Pentium 4, with which a classifier costs twice
+        as much."""
         if library.lib.bd_instructions_best() < library.INSTRUCTIONS.index("avx2"):
             self.skipTest("this processor is an old one")
-        # In a process without numpy, which would bring OpenBLAS along before the library can name the processor.
+        # In a process without numpy, which would load OpenBLAS before the library can name the
+        # processor.
         code = (
-            "import ctypes as c, os, sys; ours = c.CDLL(sys.argv[1]); ours.bd_victim_library.restype = c.c_void_p\n"
+            "import ctypes as c, os, sys; ours = c.CDLL(sys.argv[1])\n"
+            "ours.bd_victim_library.restype = c.c_void_p\n"
             "if not ours.bd_victim_library(): sys.exit('no victim module')\n"
             "blas = c.CDLL('libopenblas.so.0', mode=os.RTLD_NOLOAD | os.RTLD_LAZY)\n"
-            "blas.openblas_get_corename.restype = c.c_char_p; print(blas.openblas_get_corename().decode())"
+            "blas.openblas_get_corename.restype = c.c_char_p\n"
+            "print(blas.openblas_get_corename().decode())"
         )
         environment = {
             name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"

@@ -1,4 +1,4 @@
-"""What scaling.py makes of figures, made up here: whole runs of it need idle cores and minutes."""
+"""scaling.py names the figures that it misses: made-up ones, since real ones need idle cores."""
 
 import subprocess
 import tempfile
@@ -29,12 +29,11 @@ class Scaling(unittest.TestCase):
         ):
             rows = scaling.efficiency(self.folder, {"a set": {}}, found)
         self.assertEqual(len(rows), 3)
-        self.assertIn(
-            "| 2.00 (2.00-2.00) |", rows[2]
-        )  # two apart, who do not hinder each other here
+        # Two apart do not hinder each other here.
+        self.assertIn("| 2.00 (2.00-2.00) |", rows[2])
         return scaling.missed(found)
 
-    def test_efficiency(self):
+    def test_a_ratio_or_share_that_is_missed_is_told(self):
         self.assertEqual(self.efficiency(), [])
         self.assertEqual(
             self.efficiency(rate=1850),
@@ -45,7 +44,7 @@ class Scaling(unittest.TestCase):
             ["messages and writing in %, a set: 2.050, promised is at most 2"],
         )
 
-    def test_memory(self):
+    def test_memory_that_grows_is_told(self):
         def peaks(*values):
             """Of both ranks, for the three numbers of images; four points need as much."""
             found, told = [], iter(both for value in values for both in (value, value))
@@ -85,8 +84,9 @@ class Scaling(unittest.TestCase):
             ("scaling.py: a figure: 1.850, promised is at least 1.9", 0),
         )
 
-    def test_the_model(self):
-        """Where messages and bytes cost nothing ranks add up; where bytes do, rank 0 is the limit unless all write."""
+    def test_the_model_adds_ranks_until_rank_0_is_full(self):
+        """Where messages and bytes cost nothing, ranks add up.  Where bytes cost, rank 0 is the
+        limit unless all write."""
         job = {"images": 4000, "attacks": 2, "runs": 3, "pixels": 100}
         free, dear = {"compute": 0.1, "message": 0, "write": 0, "byte": 0}, {
             "compute": 0.1,

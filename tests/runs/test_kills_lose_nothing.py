@@ -54,8 +54,9 @@ class Kills(Interrupted):
             text=True,
         )
 
-    def one_run(self, dice):
-        """Kill a rank, mpirun, or all of them, at a random moment of a run on 1 to 4 ranks.
+    def one_run(self, dice, spared):
+        """Kill a rank, mpirun, or all of them, at a random moment of a run on 1 to 4 ranks.  A run
+        that is spared may end, since on a busy machine none does within a few seconds.
 
         Returns the exit status, stderr, whether ranks may live on, what rank 0 reported as written
         (time, images), when the kill came (None: the run was not killed), and whether mpirun hung.
@@ -66,11 +67,9 @@ class Kills(Interrupted):
             target=lambda: lines.extend((time.monotonic(), line) for line in process.stderr)
         )
         reader.start()
+        seconds = dice.uniform(0.2, 1.6) if dice.random() < 0.8 else dice.uniform(3.5, 5)
         try:
-            process.wait(
-                timeout=PATIENCE
-                * (dice.uniform(0.2, 1.6) if dice.random() < 0.8 else dice.uniform(3.5, 5))
-            )
+            process.wait(timeout=PATIENCE * (120 if spared else seconds))
         except subprocess.TimeoutExpired:
             targets = ranks_of(process) + [process.pid]
             targets = targets if dice.random() < 0.2 else [dice.choice(targets)]
@@ -105,9 +104,11 @@ class Kills(Interrupted):
         # Images of the present file that must be done, and that rank 0 has reported as written.
         safe = written = 0
         while count["rounds"] < ROUNDS or not count["complete"]:
-            self.assertLess(count["rounds"], ROUNDS + 40, "no round ends complete")
+            self.assertLess(count["rounds"], ROUNDS + 3, "no round ends complete")
             existed = os.path.exists(self.result)
-            status, err, live_on, counts, killed, hung = self.one_run(dice)
+            status, err, live_on, counts, killed, hung = self.one_run(
+                dice, spared=count["rounds"] >= ROUNDS
+            )
             count.update(rounds=1, kills=killed is not None, hung=hung)
             resuming = re.search(r"resuming: (\d+) of 360", err)
             if counts:  # else it was killed before the first line, or found nothing left to do

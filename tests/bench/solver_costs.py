@@ -1,0 +1,222 @@
+"""What the benchmark measures, one function for each: costs in nanoseconds of the processor, counts
+of instructions, and shares of whole runs."""
+
+import ctypes as c
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+
+import library
+from images import random_images
+from support import ENVIRONMENT, MPIRUN
+
+CAREFUL = "PyTorch, with care (float64, 64 images at once)"
+
+
+class Limits(c.Structure):
+    _fields_ = [(name, c.c_double) for name in ("exponential", "quotient", "pass_", "planes")]
+
+
+def limits(instructions, precision="double", side=28):
+    ours = c.CDLL(os.environ["BARYDEF_LIMITS"])
+    out = Limits()
+    getattr(ours, "bd_limits_" + instructions + ("" if precision == "double" else "_single"))(
+        side, side, c.byref(out)
+    )
+    return [out.exponential, out.quotient, 4 * out.pass_, out.planes]
+
+
+def timed(function):
+    start = time.process_time()
+    result = function()
+    return time.process_time() - start, result
+
+
+def cost(side=28, images=64, L=None, marginals="B6", fallback=0, bits=64, **options):
+    """A function that measures one setting once: the difference between L iterations and none."""
+    pixels = random_images(1, min(images, 16), 1, side, side)
+    pixels = np.concatenate([pixels] * max(1, images // 16))[:images]
+    L = L or max(8, int(200 * 28 * 28 / side**2))
+    options = dict(dict(gamma=0.5, tau=1e-3), **options, marginals=marginals)
+    N, short = library.marginal_set(marginals).count, float("inf")
+
+    def measure():
+        nonlocal short
+        long, (_, _, reports) = timed(lambda: library.solve(pixels, iterations=[L], **options))
+        # The least that was seen: one that was disturbed would make iterations look cheap.
+        short = min(
+            short,
+            *(timed(lambda: library.solve(pixels, iterations=[0], **options))[0] for _ in range(2))
+        )
+        assert all(
+            (r.status, r.fallback, r.bits) == (0, fallback, bits) for r in reports[0]
+        ), "not the way that was meant"
+        return (long - short) / (images * side * side * N * L) * 1e9
+
+    return measure
+
+
+def torch_costs(gamma=0.5, L=20):
+    """Costs of the PyTorch versions, each checked against the library first."""
+    import plain
+    import torch
+
+    torch.set_num_threads(1)
+    # As barydef does for its victims.  Otherwise glibc gives tensors back to the system at each
+    # step, and torch is eight times as slow.
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+    c.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    c.CDLL(None).mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    images = random_images(2, 64, 1, 28, 28)
+    q = np.stack([library.marginals(i[0], "B6") for i in images], 1)
+    q /= q.sum((2, 3), keepdims=True)
+    mass = images.sum((2, 3))[:, :, None]
+    x = images[:, 0] / mass
+    wanted = library.solve(images, gamma=gamma, iterations=[L])[0][0, :, 0]
+    q64, x64 = torch.tensor(q), torch.tensor(x)
+    q32, x32 = q64.float(), x64.float()
+
+    def run_plain(count=2, steps=L):
+        return [plain.plain(q32[:, i], x32[i], steps, gamma) for i in range(count)]
+
+    def run_careful(steps=L):
+        return plain.careful(q64, x64, steps, gamma)
+
+    def run_tuned(steps=L):
+        return plain.tuned(q64, x64, steps, gamma)
+
+    with torch.inference_mode():
+        for run in (run_careful, run_tuned):
+            assert abs(np.clip(run().numpy() * mass, 0, 1) - wanted).max() < 1e-12
+        assert abs(np.clip(run_plain()[0].numpy() * mass[0], 0, 1) - wanted[0]).max() < 1e-5
+
+    def per_pixel(run, count):
+        def measure():
+            with torch.inference_mode():
+                return (
+                    (timed(run)[0] - timed(lambda: run(steps=0))[0]) / (count * 784 * 6 * L) * 1e9
+                )
+
+        return measure
+
+    return {
+        "PyTorch, as one writes it (float32, image by image)": per_pixel(run_plain, 2),
+        CAREFUL: per_pixel(run_careful, 64),
+        "PyTorch, as fast as we could (float64, 64 images, in place)": per_pixel(run_tuned, 64),
+    }
+
+
+def pot_cost(iterations=50):
+    """POT's convolutional barycenter of 6 images.  It applies a kernel twice for each of them and
+    an iteration, as here."""
+    import ot
+
+    images = library.marginals(random_images(3, 1, 1, 28, 28)[0, 0], "B6") + 1e-6
+    images /= images.sum((1, 2), keepdims=True)
+
+    def measure():
+        def run(count):
+            return timed(
+                lambda: ot.bregman.convolutional_barycenter2d(
+                    images, reg=0.004, numItermax=count, stopThr=0, warn=False
+                )
+            )[0]
+
+        return (run(iterations) - run(1)) / (784 * 6 * (iterations - 1)) * 1e9
+
+    return measure
+
+
+def counted(few, many, *setting):
+    """Instructions of the AVX2 path that iterations beyond `few` take, and misses of a first cache
+    of 32 KiB.  No clock is read, so there is no noise."""
+    counts = []
+    for L in few, many:
+        said = subprocess.run(
+            [
+                "valgrind",
+                "--tool=cachegrind",
+                "--cache-sim=yes",
+                "--cachegrind-out-file=/dev/null",
+                "--D1=32768,8,64",
+                "--LL=1048576,16,64",
+                os.environ["BARYDEF_COUNT"],
+                str(L),
+                *setting,
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert said.returncode == 0, said.stderr
+        counts.append(
+            [
+                int(re.search(name + r" *: *([\d,]+)", said.stderr)[1].replace(",", ""))
+                for name in ("I +refs", "D1 +misses")
+            ]
+        )
+    return [after - before for before, after in zip(*counts)]
+
+
+def instructions():
+    """Per pixel, marginal and iteration."""
+    return counted(16, 48)[0] / (8 * 784 * 6 * 32)
+
+
+def besides(L=200, rounds=15):
+    """Work beside the iterations (solver, marginals, masses, the store of results), in percent of L
+    iterations, for points of a sweep over four gammas: each alone, and sharing the moved images.
+    """
+    pixels = random_images(4, 64, 1, 28, 28)
+
+    def sweep(moved, steps):
+        for gamma in (0.02, 0.05, 0.1, 0.2):
+            library.solve(pixels, iterations=[steps], gamma=gamma, moved=moved)
+
+    def shared(steps):
+        with library.shared_moves() as moved:
+            sweep(moved, steps)
+
+    found = []
+    for _ in range(rounds):
+        alone, together, whole = (
+            timed(run)[0] for run in (lambda: sweep(None, 0), lambda: shared(0), lambda: shared(L))
+        )
+        found.append((100 * alone / whole, 100 * together / whole, together / alone))
+    return list(zip(*found))
+
+
+def whole_set(runs=5):
+    """The summary line of real runs on two ranks, and what all but the solve takes, in percent of
+    the solve, run by run."""
+    data = os.environ.get("BARYDEF_DATA")
+    if not data or not os.path.exists(os.path.join(data, "mnist.h5")):
+        return None, []
+    shares = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            job = os.path.join(folder, "job.ini")
+            with open(job, "w") as file:
+                file.write(
+                    "[input]\nfile = %s/mnist.h5\n[output]\nfile = out.h5\n"
+                    "[victim]\nfile = %s/victims/mnist.pt\n" % (data, data)
+                )
+            said = subprocess.run(
+                [MPIRUN, "-n", "2", os.environ["BARYDEF"], "run", job],
+                capture_output=True,
+                text=True,
+                env={
+                    name: value
+                    for name, value in ENVIRONMENT.items()
+                    if name != "OPENBLAS_CORETYPE"
+                },
+            )  # as the program chooses
+        assert said.returncode == 0, said.stderr
+        line = next(line for line in said.stdout.splitlines() if " images in " in line)
+        solving, *others = [float(share) for share in re.findall(r"([\d.]+) %", line)]
+        others.append(float(re.search(r"rank 0 spent ([\d.]+) %", said.stdout).group(1)))
+        shares.append(100 * sum(others) / solving)
+    return line, shares
