@@ -238,7 +238,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
                                         .stop = signals_stop()};
   bd_run_summary_t summary = {0};
   status = bd_run(bd_world(), job, &run_options, &summary, &error);
-  if (rank == 0) {
+  if (parameters) { /* rank 0 */
     progress_end(&progress);
     if (status != BD_BAD_INPUT && !a->quiet) print_notes(&summary, parameters->output_file);
     if (status == BD_OK || status == BD_SOME_FAILED) {
