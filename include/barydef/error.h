@@ -14,22 +14,24 @@
 extern "C" {
 #endif
 
-/** The values are the exit statuses of the program. */
+/** How a call ended.  The values are the exit statuses of the program. */
 typedef enum bd_status {
-  BD_OK = 0,
+  BD_OK = 0,          /**< done */
   BD_FAILED = 1,      /**< the run failed: no memory, disk full, a rank gave up ... */
   BD_BAD_INPUT = 2,   /**< bad usage, job or input: nothing was written */
   BD_SOME_FAILED = 3, /**< done, but some images carry a failure status */
-  BD_STOPPED =
-      75 /**< stopped early, by a signal or the clock: can be resumed (sysexits.h: EX_TEMPFAIL) */
+  BD_STOPPED = 75     /**< stopped early by a signal or the clock, and can be resumed; the number is
+                         EX_TEMPFAIL of sysexits.h */
 } bd_status_t;
 
+/** What went wrong. */
 typedef struct bd_error {
-  bd_status_t status;
+  bd_status_t status; /**< what the function returned */
   char message[1024]; /**< one line, no newline at the end */
 } bd_error_t;
 
-/** Fill `error` (may be NULL) printf-wise and return `status`.  Not collective. */
+/** Fill `error`, which may be NULL, printf-wise and return `status`.  Control characters of the
+   message become '?'.  Not collective. */
 BD_API bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...)
 #ifdef __GNUC__
     __attribute__((format(printf, 3, 4)))

@@ -3,8 +3,8 @@
 
    The format (HDF5): attributes of / schema = "attacked-images", schema_version = 1 and
    dataset (string); /labels integer [n]; /clean/images, optional, and
-   /attacks/<name>/images, float32|float64|uint8 [n,C,H,W], floats in [0,1], uint8 in
-   0..255; /attacks/<name> has the attributes norm, epsilon and source.  Row i of every
+   /attacks/NAME/images, float32|float64|uint8 [n,C,H,W], floats in [0,1], uint8 in
+   0..255; /attacks/NAME has the attributes norm, epsilon and source.  Row i of every
    group is test image i.
 
    The file may be made to harm (docs/security.md): a child process parses it, and what it found is
@@ -30,25 +30,31 @@ extern "C" {
 /** One group of images: an attack, or the clean images (name "clean", norm "none",
    epsilon 0). */
 typedef struct bd_attack {
-  char name[BD_ATTACK_NAME], norm[BD_NORM_NAME];
-  double epsilon;   /**< NaN where the file does not say */
-  char source[256]; /**< cut at 255 bytes */
-  char type[16];    /**< "float32", "float64" or "uint8" */
+  char name[BD_ATTACK_NAME]; /**< of its group in the file */
+  char norm[BD_NORM_NAME];   /**< "linf", "l2", ... */
+  double epsilon;            /**< in the norm, pixels in [0,1]; NaN where the file does not say */
+  char source[256];          /**< how it was made; cut at 255 bytes */
+  char type[16];             /**< "float32", "float64" or "uint8" */
 } bd_attack_t;
 
+/** What a file of attacked images holds. */
 typedef struct bd_images_info {
-  char dataset[64];
-  int64_t count; /**< n */
-  int channels, height, width;
+  char dataset[64];           /**< its name, cut at 63 bytes */
+  int64_t count;              /**< n, the images of each group */
+  int channels;               /**< C */
+  int height;                 /**< H, pixels */
+  int width;                  /**< W, pixels */
   int attack_count;           /**< with "clean", which is the last where the file has it */
   const bd_attack_t *attacks; /**< by name */
-  int has_clean;
-  int64_t label_min, label_max;
-  double bytes; /**< of memory that reading takes: labels, the list of the chunks, and some of them
-                   inflated */
-  char digest[33]; /**< XXH3-128, hexadecimal, of labels, shapes, types and attributes */
+  int has_clean;              /**< 1 where the clean images are there */
+  int64_t label_min;          /**< the least label */
+  int64_t label_max;          /**< the greatest label */
+  double bytes;               /**< of memory that reading takes: labels, the list of the chunks, and
+                                 some of them inflated */
+  char digest[33];            /**< XXH3-128, hexadecimal, of labels, shapes, types and attributes */
 } bd_images_info_t;
 
+/** An open file of attacked images. */
 typedef struct bd_images bd_images_t;
 
 /** For bd_images_open, where nobody asks for another bound: the default of run.max_memory. */

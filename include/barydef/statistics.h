@@ -18,7 +18,10 @@ extern "C" {
 /** Sizes of texts with their zero, and the most image statuses that there can ever be. */
 enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_STATUSES_MAX = 16 };
 
-/** One row of /runs/<run>/<attack>/per_image, with a member for each row of barydef/fields.def.
+/** @def BD_FIELD
+   A row of fields.def; here, a member of bd_per_image_t. */
+
+/** One row of /runs/RUN/ATTACK/per_image, with a member for each row of barydef/fields.def.
    Distances are over all channels, between the purified image as stored (float32) and the attacked
    or the clean one, pixels in [0,1]; NaN where there is no such image.  Predictions are class
    numbers; -1 without a victim, for a failed image, and for a view that was not asked for.  In a
@@ -40,6 +43,17 @@ typedef struct bd_spread {
   double mean; /**< in the unit of the field */
   double max;  /**< in the unit of the field */
 } bd_spread_t;
+
+/** @def BD_COLUMN
+   A row of statistics.def that is a number; here, a member of bd_statistics_t. */
+/** @def BD_COLUMN_TEXT
+   A row of statistics.def that is a text; here, a member of bd_statistics_t. */
+/** @def BD_COUNT
+   A row of statistics.def that counts images; here, a member. */
+/** @def BD_ACCURACY
+   A row of statistics.def that is an accuracy; here, a member of bd_statistics_t. */
+/** @def BD_SPREAD
+   A row of statistics.def that is the mean and maximum of a field; here, a member or one more. */
 
 /** One row of /statistics, for a run and an attack, with a member for each row of
    barydef/statistics.def.  Accuracies are fractions of `images`, where a failed image counts as

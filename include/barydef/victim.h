@@ -20,6 +20,7 @@
 extern "C" {
 #endif
 
+/** A classifier that has been loaded. */
 typedef struct bd_victim bd_victim_t;
 
 /** Version of libtorch, or NULL where there is no victim module. */

@@ -17,6 +17,9 @@
 extern "C" {
 #endif
 
+/** @def BD_VIEW
+   A row of views.def; here, its value of bd_view_t. */
+
 /** A view: BD_VIEW_ATTACKED, BD_VIEW_ROUNDED, ..., in the order of barydef/views.def. */
 typedef enum bd_view {
 #define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) BD_VIEW_##NAME,
@@ -35,11 +38,14 @@ typedef uint32_t bd_views_t;
 
 /** What a view is made from. */
 typedef struct bd_view_source {
-  int count, channels, height, width; /**< shape of each of the images below */
-  const double *attacked;             /**< [count][channels][height][width] */
-  const double *mean;                 /**< the same shape: means of the marginals */
-  const double *purified;             /**< the same shape */
-  const bd_parameters_t *parameters;  /**< of the point */
+  int count;                         /**< images in each of the arrays below */
+  int channels;                      /**< of an image */
+  int height;                        /**< of an image, pixels */
+  int width;                         /**< of an image, pixels */
+  const double *attacked;            /**< [count][channels][height][width] */
+  const double *mean;                /**< the same shape: means of the marginals */
+  const double *purified;            /**< the same shape */
+  const bd_parameters_t *parameters; /**< of the point */
 } bd_view_source_t;
 
 /** Make a view of all images of `source`.  *pixels becomes where it is: in `room`, which has space
