@@ -22,8 +22,10 @@ static int length_of(const unsigned char *c) {
 
 int text_is_clean(const char *text, text_tabs_t tabs) {
   const unsigned char *c = (const unsigned char *)text;
-  for (int length; *c; c += length)
-    if ((length = tabs == TEXT_WITH_TABS && *c == '\t' ? 1 : length_of(c)) == 0) return 0;
+  for (int length; *c; c += length) {
+    length = tabs == TEXT_WITH_TABS && *c == '\t' ? 1 : length_of(c);
+    if (length == 0) return 0;
+  }
   return 1;
 }
 
