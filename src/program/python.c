@@ -39,10 +39,10 @@ static int package_folder(char path[PATH_MAX]) {
   char own[PATH_MAX];
   if (!own_folder(own)) return 0;
   for (int i = 0; i < PLACES; i++) {
-    char start[PATH_MAX];
+    char module[PATH_MAX];
     if (snprintf(path, PATH_MAX, "%s/%s", own, places[i]) < PATH_MAX &&
-        snprintf(start, sizeof start, "%s/barydef/__init__.py", path) < PATH_MAX &&
-        access(start, R_OK) == 0)
+        snprintf(module, sizeof module, "%s/barydef/__init__.py", path) < PATH_MAX &&
+        access(module, R_OK) == 0)
       return 1;
   }
   return 0;

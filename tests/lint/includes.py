@@ -79,18 +79,23 @@ def circles(graph):
     return found
 
 
+def named(cell):
+    """The names in a cell of the table, which stand between backquotes."""
+    return " ".join(re.findall(r"`([^`]+)`", cell)).split()
+
+
 def read_rules():
     """{room: (rooms and public headers it may include, libraries)} and {public header: room} from the table.
 
     Raises ValueError where a room names one that does not stand below it."""
     page = (TOP / "docs/architecture.md").read_text()
     table = page.split("<!-- rooms -->")[1].split("<!-- /rooms -->")[0]
-    names, rules, headers, everything = re.compile(r"`([^`]+)`"), {}, {}, None
+    rules, headers, everything = {}, {}, None
     for row in table.strip().splitlines()[2:]:
         room, public, may, libraries = (cell.strip() for cell in row.split("|")[1:5])
-        room = names.findall(room)[0]
-        rules[room] = set(names.findall(may)), set(names.findall(libraries))
-        headers.update((header, room) for header in names.findall(public))
+        room = named(room)[0]
+        rules[room] = set(named(may)), set(named(libraries))
+        headers.update((header, room) for header in named(public))
         everything = room if may == "every room below" else everything
     order = list(rules)
     if everything:
