@@ -1,11 +1,15 @@
 """A run of some seconds in small blocks, to be interrupted and resumed."""
 
 import os
+import subprocess
 
 import numpy as np
 
 from support import (
     BASE,
+    ENVIRONMENT,
+    FAULTS,
+    PROGRAM,
     RunTest,
     contents,
     job_text,
@@ -58,6 +62,24 @@ class Interrupted(RunTest):
         finished = launch("run", self.job, "--resume", *options, ranks=ranks, **others)
         self.assertEqual(finished.status, status, finished)
         return finished
+
+    def held(self, at, *options, file="result.h5"):
+        """A run that has stopped itself (SIGSTOP) before its at-th call that changes this file."""
+        process = subprocess.Popen(
+            [PROGRAM, "run", self.job, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **ENVIRONMENT,
+                "LD_PRELOAD": FAULTS,
+                "FAULT": "stop",
+                "FAULT_AT": str(at),
+                "FAULT_FILE": file,
+            },
+        )
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        return process
 
     def check_whole(self):
         self.assert_same(self.expected, contents(self.result))

@@ -115,42 +115,19 @@ class Damage(Interrupted):
     def test_labels_damaged_meanwhile_are_written_anew(self):
         """The checksum of the labels is not computed from the damaged ones."""
         launch("run", self.job, "--set=run.max_minutes=1e-6")
-        running = subprocess.Popen(
-            [PROGRAM, "run", self.job, "--resume"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={
-                **ENVIRONMENT,
-                "LD_PRELOAD": FAULTS,
-                "FAULT": "stop",
-                "FAULT_AT": "5",
-                "FAULT_FILE": "result.h5",
-            },
-        )
-        os.waitid(os.P_PID, running.pid, os.WSTOPPED)
+        running = self.held(5, "--resume")
         with h5py.File(self.result, "r") as file:
             place = file["labels"].id.get_offset() + 8
         self.flip(place)
         running.send_signal(signal.SIGCONT)
-        self.assertEqual(running.wait(timeout=60), 3)
+        running.communicate(timeout=60 * PATIENCE)
+        self.assertEqual(running.returncode, 3)
         self.check_whole()
 
     def test_a_run_that_finishes_while_it_is_waited_for_is_found_done(self):
         """The head of the file, by which ranks know it, changes meanwhile."""
         launch("run", self.job, "--set=run.max_minutes=1e-6")
-        before = subprocess.Popen(
-            [PROGRAM, "run", self.job, "--resume"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={
-                **ENVIRONMENT,
-                "LD_PRELOAD": FAULTS,
-                "FAULT": "stop",
-                "FAULT_AT": "5",
-                "FAULT_FILE": "result.h5",
-            },
-        )
-        os.waitid(os.P_PID, before.pid, os.WSTOPPED)
+        before = self.held(5, "--resume")
         after = subprocess.Popen(
             [MPIRUN, "-n", "2", PROGRAM, "run", self.job, "--resume", "--set=run.wait=60"],
             stdout=subprocess.PIPE,
@@ -160,7 +137,8 @@ class Damage(Interrupted):
         )
         time.sleep(3 * PATIENCE)
         before.send_signal(signal.SIGCONT)
-        self.assertEqual(before.wait(timeout=60 * PATIENCE), 3)
+        before.communicate(timeout=60 * PATIENCE)
+        self.assertEqual(before.returncode, 3)
         # On a slow machine it may not have begun before.
         self.assertRegex(
             after.communicate(timeout=60 * PATIENCE)[0],

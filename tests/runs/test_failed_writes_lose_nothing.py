@@ -12,10 +12,8 @@ import numpy as np
 
 from interrupted import Interrupted
 from support import (
-    ENVIRONMENT,
     FAULTS,
     LONG,
-    PROGRAM,
     SLOW,
     contents,
     launch,
@@ -149,21 +147,7 @@ class Faults(Interrupted):
                 self.setUp()
                 if first:
                     shutil.copy(first, self.result)
-                environment = {
-                    **ENVIRONMENT,
-                    "LD_PRELOAD": FAULTS,
-                    "FAULT": "stop",
-                    "FAULT_AT": str(at),
-                    "FAULT_FILE": "creating",
-                }
-                late = subprocess.Popen(
-                    [PROGRAM, "run", self.job, option],
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    env=environment,
-                )
-                os.waitid(os.P_PID, late.pid, os.WSTOPPED)
+                late = self.held(at, option, file="creating")
                 finished = launch("run", self.job, option)
                 if first:  # whose lock it holds
                     self.assertEqual(finished.status, 1, finished)
