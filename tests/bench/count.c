@@ -7,19 +7,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The first cost if there is none of this name. */
+static bd_cost_t cost_named(const char *name) {
+  int cost = BD_COSTS - 1;
+  while (cost > 0 && strcmp(bd_cost_name(cost), name)) cost--;
+  return (bd_cost_t)cost;
+}
+
 int main(int argc, char **argv) {
   const int side = argc > 2 ? atoi(argv[2]) : 28, count = argc > 3 ? atoi(argv[3]) : 8;
   const size_t size = (size_t)(count * side * side);
-  bd_solver_options_t options = {
-      .cost = argc > 4 && !strcmp(argv[4], "l2") ? BD_COST_L2 : BD_COST_L1,
-      .window = argc > 5 ? atoi(argv[5]) : 7,
-      .gamma = argc > 6 ? atof(argv[6]) : 0.5,
-      .theta = 1e5,
-      .tau = 0.2,
-      .iterations = {1, {argc > 1 ? atoi(argv[1]) : 0}},
-      /* valgrind has no AVX-512 */
-      .instructions = bd_instructions_best() < BD_INSTRUCTIONS_AVX2 ? BD_INSTRUCTIONS_BASELINE
-                                                                    : BD_INSTRUCTIONS_AVX2};
+  bd_solver_options_t options = {.cost = argc > 4 ? cost_named(argv[4]) : BD_COST_L1,
+                                 .window = argc > 5 ? atoi(argv[5]) : 7,
+                                 .gamma = argc > 6 ? atof(argv[6]) : 0.5,
+                                 .theta = 1e5,
+                                 .tau = 0.2,
+                                 .iterations = {1, {argc > 1 ? atoi(argv[1]) : 0}},
+                                 /* valgrind has no AVX-512 */
+                                 .instructions = bd_instructions_best() < BD_INSTRUCTIONS_AVX2
+                                                     ? BD_INSTRUCTIONS_BASELINE
+                                                     : BD_INSTRUCTIONS_AVX2};
   double *images = malloc(2 * size * sizeof *images);
   bd_image_report_t *reports = malloc((size_t)count * sizeof *reports);
   bd_solver_t *solver;

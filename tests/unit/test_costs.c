@@ -1,5 +1,5 @@
-/* The table of costs against the functions that it names: a cost that the table says to separate is
-   computed by two passes, and would be wrong if it did not. */
+/* The table of costs against the functions that it names.  A cost that separates according to the
+   table is computed by two passes, which would be wrong if it did not. */
 #include "transport/kernel.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
-/* The vector functions against the long double ones of the C library, in the path this file
-   is compiled for (baseline; what differs in the others is the contraction of a*b + c). */
+/* The vector functions against those of the C library in long double, in the path that this file is
+   compiled for.  That is baseline; the others differ in which a*b + c are fused. */
 #define BD_PATH test
 #include "transport/engine/lanes.h"
 

@@ -62,7 +62,7 @@ Test(marginal, shift_goes_right_and_down) {
   cr_assert_arr_eq(out, right, sizeof out);
   apply(&(bd_motion_t){.kind = BD_TRANSLATE, .dy = 1}, BD_BILINEAR, 2, 3, in, out);
   cr_assert_arr_eq(out, down, sizeof out);
-  /* Half a pixel to the right: bilinear blends with the zero outside. */
+  /* Half a pixel to the right.  Bilinear blends with the zero outside. */
   apply(&(bd_motion_t){.kind = BD_TRANSLATE, .dx = 0.5}, BD_BILINEAR, 2, 3, in, out);
   cr_assert_arr_eq(out, half, sizeof out);
 }

@@ -1,12 +1,15 @@
-/* What the solvers of a sweep share (bd_moved_t): results are those of solvers alone, and nothing
- * is moved twice. */
+/* What the solvers of a sweep share (bd_moved_t).  Results are those of solvers that share nothing,
+   and no image is moved twice. */
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT = 19, SNAPSHOTS = 2 }; /* a register and a part of the next, of any */
+enum {
+  COUNT = 19,
+  SNAPSHOTS = 2
+}; /* more than the widest register holds, and no multiple of one */
 
 static bd_solver_options_t defaults(void) {
   bd_solver_options_t options = {
@@ -15,7 +18,7 @@ static bd_solver_options_t defaults(void) {
   return options;
 }
 
-/* Blobs in noise; one image fails by a motion, one is NaN. */
+/* Blobs in noise.  One image fails by a motion, and one is NaN. */
 static double *make(int channels, int height, int width) {
   const int pixels = height * width, size = channels * pixels;
   double *images = malloc(COUNT * (size_t)size * sizeof *images);
@@ -52,7 +55,7 @@ static void discard(solved_t s) {
   free(s.mean);
 }
 
-/* A sweep in one room for moved images, and each of its points alone: the same bits. */
+/* The points of a sweep, with shared moved images and each alone, give the same bits. */
 static void compare(int channels, int height, int width, double most) {
   const size_t bytes = COUNT * (size_t)(channels * height * width) * sizeof(double);
   bd_solver_options_t points[10];
@@ -94,7 +97,7 @@ Test(moved, a_sweep_is_its_points) { compare(1, 28, 28, 1e9); }
 Test(moved, a_sweep_is_its_points_where_not_all_images_are_kept) { compare(2, 12, 9, 30000); }
 Test(moved, a_sweep_is_its_points_in_strips) { compare(1, 96, 96, 1e9); }
 
-/* What is called enough is: the last image is not moved again either. */
+/* With the memory that the estimate asks for, not even the last image is moved again. */
 static void check_estimate(int channels, int side, bd_precision_t precision) {
   bd_solver_options_t options = defaults();
   options.gamma = 2, options.precision = precision;
@@ -128,8 +131,8 @@ Test(moved, the_estimate_is_enough) {
   }
 }
 
-/* Images are mirrored behind the solvers' backs: with the same mass, they are purified as what they
-   were until that is said.  (All that failed still fail.) */
+/* Images are mirrored behind the solvers' backs.  As their mass is the same, the old ones go on
+   being purified until the solvers are told.  (All that failed still fail.) */
 Test(moved, images_are_not_moved_twice) {
   enum { SIDE = 28, PIXELS = SIDE * SIDE };
   double *images = make(1, SIDE, SIDE), *others = malloc(COUNT * PIXELS * sizeof *others);

@@ -77,7 +77,7 @@ Test(solver, each_bad_image_has_its_status_and_is_nan) {
   }
   double zeros[PIXELS] = {0}, purified[PIXELS];
   cr_assert_eq(purify(&options, 1, zeros, purified).status, BD_IMAGE_EMPTY);
-  /* All of its mass in the column that the shift moves out. */
+  /* All mass lies in the column that the shift moves out. */
   zeros[5 * W - 1] = 1;
   cr_assert_eq(purify(&options, 1, zeros, purified).status, BD_IMAGE_LOST_MARGINAL);
 }
@@ -118,7 +118,7 @@ Test(solver, snapshots_are_those_of_shorter_runs) {
 
 static void count_call(void *context) { ++*(int *)context; }
 
-/* Calls of poll, which come between iterations, for one block of 8 problems. */
+/* The calls of poll for one block of 8 problems.  They come between iterations. */
 static int iterations_of(const bd_solver_options_t *options, double *purified,
                          bd_image_report_t *reports) {
   double images[8 * PIXELS];
@@ -140,7 +140,7 @@ Test(solver, snapshots_cost_the_iterations_of_the_last) {
   } ways[] = {{0.02, BD_KERNEL_DIRECT, BD_METHOD_FB, 7},
               {0.5, BD_KERNEL_DIRECT, BD_METHOD_FB, BD_WINDOW_FULL},
               {0.5, BD_KERNEL_FFTW, BD_METHOD_FB, 7},
-              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* the wide range */,
+              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* goes the wide way */,
               {0.5, BD_KERNEL_AUTO, BD_METHOD_FISTA, 7}};
   static double three[3 * 8 * PIXELS], one[8 * PIXELS];
   bd_image_report_t reports[3 * 8], report[8];
