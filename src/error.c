@@ -12,7 +12,7 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
     error->status = status;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
-    /* Names from files and command lines must not break the line or drive a terminal. */
+    /* Names from files and command lines may not break the line or drive a terminal. */
     text_clean(error->message);
   }
   return status;

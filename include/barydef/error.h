@@ -1,10 +1,10 @@
 /** @file
-   The one error idiom: a function returns a status and fills an error.
+   How functions report errors: they return a status and fill an error.
 
-   No function of the library prints or exits.  A function that can fail takes a
-   bd_error_t * as its last argument, returns a bd_status_t, and on anything but BD_OK
-   has written one line that names the file, key or image concerned.  The caller owns
-   the bd_error_t; a NULL pointer is allowed where the message is not wanted. */
+   No function of the library prints or exits.  A function that can fail takes a bd_error_t * as its
+   last argument and returns a bd_status_t.  Where this is not BD_OK, the error holds one line that
+   names the file, key or image concerned.  The caller owns the bd_error_t.  A NULL pointer is
+   allowed where the message is not wanted. */
 #ifndef BARYDEF_ERROR_H
 #define BARYDEF_ERROR_H
 
@@ -14,23 +14,23 @@
 extern "C" {
 #endif
 
-/** How a call ended.  The values are the exit statuses of the program. */
+/** The outcome of a call.  The values are the exit statuses of the program. */
 typedef enum bd_status {
   BD_OK = 0,          /**< done */
-  BD_FAILED = 1,      /**< the run failed: no memory, disk full, a rank gave up ... */
-  BD_BAD_INPUT = 2,   /**< bad usage, job or input: nothing was written */
+  BD_FAILED = 1,      /**< the run failed: no memory, a full disk, a rank that gave up */
+  BD_BAD_INPUT = 2,   /**< bad usage, job or input; nothing was written */
   BD_SOME_FAILED = 3, /**< done, but some images carry a failure status */
-  BD_STOPPED = 75     /**< stopped early by a signal or the clock, and can be resumed; the number is
-                         EX_TEMPFAIL of sysexits.h */
+  BD_STOPPED = 75     /**< stopped early, by a signal or the clock; --resume goes on.  The value is
+                         EX_TEMPFAIL of sysexits.h. */
 } bd_status_t;
 
 /** What went wrong. */
 typedef struct bd_error {
-  bd_status_t status; /**< what the function returned */
-  char message[1024]; /**< one line, no newline at the end */
+  bd_status_t status; /**< what the call returned */
+  char message[1024]; /**< one line without a newline, UTF-8 without control characters */
 } bd_error_t;
 
-/** Fill `error`, which may be NULL, printf-wise and return `status`.  Control characters of the
+/** Fill `error`, which may be NULL, as printf does, and return `status`.  Control characters in the
    message become '?'.  Not collective. */
 BD_API bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, ...)
 #ifdef __GNUC__

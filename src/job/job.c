@@ -1,18 +1,15 @@
 #include "job/ini.h"
 #include "job/table.h"
 
+#include <barydef/limits.h>
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum {
-  SWEEPS_MAX = 16,
-  VALUES_MAX = 1024,
-  RUNS_MAX = 1000,
-  TEXT_LONGEST = 65000
-}; /* an attribute of HDF5 has less than 64 KiB, with its name and type */
+enum { SWEEPS_MAX = 16, VALUES_MAX = 1024 };
 
 typedef struct sweep {
   int parameter, count;
@@ -257,9 +254,9 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   int64_t points = 1;
   for (int i = 0; i < job->sweep_count; i++) {
     points *= job->sweeps[i]->count;
-    if (points > RUNS_MAX)
+    if (points > BD_RUNS_MAX)
       return bd_fail(error, BD_BAD_INPUT, "%s: [sweep] makes more than %d runs", job->name,
-                     RUNS_MAX);
+                     BD_RUNS_MAX);
   }
   job->points = (int)points;
   job->first_run = calloc((size_t)points + 1, sizeof *job->first_run);
@@ -283,10 +280,10 @@ static bd_status_t count_runs(bd_job_t *job, bd_error_t *error) {
   if (status == BD_OK && !*job->parameters->output_file)
     status = bd_fail(error, BD_BAD_INPUT, "%s: output.file is not given; it names the result",
                      job->name);
-  if (status == BD_OK && job->first_run[job->points] > RUNS_MAX)
+  if (status == BD_OK && job->first_run[job->points] > BD_RUNS_MAX)
     status =
         bd_fail(error, BD_BAD_INPUT, "%s: [sweep] and solver.iterations make more than %d runs",
-                job->name, RUNS_MAX);
+                job->name, BD_RUNS_MAX);
   return status;
 }
 
@@ -311,10 +308,10 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
     fprintf(out, "\n");
   }
   if (fclose(out) != 0) return bd_fail(error, BD_FAILED, "no memory for the job");
-  if (size <= TEXT_LONGEST) return BD_OK;
+  if (size <= BD_ATTRIBUTE_TEXT_MAX) return BD_OK;
   return bd_fail(error, BD_BAD_INPUT,
                  "%s: with its defaults the job has %zu bytes; a result has room for %d", job->name,
-                 size, TEXT_LONGEST);
+                 size, BD_ATTRIBUTE_TEXT_MAX);
 }
 
 bd_status_t bd_job_parse(const char *text, const char *name, const char *directory,

@@ -1,13 +1,12 @@
 #include "storage/result/fields.h"
 
 #include "storage/hdf5/h5.h"
+#include "storage/limits.h"
 
 #include <barydef/solver.h>
 
 #include <math.h>
 #include <stdlib.h>
-
-enum { FIELDS_JOB_MAX = 1 << 17 }; /* an attribute of HDF5 has less than 64 KiB */
 
 /* The types of C that tables have, as HDF5 calls them. */
 #define H5_OF_int8_t H5T_NATIVE_INT8
@@ -81,9 +80,9 @@ void fields_pending(bd_views_t views, void *bytes) {
 
 bd_views_t fields_views_of(hid_t file) {
   static const char any[] = "[input]\nfile = a\n[output]\nfile = b\n";
-  char *text = calloc(1, FIELDS_JOB_MAX);
+  char *text = calloc(1, SUMMARY_JOB_MAX);
   bd_job_t *job = NULL;
-  if (text && h5_get_text(file, "job", text, FIELDS_JOB_MAX))
+  if (text && h5_get_text(file, "job", text, SUMMARY_JOB_MAX))
     bd_job_parse(text, "its job", "", 0, NULL, &job, NULL);
   if (!job) bd_job_parse(any, "its job", "", 0, NULL, &job, NULL);
   const bd_views_t views = job ? bd_views_asked(bd_job_point(job, 0)) : BD_VIEWS_ALWAYS;

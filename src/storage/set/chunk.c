@@ -37,7 +37,7 @@ static const char *inflate_into(const unsigned char *from, size_t size, unsigned
   return result == LIBDEFLATE_SUCCESS ? NULL : "cannot be inflated to the size declared";
 }
 
-/* Byte k of all elements lies together. */
+/* In shuffled bytes, byte k of all elements lies together. */
 static void unshuffle(const unsigned char *from, size_t size, size_t element, unsigned char *to) {
   const size_t count = size / element;
   for (size_t k = 0; k < element; k++)

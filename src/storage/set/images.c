@@ -240,7 +240,7 @@ static void convert(const place_t *place, const unsigned char *from, int64_t cou
     }
 }
 
-/* 0, or the errno. */
+/* Read and convert.  0, or the errno. */
 static int read_contiguous(const bd_images_t *images, const place_t *place, int64_t first,
                            int64_t count, double *pixels) {
   enum { PORTION = 8192 };
@@ -266,7 +266,7 @@ static int make_room(unsigned char **bytes, size_t *room, size_t wanted) {
   return *bytes != NULL;
 }
 
-/* What of a chunk lies inside the shape, to its place in the slab. */
+/* Copy the part of a chunk that lies inside the shape to its place in the slab. */
 static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned char *plain,
                        unsigned char *slab) {
   const int64_t element = (int64_t)element_size(p->element), *c = p->chunk, *shape = p->shape;
@@ -280,7 +280,7 @@ static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned cha
                plain + ((n * c[1] + k) * c[2] + y) * c[3] * element, (size_t)(inside[3] * element));
 }
 
-/* NULL, or why not. */
+/* Read and decode a row of chunks.  NULL, or what is wrong. */
 static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int64_t index) {
   const place_t *p = &images->survey.places[attack];
   const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)},
