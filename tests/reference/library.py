@@ -118,7 +118,7 @@ def marginals(image, text, interpolation="bilinear"):
             INTERPOLATIONS.index(interpolation),
             *image.shape,
             pointer(image),
-            pointer(out[k])
+            pointer(out[k]),
         )
     return out
 

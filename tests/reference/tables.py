@@ -53,7 +53,7 @@ def errors():
                     kernel=kernel,
                     tau=tau,
                     marginals=MARGINALS,
-                    **options
+                    **options,
                 )
                 for s, w in enumerate(wanted):
                     error = np.abs(purified[s, 0] - w.image.astype(float)).max() / image.sum()

@@ -44,7 +44,7 @@ class Grid(Comparison):
                     kernels=("auto", "direct", "fftw"),
                     solve=twin.solve,
                     tau=tau,
-                    **options
+                    **options,
                 )
         whole = len(GAMMAS) * len(SHAPES) * len(SETS)
         if not LONG:

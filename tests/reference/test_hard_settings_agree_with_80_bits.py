@@ -157,7 +157,7 @@ class Variants(Comparison):
             gamma=50,
             tau=0.2,
             kernels=("auto", "direct"),
-            **options
+            **options,
         )
 
 

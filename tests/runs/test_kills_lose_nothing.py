@@ -98,7 +98,7 @@ class Kills(Interrupted):
     def test_a_kill_campaign_loses_nothing(self):
         """Run after run is killed until the result is complete; then all begins again.  The next
         run starts at once, when ranks whose mpirun was killed are still there, and write."""
-        if not LONG:
+        if ROUNDS < 100:
             print(f"REDUCED: {ROUNDS} rounds of the kill campaign; --long takes 100", flush=True)
         dice, count = random.Random(5), collections.Counter()
         # Images of the present file that must be done, and that rank 0 has reported as written.
