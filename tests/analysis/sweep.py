@@ -19,7 +19,7 @@ ATTACKS = ["fgsm", "linf_pgd", "clean"]
 
 
 def write_digits(path, count):
-    """The first digits of the demo, an image of linf_pgd being none: it fails, and counts as wrong."""
+    """Write the first digits of the demo. One image of linf_pgd is NaN: it fails, and is wrong."""
     with h5py.File(DEMO_SET) as file:
         stacks = {attack: file[f"attacks/{attack}/images"][:count] for attack in ATTACKS[:2]}
         stacks["linf_pgd"][3] = np.nan

@@ -71,7 +71,10 @@ class Arrays(RunTest):
             self.assertRaisesRegex(errors.Unsuitable, "a second array of clean", read)
 
     def test_labels_of_others(self):
-        """Keras' columns and ART's one-hot rows are the labels that they stand for, to `convert` and to `attack`; these tell the data set, too."""
+        """Keras' columns and ART's one-hot rows are taken for the labels they are.
+
+
+        Such labels tell the data set, too."""
         labels, images, (path, made) = (
             np.array(datasets.FIRST["mnist"]),
             random_images(10).astype("f4"),
@@ -110,7 +113,8 @@ class Arrays(RunTest):
             (
                 "sizes",
                 {"a": some, "clean": random_images(4, 1, 9), "labels": labels},
-                "clean: images of 1 x 9 x 10 (channels, height, width), but those of a are of 1 x 8 x 10",
+                "clean: images of 1 x 9 x 10 (channels, height, width), but those of a are of 1 "
+                "x 8 x 10",
             ),
             (
                 "colours",

@@ -59,7 +59,9 @@ class Command(RunTest):
             self.assertEqual(dict(a.attrs), dict(b.attrs))
 
     def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28), classes=10, status=0):
-        """What `attack` asks of Foolbox and AutoAttack (neither is installed: stand-ins with their signatures record it); the file and what it says."""
+        """(calls, file, done): what `attack` asks of Foolbox and AutoAttack, and what it makes.
+
+        Neither is installed: stand-ins with their signatures record the calls."""
         victim, data, made, record = (
             os.path.join(self.folder, name)
             for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record")
@@ -197,7 +199,9 @@ class Command(RunTest):
                 )
 
     def test_what_their_attacks_return(self):
-        """Images for which nothing was found stay clean, nothing is out of the range, and what is printed stands neither in the output nor in a bar."""
+        """Images for which nothing was found stay clean, and nothing is out of the range.
+
+        What the packages print stands neither in the output nor in a progress bar."""
         calls, made, done = self.calls("--attacks", "l2_carlini_wagner,autoattack")
         with h5py.File(made) as file:
             same = np.all(
@@ -238,7 +242,8 @@ class Command(RunTest):
             (calls, done.stderr),
             (
                 [],
-                "barydef: autoattack needs a victim of at least 4 classes, this one has 3; --attacks chooses others\n",
+                "barydef: autoattack needs a victim of at least 4 classes, this one has 3; "
+                "--attacks chooses others\n",
             ),
         )
         self.assertEqual(len(self.calls("--attacks", "fgsm,linf_deepfool", classes=3)[0]), 4)
@@ -273,7 +278,10 @@ class Command(RunTest):
 
     def test_what_is_left_out_is_named(self):
         """Without --attacks; on a line of its own."""
-        line = "left out: l2_carlini_wagner (the package foolbox is not installed), autoattack (the package autoattack is not installed)"
+        line = (
+            "left out: l2_carlini_wagner (the package foolbox is not installed), autoattack "
+            "(the package autoattack is not installed)"
+        )
         for here, expected in (
             ((), line),
             (("foolbox",), "left out: autoattack (the package autoattack is not installed)"),

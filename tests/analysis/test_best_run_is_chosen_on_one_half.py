@@ -120,7 +120,7 @@ class Best(RunTest):
         self.assertAlmostEqual(high, row["barycenter_accuracy_high"], 6)
 
     def test_the_one_rule(self):
-        """best_run by its definition, from the statistics; a report asks the same of all images as best.py of one half."""
+        """best_run does what its definition says, computed here from the statistics."""
         whole = selection.best_run([self.result])
         clean = {run: self.result.accuracy(run, "clean") for run in self.result.runs}
         before = self.result.accuracy("000", "clean", "attack")
@@ -165,14 +165,16 @@ class Best(RunTest):
             of([0.8, 0.76, 0.7], [0.96, 0.98, 0.99]),
             (
                 "001",
-                "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter (B6) on every attack that the paper has.",
+                "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter (B6) "
+                "on every attack that the paper has.",
             ),
         )
         self.assertEqual(
             of([0.8, 0.6, 0.7], [0.96, 0.98, 0.99]),
             (
                 "002",
-                "It costs no clean accuracy. No run that costs at most 2 points of clean accuracy reaches the paper's barycenter (B6) "
+                "It costs no clean accuracy. No run that costs at most 2 points of clean "
+                "accuracy reaches the paper's barycenter (B6) "
                 "on every attack that the paper has: this one falls short by up to 5.0 points.",
             ),
         )
@@ -180,7 +182,8 @@ class Best(RunTest):
             of([0.8, 0.7], [0.9, 0.95]),
             (
                 "001",
-                "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 points. It falls short of the paper's barycenter (B6) by "
+                "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 "
+                "points. It falls short of the paper's barycenter (B6) by "
                 "up to 5.0 points.",
             ),
         )
@@ -188,14 +191,16 @@ class Best(RunTest):
             of([0.7, 0.8]),
             (
                 "001",
-                "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter (B6) on every attack that the paper has.",
+                "Clean accuracy was not measured: what the run costs is not known. It reaches "
+                "the paper's barycenter (B6) on every attack that the paper has.",
             ),
         )
         self.assertEqual(
             of([0.7, 0.6]),
             (
                 "000",
-                "Clean accuracy was not measured: what the run costs is not known. No run reaches the paper's barycenter (B6) on every attack that the paper "
+                "Clean accuracy was not measured: what the run costs is not known. No run "
+                "reaches the paper's barycenter (B6) on every attack that the paper "
                 "has: this one falls short by up to 5.0 points.",
             ),
         )
@@ -203,7 +208,8 @@ class Best(RunTest):
             of([0.7, 0.8], [0.99, 0.99], "digits"),
             (
                 "001",
-                "It costs no clean accuracy. The paper's figures for these attacks on this data set are not known here.",
+                "It costs no clean accuracy. The paper's figures for these attacks on this data "
+                "set are not known here.",
             ),
         )
         for other in ("linf", 0.3), ("unknown", np.nan):
@@ -215,13 +221,15 @@ class Best(RunTest):
                 ),
                 (
                     "001",
-                    "It costs no clean accuracy. Nothing is concluded from the paper's figures: norm or epsilon of "
+                    "It costs no clean accuracy. Nothing is concluded from the paper's figures: "
+                    "norm or epsilon of "
                     "fgsm are not known here, or others than the paper's.",
                 ),
             )
         self.assertEqual(
             of([0.8, 0.7], attacks=["fgsm", "linf_pgd"])[1],
-            "Clean accuracy was not measured: what the run costs is not known. It reaches the paper's barycenter (B6) on every "
+            "Clean accuracy was not measured: what the run costs is not known. It reaches the "
+            "paper's barycenter (B6) on every "
             "attack that the paper has with this norm and epsilon.",
         )
         self.assertEqual(
@@ -233,7 +241,9 @@ class Best(RunTest):
         )
 
     def test_each_number_says_of_which_images_it_is(self):
-        """Runs that lose three of the clean images of the first half and none of the others: three prices, that of all 100 is 3 points."""
+        """Each run loses three clean images of the first half and none of the second.
+
+        So there are three prices; that of all 100 images is 3 points."""
         path = shutil.copy(self.path, os.path.join(self.folder, "halves.h5"))
         with h5py.File(path, "a") as file:
             second = selection.is_second(file["labels"][:])
@@ -251,23 +261,30 @@ class Best(RunTest):
             file["statistics"][:] = rows
             file.attrs["dataset"] = "MNIST"
         points = 100 * 3 / np.sum(~second)
-        there = f"No run costs at most 2 points of clean accuracy: this one costs least, {points:.1f} points. It reaches the paper's"
+        there = (
+            "No run costs at most 2 points of clean accuracy: this one costs least, "
+            f"{points:.1f} points. It reaches the paper's"
+        )
         run = self.best(path).stdout
         self.assertIn(f"On the first half, where it was chosen: {there}", run)
         self.assertIn(
-            "On the second half, as in the table: It costs no clean accuracy. It reaches the paper's",
+            "On the second half, as in the table: It costs no clean accuracy. It reaches the "
+            "paper's",
             run,
         )
         self.assertRegex(run, r"\| clean \| 100\.0 \|.*\| 100\.0 \|")
         _, why = sentences.best_run_of(Result(path))
         self.assertIn(f"On every second image of each class, where it was chosen: {there}", why)
         self.assertIn(
-            "On all images, as shown here: It costs 3.0 points of clean accuracy. It reaches the paper's",
+            "On all images, as shown here: It costs 3.0 points of clean accuracy. It reaches the "
+            "paper's",
             why,
         )
 
     def test_the_blur_of_like_clean_accuracy(self):
-        """Nearest in clean accuracy to the run on the first half, of several that of the highest mean; told on the second."""
+        """It is nearest in clean accuracy to the run on the first half, and told on the second.
+
+        Of several it is the one of the highest mean."""
         table = {
             "run": ((0.98, 0.5), (0.97, 0.6)),
             "0": ((0.99, 0.9), (1, 1)),
@@ -298,15 +315,17 @@ class Best(RunTest):
             self.assertEqual(
                 [best_run.duel(chosen, one) for one in blurs],
                 [
-                    "Blur of sigma 2 against this run: mean over the attacks 55.0 against 60.0; behind it on a (5.0), and at least as good on all others.",
-                    "Blur of sigma 3 against this run: mean over the attacks 65.0 against 60.0; at least as good on every attack.",
+                    "Blur of sigma 2 against this run: mean over the attacks 55.0 against 60.0; "
+                    "behind it on a (5.0), and at least as good on all others.",
+                    "Blur of sigma 3 against this run: mean over the attacks 65.0 against 60.0; "
+                    "at least as good on every attack.",
                 ],
             )
             table["2"] = ((0.98, 0.1), (0.9, 0.1))
             self.assertEqual([one.run for one in best_run.blurs_beside([sweep], chosen)], ["2"])
 
     def test_of_clean_images_alone(self):
-        """What purifying costs is all there is to tell: no mean over no attacks, no blur to set against the run."""
+        """Only what purifying costs is told: there are no attacks for a mean or a blur."""
         inputs = os.path.join(self.folder, "clean-set.h5")
         with h5py.File(DEMO_SET) as file:
             write_set(inputs, {}, file["clean/images"][:60], file["labels"][:60])

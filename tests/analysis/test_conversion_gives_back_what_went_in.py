@@ -96,7 +96,8 @@ class Back(RunTest):
                 ("003", "noise", 0.25, 3),
             )
             self.assertEqual(set(about["parameters"]), set(run.attrs))
-        # The purified images are a set themselves, none of them clean, and say what made them; clean images can be put beside them.
+        # The purified images are a set themselves, none of them clean, and say what made them.
+        # Clean images can be put beside them.
         made, again, clean = (
             os.path.join(self.folder, name) for name in ("purified.h5", "again.npz", "clean.npy")
         )
@@ -120,7 +121,8 @@ class Back(RunTest):
             self.assertEqual((known[name]["norm"], known[name]["epsilon"]), (norm, epsilon))
             self.assertRegex(
                 known[name]["source"],
-                f"^run 003 of result.h5: marginals.set=B6, solver.gamma=0.25, .*solver.iterations=3, .*solver.method=fb.*; made from: {source}$",
+                "^run 003 of result.h5: marginals.set=B6, solver.gamma=0.25, "
+                f".*solver.iterations=3, .*solver.method=fb.*; made from: {source}$",
             )
         command("convert", made, again)
         command("convert", again, made, "--overwrite")

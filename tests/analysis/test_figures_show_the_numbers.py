@@ -77,7 +77,8 @@ class Figures(Sweep):
     def test_legend_is_below_long_names(self):
         values = [
             "B6",
-            "identity + rotate 2 + rotate -2 + rotate 4 + rotate -4 + rotate 6 + rotate -6 + translate 1 1",
+            "identity + rotate 2 + rotate -2 + rotate 4 + rotate -4 + rotate 6 + rotate -6 + "
+            "translate 1 1",
             "identity + rotate 5 + translate 1 0",
             "a",
             "b",
@@ -276,7 +277,9 @@ class Figures(Sweep):
                 figures.plt.close(figure)
 
     def test_sensitivity(self):
-        """Numbers go down and across, the marginals stay at those of the run; each field is the image of the run it says."""
+        """Numbers go down and across, and the marginals stay at those of the run.
+
+        Each field shows the image of the run it names."""
         grid = report_data.sensitivity(self.result, "003", "fgsm")
         self.assertEqual(
             (grid.down, grid.across, grid.fixed),
@@ -298,7 +301,8 @@ class Figures(Sweep):
                 )
                 self.assertEqual(
                     axes[y, x].get_xlabel(),
-                    f"seen as {self.file[f'runs/{run}/fgsm/per_image'][grid.image]['predicted_purified']}",
+                    "seen as "
+                    f"{self.file[f'runs/{run}/fgsm/per_image'][grid.image]['predicted_purified']}",
                 )
         sound = self.file["runs/003/fgsm/per_image"]["status"] == 0
         right = sum(
@@ -309,7 +313,8 @@ class Figures(Sweep):
         self.assertEqual(grid.image, np.flatnonzero((right == 2) & sound)[0])
         self.assertEqual(
             grid.why,
-            "It was chosen because it is classified rightly at 2 of these 4 settings and wrongly at the others: no other image comes nearer to half and half.",
+            "It was chosen because it is classified rightly at 2 of these 4 settings and wrongly "
+            "at the others: no other image comes nearer to half and half.",
         )
         same = report_data.changing(self.result, "003", "fgsm", ["003"])
         self.assertEqual(same[0], report_data.choose(self.result, "003", "fgsm", 1)[0])

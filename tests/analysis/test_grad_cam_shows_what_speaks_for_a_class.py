@@ -46,7 +46,9 @@ class GradCam(unittest.TestCase):
         )  # 0 where nothing speaks for the class
 
     def test_layer_by_name(self):
-        """The name leads to the maps of the convolution's number, also before a normalisation that freezing would fold into it."""
+        """A name leads to the maps of the convolution's number.
+
+        It does so before a normalisation, too, which freezing would fold into the weights."""
 
         class Net(torch.nn.Module):
             def __init__(self):

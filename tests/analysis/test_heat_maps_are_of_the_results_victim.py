@@ -35,7 +35,7 @@ class Victims(RunTest):
         )
 
     def victimless(self, victim, status):
-        """What the report of a result without a victim says of this one; the page, if one was written."""
+        """(what the report of a result without victim says of this one, its page or "")."""
         folder = os.path.join(self.folder, "victimless")
         shutil.rmtree(folder, ignore_errors=True)
         done, page = command(
@@ -45,7 +45,9 @@ class Victims(RunTest):
             return done.stderr, file.read()
 
     def test_a_failure_is_a_line(self):
-        """What no victim of a report can be is refused before anything is written; of another failure the report tells, and the status."""
+        """What can be no victim is refused before anything is written.
+
+        The report and the exit status tell of any other failure."""
         conv = "y = torch.conv2d(x, torch.ones(4, x.size(1), 3, 3), padding=1).flatten(1)\n"
         no_torchscript = os.path.join(self.folder, "text.pt")
         with open(no_torchscript, "w") as file:
@@ -64,7 +66,8 @@ class Victims(RunTest):
             err, page = self.victimless(victim, 1)
             self.assertRegex(
                 err,
-                f"^barydef: {self.folder}/victimless/report.html: written, but Grad-CAM of {victim} left out: .*{text}",
+                f"^barydef: {self.folder}/victimless/report.html: written, but Grad-CAM of "
+                f"{victim} left out: .*{text}",
             )
             self.assertRegex(page, f"Grad-CAM of {victim} left out: .*{text}.*How it was made")
             self.assertNotIn("grad-cam.png", page)
@@ -125,7 +128,7 @@ class Victims(RunTest):
         )
 
     def test_another_victim_than_the_results_is_refused(self):
-        """Tables and heat maps are of one victim; that its file is the same, under whatever name, its digest says."""
+        """Tables and heat maps are of one victim, whose digest tells it under any name."""
         other = write_victim(os.path.join(self.folder, "other.pt"))
         with h5py.File(self.path) as file:
             stored = file.attrs["victim_digest"].decode()
@@ -135,7 +138,8 @@ class Victims(RunTest):
         )
         self.assertEqual(
             done.stderr,
-            f"barydef: {other} (XXH3-128 {files.digest(other)}) is not the victim of {self.path}, which was classifiers/mine.pt ({stored})\n",
+            f"barydef: {other} (XXH3-128 {files.digest(other)}) is not the victim of "
+            f"{self.path}, which was classifiers/mine.pt ({stored})\n",
         )
         self.assertFalse(os.path.exists(os.path.join(self.folder, "another")))
         strange = shutil.copy(self.path, os.path.join(self.folder, "strange.h5"))
@@ -150,7 +154,8 @@ class Victims(RunTest):
         ).read_text()
         self.assertIn("grad-cam.png", page)
         self.assertNotIn("another class here", page)
-        # The file that the job named may have been trained anew since: that costs its heat maps, not a report that a batch job makes.
+        # The file that the job named may have been trained anew since. That costs its heat maps,
+        # but not the report of a batch job.
         with mock.patch.object(report_maker, "victim_of", lambda result: other):
             done = command(
                 "report",

@@ -26,7 +26,9 @@ class HostileTexts(RunTest):
     }
 
     def test_failed_images_colour_and_names_from_elsewhere(self):
-        """Sets are downloaded files: an attack of which no image can be purified, and names that are HTML, formulas, Markdown."""
+        """A downloaded set may have names that are HTML, formulas or Markdown.
+
+        It may also have an attack of which no image can be purified."""
         images = random_images(9, 3, 12, 12)
         images[2] = np.nan
         names = {
@@ -65,7 +67,9 @@ class HostileTexts(RunTest):
         self.assertNotIn("<", "".join(lines))
 
     def test_texts_that_would_drive_a_terminal(self):
-        """Neither program writes control characters, whatever a result's author called things; nor are names of attributes HTML."""
+        """No control characters are written, whatever the author of a result called things.
+
+        Names of attributes are no HTML, either."""
         attack, tag = "\033[31mX", "solver.'><img src=x onerror=alert(1)>"
         inputs, path = shutil.copy(DEMO_SET, os.path.join(self.folder, "driving-set.h5")), purify(
             self.folder,

@@ -134,7 +134,9 @@ class Reproduce(RunTest):
         self.assertFalse(os.path.exists(out))
 
     def test_tables(self):
-        """From results of these names, as the document has them; each figure by h5py, of all images or of the second half."""
+        """The tables are those of the document, made from results of these names.
+
+        h5py gives each figure, of all images or of the second half."""
         need_victim()
         folder = os.path.join(self.folder, "results")
         os.mkdir(folder)

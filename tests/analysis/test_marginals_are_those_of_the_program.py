@@ -20,7 +20,8 @@ class Marginals(RunTest):
             ("B6", "B6"),
             ("identity + rotate 2 + rotate -2 + translate 3 0", "id, \u00b12\u00b0, shift (3,0)"),
             (
-                "identity + identity + translate 1 0 + translate -1 0 + translate 0 1 + translate 0 -1",
+                "identity + identity + translate 1 0 + translate -1 0 + translate 0 1 + "
+                "translate 0 -1",
                 "2 id, shift \u00b11",
             ),
             ("0.5", "0.5"),

@@ -13,7 +13,7 @@ from barydef import errors, files, set_file
 
 
 class Outputs(RunTest):
-    """What is written is whole, is judged before anything is computed, and replaces nothing unasked."""
+    """An output is whole, is judged before the work, and replaces nothing unasked."""
 
     def test_refused_before_the_work(self):
         there, folder = os.path.join(self.folder, "there.h5"), os.path.join(
@@ -130,7 +130,7 @@ class Outputs(RunTest):
         self.assertFalse(os.path.exists(path + "2"))
 
     def test_barydef_takes_what_is_written(self):
-        """Large images too, in chunks of few; of any type and byte order, and with the NaN of a failed image."""
+        """Large images come in chunks of few; any type, byte order and NaN is taken."""
         large, small = os.path.join(self.folder, "large.npz"), os.path.join(
             self.folder, "small.npz"
         )

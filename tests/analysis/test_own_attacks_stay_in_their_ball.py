@@ -49,7 +49,7 @@ class Attacks(unittest.TestCase):
         self.assertLess(falling[-1], 0.1)
 
     def test_pgd_takes_all_its_steps(self):
-        """Images that are misclassified on the way are driven on, away from the boundary; the file says so."""
+        """Images misclassified on the way are driven on from the boundary, and the file says so."""
         for norm, epsilon in ("linf", 0.1), ("l2", 1.2):
             losses, wrong = [], []
             for steps in 10, 40:
@@ -78,7 +78,7 @@ class Attacks(unittest.TestCase):
         )
 
     def test_deepfool_finds_small_perturbations(self):
-        """Without a ball it fools all, with less than FGSM's fixed step for most; in l2 less than in linf's direction."""
+        """Without a ball it fools nearly all, most with less than FGSM's fixed step."""
         for norm in "linf", "l2":
             found = own.deepfool(self.model, self.x, self.y, None, norm)
             self.assertLess(self.accuracy(found), 0.05)

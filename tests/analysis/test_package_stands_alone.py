@@ -1,7 +1,6 @@
 """The package stands alone: found beside the program or installed, with what a command needs."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -49,7 +48,8 @@ class Package(RunTest):
     def test_a_report_needs_no_torch(self):
         path = purify(self.folder, {"input.file": DEMO_SET, "input.limit": 4}, output="few.h5")
         code = (
-            "import sys; sys.modules['torch'] = None; sys.argv = ['barydef', 'report', sys.argv[1]]; "
+            "import sys; sys.modules['torch'] = None; sys.argv = ['barydef', 'report', "
+            "sys.argv[1]]; "
             "from barydef.command_line import main; main()"
         )
         done = run(sys.executable, "-c", code, path, PYTHONPATH=PACKAGE_FOLDER)

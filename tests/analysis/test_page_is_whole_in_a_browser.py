@@ -72,7 +72,10 @@ class Page(Sweep):
             self.assertIn(text, done.stderr)
 
     def test_tables_name_images_and_parameters(self):
-        run = "Run 005: gamma 2, iterations 50, marginals B4, window 7, cost l1, theta 100000, tau 0.2."
+        run = (
+            "Run 005: gamma 2, iterations 50, marginals B4, window 7, cost l1, theta 100000, "
+            "tau 0.2."
+        )
         self.assertEqual(
             self.having(solver_gamma="2", solver_iterations="50", marginals_set="B4"), ["005"]
         )
@@ -96,14 +99,17 @@ class Page(Sweep):
             self.assertIn(words, self.text)
         with open(self.page.parent / "runs.csv") as file:
             self.assertIn(
-                'run,marginals,gamma,iterations,clean,mean of attacks,linf_pgd,"mean of marginals, mean of attacks"\n',
+                'run,marginals,gamma,iterations,clean,mean of attacks,linf_pgd,"mean of '
+                'marginals, mean of attacks"\n',
                 file.read().replace("\r", ""),
             )
         with open(self.page.parent / "per-class.md") as file:
             self.assertIn("| class | images | clean | linf_pgd |\n", file.read())
 
     def test_the_papers_figures(self):
-        """Beside those of a set and attack that it has, and marked as what they are in every form; the interval is one column on the page."""
+        """They stand beside the sets and attacks that the paper has, marked in every form.
+
+        The interval is one column on the page."""
         with open(self.page.parent / "accuracy-005.csv") as file:
             head, *rows = csv.reader(file)
         self.assertEqual(head[-2:], ["paper: attacked", "paper: B6"])
@@ -149,7 +155,7 @@ class Page(Sweep):
         self.assertRegex(done.stdout, r"B6 at its own setting.*\n\n\| attack .*\| paper: B6 \|\n")
 
     def test_the_run_in_detail_is_marked_among_all(self):
-        """Also where it is not of those that the page has room for, beside what they are measured against."""
+        """It is shown even where it is not among those that the page has room for."""
         self.assertEqual(re.findall(r"<tr class=marked><td>(\w+)<", self.text), ["005"])
         self.assertIn("In bold: run 005, which is shown in detail.", self.text)
         worst = min(self.runs, key=self.mean)
@@ -161,15 +167,18 @@ class Page(Sweep):
         self.assertEqual((rows[0], len(rows), rows[-1]), ("attacked", 5, worst))
         self.assertRegex(
             text,
-            f"<tr><td>attacked</td><td></td><td></td><td></td><td>{self.mean('000', 'attacked'):.1f}</td><td>{self.percent('000', 'fgsm', 'attacked'):.1f}</td>",
+            "<tr><td>attacked</td><td></td><td></td><td></td>"
+            f"<td>{self.mean('000', 'attacked'):.1f}</td>"
+            f"<td>{self.percent('000', 'fgsm', 'attacked'):.1f}</td>",
         )
         self.assertRegex(
             text,
-            f"<tr class=marked><td>{worst}<.*In bold: run {worst}, which is shown in detail, at the end, as it is not one of these",
+            f"<tr class=marked><td>{worst}<.*In bold: run {worst}, which is shown in detail, at "
+            "the end, as it is not one of these",
         )
 
     def test_into_the_folder_of_another_report(self):
-        """What the earlier one made goes; what others put there stays, whatever it is called and a page says."""
+        """What the earlier report made goes; what others put there stays, whatever its name."""
         folder = shutil.copytree(self.page.parent, os.path.join(self.folder, "again"))
         old = {name for name in os.listdir(folder) if name != "wide.html"}
         self.assertEqual(set(re.findall("<a href='([^']+)'>", self.text)) | {"report.html"}, old)
@@ -197,8 +206,10 @@ class Page(Sweep):
         self.assertTrue(others <= set(os.listdir(folder)))
 
     def test_in_a_browser(self):
-        """No error, every image loaded, nothing wider than the window at any width but tables, which scroll in their own box past the names of
-        their rows; clean accuracy is where no window hides it."""
+        """At any width no error, every image loaded, and nothing wider than the window.
+
+        Only tables are wider: they scroll in their own box past the names of their rows. Clean
+        accuracy is where no window hides it."""
         browser = shutil.which("chromium") or shutil.which("google-chrome")
         self.assertTrue(browser, "chromium is of cmake/packages.txt")
         frames, page = os.path.join(self.folder, "frames.html"), self.page.parent / "wide.html"
@@ -209,17 +220,32 @@ class Page(Sweep):
             file.write(
                 "<body style='margin:0'>"
                 + "".join(
-                    f"<iframe src='{page.as_uri()}' style='border:0;width:{width}px;height:3000px'></iframe>"
+                    f"<iframe src='{page.as_uri()}' "
+                    f"style='border:0;width:{width}px;height:3000px'></iframe>"
                     for width in (1200, 800, 400)
                 )
-                + """<script>addEventListener('load', () => { document.title = [...document.querySelectorAll('iframe')].map(frame => {
-                       const page = frame.contentDocument, images = [...page.images], wide = page.documentElement.clientWidth;
-                       const cut = [...page.body.querySelectorAll('*')].filter(x => !x.closest('table, details') && x.getBoundingClientRect().right > wide + 0.5);
-                       const scrolled = [...page.querySelectorAll('.table')].filter(x => x.scrollWidth > x.clientWidth);
-                       const hidden = [...page.querySelectorAll('th')].filter(x => x.textContent == 'clean' && x.getBoundingClientRect().right > wide);
+                + """<script>addEventListener('load', () => {
+                       const frames = [...document.querySelectorAll('iframe')];
+                       document.title = frames.map(frame => {
+                       const page = frame.contentDocument, images = [...page.images];
+                       const wide = page.documentElement.clientWidth;
+                       const right = x => x.getBoundingClientRect().right;
+                       const left = x => x.getBoundingClientRect().left;
+                       const cut = [...page.body.querySelectorAll('*')].filter(
+                         x => !x.closest('table, details') && right(x) > wide + 0.5);
+                       const scrolled = [...page.querySelectorAll('.table')].filter(
+                         x => x.scrollWidth > x.clientWidth);
+                       const hidden = [...page.querySelectorAll('th')].filter(
+                         x => x.textContent == 'clean' && right(x) > wide);
                        scrolled.forEach(x => x.scrollLeft = 1e6);
-                       const loose = scrolled.filter(x => x.scrollLeft < 2 || [...x.querySelectorAll('td:first-child')].some(y => Math.abs(y.getBoundingClientRect().left - x.getBoundingClientRect().left) > 1));
-                       return `${wide} wide ${images.length} images ${images.filter(x => x.naturalWidth > 0).length} loaded ${cut.length} cut ${hidden.length} hidden ${loose.length} loose ${scrolled.length} scrolled`; }).join(); })</script>"""
+                       const loose = scrolled.filter(x => x.scrollLeft < 2 ||
+                         [...x.querySelectorAll('td:first-child')].some(
+                           y => Math.abs(left(y) - left(x)) > 1));
+                       const loaded = images.filter(x => x.naturalWidth > 0);
+                       return `${wide} wide ${images.length} images ${loaded.length} loaded ` +
+                         `${cut.length} cut ${hidden.length} hidden ` +
+                         `${loose.length} loose ${scrolled.length} scrolled`;
+                       }).join(); })</script>"""
             )
         common = [
             browser,

@@ -12,7 +12,9 @@ from barydef.attack import presets
 
 class Published(RunTest):
     def test_paper_figures(self):
-        """Of an attack by its name, norm and epsilon; where a set does not say these the figures stand there, but nothing is concluded."""
+        """Figures are of an attack with the paper's name, norm and epsilon.
+
+        Where a set does not tell these, the figures are shown but nothing is concluded."""
 
         def of(dataset, **bounds):
             result = types.SimpleNamespace(dataset=dataset, attacks=list(bounds), bound=bounds.get)
@@ -67,7 +69,8 @@ class Published(RunTest):
                     {"fgsm": (71.8, 75.0)},
                     [],
                     ["fgsm"],
-                    " Norm or epsilon of fgsm are not known here: they may be others than the paper's.",
+                    " Norm or epsilon of fgsm are not known here: they may be others than the "
+                    "paper's.",
                 ),
                 unknown,
             )

@@ -131,7 +131,8 @@ class Report(RunTest):
         for folder in other, os.path.join(other, "below"):
             self.assertEqual(
                 command("report", self.path, folder, status=2).stderr,
-                f"barydef: {folder}: a report is a folder, but there is a file of this name or in its path\n",
+                f"barydef: {folder}: a report is a folder, but there is a file of this name or "
+                "in its path\n",
             )
         for folder in "/proc/foo", "/proc":  # which take nothing of root, either
             self.assertEqual(
@@ -181,7 +182,7 @@ class Report(RunTest):
 
 class Blurs(RunTest):
     def test_a_sweep_over_the_blur(self):
-        """It is told by the blurred images, which alone it changes: no picture of barycenters has it for an axis."""
+        """It changes the blurred images alone, so no picture of barycenters has it for an axis."""
         need_victim()
         path = purify(
             self.folder,

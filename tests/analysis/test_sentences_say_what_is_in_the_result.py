@@ -29,9 +29,13 @@ class Words(Sweep):
         for run in self.runs:
             means = {label: f"{self.mean(run, field):.1f} %" for label, field in fields.items()}
             wanted = (
-                f"Run {run}: the victim classifies {means['attacked']} of the attacked images rightly, and {means['barycenter']} of their barycenters (means over the attacks). "
-                f"The baselines: 8 bits {means['8 bits']}, blurred {means['blurred']}, mean of marginals {means['mean of marginals']}. "
-                f"Of the clean images {self.percent(run, 'clean', 'attacked'):.1f} %, of their barycenters {self.percent(run, 'clean'):.1f} % are right."
+                f"Run {run}: the victim classifies {means['attacked']} of the attacked images "
+                f"rightly, and {means['barycenter']} of their barycenters (means over the "
+                "attacks). "
+                f"The baselines: 8 bits {means['8 bits']}, blurred {means['blurred']}, mean of "
+                f"marginals {means['mean of marginals']}. "
+                f"Of the clean images {self.percent(run, 'clean', 'attacked'):.1f} %, of their "
+                f"barycenters {self.percent(run, 'clean'):.1f} % are right."
             )
             as_good = {
                 label: [
@@ -46,7 +50,8 @@ class Words(Sweep):
             )
             self.assertEqual(
                 sentences.summary(self.result, run),
-                f"{wanted} At least as good as the barycenter: {words or 'no baseline on any attack'}.",
+                f"{wanted} At least as good as the barycenter: "
+                f"{words or 'no baseline on any attack'}.",
             )
 
     def introduction(self, result, run="000", attacks=None, why="", victim=None):
@@ -77,11 +82,13 @@ class Words(Sweep):
         )
         self.assertRegex(
             terms["Attacks"],
-            r"^fgsm \(linf 0.1\), linf_pgd \(linf 0.1\)\. .* The clean images are .* of fgsm; means are over all attacks\.$",
+            r"^fgsm \(linf 0.1\), linf_pgd \(linf 0.1\)\. .* The clean images are .* of fgsm; "
+            r"means are over all attacks\.$",
         )
         self.assertRegex(
             terms["Runs"],
-            "^8. .* differ in marginals, gamma, iterations|^8. .* differ in gamma, iterations, marginals",
+            "^8. .* differ in marginals, gamma, iterations|^8. .* differ in gamma, iterations, "
+            "marginals",
         )
         self.assertIn(DEMO_VICTIM, terms["Victim"])
         for table in tables.accuracies(self.result, "005", ATTACKS), [["95 %"]]:
@@ -100,7 +107,8 @@ class Words(Sweep):
             terms = self.introduction(self.result, victim="mine.pt")
             self.assertEqual(
                 terms["Victim"],
-                "The job named none, so there are no accuracies. mine.pt is that of the heat maps (Grad-CAM) alone.",
+                "The job named none, so there are no accuracies. mine.pt is that of the heat "
+                "maps (Grad-CAM) alone.",
             )
             self.assertFalse({"Columns", "Baselines"} & set(terms))
         terms = self.introduction(self.altered("uncleaned", clean=False))
@@ -181,7 +189,8 @@ class Words(Sweep):
         self.assertEqual(run, "002", "what is not known to be the paper's attack chooses nothing")
         self.assertRegex(
             why,
-            "Nothing is concluded from the paper's figures: norm or epsilon of fgsm, linf_pgd are not known here",
+            "Nothing is concluded from the paper's figures: norm or epsilon of fgsm, linf_pgd "
+            "are not known here",
         )
         self.assertNotRegex(why, "reach|short")
         run, why = sentences.best_run_of(
@@ -236,7 +245,8 @@ class Captions(RunTest):
                 (run, why),
                 (
                     shown,
-                    f"Run {shown}, {words}, is shown in detail: without accuracies none is the best.",
+                    f"Run {shown}, {words}, is shown in detail: without accuracies none is the "
+                    "best.",
                 ),
             )
 
@@ -258,8 +268,14 @@ class Captions(RunTest):
             "sweep.solver.regularizer": "none, norm",
         }
         result = Result(purify(self.folder, {**job, **others}, output="unusual.h5"))
-        named = "gamma 1, iterations 2, marginals identity + rotate 3, window 7, cost l1, theta 100000, "
-        unusual = f"interpolation nearest, method fista, tolerance 0.001, mass joint, weights {plain(result.attribute('000', 'solver.weights'))}"
+        named = (
+            "gamma 1, iterations 2, marginals identity + rotate 3, window 7, cost l1, theta "
+            "100000, "
+        )
+        unusual = (
+            "interpolation nearest, method fista, tolerance 0.001, mass joint, weights "
+            f"{plain(result.attribute('000', 'solver.weights'))}"
+        )
         self.assertEqual(
             [result.parameters(run) for run in ("001", None)],
             [f"{named}regularizer norm, {unusual}", named + unusual],
@@ -291,7 +307,8 @@ class Cost(RunTest):
         with h5py.File(path) as file:
             self.assertEqual(file.attrs["computed"], 180)
             self.assertIn(
-                f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 rank: {1e3 * file.attrs['seconds'] / 180:.2f} ms",
+                f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 "
+                f"rank: {1e3 * file.attrs['seconds'] / 180:.2f} ms",
                 words,
             )
         with h5py.File(path, "a") as file:  # as a kill leaves it
@@ -304,7 +321,8 @@ class Cost(RunTest):
         with h5py.File(path, "a") as file:
             self.assertEqual(file.attrs["computed"], computed)
             self.assertIn(
-                f"180 images (each run and attack counted), {computed} of which were computed by the session",
+                f"180 images (each run and attack counted), {computed} of which were computed by "
+                "the session",
                 words,
             )
             self.assertIn(f": {1e3 * file.attrs['seconds'] / computed:.2f} ms of a core", words)

@@ -1,5 +1,7 @@
-"""Stands in for AutoAttack: its public signature, what it refuses, prints and returns, and a record of the calls.  It attacks
-nothing: images that are classified rightly go down by half of epsilon, as if that fooled the model, the others stay as they are."""
+"""Stands in for AutoAttack: its signature, what it refuses, prints and returns; records the calls.
+
+It attacks nothing: images that are classified rightly go down by half of epsilon, as if that fooled
+the model, and the others stay as they are."""
 
 import types
 

@@ -1,6 +1,8 @@
-"""Stands in for Foolbox 3: of what analysis/presets.py calls the signatures, what they refuse, what they return and where, and a
-record of the calls.  It attacks nothing: attacks of a fixed size go up by half of epsilon, those that look for the smallest
-perturbation go to the negative, far out of the ball, or, every third image, find nothing."""
+"""Stands in for Foolbox 3: the signatures that the package calls, what they refuse and return.
+
+It records the calls and attacks nothing. Attacks of a fixed size go up by half of epsilon. Those
+that look for the smallest perturbation go to the negative, far out of the ball, or, every third
+image, find nothing."""
 
 import json
 import os
