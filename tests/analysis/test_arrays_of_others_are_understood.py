@@ -73,7 +73,6 @@ class Arrays(RunTest):
     def test_labels_of_others(self):
         """Keras' columns and ART's one-hot rows are taken for the labels they are.
 
-
         Such labels tell the data set, too."""
         labels, images, (path, made) = (
             np.array(datasets.FIRST["mnist"]),
