@@ -48,23 +48,6 @@ typedef enum bd_role {
   BD_ROLE_RUN      /**< changes no number: neither recorded nor compared */
 } bd_role_t;
 
-/** @def BD_PARAMETER
-   A row of parameters.def; here, the member that keeps its value. */
-/** @def BD_SOLVER_PARAMETER
-   A row of parameters.def whose value is a member of bd_solver_options_t. */
-/** @def BD_TYPE_REAL
-   The C type of a BD_KIND_REAL. */
-/** @def BD_TYPE_INTEGER
-   The C type of a BD_KIND_INTEGER. */
-/** @def BD_TYPE_CHOICE
-   The C type of a BD_KIND_CHOICE. */
-/** @def BD_TYPE_NAMES
-   The C type of a BD_KIND_NAMES. */
-/** @def BD_TYPE_TEXT
-   The C type of a BD_KIND_TEXT. */
-/** @def BD_TYPE_PATH
-   The C type of a BD_KIND_PATH. */
-
 /** The parameters of one point, typed: the rows of parameters.def.  Texts belong to the job. */
 typedef struct bd_parameters {
   bd_solver_options_t solver; /**< the sections [marginals] and [solver] */
@@ -87,10 +70,11 @@ typedef struct bd_parameters {
 
 /** One row of the table everything about parameters comes from, parameters.def. */
 typedef struct bd_parameter {
-  const char *section;  /**< "solver" */
-  const char *key;      /**< "gamma" */
-  bd_role_t role;       /**< what it decides */
-  bd_kind_t kind;       /**< what its text may be */
+  const char *section; /**< "solver" */
+  const char *key;     /**< "gamma" */
+  const char *name;    /**< "solver.gamma" */
+  bd_role_t role;
+  bd_kind_t kind;
   const char *fallback; /**< the default; "" for none */
   double low;           /**< least value of a number */
   double high;          /**< greatest value of a number */
@@ -118,7 +102,6 @@ BD_API void bd_swept_sections(char *text, size_t size);
 /** What a value of this parameter may be, as text: "a number from 0.001 to 1000". */
 BD_API void bd_parameter_allowed(const bd_parameter_t *parameter, char *text, size_t size);
 
-/** A job: the values of all its points. */
 typedef struct bd_job bd_job_t;
 
 /** Read a job file and apply `overrides` ("section.key=value", later ones win).  Every
@@ -136,25 +119,27 @@ BD_API bd_status_t bd_job_parse(const char *text, const char *name, const char *
 BD_API void bd_job_free(bd_job_t *job); /**< NULL is allowed */
 
 /** The effective job as INI text, defaults included; parses to the same job.  Valid until
-   the job is freed. */
+   the job is freed; the directory too. */
 BD_API const char *bd_job_text(const bd_job_t *job);
-
-/** The folder that relative paths are relative to.  Valid until the job is freed. */
 BD_API const char *bd_job_directory(const bd_job_t *job);
 
 /** The file it was loaded from, or the name given to bd_job_parse. */
 BD_API const char *bd_job_name(const bd_job_t *job);
 
-/** How many points the sweep has, 1 without a sweep. */
 BD_API int bd_job_point_count(const bd_job_t *job);
-
-/** How many runs the job has: each point has one for each number in solver.iterations. */
 BD_API int bd_job_run_count(const bd_job_t *job);
+
+/** One of several parts of a sweep, each some points that follow one another. */
+typedef struct bd_part {
+  int part;  /**< 1 .. parts */
+  int parts; /**< 0: all points are one part, and `part` is not looked at */
+} bd_part_t;
+
+/** The first point of a part; of part parts + 1 it is the number of points. */
+BD_API int bd_job_part_begin(const bd_job_t *job, const bd_part_t *part);
 
 /** The point of a run, and which of the point's snapshots it is. */
 BD_API void bd_job_run(const bd_job_t *job, int run, int *point, int *snapshot);
-
-/** The first run of a point.  For `point` = bd_job_point_count(), the number of runs. */
 BD_API int bd_job_first_run(const bd_job_t *job, int point);
 
 /** The typed parameters of a point, paths resolved.  They belong to the job. */

@@ -70,7 +70,8 @@ typedef struct bd_result bd_result_t;
 typedef enum bd_existing {
   BD_EXISTING_REFUSED,  /**< it stays, and the call fails with BD_BAD_INPUT */
   BD_EXISTING_REPLACED, /**< the new result replaces it once it is whole */
-  BD_EXISTING_KEPT      /**< bd_result_merge only: it stays where it is what would be written */
+  BD_EXISTING_KEPT /**< bd_run goes on with it; bd_result_merge leaves it where it is what would be
+                        written.  Not for bd_result_create */
 } bd_existing_t;
 
 /** Create a result and open it.  Its space on the disk is reserved where the file system can do so.

@@ -10,6 +10,7 @@
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/job.h>
+#include <barydef/result.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdint.h>
@@ -18,94 +19,98 @@
 extern "C" {
 #endif
 
-/** How far a run has got. */
+/** How far a run is. */
 typedef struct bd_progress {
-  int is_checking; /**< 1 before anything is computed: `done` counts what a resume has looked at */
-  int64_t done;    /**< images of all runs and attacks that are done */
+  int is_checking; /**< a result that is continued is checked before anything is computed: `done`
+                        counts what has been looked at */
+  int64_t done;    /**< images of all runs and attacks, those of earlier sessions among them */
   int64_t total;   /**< images of all runs and attacks */
   int64_t before;  /**< images that earlier sessions have done */
-  int64_t damaged; /**< images whose mark was wrong, which are computed again */
-  int is_resumed;  /**< 1 where a result that was there is continued */
+  int64_t damaged; /**< images of earlier sessions that do not fit their checksums, and are computed
+                        again */
+  int is_resumed;  /**< a result that was there is continued */
   double seconds;  /**< since the first block was handed out */
 } bd_progress_t;
 
-/** Called on rank 0 alone and often: whenever a block has been written, and between the iterations
-   of rank 0's own solver.  */
+/** Called on rank 0 whenever a block has been written, and between the iterations of rank 0's own
+   solver, thus often.  `progress` is valid during the call. */
 typedef void bd_progress_call_t(void *context, const bd_progress_t *progress);
 
-/** How to run a job. */
+/** How to run a job.  All zero is a run that refuses an output that exists. */
 typedef struct bd_run_options {
-  int overwrite; /**< replace an output that exists */
-  int resume;    /**< go on with an output that exists; the same as a new run where none does */
-  int dry_run;   /**< check everything, compute and write nothing; an output may be there already */
-  int part;      /**< 1 <= part <= parts: compute only this part of the points of the sweep */
-  int parts;     /**< how many parts there are; 0: compute all points */
-  const char *command_line;     /**< an attribute of the result */
+  bd_existing_t existing;   /**< what to do with an output that exists */
+  int dry_run;              /**< check everything, but compute and write nothing; an output may be
+                                 there already */
+  bd_part_t part;           /**< which points of the sweep; all zero: all of them */
+  const char *command_line; /**< kept in the result; may be NULL */
   bd_progress_call_t *progress; /**< may be NULL */
-  void *context;                /**< handed to `progress` */
-  /** Not 0 asks to stop: blocks under way are finished, the rest is left for a resume.  Looked
-     at on every rank, between iterations; may be NULL, and may be set by a signal handler. */
+  void *context;                /**< of `progress` */
+  /** Not 0 asks to stop: blocks under way are finished, and the rest is left for a resume.  It is
+     looked at on every rank, between iterations.  It may be NULL, and a signal handler may set
+     it. */
   volatile const sig_atomic_t *stop;
 } bd_run_options_t;
 
-/** Of how many ranks bd_run_summary_t keeps the load. */
+/** Ranks whose load a summary lists. */
 enum { BD_LOADS_MAX = 64 };
 
-/** What was (or, in a dry run, would be) done; filled on rank 0. */
+/** What was done, or in a dry run would be done. */
 typedef struct bd_run_summary {
   int ranks;                 /**< of the communicator */
-  int runs;                  /**< of the job, or of its part */
-  int attacks;               /**< of each run, the clean images among them */
-  int64_t images_per_attack; /**< n, or input.limit */
-  int64_t images;            /**< of every run and attack */
-  int64_t failed;            /**< of these, with a failure status */
+  int runs;                  /**< points of the sweep times snapshots */
+  int attacks;               /**< the clean images among them */
+  int64_t images_per_attack; /**< of each attack */
+  int64_t images;            /**< of all runs and attacks */
+  int64_t failed;            /**< images of all runs and attacks whose status is not ok */
   int64_t done_before;       /**< images that earlier sessions have done */
-  int64_t computed;          /**< images that this session has done */
+  int64_t computed;          /**< images of this session */
   int64_t blocks;            /**< of all the work */
-  int64_t steps;             /**< iterations x marginals of an image of an attack, over all runs */
-  int64_t pixels;            /**< of an image, all channels */
-  double file_bytes;         /**< size of the result */
-  double rank_bytes;         /**< memory of a rank for blocks and solver */
-  int has_victim;            /**< 0: accuracies are NaN */
-  double seconds;            /**< from the first block to the last */
-  double read_seconds;       /**< of reading pixels, summed over the ranks */
-  double solve_seconds;      /**< of the solver, summed over the ranks */
-  double baseline_seconds;   /**< of making views such as the blurred one, summed over the ranks */
-  double victim_seconds;     /**< of the victim, summed over the ranks */
-  double write_seconds;      /**< of rank 0's writing, and a rank's share of the others' writing */
-  double load_least;         /**< share of the time that the idlest rank was at work */
-  double load_mean;          /**< the same in the mean over the ranks */
-  double load_most;          /**< the same of the busiest rank */
-  int idlest_rank;           /**< the rank of load_least */
-  float load[BD_LOADS_MAX];  /**< the same of each of the first ranks */
-  int64_t messages;          /**< that rank 0 has sent and received */
-  double message_seconds;    /**< that rank 0 spent on them, without writing */
-  int was_complete;          /**< 1 where a resume found nothing to do */
-  int mended;                /**< attributes that a resume has written anew, since they were not
-                                what job and input say */
-  char mended_first[256];    /**< the name of one of them */
-  char revision_there[64];   /**< revision of the program that began a result that is resumed */
+  int64_t steps;        /**< iterations times marginals that one image of an attack takes over all
+                             runs */
+  int64_t pixels;       /**< of an image, all channels */
+  double file_bytes;    /**< size of the result, an estimate */
+  double rank_bytes;    /**< memory of a rank for blocks and solver, an estimate */
+  int has_victim;       /**< 0: accuracies are NaN */
+  double seconds;       /**< from the first block to the last */
+  double read_seconds;  /**< reading pixels, summed over the ranks */
+  double solve_seconds; /**< solving, summed over the ranks */
+  double baseline_seconds; /**< rounding, blurring and the like, summed over the ranks */
+  double victim_seconds;   /**< the victim, summed over the ranks */
+  double write_seconds;    /**< rank 0's writing, and a rank's share of the writing of the others */
+  double load_least;       /**< share of the time that the idlest rank was at work */
+  double load_mean;        /**< the same share, the mean of all ranks */
+  double load_most;        /**< the same share of the busiest rank */
+  int idlest_rank;         /**< the rank of load_least */
+  float load[BD_LOADS_MAX]; /**< the same share of each of the first ranks */
+  int64_t messages;         /**< that rank 0 has sent and received */
+  double message_seconds;   /**< that rank 0 has spent on them, without writing */
+  int was_complete;         /**< a resume has found nothing to do */
+  int mended;               /**< attributes that were not what job and input say, and that a resume
+                                 has written anew */
+  char mended_first[256];   /**< the name of one of them */
+  char revision_there[64];  /**< the program's revision by which a result that is resumed was
+                                 begun */
 } bd_run_summary_t;
 
-/** For programs that do not speak MPI themselves: start and stop it, rank in between.
+/** Start MPI, for programs that do not speak it themselves.  Returns the rank of the process.
    Collective over all processes of the launch. */
 BD_API int bd_world_start(int *argc, char ***argv);
 
-/** Stop MPI.  Collective. */
+/** Stop MPI.  Collective over all processes of the launch. */
 BD_API void bd_world_stop(void);
 
-/** Give every process rank 0's *status; returns it. */
+/** Give every process rank 0's *status, and return it.  Collective over all processes of the
+   launch. */
 BD_API int bd_world_agree(int *status);
 
-/** All processes of the launch.  Not collective. */
+/** The communicator of all processes of the launch.  Not collective. */
 BD_API MPI_Comm bd_world(void);
 
-/** Collective over `communicator`.  `job` is needed on rank 0 only, which sends it to the
-   others; `options` likewise, but for `stop`.  All ranks return the same status; the error is
-   filled on all of them.
-   Errors: BD_BAD_INPUT before anything is written; BD_FAILED and BD_STOPPED leave a result
-   with complete = 0 that can be resumed; BD_SOME_FAILED is a whole result in which some
-   images failed. */
+/** Purify a job.  Collective over `communicator`.  `job` is needed on rank 0 only, which sends it
+   to the others, and so are `options` but for their `stop`.  *summary is filled on rank 0.  All
+   ranks return the same status, and `error` is filled on all of them. Errors: BD_BAD_INPUT before
+   anything is written; BD_FAILED and BD_STOPPED leave a result with complete = 0 that can be
+   resumed; BD_SOME_FAILED is a whole result in which some images failed. */
 BD_API bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job,
                           const bd_run_options_t *options, bd_run_summary_t *summary,
                           bd_error_t *error);

@@ -1,4 +1,6 @@
 #include "cluster/session.h"
+#include "cluster/world.h"
+#include "pipeline/estimate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,9 +11,10 @@
 
 static char *share_text(MPI_Comm communicator, const char *mine) {
   size_t size = mine ? strlen(mine) + 1 : 0;
-  return share_bytes(communicator, mine, &size);
+  return world_share(communicator, mine, &size);
 }
 
+/* `job` is rank 0's; every rank parses its text. */
 static bd_status_t share_job(session_t *session, const bd_job_t *job, bd_error_t *error) {
   const char *text = session->rank == 0 ? bd_job_text(job) : NULL,
              *directory = session->rank == 0 ? bd_job_directory(job) : NULL;
@@ -22,49 +25,20 @@ static bd_status_t share_job(session_t *session, const bd_job_t *job, bd_error_t
                    NULL, &session->job, error);
   free(text_there);
   free(directory_there);
-  if (status == BD_OK) session->parameters = bd_job_point(session->job, 0);
+  if (status == BD_OK) session->output.parameters = bd_job_point(session->job, 0);
   return status;
 }
 
 static void share_options(session_t *session, const bd_run_options_t *options) {
-  if (session->rank == 0) session->options = *options;
-  MPI_Bcast(&session->options, sizeof session->options, MPI_BYTE, 0, session->communicator);
-  /* Of another process: nothing that could be used. */
-  if (session->rank != 0)
-    session->options.command_line = NULL, session->options.progress = NULL,
-    session->options.context = NULL;
-  session->options.stop = options->stop;
+  bd_run_options_t *own = &session->options;
+  if (session->rank == 0) *own = *options;
+  MPI_Bcast(own, sizeof *own, MPI_BYTE, 0, session->communicator);
+  /* Pointers of another process mean nothing here. */
+  if (session->rank != 0) own->command_line = NULL, own->progress = NULL, own->context = NULL;
+  own->stop = options->stop;
 }
 
 /* ---- steps --------------------------------------------------------------------- */
-
-/* Of an image of one attack: snapshots share their point's trajectory. */
-static int64_t steps_of(const bd_plan_t *plan) {
-  int64_t steps = 0;
-  for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
-    const bd_solver_options_t *solver = &bd_job_point(plan->job, point)->solver;
-    steps +=
-        (int64_t)solver->iterations.values[solver->iterations.count - 1] * solver->marginals.count;
-  }
-  return steps;
-}
-
-/* Measured with HDF5 1.10: headers, attributes and links of the file, a run, a run's attack, and
- * the images of that. */
-enum { FILE_OVERHEAD = 24576, RUN_OVERHEAD = 2600, GROUP_OVERHEAD = 3600, IMAGES_OVERHEAD = 280 };
-
-static double file_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
-  const double count = (double)plan->count, runs = plan_runs(plan),
-               groups = runs * plan->attack_count;
-  const double images =
-      plan->store_images
-          ? 4.0 * info->channels * info->height * info->width * count + IMAGES_OVERHEAD
-          : 0;
-  return FILE_OVERHEAD + runs * RUN_OVERHEAD +
-         groups * (GROUP_OVERHEAD + sizeof(bd_statistics_t) +
-                   count * ((double)bd_record_bytes(plan->views) + 8) + images) +
-         8 * count * (1 + plan->attack_count);
-}
 
 static void summarise(const session_t *session, bd_run_summary_t *summary) {
   const bd_images_info_t *info = bd_images_info(session->images);
@@ -75,27 +49,32 @@ static void summarise(const session_t *session, bd_run_summary_t *summary) {
                          .attacks = plan->attack_count,
                          .images_per_attack = plan->count,
                          .blocks = plan->attack_count * plan_blocks(plan) * plan->point_count,
-                         .steps = steps_of(plan),
+                         .steps = estimate_steps(plan),
                          .pixels = (int64_t)info->channels * info->height * info->width,
-                         .file_bytes = file_bytes(plan, info),
+                         .file_bytes = estimate_file_bytes(plan, info),
                          .rank_bytes = worker_bytes(plan, info, NULL),
-                         .has_victim = session->victim != NULL};
-  summary->images = (int64_t)summary->runs * summary->attacks * plan->count;
+                         .images = plan_images(plan),
+                         .has_victim = session->output.has_victim};
 }
 
-/* Errors agreed on by all ranks after each step. */
+static bd_status_t check_output(const session_t *session, const bd_job_t *job, bd_error_t *error) {
+  const bd_run_options_t *options = &session->options;
+  return output_check(&session->output, session->rank == 0 ? bd_job_name(job) : "",
+                      options->dry_run ? BD_EXISTING_KEPT : options->existing, error);
+}
+
+/* All ranks agree on the errors of each step before the next. */
 static bd_status_t prepare(session_t *session, const bd_job_t *job, bd_error_t *error) {
   MPI_Comm all = session->communicator;
-  bd_status_t status = agree(all, share_job(session, job, error), error);
-  if (status == BD_OK) status = agree(all, session_open_input(session, error), error);
+  bd_status_t status = world_agree(all, share_job(session, job, error), error);
+  if (status == BD_OK) status = world_agree(all, session_open_input(session, error), error);
+  if (status == BD_OK) status = world_agree(all, session_plan(session, error), error);
+  if (status == BD_OK) status = world_agree(all, check_output(session, job, error), error);
   if (status == BD_OK)
-    status =
-        agree(all, session_check_output(session, session->rank == 0 ? bd_job_name(job) : "", error),
-              error);
-  if (status == BD_OK) status = agree(all, session_agree_on_instructions(session, error), error);
-  if (status == BD_OK) status = agree(all, session_load_victim(session, error), error);
+    status = world_agree(all, session_agree_on_instructions(session, error), error);
+  if (status == BD_OK) status = world_agree(all, session_load_victim(session, error), error);
   if (status == BD_OK)
-    status = agree(
+    status = world_agree(
         all,
         worker_create(&session->plan, session->images, session->victim, &session->worker, error),
         error);
@@ -106,148 +85,158 @@ static bd_status_t prepare(session_t *session, const bd_job_t *job, bd_error_t *
 static bd_status_t share_result(session_t *session, bd_error_t *error) {
   bd_result_shape_t shape;
   bd_status_t status = BD_OK;
-  if (session->rank == 0) shape = *bd_result_shape(session->result);
+  if (session->rank == 0) shape = *bd_result_shape(session->output.result);
   MPI_Bcast(&shape, sizeof shape, MPI_BYTE, 0, session->communicator);
   size_t size = bd_result_place_count(&shape) * sizeof(int64_t);
-  int64_t *places = share_bytes(
-      session->communicator, session->rank == 0 ? bd_result_places(session->result) : NULL, &size);
+  int64_t *places =
+      world_share(session->communicator,
+                  session->rank == 0 ? bd_result_places(session->output.result) : NULL, &size);
   if (session->rank != 0)
-    status =
-        bd_result_join(session->parameters->output_file, &shape, places, &session->result, error);
+    status = bd_result_join(session->output.parameters->output_file, &shape, places,
+                            &session->output.result, error);
   free(places);
-  return agree(session->communicator, status, error);
+  return world_agree(session->communicator, status, error);
+}
+
+/* Rank 0 creates the result or opens the one that is there. */
+static bd_status_t open_first(session_t *session, const bd_launch_t *launch, bd_error_t *error) {
+  bd_output_t *output = &session->output;
+  bd_status_t status = session->is_resumed
+                           ? output_open(output, error)
+                           : output_create(output, launch, session->options.existing, error);
+  /* Another run may still be at its last blocks: wait for it before looking at what is done. */
+  if (status == BD_OK && !session->options.dry_run && !bd_result_shape(output->result)->complete)
+    status =
+        bd_result_begin_writing(output->result, BD_WRITER_ALONE, output->parameters->wait, error);
+  return status;
 }
 
 /* Create the result, or open the one that is there and find out what of it is done. */
-static bd_status_t open_output(session_t *session, double deadline, const char *hosts,
+static bd_status_t open_output(session_t *session, double deadline, const bd_launch_t *launch,
                                bd_error_t *error) {
   const bd_run_options_t *options = &session->options;
-  int state[2] = {options->resume && access(session->parameters->output_file, F_OK) == 0, 0};
+  MPI_Comm all = session->communicator;
   bd_status_t status = BD_OK;
-  MPI_Bcast(state, 1, MPI_INT, 0, session->communicator);
-  session->is_resumed = state[0];
+  session->is_resumed = options->existing == BD_EXISTING_KEPT &&
+                        access(session->output.parameters->output_file, F_OK) == 0;
+  MPI_Bcast(&session->is_resumed, 1, MPI_INT, 0, all);
   if (!session->is_resumed && options->dry_run) return BD_OK;
-  if (session->rank == 0)
-    status = session->is_resumed ? session_open_existing(session, error)
-                                 : session_create_output(session, hosts, error);
-  /* Before it is looked at what is done: another run may still be at its last blocks. */
-  if (status == BD_OK && session->rank == 0 && !options->dry_run &&
-      !bd_result_shape(session->result)->complete)
-    status =
-        bd_result_begin_writing(session->result, BD_WRITER_ALONE, session->parameters->wait, error);
-  status = agree(session->communicator, status, error);
-  state[1] = (int)session->plan.instructions;
-  MPI_Bcast(&state[1], 1, MPI_INT, 0, session->communicator);
-  session->plan.instructions = (bd_instructions_t)state[1];
+  if (session->rank == 0) status = open_first(session, launch, error);
+  status = world_agree(all, status, error);
+  int instructions = (int)session->plan.instructions; /* the result may have decided others */
+  MPI_Bcast(&instructions, 1, MPI_INT, 0, all);
+  session->plan.instructions = (bd_instructions_t)instructions;
   if (status == BD_OK && (session->is_resumed || session->plan.all_write))
     status = share_result(session, error);
   return status == BD_OK && session->is_resumed ? session_verify(session, deadline, error) : status;
 }
 
-/* Is a complete result whole?  Then it is left alone. */
-static bd_status_t look_at_complete(const session_t *session, bd_run_summary_t *summary,
-                                    bd_error_t *error) {
-  const char *wrong;
-  bd_result_summary_t read;
-  if (!bd_result_shape(session->result)->complete || session->done_count < summary->images ||
-      session->differing)
-    return BD_OK;
-  bd_status_t status = bd_result_verify_tables(session->result, &wrong, error);
-  if (status != BD_OK || wrong) return status;
-  status = bd_result_read_summary(session->parameters->output_file, &read, error);
-  if (status != BD_OK) return status;
-  for (int64_t i = 0; i < read.row_count; i++) summary->failed += read.rows[i].failed;
-  bd_result_summary_free(&read);
-  summary->was_complete = 1;
-  if (summary->failed == 0) return BD_OK;
-  return bd_fail(error, BD_SOME_FAILED, "%s: done, but %lld of %lld images failed",
-                 session->parameters->output_file, (long long)summary->failed,
-                 (long long)summary->images);
+/* What rank 0 finds of a result that it resumes. */
+static bd_status_t look_at_resumed(session_t *session, bd_run_summary_t *summary,
+                                   bd_error_t *error) {
+  if (session->rank != 0 || !session->is_resumed) return BD_OK;
+  bd_result_text(session->output.result, -1, "git_revision", summary->revision_there,
+                 sizeof summary->revision_there);
+  return output_look_at_complete(&session->output, session->done.done, &summary->was_complete,
+                                 &summary->failed, error);
 }
 
+/* Before the first block: rank 0 mends what is damaged, and who writes gets ready. */
 static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, bd_error_t *error) {
-  const int was_complete = session->rank == 0 && bd_result_shape(session->result)->complete;
-  if (session->rank != 0 && !session->plan.all_write) return BD_OK;
+  bd_output_t *output = &session->output;
+  const int leads = session->rank == 0,
+            was_complete = leads && bd_result_shape(output->result)->complete;
+  if (!leads && !session->plan.all_write) return BD_OK;
   bd_status_t status = BD_OK;
-  /* Rank 0 has begun already, but with a complete result. */
-  if (session->rank != 0 || was_complete)
-    status = bd_result_begin_writing(session->result,
-                                     session->rank == 0 ? BD_WRITER_ALONE : BD_WRITER_JOINED,
-                                     session->parameters->wait, error);
-  if (status == BD_OK && session->rank == 0) status = session_unmark_damaged(session, error);
-  if (status == BD_OK && was_complete) status = bd_result_reopen(session->result, error);
-  if (status == BD_OK && session->rank == 0 && session->differing) {
-    bd_attributes_differing_t mended = {0};
-    status = session_compare_attributes(session, BD_ATTRIBUTES_MENDED, &mended, error);
-    summary->mended = session->differing;
-    memcpy(summary->mended_first, mended.first, sizeof summary->mended_first);
+  /* Rank 0 has begun already where the result is not complete. */
+  if (!leads || was_complete)
+    status = bd_result_begin_writing(output->result, leads ? BD_WRITER_ALONE : BD_WRITER_JOINED,
+                                     output->parameters->wait, error);
+  if (status == BD_OK && leads) status = done_unmark_damaged(&session->done, output, error);
+  if (status == BD_OK && was_complete) status = bd_result_reopen(output->result, error);
+  if (status == BD_OK && leads && output->differing.count) {
+    status = output_compare_attributes(output, BD_ATTRIBUTES_MENDED, error);
+    summary->mended = output->differing.count;
+    memcpy(summary->mended_first, output->differing.first, sizeof summary->mended_first);
   }
-  if (session->plan.all_write) session->worker.result = session->result;
+  if (session->plan.all_write) session->worker.result = output->result;
   return status;
 }
 
-static bd_status_t compute(session_t *session, double deadline, const char *hosts,
+static bd_status_t compute(session_t *session, double deadline, bd_launch_t *launch,
                            bd_run_summary_t *summary, bd_error_t *error) {
   MPI_Comm all = session->communicator;
-  bd_status_t status = agree(all, begin_writing(session, summary, error), error);
+  bd_status_t status = world_agree(all, begin_writing(session, summary, error), error);
   const bd_work_t work = {.communicator = all,
                           .plan = &session->plan,
                           .worker = &session->worker,
                           .options = &session->options,
-                          .done = session->done,
-                          .done_before = session->done_count,
-                          .damaged = session->damaged_count,
+                          .done = &session->done,
                           .is_resumed = session->is_resumed,
-                          .result = session->result,
+                          .result = session->output.result,
                           .summary = summary,
                           .deadline = deadline};
   if (status == BD_OK) status = work_all(&work, error);
+  launch->seconds = summary->seconds;
+  launch->computed = summary->computed;
   if (status == BD_OK && session->rank == 0)
-    status = session_finish_output(session, hosts, summary, error);
-  return agree(all, status, error);
+    status = output_finish(&session->output, launch, &summary->failed, error);
+  return world_agree(all, status, error);
 }
 
-static void release(session_t *session) {
-  bd_result_close(session->result);
+/* ---- the whole ----------------------------------------------------------------- */
+
+static session_t *begin(MPI_Comm communicator, const bd_run_options_t *options) {
+  session_t *session = calloc(1, sizeof *session);
+  if (!session) MPI_Abort(communicator, BD_FAILED);
+  session->communicator = communicator;
+  session->output.plan = &session->plan;
+  MPI_Comm_rank(communicator, &session->rank);
+  MPI_Comm_size(communicator, &session->size);
+  share_options(session, options);
+  return session;
+}
+
+static void end(session_t *session) {
+  bd_result_close(session->output.result);
   worker_free(&session->worker);
   bd_victim_free(session->victim);
   bd_images_close(session->images);
+  bd_job_free(session->output.job_there);
+  plan_free(&session->plan);
   bd_job_free(session->job);
-  bd_job_free(session->job_there);
-  free(session->attacks);
-  free(session->plan.order);
-  free(session->done);
+  free(session->done.rows);
   free(session);
+}
+
+/* After all ranks are prepared. */
+static bd_status_t run(session_t *session, double deadline, bd_run_summary_t *summary,
+                       bd_error_t *error) {
+  MPI_Comm all = session->communicator;
+  char *hosts = world_hosts(all);
+  bd_launch_t launch = {
+      .command_line = session->options.command_line, .hosts = hosts, .ranks = session->size};
+  bd_status_t status = open_output(session, deadline, &launch, error);
+  summary->done_before = session->done.done;
+  if (status == BD_OK) status = look_at_resumed(session, summary, error);
+  status = world_agree(all, status, error);
+  MPI_Bcast(&summary->was_complete, 1, MPI_INT, 0, all);
+  if (status == BD_OK && !session->options.dry_run && !summary->was_complete)
+    status = compute(session, deadline, &launch, summary, error);
+  free(hosts);
+  return status;
 }
 
 bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_options_t *options,
                    bd_run_summary_t *summary, bd_error_t *error) {
   const double start = MPI_Wtime();
-  session_t *session = calloc(1, sizeof *session);
-  if (!session) MPI_Abort(communicator, BD_FAILED);
-  session->communicator = communicator;
-  MPI_Comm_rank(communicator, &session->rank);
-  MPI_Comm_size(communicator, &session->size);
-  share_options(session, options);
+  session_t *session = begin(communicator, options);
   bd_status_t status = prepare(session, job, error);
   if (status == BD_OK) {
+    const double minutes = session->output.parameters->max_minutes;
     summarise(session, summary);
-    char *hosts = session_hosts(session);
-    const double minutes = session->parameters->max_minutes,
-                 deadline = minutes > 0 ? start + 60 * minutes : INFINITY;
-    status = open_output(session, deadline, hosts, error);
-    summary->done_before = session->done_count;
-    if (status == BD_OK && session->rank == 0 && session->is_resumed)
-      bd_result_text(session->result, -1, "git_revision", summary->revision_there,
-                     sizeof summary->revision_there);
-    if (status == BD_OK && session->rank == 0 && session->is_resumed)
-      status = look_at_complete(session, summary, error);
-    status = agree(communicator, status, error);
-    MPI_Bcast(&summary->was_complete, 1, MPI_INT, 0, communicator);
-    if (status == BD_OK && !session->options.dry_run && !summary->was_complete)
-      status = compute(session, deadline, hosts, summary, error);
-    free(hosts);
+    status = run(session, minutes > 0 ? start + 60 * minutes : INFINITY, summary, error);
   }
-  release(session);
+  end(session);
   return status;
 }

@@ -1,41 +1,11 @@
 #include "cluster/work.h"
+#include "cluster/world.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { TAG_ITEM = 1, TAG_BLOCK, TAG_ASK_TO_STOP, TAG_STOP, TOKENS = 2 };
-
-bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error) {
-  int rank, size, failed, first;
-  bd_error_t common = {BD_OK, ""};
-  MPI_Comm_rank(communicator, &rank);
-  MPI_Comm_size(communicator, &size);
-  failed = status == BD_OK ? size : rank;
-  MPI_Allreduce(&failed, &first, 1, MPI_INT, MPI_MIN, communicator);
-  if (first == size) return BD_OK;
-  if (rank == first) {
-    if (error) common = *error;
-    common.status = status;
-  }
-  MPI_Bcast(&common, sizeof common, MPI_BYTE, first, communicator);
-  if (error) *error = common;
-  return common.status;
-}
-
-void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size) {
-  enum { PORTION = 1 << 30 }; /* MPI counts in int */
-  int rank;
-  MPI_Comm_rank(communicator, &rank);
-  MPI_Bcast(size, sizeof *size, MPI_BYTE, 0, communicator);
-  char *copy = rank == 0 ? NULL : malloc(*size);
-  if (rank != 0 && !copy) MPI_Abort(communicator, BD_FAILED);
-  char *bytes = rank == 0 ? (char *)(uintptr_t)mine : copy;
-  for (size_t at = 0; at < *size; at += PORTION)
-    MPI_Bcast(bytes + at, *size - at < PORTION ? (int)(*size - at) : PORTION, MPI_BYTE, 0,
-              communicator);
-  return copy;
-}
 
 static int is_asked(const bd_work_t *work) { return work->options->stop && *work->options->stop; }
 
@@ -257,14 +227,14 @@ static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[
                      .info = bd_images_info(work->worker->images),
                      .size = size,
                      .received = blocks[1],
-                     .progress = {.done = work->done_before,
-                                  .before = work->done_before,
-                                  .damaged = work->damaged,
+                     .progress = {.done = work->done->done,
+                                  .before = work->done->done,
+                                  .damaged = work->done->damaged,
                                   .is_resumed = work->is_resumed,
                                   .total = summary->images},
                      .start = MPI_Wtime(),
                      .error = error};
-  leader.schedule = schedule_create(work->plan, work->done, size);
+  leader.schedule = schedule_create(work->plan, work->done->rows, size);
   leader.busy = calloc((size_t)size, sizeof *leader.busy);
   if (!leader.schedule || !leader.busy)
     leader.status = bd_fail(error, BD_FAILED, "no memory for the list of the work");
@@ -296,10 +266,10 @@ bd_status_t work_all(const bd_work_t *work, bd_error_t *error) {
     status =
         bd_fail(error, BD_FAILED,
                 "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
-  status = agree(work->communicator, status, error);
+  status = world_agree(work->communicator, status, error);
   if (status == BD_OK && rank == 0) status = lead_all(work, size, blocks, error);
   else if (status == BD_OK) follow(work, info, blocks);
   free(blocks[0]);
   free(blocks[1]);
-  return agree(work->communicator, status, error);
+  return world_agree(work->communicator, status, error);
 }

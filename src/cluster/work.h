@@ -16,6 +16,7 @@
 #ifndef BD_WORK_H
 #define BD_WORK_H
 
+#include "pipeline/done.h"
 #include "pipeline/schedule.h"
 #include "pipeline/worker.h"
 
@@ -28,8 +29,7 @@ typedef struct bd_work {
   bd_worker_t *worker;
   const bd_run_options_t *options; /* `stop` on all ranks, the rest on rank 0 */
   /* Rank 0 only. */
-  const uint8_t *done;          /* as in schedule_create */
-  int64_t done_before, damaged; /* as in bd_progress_t */
+  const bd_done_t *done;
   int is_resumed;
   bd_result_t *result;
   bd_run_summary_t *summary;
@@ -39,12 +39,5 @@ typedef struct bd_work {
 /* Collective: all items of the plan.  All ranks return the same status and error;
    BD_STOPPED where stopped early with nothing failed. */
 bd_status_t work_all(const bd_work_t *work, bd_error_t *error);
-
-/* Collective: *size bytes of rank 0 to all.  A copy that the caller frees; NULL on rank 0, which
-   has them.  Aborts without memory, as nobody could be told. */
-void *share_bytes(MPI_Comm communicator, const void *mine, size_t *size);
-
-/* Collective: the first failure, by rank, becomes everybody's status and error. */
-bd_status_t agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error);
 
 #endif

@@ -38,3 +38,59 @@ void world_library(char *text, size_t size) {
   version[strcspn(version, ",\n")] = 0;
   snprintf(text, size, "%s", version);
 }
+
+/* ---- on one communicator ------------------------------------------------------- */
+
+bd_status_t world_agree(MPI_Comm communicator, bd_status_t status, bd_error_t *error) {
+  int rank, size, failed, first;
+  bd_error_t common = {BD_OK, ""};
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Comm_size(communicator, &size);
+  failed = status == BD_OK ? size : rank;
+  MPI_Allreduce(&failed, &first, 1, MPI_INT, MPI_MIN, communicator);
+  if (first == size) return BD_OK;
+  if (rank == first) {
+    if (error) common = *error;
+    common.status = status;
+  }
+  MPI_Bcast(&common, sizeof common, MPI_BYTE, first, communicator);
+  if (error) *error = common;
+  return common.status;
+}
+
+void *world_share(MPI_Comm communicator, const void *mine, size_t *size) {
+  enum { PORTION = 1 << 30 }; /* MPI counts in int */
+  int rank;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Bcast(size, sizeof *size, MPI_BYTE, 0, communicator);
+  char *copy = rank == 0 ? NULL : malloc(*size);
+  if (rank != 0 && !copy) MPI_Abort(communicator, BD_FAILED);
+  char *bytes = rank == 0 ? (char *)(uintptr_t)mine : copy;
+  for (size_t at = 0; at < *size; at += PORTION)
+    MPI_Bcast(bytes + at, *size - at < PORTION ? (int)(*size - at) : PORTION, MPI_BYTE, 0,
+              communicator);
+  return copy;
+}
+
+/* Is the text one of the `count` before it in the list? */
+static int is_repeated(const char *names, int count, size_t size) {
+  for (int before = 0; before < count; before++)
+    if (!strcmp(names + (size_t)before * size, names + (size_t)count * size)) return 1;
+  return 0;
+}
+
+char *world_hosts(MPI_Comm communicator) {
+  char name[MPI_MAX_PROCESSOR_NAME] = "";
+  int length, rank, size;
+  MPI_Comm_rank(communicator, &rank);
+  MPI_Comm_size(communicator, &size);
+  MPI_Get_processor_name(name, &length);
+  char *all = rank == 0 ? malloc((size_t)size * sizeof name) : NULL;
+  char *list = rank == 0 ? calloc((size_t)size + 1, sizeof name) : NULL;
+  MPI_Gather(name, sizeof name, MPI_CHAR, all, sizeof name, MPI_CHAR, 0, communicator);
+  for (int r = 0; all && list && r < size; r++)
+    if (!is_repeated(all, r, sizeof name))
+      strcat(strcat(list, *list ? "," : ""), all + (size_t)r * sizeof name);
+  free(all);
+  return list;
+}

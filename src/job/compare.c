@@ -18,7 +18,7 @@ int job_find_difference(const bd_job_t *one, const bd_job_t *other, job_differen
     for (int i = 0; i < count; i++) {
       const char *a = bd_job_value(one, point, i), *b = bd_job_value(other, point, i);
       if (!bd_parameter_is_compared(&table[i]) || table_is_same(i, a, b)) continue;
-      snprintf(difference->name, sizeof difference->name, "%s.%s", table[i].section, table[i].key);
+      snprintf(difference->name, sizeof difference->name, "%s", table[i].name);
       snprintf(difference->one, sizeof difference->one, "%s", a);
       snprintf(difference->other, sizeof difference->other, "%s", b);
       return 1;

@@ -4,6 +4,7 @@
 #include <barydef/limits.h>
 
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,10 @@ const char *bd_job_directory(const bd_job_t *job) { return job->directory; }
 int bd_job_point_count(const bd_job_t *job) { return job->points; }
 int bd_job_run_count(const bd_job_t *job) { return job->first_run[job->points]; }
 int bd_job_first_run(const bd_job_t *job, int point) { return job->first_run[point]; }
+
+int bd_job_part_begin(const bd_job_t *job, const bd_part_t *part) {
+  return part->parts ? (int)((int64_t)(part->part - 1) * job->points / part->parts) : 0;
+}
 
 void bd_job_run(const bd_job_t *job, int run, int *point, int *snapshot) {
   for (*point = 0; job->first_run[*point + 1] <= run; ++*point) {}

@@ -27,6 +27,7 @@ static const bd_parameter_t table[] = {
                      in_unit, to_help)                                                             \
   {.section = in_section,                                                                          \
    .key = named,                                                                                   \
+   .name = in_section "." named,                                                                   \
    .role = BD_ROLE_##has_role,                                                                     \
    .kind = BD_KIND_##of_kind,                                                                      \
    .fallback = or_else,                                                                            \

@@ -2,20 +2,21 @@
 #ifndef BD_PLAN_H
 #define BD_PLAN_H
 
+#include <barydef/images.h>
 #include <barydef/job.h>
 #include <barydef/view.h>
 #include <stdint.h>
 
 typedef struct bd_plan {
-  const bd_job_t *job;
+  const bd_job_t *job;          /* not owned */
   int first_point, point_count; /* a part of the sweep, or all of it */
   int *order;    /* [point_count] points, as they are taken; NULL: one after the other */
   int shares;    /* some of them move their images alike */
   int64_t count; /* images of each attack */
   int attack_count;
-  const int *attacks; /* [attack_count] indices into the input's attacks */
-  int clean;          /* the input's index of the clean images, or -1 */
-  int block;          /* images of a block, at most */
+  int *attacks; /* [attack_count] indices into the input's attacks */
+  int clean;    /* the input's index of the clean images, or -1 */
+  int block;    /* images of a block, at most */
   int store_images;
   int all_write;                  /* images are written by the rank that computed them */
   bd_views_t views;               /* what the victim is shown */
@@ -28,6 +29,13 @@ typedef struct bd_item {
   int point, attack, count, unused; /* no padding, as items are sent as bytes */
   int64_t first;
 } bd_item_t;
+
+/* All that a job, or a part of its sweep, has to do with an input, but the instructions.  The
+   caller calls plan_free, also after an error.  Errors: BD_BAD_INPUT where an attack that is asked
+   for does not exist, and where the sweep has less points than parts. */
+bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const bd_part_t *part,
+                      bd_plan_t *plan, bd_error_t *error);
+void plan_free(bd_plan_t *plan);
 
 /* Set order, which the caller frees, and shares.  Errors: BD_FAILED without memory. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
@@ -43,6 +51,11 @@ static inline int plan_first_run(const bd_plan_t *plan) {
 }
 static inline int plan_runs(const bd_plan_t *plan) {
   return bd_job_first_run(plan->job, plan->first_point + plan->point_count) - plan_first_run(plan);
+}
+
+/* Images of all runs and attacks. */
+static inline int64_t plan_images(const bd_plan_t *plan) {
+  return (int64_t)plan_runs(plan) * plan->attack_count * plan->count;
 }
 
 /* Blocks of one attack and point. */

@@ -11,7 +11,8 @@ enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_RESUME, KEY_PART, KEY_DRY
 
 typedef struct arguments {
   const char *job, *sets[SETS_MAX];
-  int set_count, overwrite, resume, part, parts, dry_run, quiet;
+  int set_count, overwrite, resume, dry_run, quiet;
+  bd_part_t part;
 } arguments_t;
 
 static const struct argp_option options[] = {
@@ -31,48 +32,55 @@ static const struct argp_option options[] = {
     {"quiet", 'q', NULL, 0, "Print errors only (and what --dry-run shows)", 0},
     {0}};
 
+static error_t add_set(arguments_t *a, const char *value, struct argp_state *state) {
+  if (a->set_count == SETS_MAX) {
+    argp_error(state, "more than %d --set", SETS_MAX);
+    return EINVAL;
+  }
+  a->sets[a->set_count++] = value;
+  return 0;
+}
+
+static error_t parse_part(bd_part_t *part, char *value, struct argp_state *state) {
+  char *rest = value;
+  const long number = strtol(rest, &rest, 10),
+             parts = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
+  if (*rest || number < 1 || number > parts || parts > INT_MAX) {
+    argp_error(state, "--part %s: not of the form I/N with 1 <= I <= N", value);
+    return EINVAL;
+  }
+  *part = (bd_part_t){(int)number, (int)parts};
+  return 0;
+}
+
+static error_t parse_job(arguments_t *a, const char *value, struct argp_state *state) {
+  if (state->arg_num > 0) {
+    argp_error(state, "one job file, please; \"%s\" is a second", value);
+    return EINVAL;
+  }
+  a->job = value;
+  return 0;
+}
+
+static error_t check_all(const arguments_t *a, struct argp_state *state) {
+  if (a->job && !(a->resume && a->overwrite)) return 0;
+  argp_error(state, a->resume && a->overwrite
+                        ? "--resume keeps the output, --overwrite replaces it: one of them, please"
+                        : "no job file given");
+  return EINVAL;
+}
+
 static error_t parse(int key, char *value, struct argp_state *state) {
   arguments_t *a = state->input;
   switch (key) {
-    case KEY_SET:
-      if (a->set_count == SETS_MAX) {
-        argp_error(state, "more than %d --set", SETS_MAX);
-        return EINVAL;
-      }
-      a->sets[a->set_count++] = value;
-      return 0;
+    case KEY_SET: return add_set(a, value, state);
     case KEY_OVERWRITE: a->overwrite = 1; return 0;
     case KEY_RESUME: a->resume = 1; return 0;
-    case KEY_PART: {
-      char *rest = value;
-      const long part = strtol(rest, &rest, 10),
-                 parts = *rest == '/' ? strtol(rest + 1, &rest, 10) : 0;
-      if (*rest == 0 && part >= 1 && part <= parts && parts <= INT_MAX) {
-        a->part = (int)part;
-        a->parts = (int)parts;
-        return 0;
-      }
-      argp_error(state, "--part %s: not of the form I/N with 1 <= I <= N", value);
-      return EINVAL;
-    }
+    case KEY_PART: return parse_part(&a->part, value, state);
     case KEY_DRY_RUN: a->dry_run = 1; return 0;
     case 'q': a->quiet = 1; return 0;
-    case ARGP_KEY_ARG:
-      if (state->arg_num > 0) {
-        argp_error(state, "one job file, please; \"%s\" is a second", value);
-        return EINVAL;
-      }
-      a->job = value;
-      return 0;
-    case ARGP_KEY_END:
-      if (a->resume && a->overwrite) {
-        argp_error(state,
-                   "--resume keeps the output, --overwrite replaces it: one of them, please");
-        return EINVAL;
-      }
-      if (a->job) return 0;
-      argp_error(state, "no job file given");
-      return EINVAL;
+    case ARGP_KEY_ARG: return parse_job(a, value, state);
+    case ARGP_KEY_END: return check_all(a, state);
     default: return ARGP_ERR_UNKNOWN;
   }
 }
@@ -227,11 +235,11 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     return status;
   }
   if (parameters) progress_start(&progress, parameters->progress);
-  const bd_run_options_t run_options = {.overwrite = a->overwrite,
-                                        .resume = a->resume,
+  const bd_run_options_t run_options = {.existing = a->overwrite ? BD_EXISTING_REPLACED
+                                                    : a->resume  ? BD_EXISTING_KEPT
+                                                                 : BD_EXISTING_REFUSED,
                                         .dry_run = a->dry_run,
                                         .part = a->part,
-                                        .parts = a->parts,
                                         .command_line = command_line,
                                         .progress = a->quiet ? NULL : progress_show,
                                         .context = &progress,
@@ -244,10 +252,7 @@ static int run_job(int rank, const arguments_t *a, const char *command_line) {
     if (status == BD_OK || status == BD_SOME_FAILED) {
       if (!a->quiet) print_victim_note(&summary, parameters->victim_file);
       if (a->dry_run) { /* the facts that were asked for, --quiet or not */
-        const int first =
-            a->parts ? bd_job_first_run(
-                           job, (int)((a->part - 1) * (int64_t)bd_job_point_count(job) / a->parts))
-                     : 0;
+        const int first = bd_job_first_run(job, bd_job_part_begin(job, &a->part));
         const int may_exist =
             a->resume || a->overwrite || access(parameters->output_file, F_OK) != 0;
         print_plan(job, &summary, first, may_exist ? NULL : parameters->output_file);

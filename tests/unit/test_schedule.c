@@ -18,7 +18,7 @@ static bd_job_t *job(const char *sweep) {
   return found;
 }
 
-static const int attacks[3] = {0, 1, 2};
+static int attacks[3] = {0, 1, 2};
 static bd_plan_t plan_of(const bd_job_t *job, int64_t count, int block) {
   return (bd_plan_t){.job = job,
                      .point_count = bd_job_point_count(job),
