@@ -2,9 +2,10 @@
    The parameters and the job: what to purify, how, and which runs.
 
    A job is an INI file (docs/formats.md) plus overrides of the form section.key=value.
-   Its [sweep] section makes the points, the Cartesian product of the values listed in
-   the order written, last fastest; each point and each number in solver.iterations make
-   one run, the iterations fastest.  No call is collective. */
+   Its [sweep] section makes the points: the Cartesian product of the values listed, in the order
+   written, last fastest.  Each point and each number in solver.iterations make one run, the
+   iterations fastest.  No call is collective.  A job does not change once it is read, so that
+   threads may share it. */
 #ifndef BARYDEF_JOB_H
 #define BARYDEF_JOB_H
 
@@ -48,33 +49,44 @@ typedef enum bd_role {
   BD_ROLE_RUN      /**< changes no number: neither recorded nor compared */
 } bd_role_t;
 
+#define BD_TYPE_REAL double       /**< the type of a BD_KIND_REAL */
+#define BD_TYPE_INTEGER int       /**< the type of a BD_KIND_INTEGER */
+#define BD_TYPE_CHOICE int        /**< the type of a BD_KIND_CHOICE */
+#define BD_TYPE_NAMES unsigned    /**< the type of a BD_KIND_NAMES */
+#define BD_TYPE_TEXT const char * /**< the type of a BD_KIND_TEXT */
+#define BD_TYPE_PATH const char * /**< the type of a BD_KIND_PATH */
+/** A row of parameters.def as a member of bd_parameters_t.  Doxygen, with BD_DOXYGEN defined, sees
+   its help as a comment. */
+#ifdef BD_DOXYGEN
+#define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, unit, help)   \
+  BD_TYPE_##kind member;                                                                           \
+  / ##** < section.key : help *## /
+#else
+#define BD_PARAMETER(section, key, role, kind, member, ...) BD_TYPE_##kind member;
+#endif
+/** A row that is a member of bd_solver_options_t. */
+#define BD_SOLVER_PARAMETER(...)
+
 /** The parameters of one point, typed: the rows of parameters.def.  Texts belong to the job. */
 typedef struct bd_parameters {
   bd_solver_options_t solver; /**< the sections [marginals] and [solver] */
-#define BD_TYPE_REAL double
-#define BD_TYPE_INTEGER int
-#define BD_TYPE_CHOICE int
-#define BD_TYPE_NAMES unsigned
-#define BD_TYPE_TEXT const char *
-#define BD_TYPE_PATH const char *
-#define BD_PARAMETER(section, key, role, kind, member, ...) BD_TYPE_##kind member;
-#define BD_SOLVER_PARAMETER(...)
 #include <barydef/parameters.def>
+} bd_parameters_t;
+
 #undef BD_TYPE_REAL
 #undef BD_TYPE_INTEGER
 #undef BD_TYPE_CHOICE
 #undef BD_TYPE_NAMES
 #undef BD_TYPE_TEXT
 #undef BD_TYPE_PATH
-} bd_parameters_t;
 
-/** One row of the table everything about parameters comes from, parameters.def. */
+/** A row of parameters.def, from which everything about a parameter comes. */
 typedef struct bd_parameter {
-  const char *section; /**< "solver" */
-  const char *key;     /**< "gamma" */
-  const char *name;    /**< "solver.gamma" */
-  bd_role_t role;
-  bd_kind_t kind;
+  const char *section;  /**< "solver" */
+  const char *key;      /**< "gamma" */
+  const char *name;     /**< "solver.gamma" */
+  bd_role_t role;       /**< what it decides */
+  bd_kind_t kind;       /**< what its text is */
   const char *fallback; /**< the default; "" for none */
   double low;           /**< least value of a number */
   double high;          /**< greatest value of a number */
@@ -102,31 +114,38 @@ BD_API void bd_swept_sections(char *text, size_t size);
 /** What a value of this parameter may be, as text: "a number from 0.001 to 1000". */
 BD_API void bd_parameter_allowed(const bd_parameter_t *parameter, char *text, size_t size);
 
+/** A job that has been read: its points and runs. */
 typedef struct bd_job bd_job_t;
 
-/** Read a job file and apply `overrides` ("section.key=value", later ones win).  Every
-   value of every point is checked.  The caller frees *job.
-   Errors: BD_BAD_INPUT, naming file and line (or the override), key, and what is allowed. */
+/** Read a job file and apply `overrides` ("section.key=value", of which later ones win).  Every
+   value of every point is checked.  The caller frees *job. Errors: BD_BAD_INPUT, naming file and
+   line (or the override), key, and what is allowed; BD_FAILED without memory. */
 BD_API bd_status_t bd_job_load(const char *path, int override_count, const char *const *overrides,
                                bd_job_t **job, bd_error_t *error);
 
-/** The same from text; `name` stands for the file in messages, and relative paths are
-   relative to `directory`. */
+/** Read a job from a text.  `name` stands for the file in messages, and relative paths are relative
+   to `directory`; where that is "" they stay as they are.  All else is as in bd_job_load. */
 BD_API bd_status_t bd_job_parse(const char *text, const char *name, const char *directory,
                                 int override_count, const char *const *overrides, bd_job_t **job,
                                 bd_error_t *error);
 
-BD_API void bd_job_free(bd_job_t *job); /**< NULL is allowed */
+/** Free a job, and all texts and parameters that belong to it.  NULL is allowed. */
+BD_API void bd_job_free(bd_job_t *job);
 
-/** The effective job as INI text, defaults included; parses to the same job.  Valid until
-   the job is freed; the directory too. */
+/** The effective job as INI text, defaults included, which parses to the same job.  It belongs to
+   the job. */
 BD_API const char *bd_job_text(const bd_job_t *job);
+
+/** The folder that relative paths are relative to.  It belongs to the job. */
 BD_API const char *bd_job_directory(const bd_job_t *job);
 
-/** The file it was loaded from, or the name given to bd_job_parse. */
+/** The file it was loaded from, or the name given to bd_job_parse.  It belongs to the job. */
 BD_API const char *bd_job_name(const bd_job_t *job);
 
+/** Points of the sweep; 1 without any. */
 BD_API int bd_job_point_count(const bd_job_t *job);
+
+/** Runs: for each point as many as it has snapshots. */
 BD_API int bd_job_run_count(const bd_job_t *job);
 
 /** One of several parts of a sweep, each some points that follow one another. */
@@ -135,11 +154,13 @@ typedef struct bd_part {
   int parts; /**< 0: all points are one part, and `part` is not looked at */
 } bd_part_t;
 
-/** The first point of a part; of part parts + 1 it is the number of points. */
+/** The first point of a part.  For part parts + 1 it is the number of points. */
 BD_API int bd_job_part_begin(const bd_job_t *job, const bd_part_t *part);
 
 /** The point of a run, and which of the point's snapshots it is. */
 BD_API void bd_job_run(const bd_job_t *job, int run, int *point, int *snapshot);
+
+/** The first run of a point.  For point bd_job_point_count it is the number of runs. */
 BD_API int bd_job_first_run(const bd_job_t *job, int point);
 
 /** The typed parameters of a point, paths resolved.  They belong to the job. */
@@ -149,7 +170,8 @@ BD_API const bd_parameters_t *bd_job_point(const bd_job_t *job, int point);
    job. */
 BD_API const char *bd_job_value(const bd_job_t *job, int point, int parameter);
 
-/** What distinguishes a run from the others, as text: "gamma 0.5, L 200"; "" for the only run. */
+/** What distinguishes a run from the others, as text: "gamma 0.5, iterations 200"; "" for the only
+ * run. */
 BD_API void bd_job_run_label(const bd_job_t *job, int run, char *text, size_t size);
 
 #ifdef __cplusplus

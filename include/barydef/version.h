@@ -1,5 +1,5 @@
 /** @file
-   What was built, from what, with what.  No call is collective. */
+   What was built: the version, the revision, and the libraries in use.  No call is collective. */
 #ifndef BARYDEF_VERSION_H
 #define BARYDEF_VERSION_H
 
@@ -10,10 +10,14 @@
 extern "C" {
 #endif
 
-BD_API const char *bd_version(void);  /**< "0.1.0" */
-BD_API const char *bd_revision(void); /**< of git; "unknown" outside a checkout */
+/** The version of the program: "0.1.0". */
+BD_API const char *bd_version(void);
 
-/** One line for each library in use: HDF5, MPI, libinih, libtorch or its absence. */
+/** The revision of git that was built; "unknown" where the sources were no checkout. */
+BD_API const char *bd_revision(void);
+
+/** The instructions and the libraries in use, a line each: HDF5, MPI, FFTW, xxHash, and libtorch or
+   its absence.  Cut to `size` bytes. */
 BD_API void bd_libraries(char *text, size_t size);
 
 #ifdef __cplusplus

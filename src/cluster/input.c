@@ -79,8 +79,13 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   bd_status_t status = compare_libraries(session, error);
   /* Built without libtorch the run goes on, and says that accuracies are missing. */
   if (status != BD_OK || !bd_victim_library()) return status;
-  status = bd_victim_load(p->victim_file, p->victim_batch, limit, info->channels, info->height,
-                          info->width, &session->victim, &classes, error);
+  const bd_victim_options_t options = {.path = p->victim_file,
+                                       .batch = p->victim_batch,
+                                       .max_seconds = limit,
+                                       .channels = info->channels,
+                                       .height = info->height,
+                                       .width = info->width};
+  status = bd_victim_load(&options, &session->victim, &classes, error);
   if (status == BD_OK && session->rank == 0)
     status = bd_victim_digest(p->victim_file, session->output.victim_digest, error);
   if (status == BD_OK && (info->label_min < 0 || info->label_max >= classes))

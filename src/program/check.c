@@ -1,24 +1,12 @@
+#include "program/arguments.h"
 #include "program/program.h"
 
-#include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-static error_t parse(int key, char *value, struct argp_state *state) {
-  if (key == ARGP_KEY_ARG && state->arg_num == 0) {
-    *(const char **)state->input = value;
-    return 0;
-  }
-  if (key == ARGP_KEY_ARG || key == ARGP_KEY_NO_ARGS) {
-    argp_error(state, "one result, please");
-    return EINVAL;
-  }
-  return ARGP_ERR_UNKNOWN;
-}
 static const struct argp argp = {
     NULL,
-    parse,
+    parse_one_file,
     "RESULT.h5",
     "Verify a result: each image and record that is done against its checksum, the labels, and the "
     "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
@@ -106,7 +94,7 @@ static bd_status_t check(const char *path, bd_error_t *error) {
 }
 
 int command_check(int argc, char **argv) {
-  static char name[] = "barydef check";
+  char name[] = "barydef check";
   const char *path = NULL;
   bd_error_t error;
   argv[0] = name;

@@ -1,20 +1,11 @@
+#include "program/arguments.h"
 #include "program/program.h"
 
-#include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
 
-static error_t parse(int key, char *value, struct argp_state *state) {
-  if (key == ARGP_KEY_ARG && state->arg_num == 0) {
-    *(const char **)state->input = value;
-    return 0;
-  }
-  if (key == ARGP_KEY_ARG || key == ARGP_KEY_NO_ARGS) argp_error(state, "one file, please");
-  return ARGP_ERR_UNKNOWN;
-}
 static const struct argp argp = {
-    NULL, parse, "FILE.h5", "Show what is in a file of attacked images or a result.",
-    NULL, NULL,  NULL};
+    NULL, parse_one_file, "FILE.h5", "Show what is in a file of attacked images or a result.",
+    NULL, NULL,           NULL};
 
 static int inspect_images(const char *path, bd_error_t *error) {
   bd_images_t *images;
@@ -50,7 +41,7 @@ static int inspect_result(const char *path, bd_error_t *error) {
 }
 
 int command_inspect(int argc, char **argv) {
-  static char name[] = "barydef inspect";
+  char name[] = "barydef inspect";
   const char *path = NULL;
   bd_error_t error;
   bd_file_kind_t kind;

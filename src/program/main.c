@@ -6,20 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-  const char *name;
+static const struct command {
+  const char *name, *arguments, *help;
   int (*run)(int argc, char **argv);
-  const char *help;
 } commands[] = {
-    {"run", command_run, "JOB.ini   purify the images of a job (under mpirun, srun, or alone)"},
-    {"inspect", command_inspect, "FILE.h5   show what is in an input or a result"},
-    {"check", command_check, "RESULT.h5  verify a result against its own checksums"},
-    {"merge", command_merge, "RESULT.h5 PART.h5...  join the results of the parts of a sweep"},
-    {"params", command_params,
-     "           list every parameter: default, allowed values, unit, meaning"},
-    {"attack", command_python, "DATA VICTIM.pt SET.h5  attack the images of a data set (Python)"},
-    {"convert", command_python, "FILE... OUT  convert sets from and to NumPy's files (Python)"},
-    {"report", command_python, "RESULT.h5 [FOLDER]  draw tables and figures of a result (Python)"},
+#define BD_COMMAND(name, function, arguments, help) {#name, arguments, help, command_##function},
+#include "program/commands.def"
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -28,16 +20,25 @@ int complain(const bd_error_t *error) {
   return (int)error->status;
 }
 
+const char *plural(int64_t count) { return count == 1 ? "" : "s"; }
+
+bd_existing_t existing_of(int overwrite, int resume) {
+  return overwrite ? BD_EXISTING_REPLACED : resume ? BD_EXISTING_KEPT : BD_EXISTING_REFUSED;
+}
+
 static void usage(FILE *out) {
   fprintf(out, "Usage: barydef COMMAND [ARGUMENT...]\n"
                "Purify adversarially attacked image sets by entropic Wasserstein barycenters.\n\n");
   for (int i = 0; i < COMMANDS; i++)
-    fprintf(out, "  barydef %-8s %s\n", commands[i].name, commands[i].help);
-  fprintf(out, "  barydef --version          version, git revision, libraries\n\n"
-               "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 "
-               "bad usage,\n"
-               "job or input; 3 done, but some images failed; 75 stopped early (signal, time "
-               "limit), to be resumed.\n");
+    fprintf(out, "  barydef %-9s %-21s  %s\n", commands[i].name, commands[i].arguments,
+            commands[i].help);
+  fprintf(out,
+          "  barydef %-9s %-21s  version, git revision, libraries\n\n"
+          "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad "
+          "usage,\n"
+          "job or input; 3 done, but some images failed; 75 stopped early by a signal or the time "
+          "limit,\nand can be resumed.\n",
+          "--version", "");
 }
 
 static int version(void) {
@@ -47,15 +48,16 @@ static int version(void) {
   return BD_OK;
 }
 
-/* What was printed must have arrived: a full disk is an error too. */
+/* The status, or BD_FAILED where what was printed has not arrived, as on a full disk. */
 static int arrived(int status) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
   fprintf(stderr, "barydef: standard output cannot be written: %m\n");
   return status == BD_OK ? BD_FAILED : status;
 }
 
-/* Where one of the three was closed, the next file opened would get its number, and what is
-   printed.  What cannot be read stands for the output, so that a closed one is an error still. */
+/* The program may be started with a standard file closed.  The next file it opens would get that
+   number, and with it what is printed.  So /dev/null takes the number: where output is expected it
+   is opened for reading, so that writing to a closed file stays an error. */
 static void hold_standard_files(void) {
   for (int file = 0; file <= 2; file++)
     if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) != file)

@@ -53,14 +53,12 @@ static const struct argp argp = {
     NULL};
 
 int command_merge(int argc, char **argv) {
-  static char name[] = "barydef merge";
+  char name[] = "barydef merge";
   arguments_t a = {0};
   bd_error_t error, note;
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
-  const bd_existing_t existing = a.overwrite ? BD_EXISTING_REPLACED
-                                 : a.resume  ? BD_EXISTING_KEPT
-                                             : BD_EXISTING_REFUSED;
+  const bd_existing_t existing = existing_of(a.overwrite, a.resume);
   bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, existing, &note, &error);
   if (status != BD_OK) return complain(&error);
   if (*note.message) complain(&note);

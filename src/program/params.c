@@ -7,7 +7,7 @@ static const struct argp argp = {NULL, NULL, NULL, "List every parameter of a jo
                                  NULL, NULL, NULL};
 
 int command_params(int argc, char **argv) {
-  static char name[] = "barydef params";
+  char name[] = "barydef params";
   argv[0] = name;
   if (argp_parse(&argp, argc, argv, 0, NULL, NULL)) return BD_BAD_INPUT;
   int count;

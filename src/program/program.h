@@ -1,5 +1,5 @@
-/* The commands of the program.  Each takes its own arguments (argv[0] is "barydef run"
-   and the like) and returns the exit status. */
+/* What the commands of the program share.  A command is given its own arguments, with "barydef run"
+   or the like as argv[0], and returns the exit status. */
 #ifndef BD_PROGRAM_H
 #define BD_PROGRAM_H
 
@@ -8,29 +8,48 @@
 #include <signal.h>
 #include <stdio.h>
 
-int command_run(int argc, char **argv);
-int command_inspect(int argc, char **argv);
-int command_check(int argc, char **argv);
-int command_merge(int argc, char **argv);
-int command_params(int argc, char **argv);
-/* attack, convert and report: starts Python, which does the work. */
-int command_python(int argc, char **argv);
+#define BD_COMMAND(name, function, arguments, help) int command_##function(int argc, char **argv);
+#include "program/commands.def"
 
-/* Print "barydef: message" to stderr; returns the status of the error. */
+/* Print "barydef: message" to stderr.  Returns the status of the error. */
 int complain(const bd_error_t *error);
 
-/* The statistics of a result, a table for each run. */
+/* "s" where there is not one of them. */
+const char *plural(int64_t count);
+
+/* What to do with a result that is there.  With both options the caller has failed already. */
+bd_existing_t existing_of(int overwrite, int resume);
+
+/* table.c: the statistics of a result, a table for each run. */
 void print_statistics(FILE *out, const bd_result_summary_t *summary);
 
-/* From here on SIGTERM, SIGINT and SIGUSR1 ask to stop: *signals_stop() becomes the number
-   of the signal.  A second one ends the process at once with status 75. */
+/* report.c: what a dry run has found.  `in_the_way` is a file that will have to be replaced or
+   resumed, or NULL. */
+void report_plan(const bd_job_t *job, const bd_run_summary_t *summary, int first_run,
+                 const char *in_the_way);
+
+/* report.c: what a run has done. */
+void report_result(const char *path);
+void report_summary(const bd_run_summary_t *summary);
+void report_path(const char *path);
+
+/* report.c: what a user must know beside that, on stderr. */
+void report_victim(const bd_run_summary_t *summary, const char *victim_file);
+void report_mended(const bd_run_summary_t *summary, const char *path);
+
+/* signals.c: from here on SIGTERM, SIGINT and SIGUSR1 ask to stop, and *signals_stop() becomes the
+   number of the signal.  A second signal ends the process at once with status 75. */
 void signals_catch(void);
 volatile const sig_atomic_t *signals_stop(void);
 
-/* Progress on stderr: a bar on a terminal, a line every `interval` seconds elsewhere. */
+/* progress.c: progress on stderr, as a bar on a terminal, and elsewhere as a line every `interval`
+   seconds. */
 typedef struct progress {
-  int is_terminal, shown, announced;
-  double interval, last;
+  int is_terminal;
+  int is_shown;     /* a bar stands on the line */
+  int is_announced; /* that a result is resumed has been said */
+  double interval;  /* seconds */
+  double last;      /* when the last line was printed, in seconds of the run's clock */
 } progress_t;
 void progress_start(progress_t *progress, double interval);
 void progress_show(void *progress, const bd_progress_t *state);

@@ -45,7 +45,7 @@ void progress_show(void *context, const bd_progress_t *state) {
     show_checking(progress, state, interval);
     return;
   }
-  if (state->is_resumed && !progress->announced) {
+  if (state->is_resumed && !progress->is_announced) {
     progress->last = 0; /* another clock */
     fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
     fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before,
@@ -53,13 +53,13 @@ void progress_show(void *context, const bd_progress_t *state) {
     fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n",
             state->damaged);
   }
-  progress->announced = 1;
+  progress->is_announced = 1;
   int is_last = state->done == state->total;
   if (interval <= 0 ||
       (state->seconds - progress->last < interval && !(is_last && progress->is_terminal)))
     return;
   progress->last = state->seconds;
-  progress->shown = 1;
+  progress->is_shown = 1;
   double fraction = (double)state->done / (double)state->total,
          rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
   char remaining[32], bar[31] = "";
@@ -75,5 +75,5 @@ void progress_show(void *context, const bd_progress_t *state) {
 }
 
 void progress_end(progress_t *progress) {
-  if (progress->is_terminal && progress->shown) fprintf(stderr, "\n");
+  if (progress->is_terminal && progress->is_shown) fprintf(stderr, "\n");
 }

@@ -1,7 +1,7 @@
-/* What the victim module (victim.cpp, the one C++ file) offers to victim.c.
+/* What the victim module offers to victim.c.  The module is victim.cpp, the one C++ file.
 
-   libtorch takes a third of a second and 300 shared objects to load, so it is a module of
-   its own, opened only by those who need it. */
+   libtorch takes a third of a second and 300 shared objects to load.  So it is a module of its own,
+   which only those open who need it. */
 #ifndef BD_VICTIM_PLUGIN_H
 #define BD_VICTIM_PLUGIN_H
 
@@ -13,13 +13,27 @@
 extern "C" {
 #endif
 
-/* Each returns 0, or 1 with a message of one line in `why`. */
+/* Bytes of a message that says why a call failed: one line. */
+enum { BD_PLUGIN_WHY = 600 };
+
+/* Images for the victim, float32 in [0,1], [count][channels][height][width]. */
+typedef struct bd_plugin_images {
+  const float *pixels;
+  int count, channels, height, width;
+} bd_plugin_images_t;
+
+/* What the victim says of them. */
+typedef struct bd_plugin_answer {
+  int32_t *classes; /* [count], the caller's: of the largest logit of each image */
+  int class_count;  /* logits of an image */
+  char why[BD_PLUGIN_WHY];
+} bd_plugin_answer_t;
+
+/* Both that can fail return 0, or 1 with a message in `why`. */
 typedef struct bd_victim_plugin {
-  const char *version;
-  int (*load)(const char *path, void **module, char *why, size_t size);
-  /* images [count][C][H][W] -> the class of the largest logit of each and their number. */
-  int (*classify)(void *module, const float *images, int count, int channels, int height, int width,
-                  int32_t *classes, int *class_count, char *why, size_t size);
+  const char *version; /* of libtorch */
+  int (*load)(const char *path, void **module, char why[BD_PLUGIN_WHY]);
+  int (*classify)(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t *answer);
   void (*destroy)(void *module);
 } bd_victim_plugin_t;
 

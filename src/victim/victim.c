@@ -18,32 +18,34 @@
 struct bd_victim {
   char *path;
   void *module;
-  int batch, channels, height, width;
   double max_seconds;
-  float *images;    /* one batch */
-  int32_t *classes; /* [batch] */
+  float *images; /* one batch, which `batch` describes */
+  bd_plugin_images_t batch;
+  bd_plugin_answer_t answer;
 };
 
-/* Found beside libbarydef, whose RUNPATH is its own directory. */
+/* Why the module, which is there, could not be loaded; "" where it is not there or was loaded. */
 static char problem[400];
 
-/* OpenBLAS before 0.3.25 takes an Intel processor newer than itself for a Pentium 4, its slowest
-   kernels (OpenMathLib/OpenBLAS issue 4267): it is told what this one can do, unless the user has.
- */
+/* Tell OpenBLAS what this processor can do, unless the user has.  Before 0.3.25 it takes an Intel
+   processor newer than itself for a Pentium 4, which has the slowest kernels
+   (OpenMathLib/OpenBLAS issue 4267). */
 static void name_processor(void) {
   const bd_instructions_t best = bd_instructions_best();
   if (best >= BD_INSTRUCTIONS_AVX2)
     setenv("OPENBLAS_CORETYPE", best >= BD_INSTRUCTIONS_AVX512 ? "SkylakeX" : "Haswell", 0);
 }
 
-/* A classifier frees and allocates its activations, megabytes each, for every batch: glibc would
-   give them back to the system and meet each page as a new one (mallopt(3)), which takes longer
-   than the convolutions. */
+/* Have malloc keep what is freed.  A classifier frees and allocates its activations, megabytes
+   each, for every batch.  glibc would give them back to the system and then meet each page as a new
+   one (mallopt(3)), which takes longer than the convolutions. */
 static void keep_memory(void) {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
+/* The module, loaded at the first call; NULL where it is not there or not usable.  It is found
+   beside libbarydef, whose RUNPATH is its own folder. */
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
   if (!found) {
@@ -52,7 +54,7 @@ static const bd_victim_plugin_t *plugin(void) {
     void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
     if (module) found = dlsym(module, "bd_victim_plugin");
     const char *why = found ? NULL : dlerror();
-    /* Not there is one thing, there and unusable another. */
+    /* A module that is not there is no problem, but one that is there and unusable is. */
     *problem = 0;
     if (why && !strstr(why, "libbarydef-victim.so: cannot open shared object file"))
       snprintf(problem, sizeof problem, "%s", why);
@@ -66,19 +68,20 @@ const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL
 
 /* ---- the time limit ------------------------------------------------------------ */
 
-/* Read by a signal handler. */
+/* The victim at work.  A signal handler reads these, so that they cannot belong to a bd_victim_t.
+ */
 static char watched[500];
 static volatile sig_atomic_t is_watched;
 static double watched_seconds;
 
 static void set_timer(double seconds) {
-  /* A limit below a microsecond is one all the same: zeros would be none. */
+  /* Rounded up: a limit below a microsecond must not become zero, which is none. */
   const struct itimerval timer = {
       .it_value = {(time_t)seconds, (suseconds_t)ceil(999999 * fmod(seconds, 1))}};
   setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Not while the time has been given anew since the alarm that asks. */
+/* NULL also where the time has begun again since the alarm whose handler asks. */
 const char *bd_victim_watched(void) {
   struct itimerval left;
   return is_watched && getitimer(ITIMER_REAL, &left) == 0 && left.it_value.tv_sec == 0 &&
@@ -106,82 +109,98 @@ static void unwatch(double seconds) {
   is_watched = 0;
 }
 
-static int classify(const bd_victim_t *victim, int *class_count, char *why, size_t size) {
+/* Both return 0, or 1 with a message in victim->answer.why. */
+static int classify(bd_victim_t *victim) {
   watch(victim->path, victim->max_seconds);
-  int failed =
-      plugin()->classify(victim->module, victim->images, victim->batch, victim->channels,
-                         victim->height, victim->width, victim->classes, class_count, why, size);
+  const int failed = plugin()->classify(victim->module, &victim->batch, &victim->answer);
   unwatch(victim->max_seconds);
   return failed;
 }
 
-static int load(bd_victim_t *victim, char *why, size_t size) {
+static int load(bd_victim_t *victim) {
   watch(victim->path, victim->max_seconds);
-  int failed = plugin()->load(victim->path, &victim->module, why, size);
+  const int failed = plugin()->load(victim->path, &victim->module, victim->answer.why);
   unwatch(victim->max_seconds);
   return failed;
 }
 
 /* ---- loading and asking -------------------------------------------------------- */
 
-bd_status_t bd_victim_load(const char *path, int batch, double max_seconds, int channels,
-                           int height, int width, bd_victim_t **out, int *classes,
-                           bd_error_t *error) {
-  *out = NULL;
+static size_t image_size(const bd_victim_t *victim) {
+  return (size_t)victim->batch.channels * (size_t)victim->batch.height *
+         (size_t)victim->batch.width;
+}
+
+/* Errors: BD_BAD_INPUT where there is no module, or the file is not one that can be read. */
+static bd_status_t check_file(const char *path, bd_error_t *error) {
+  struct stat file;
   if (!plugin())
     return bd_fail(error, BD_BAD_INPUT,
                    "%s: cannot be loaded: this barydef was built without libtorch", path);
-  struct stat file;
+  /* Opening a pipe would wait for somebody to write to it. */
   if (stat(path, &file) == 0 && !S_ISREG(file.st_mode))
-    return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path); /* a pipe is waited for */
+    return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
   FILE *probe = fopen(path, "rb");
   if (!probe) return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
   fclose(probe);
+  return BD_OK;
+}
+
+/* NULL without memory. */
+static bd_victim_t *allocate(const bd_victim_options_t *options) {
   bd_victim_t *victim = calloc(1, sizeof *victim);
-  size_t pixels = (size_t)channels * (size_t)height * (size_t)width;
-  char why[600];
-  bd_status_t status = BD_OK;
-  if (victim) {
-    *victim = (bd_victim_t){.path = strdup(path),
-                            .batch = batch,
-                            .channels = channels,
-                            .height = height,
-                            .width = width,
-                            .max_seconds = max_seconds};
-    victim->images = calloc((size_t)batch * pixels, sizeof *victim->images);
-    victim->classes = calloc((size_t)batch, sizeof *victim->classes);
-  }
-  if (!victim || !victim->path || !victim->images || !victim->classes)
-    status = bd_fail(error, BD_FAILED, "%s: no memory for a batch of %d images", path, batch);
-  else if (load(victim, why, sizeof why))
-    status = bd_fail(error, BD_BAD_INPUT, "%s: does not load as TorchScript: %s", path, why);
-  else if (classify(victim, classes, why, sizeof why))
-    status = bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", path, channels,
-                     height, width, why);
+  if (!victim) return NULL;
+  victim->max_seconds = options->max_seconds;
+  victim->batch = (bd_plugin_images_t){.count = options->batch,
+                                       .channels = options->channels,
+                                       .height = options->height,
+                                       .width = options->width};
+  victim->path = strdup(options->path);
+  victim->images = calloc((size_t)options->batch * image_size(victim), sizeof *victim->images);
+  victim->answer.classes = calloc((size_t)options->batch, sizeof *victim->answer.classes);
+  victim->batch.pixels = victim->images;
+  if (victim->path && victim->images && victim->answer.classes) return victim;
+  bd_victim_free(victim);
+  return NULL;
+}
+
+bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_t **victim, int *classes,
+                           bd_error_t *error) {
+  *victim = NULL;
+  bd_status_t status = check_file(options->path, error);
+  if (status != BD_OK) return status;
+  bd_victim_t *loaded = allocate(options);
+  if (!loaded)
+    return bd_fail(error, BD_FAILED, "%s: no memory for a batch of %d images", options->path,
+                   options->batch);
+  if (load(loaded))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: does not load as TorchScript: %s", options->path,
+                     loaded->answer.why);
+  else if (classify(loaded))
+    status = bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", options->path,
+                     options->channels, options->height, options->width, loaded->answer.why);
   if (status != BD_OK) {
-    bd_victim_free(victim);
+    bd_victim_free(loaded);
     return status;
   }
-  *out = victim;
+  *classes = loaded->answer.class_count;
+  *victim = loaded;
   return BD_OK;
 }
 
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error) {
-  size_t pixels = (size_t)victim->channels * (size_t)victim->height * (size_t)victim->width;
-  for (int done = 0; done < count;) {
-    int row = (int)((first_index + done) % victim->batch), portion = victim->batch - row,
-        class_count;
-    char why[600];
-    if (portion > count - done) portion = count - done;
-    memset(victim->images, 0, (size_t)victim->batch * pixels * sizeof *images);
-    memcpy(victim->images + (size_t)row * pixels, images + (size_t)done * pixels,
-           (size_t)portion * pixels * sizeof *images);
-    if (classify(victim, &class_count, why, sizeof why))
+  const size_t size = image_size(victim);
+  for (int done = 0, portion; done < count; done += portion) {
+    const int batch = victim->batch.count, row = (int)((first_index + done) % batch);
+    portion = count - done < batch - row ? count - done : batch - row;
+    memset(victim->images, 0, (size_t)batch * size * sizeof *images);
+    memcpy(victim->images + (size_t)row * size, images + (size_t)done * size,
+           (size_t)portion * size * sizeof *images);
+    if (classify(victim))
       return bd_fail(error, BD_FAILED, "%s: fails on images from number %lld on: %s", victim->path,
-                     (long long)first_index + done, why);
-    memcpy(classes + done, victim->classes + row, (size_t)portion * sizeof *classes);
-    done += portion;
+                     (long long)first_index + done, victim->answer.why);
+    memcpy(classes + done, victim->answer.classes + row, (size_t)portion * sizeof *classes);
   }
   return BD_OK;
 }
@@ -208,7 +227,7 @@ void bd_victim_free(bd_victim_t *victim) {
   if (!victim) return;
   if (victim->module) plugin()->destroy(victim->module);
   free(victim->images);
-  free(victim->classes);
+  free(victim->answer.classes);
   free(victim->path);
   free(victim);
 }

@@ -10,8 +10,8 @@
 
 namespace {
 
-/* libtorch's messages carry stack traces: keep the first line that says something. */
-int explain(const char *what, char *why, size_t size) {
+/* Keep the first line that says something: libtorch's messages carry stack traces. */
+int explain(const char *what, char *why) {
   std::string text(what), line;
   size_t begin = 0;
   while (begin < text.size()) {
@@ -27,59 +27,67 @@ int explain(const char *what, char *why, size_t size) {
         candidate.find("Error:") != std::string::npos)
       line = candidate;
   }
-  std::snprintf(why, size, "%s", line.c_str());
+  std::snprintf(why, BD_PLUGIN_WHY, "%s", line.c_str());
   return 1;
 }
 
-int load(const char *path, void **module, char *why, size_t size) {
+int load(const char *path, void **module, char *why) {
   try {
-    /* A rank is one core; the number of threads must not change a logit. */
+    /* A rank has one core, and the number of threads must not change a logit. */
     at::set_num_threads(1);
     auto loaded = torch::jit::load(path, at::kCPU);
     loaded.eval();
     auto frozen = torch::jit::freeze(loaded);
     try {
-      /* oneDNN's convolutions and their memory layout: twice as fast, where they are available. */
+      /* Where oneDNN is available, its convolutions and memory layout are twice as fast. */
       *module = new torch::jit::Module(torch::jit::optimize_for_inference(frozen));
     } catch (const std::exception &) {
       *module = new torch::jit::Module(frozen);
     }
     return 0;
   } catch (const std::exception &error) {
-    return explain(error.what(), why, size);
+    return explain(error.what(), why);
   }
 }
 
-int classify(void *module, const float *images, int count, int channels, int height, int width,
-             int32_t *classes, int *class_count, char *why, size_t size) {
+/* The class of the largest logit of each row; NaN is an error. */
+int choose(const float *row, bd_plugin_answer_t *answer, int count) {
+  for (int i = 0; i < count; i++, row += answer->class_count) {
+    int best = 0;
+    for (int c = 0; c < answer->class_count; c++) {
+      if (row[c] != row[c]) return explain("gives NaN", answer->why);
+      if (row[c] > row[best]) best = c;
+    }
+    answer->classes[i] = best;
+  }
+  return 0;
+}
+
+int explain_shape(const at::Tensor &logits, int count, char *why) {
+  std::string shape = "[";
+  for (int64_t i = 0; i < logits.dim(); i++)
+    shape += (i ? ", " : "") + std::to_string(logits.size(i));
+  shape = "gives shape " + shape + "] for " + std::to_string(count) + " images, not [" +
+          std::to_string(count) + ", classes]";
+  return explain(shape.c_str(), why);
+}
+
+int classify(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t *answer) {
   try {
     torch::InferenceMode guard;
+    const int count = images->count;
     auto input =
-        torch::from_blob(const_cast<float *>(images), {count, channels, height, width}, at::kFloat);
+        torch::from_blob(const_cast<float *>(images->pixels),
+                         {count, images->channels, images->height, images->width}, at::kFloat);
     auto value = static_cast<torch::jit::Module *>(module)->forward({input});
-    if (!value.isTensor()) return explain("gives no tensor", why, size);
+    if (!value.isTensor()) return explain("gives no tensor", answer->why);
     auto logits = value.toTensor().to(at::kCPU, at::kFloat).contiguous();
-    if (logits.dim() != 2 || logits.size(0) != count || logits.size(1) < 2) {
-      std::string shape = "[";
-      for (int64_t i = 0; i < logits.dim(); i++)
-        shape += (i ? ", " : "") + std::to_string(logits.size(i));
-      shape = "gives shape " + shape + "] for " + std::to_string(count) + " images, not [" +
-              std::to_string(count) + ", classes]";
-      return explain(shape.c_str(), why, size);
-    }
-    *class_count = static_cast<int>(logits.size(1));
-    const float *row = logits.data_ptr<float>();
-    for (int i = 0; i < count; i++, row += *class_count) {
-      int best = 0;
-      for (int c = 0; c < *class_count; c++) {
-        if (row[c] != row[c]) return explain("gives NaN", why, size);
-        if (row[c] > row[best]) best = c;
-      }
-      classes[i] = best;
-    }
-    return 0;
+    if (logits.dim() != 2 || logits.size(0) != count || logits.size(1) < 2)
+      return explain_shape(logits, count, answer->why);
+    answer->class_count = static_cast<int>(logits.size(1));
+    return choose(logits.data_ptr<float>(), answer, count);
   } catch (const std::exception &error) {
-    return explain(error.what(), why, size);
+    return explain(error.what(), answer->why);
   }
 }
 

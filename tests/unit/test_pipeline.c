@@ -19,7 +19,7 @@ static bd_job_t *job(const char *more) {
   return found;
 }
 
-static const int attacks[1] = {0};
+static int attacks[1] = {0};
 static bd_plan_t plan_of(const bd_job_t *job, int block) {
   return (bd_plan_t){.job = job,
                      .point_count = bd_job_point_count(job),

@@ -1,0 +1,119 @@
+#include "program/program.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void bytes(double value, char text[32]) {
+  const char *unit[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  int u = 0;
+  while (value >= 1024 && u < 5) value /= 1024, u++;
+  snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
+}
+
+/* MiB of a rank beside blocks and solver.  Peaks on Debian 12 were 21 to 25, and 181 to 187 with a
+   small classifier in libtorch.  Rounded up, since a job that asks SLURM for too little is killed.
+ */
+enum { PROGRAM_MIB = 32, LIBTORCH_MIB = 192 };
+
+static void print_memory(const bd_run_summary_t *s) {
+  const double all =
+      ceil(s->rank_bytes / (1 << 20)) + PROGRAM_MIB + (s->has_victim ? LIBTORCH_MIB : 0);
+  printf("program, MPI and HDF5 take about %d MiB on top", PROGRAM_MIB);
+  if (s->has_victim)
+    printf(", libtorch %d MiB, and a large classifier its weights and layers", LIBTORCH_MIB);
+  printf(": --mem-per-cpu=%.0fM%s\n", all, s->has_victim ? " or more" : "");
+}
+
+void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
+                 const char *in_the_way) {
+  char file[32], memory[32], label[512];
+  bytes(s->file_bytes, file);
+  bytes(s->rank_bytes, memory);
+  printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs,
+         plural(s->runs), s->attacks, plural(s->attacks), (long long)s->images_per_attack,
+         (long long)s->blocks, s->ranks, plural(s->ranks));
+  printf("%lld images x %lld iterations of a marginal (of all runs; those of a point share a "
+         "trajectory) x %lld pixels = %.3g updates of a pixel\n",
+         (long long)s->attacks * (long long)s->images_per_attack, (long long)s->steps,
+         (long long)s->pixels,
+         (double)s->attacks * (double)s->images_per_attack * (double)s->steps * (double)s->pixels);
+  printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
+  print_memory(s);
+  if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
+  if (s->done_before)
+    printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);
+  for (int run = first; run < first + s->runs && s->runs > 1; run++) {
+    bd_job_run_label(job, run, label, sizeof label);
+    printf("  run %03d: %s\n", run, label);
+  }
+}
+
+static void print_loads(const bd_run_summary_t *s) {
+  printf("ranks were at work %.1f %% of the time (the least, rank %d: %.1f %%; the most: %.1f %%); "
+         "rank 0 spent %.2f %% of it on %lld messages\n",
+         100 * s->load_mean, s->idlest_rank, 100 * s->load_least, 100 * s->load_most,
+         100 * s->message_seconds / fmax(s->seconds, 1e-9), (long long)s->messages);
+  for (int rank = 0; rank < s->ranks && s->ranks <= BD_LOADS_MAX; rank++)
+    printf("%s%d: %.1f %%%s", rank % 8 ? "  " : "  rank ", rank, 100 * (double)s->load[rank],
+           rank % 8 == 7 || rank == s->ranks - 1 ? "\n" : "");
+}
+
+void report_summary(const bd_run_summary_t *s) {
+  double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds;
+  double share = total > 0 ? 100 / total : 0;
+  if (s->was_complete) {
+    printf("nothing left to do: all %lld images were done\n", (long long)s->images);
+    return;
+  }
+  printf("%lld images in %.1f s (%.0f images/s) on %d rank%s; ranks spent %.1f %% solving, %.1f %% "
+         "on the victim, "
+         "%.1f %% on baselines, %.1f %% reading; writing took %.1f %% of the time\n",
+         (long long)s->computed, s->seconds, (double)s->computed / fmax(s->seconds, 1e-9), s->ranks,
+         plural(s->ranks), s->solve_seconds * share, s->victim_seconds * share,
+         s->baseline_seconds * share, s->read_seconds * share,
+         100 * s->write_seconds / fmax(s->seconds, 1e-9));
+  if (s->ranks > 1) print_loads(s);
+}
+
+void report_victim(const bd_run_summary_t *s, const char *victim) {
+  if (s->has_victim) return;
+  if (*victim)
+    fprintf(stderr, "barydef: built without libtorch: %s is not used and all accuracies are NaN\n",
+            victim);
+  else fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
+}
+
+/* What was mended in a result that was there, and that another revision of the program began it. */
+void report_mended(const bd_run_summary_t *s, const char *path) {
+  bd_error_t note; /* bd_fail takes out of a file's text what could drive a terminal */
+  if (s->mended) {
+    bd_fail(&note, BD_OK, "%s: damaged: %s%s; written anew", path, s->mended_first,
+            s->mended == 1 ? "" : ", and others");
+    complain(&note);
+  }
+  if (*s->revision_there && strcmp(s->revision_there, bd_revision()) != 0) {
+    bd_fail(&note, BD_OK, "%s: was begun by revision %s of the program, this is %s", path,
+            s->revision_there, bd_revision());
+    complain(&note);
+  }
+}
+
+void report_result(const char *path) {
+  bd_result_summary_t summary;
+  bd_error_t error;
+  if (bd_result_read_summary(path, &summary, &error) != BD_OK) {
+    complain(&error);
+    return;
+  }
+  print_statistics(stdout, &summary);
+  bd_result_summary_free(&summary);
+}
+
+/* The path is shown without the ".." that a job file's folder may have. */
+void report_path(const char *output) {
+  char *whole = realpath(output, NULL);
+  printf("result: %s\n", whole ? whole : output);
+  free(whole);
+}
