@@ -75,7 +75,7 @@ BD_API int bd_views_use(bd_views_t views, const bd_parameter_t *parameter);
    lacks. */
 BD_API bd_status_t bd_views_check(bd_views_t views, bd_error_t *error);
 
-/** "NAME VERSION" of the library that the view needs, or "NAME: not built in ..." where this build
+/** "NAME VERSION" of the library that the view needs, or "NAME: none ..." where this build
    is without it; NULL where it needs none. */
 BD_API const char *bd_view_library(bd_view_t view);
 

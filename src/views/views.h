@@ -13,7 +13,7 @@ typedef struct view_maker {
                       bd_error_t *error);
   /* A gradient with respect to the view's pixels, pulled back to the source's images, gets its
      function here. */
-  /* The library that it needs: "NAME VERSION", or "NAME: not built in ..."; NULL: it needs none. */
+  /* The library that it needs: "NAME VERSION", or "NAME: none ..."; NULL: it needs none. */
   const char *library;
 } view_maker_t;
 
