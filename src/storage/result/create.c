@@ -145,7 +145,7 @@ static int put_attack_names(hid_t file, const bd_result_layout_t *layout) {
 
 static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   char checksum[CHECKSUM_TEXT];
-  attributes_found_t found;
+  attributes_found_t found = {0};
   checksum_labels(layout->count, layout->labels, checksum);
   int done = h5_put_text(file, "schema", BD_RESULT_SCHEMA, 0) &&
              h5_put_integer(file, "schema_version", BD_RESULT_SCHEMA_VERSION) &&
