@@ -63,6 +63,8 @@ JOB_FILE = {
     "solver.precision": ("double", "double|auto"),
     "solver.instructions": ("auto", "auto|baseline|avx2|avx512"),
     "baseline.blur_sigma": ("0.5", "number from 0"),
+    "baseline.jpeg_quality": ("75", "integer from 1 to 100"),
+    "baseline.views": ("rounded, blurred, mean", "rounded|blurred|mean|median|jpeg"),
     "victim.file": ("", "path"),
     "victim.batch": ("32", "integer from 1"),
     "run.block": ("64", "integer from 1"),
