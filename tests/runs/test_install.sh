@@ -40,10 +40,22 @@ cc "$work/main.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs barydef)
 
 # The library on its own, header by header, is C11 without extensions.
 for header in "$work"/prefix/include/barydef/*.h; do
-  echo "#include <barydef/${header##*/}>" |
+  # A header of macros alone declares nothing, which C11 does not allow of a whole file.
+  printf '#include <barydef/%s>\nextern int nothing;\n' "${header##*/}" |
     cc -std=c11 -pedantic-errors -Wall -Werror -fsyntax-only -x c - $(pkg-config --cflags barydef)
 done
 "$work/prefix/bin/barydef" --version
 if [ -e "$build/libbarydef-victim.so" ]; then
   "$work/prefix/bin/barydef" --version | grep -q '^libtorch [0-9]'
 fi
+
+# The program starts the package that was installed with it, and that imports nothing of the sources.
+said=$(env -u PYTHONPATH "$work/prefix/bin/barydef" report none.h5 2>&1) && exit 1
+[ "$said" = "barydef: none.h5: no such file" ] || { echo "$said"; exit 1; }
+package=$(find "$work/prefix" -path '*/barydef/command_line.py')
+folder=${package%/barydef/command_line.py}
+PYTHONPATH=$folder /usr/bin/python3 -c '
+import sys
+import barydef.command_line, barydef.report.make, barydef.convert, barydef.best_run
+of_it = {m.__file__ for n, m in sys.modules.items() if n.startswith("barydef")}
+sys.exit(not all(path.startswith(sys.argv[1]) for path in of_it))' "$folder"
