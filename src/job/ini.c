@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Debian's libinih cuts lines at 200 bytes and gives no line numbers.  Both are mended in
-   the reader it calls for each line: it counts, and hands a long line over in pieces, the
-   later ones indented, which libinih takes as continuations of the value. */
+/* Debian's libinih cuts lines at 200 bytes and gives no line numbers.  The reader that it calls for
+   each line mends both: it counts lines, and it hands a long line over in pieces, of which the
+   later ones are indented, so that libinih takes them as continuations of the value. */
 enum { PIECE = 190, LONGEST_LINE = 65536 };
 
 typedef struct reading {
@@ -34,7 +34,8 @@ static bd_status_t finish_entry(reading_t *r) {
   return r->status;
 }
 
-/* The next line without indentation and comments: a comment in it must not swallow pieces. */
+/* Take the next line, without indentation and comments.  A comment that was left in it would
+   swallow pieces. */
 static int next_line(reading_t *r) {
   if (*r->rest == 0) return 0;
   size_t length = strcspn(r->rest, "\n");
@@ -62,7 +63,7 @@ static int next_line(reading_t *r) {
   return 1;
 }
 
-/* Where to cut: not beside a blank, which would be lost, nor before a comment sign. */
+/* Do not cut beside a blank, which would be lost, nor before a sign that begins a comment. */
 static size_t piece_length(const char *text) {
   size_t length = strlen(text);
   if (length <= PIECE) return length;

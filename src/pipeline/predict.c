@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "pipeline/steps.h"
 #include "views/views.h"
 
@@ -27,16 +28,16 @@ bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, bd_view_t view, con
                                    .purified = purified,
                                    .parameters = &w->parameters};
   const double *pixels;
-  double start = step_clock();
+  double start = clock_seconds();
   bd_status_t status = bd_view_make(view, &source, w->room, &pixels, error);
-  seconds->baseline += step_clock() - start;
+  seconds->baseline += clock_seconds() - start;
   if (status != BD_OK) return status;
-  start = step_clock();
+  start = clock_seconds();
   store((size_t)item->count, block_image_size(info), pixels, stored);
   if (w->victim)
     status = bd_victim_predict(w->victim, item->first, item->count, stored,
                                w->shown.classes + (size_t)view * (size_t)w->plan->block, error);
-  seconds->victim += step_clock() - start;
+  seconds->victim += clock_seconds() - start;
   return status;
 }
 

@@ -1,3 +1,4 @@
+#include "clock.h"
 #include "pipeline/steps.h"
 
 #include <math.h>
@@ -31,11 +32,11 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int i,
 static bd_status_t write_images(bd_worker_t *w, const bd_item_t *item, int snapshot,
                                 const float *stored, bd_timings_t *seconds, bd_error_t *error) {
   if (!w->result) return BD_OK;
-  const double start = step_clock();
+  const double start = clock_seconds();
   const bd_rows_t rows = {bd_job_first_run(w->plan->job, item->point) + snapshot, item->attack,
                           item->first, item->count};
   bd_status_t status = bd_result_write_images(w->result, rows, stored, error);
-  seconds->write += step_clock() - start;
+  seconds->write += clock_seconds() - start;
   return status;
 }
 

@@ -4,9 +4,6 @@
 
 #include "pipeline/worker.h"
 
-/* Seconds of a clock that never goes back. */
-double step_clock(void);
-
 /* Have the victim predict every view that the plan asks for and no snapshot changes.  Predictions
    in hand are kept where the point of the sweep changes nothing that they depend on. */
 bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,

@@ -1,17 +1,11 @@
 #include "pipeline/worker.h"
+#include "clock.h"
 #include "pipeline/steps.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xxhash.h>
-
-double step_clock(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
 
 /* ---- work space ---------------------------------------------------------------- */
 
@@ -119,23 +113,23 @@ uint64_t worker_input_mark(const bd_worker_t *w, int64_t i) {
 /* Images that this rank has written itself are on the disk before rank 0 marks them as done. */
 static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
   if (!w->result) return BD_OK;
-  const double start = step_clock();
+  const double start = clock_seconds();
   bd_status_t status = bd_result_flush(w->result, error);
-  block->seconds.write += step_clock() - start;
+  block->seconds.write += clock_seconds() - start;
   return status;
 }
 
 static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *block,
                            bd_poll_t *poll, void *context, bd_error_t *error) {
   bd_status_t status = set_point(w, item->point, error);
-  double start = step_clock();
+  double start = clock_seconds();
   if (status == BD_OK) status = worker_read(w, item, error);
   if (status != BD_OK) return status;
   for (int i = 0; i < item->count; i++) block_input_marks(block)[i] = worker_input_mark(w, i);
-  block->seconds.read = step_clock() - start, start = step_clock();
+  block->seconds.read = clock_seconds() - start, start = clock_seconds();
   bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
                 context);
-  block->seconds.solve = step_clock() - start;
+  block->seconds.solve = clock_seconds() - start;
   status = step_predict(w, item, &block->seconds, error);
   for (int s = 0; status == BD_OK && s < plan_snapshots(w->plan, item->point); s++)
     status = step_record(w, item, s, block, error);

@@ -137,6 +137,8 @@ static const struct {
      {"job.ini:6", "solver.gamma", "0.02 is given twice"}},
     {"[sweep]\nsolver.tau = 0.2, 2e-1\n", {"job.ini:6", "solver.tau", "2e-1 is given twice"}},
     {"[sweep]\nmarginals.set = B4, B4\n", {"job.ini:6", "marginals.set", "B4 is given twice"}},
+    {"[baseline]\nviews = mean, mean\n", {"job.ini:6", "baseline.views", "rounded"}},
+    {"[baseline]\nviews = mean, seen\n", {"job.ini:6", "baseline.views", "rounded"}},
     {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
     {"[solver\n", {"job.ini", "line 5", "section"}},
 };
@@ -155,6 +157,28 @@ Test(job, each_mistake_is_named_with_its_line) {
                 bad[i].parts[part], error.message);
     cr_assert(!strchr(error.message, '\n'));
   }
+}
+
+Test(job, points_are_kept_and_share_their_texts) {
+  bd_job_t *job = parsed(REQUIRED "[sweep]\nsolver.gamma = 0.1, 0.5\n", 0, NULL);
+  const bd_parameters_t *first = bd_job_point(job, 0), *second = bd_job_point(job, 1);
+  cr_assert(first == bd_job_point(job, 0) && first != second);
+  cr_assert(first->input_file == second->input_file && first->solver.gamma == 0.1 &&
+            second->solver.gamma == 0.5);
+  cr_assert(sizeof *first < 4096);
+  bd_job_free(job);
+}
+
+Test(job, names_are_a_set_in_any_order) {
+  const char *const texts[] = {"baseline.views=mean, rounded", "baseline.views = rounded mean",
+                               "baseline.views="};
+  unsigned views[3];
+  for (int i = 0; i < 3; i++) {
+    bd_job_t *job = parsed(REQUIRED, 1, &texts[i]);
+    views[i] = bd_job_point(job, 0)->views;
+    bd_job_free(job);
+  }
+  cr_assert(views[0] == views[1] && views[0] != 0 && views[2] == 0);
 }
 
 Test(job, input_and_output_must_be_named) {

@@ -1,0 +1,191 @@
+#include "job/entries.h"
+#include "job/ini.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *trimmed(const char *text, size_t length) {
+  while (length && isspace((unsigned char)*text)) text++, length--;
+  while (length && isspace((unsigned char)text[length - 1])) length--;
+  return strndup(text, length);
+}
+
+/* The message lists the keys of a section that exists, and else the sections. */
+static bd_status_t unknown(const char *where, const char *section, const char *key,
+                           bd_error_t *error) {
+  char list[600] = "";
+  int count, known = 0;
+  const bd_parameter_t *table = bd_parameter_table(&count);
+  for (int i = 0; i < count; i++) known |= !strcmp(table[i].section, section);
+  for (int i = 0; i < count; i++) {
+    size_t used = strlen(list);
+    if (known && !strcmp(table[i].section, section))
+      snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", table[i].key);
+    if (!known && (i == 0 || strcmp(table[i - 1].section, table[i].section)))
+      snprintf(list + used, sizeof list - used, "[%s] ", table[i].section);
+  }
+  if (known)
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where,
+                   section, key, section, list);
+  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where,
+                 section, list);
+}
+
+static bd_status_t find(const char *where, const char *section, const char *key, int *index,
+                        bd_error_t *error) {
+  *index = table_find(section, key);
+  return *index < 0 ? unknown(where, section, key, error) : BD_OK;
+}
+
+static bd_status_t split_key(const char *where, const char *name, char section[64],
+                             const char **key, bd_error_t *error) {
+  const char *dot = strchr(name, '.');
+  if (!dot || dot == name || dot - name >= 64 || !dot[1])
+    return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where,
+                   name);
+  snprintf(section, 64, "%.*s", (int)(dot - name), name);
+  *key = dot + 1;
+  return BD_OK;
+}
+
+static bd_status_t check_swept(const char *where, const char *name, int parameter,
+                               bd_error_t *error) {
+  int count;
+  char sections[256];
+  if (bd_parameter_is_swept(&bd_parameter_table(&count)[parameter])) return BD_OK;
+  bd_swept_sections(sections, sizeof sections);
+  return bd_fail(error, BD_BAD_INPUT, "%s: %s cannot be swept; allowed: keys of %s", where, name,
+                 sections);
+}
+
+/* The sweep of a parameter; NULL where there is none yet. */
+static sweep_t *find_sweep(const bd_job_t *job, int parameter) {
+  for (int i = 0; i < job->sweep_count; i++)
+    if (job->sweeps[i]->parameter == parameter) return job->sweeps[i];
+  return NULL;
+}
+
+static bd_status_t add_sweep(bd_job_t *job, const char *where, int parameter, sweep_t **sweep,
+                             bd_error_t *error) {
+  if (job->sweep_count == SWEEPS_MAX)
+    return bd_fail(error, BD_BAD_INPUT, "%s: more than %d swept keys", where, SWEEPS_MAX);
+  *sweep = calloc(1, sizeof **sweep);
+  if (!*sweep) return bd_fail(error, BD_FAILED, "no memory for the job");
+  (*sweep)->parameter = parameter;
+  job->sweeps[job->sweep_count++] = *sweep;
+  return BD_OK;
+}
+
+/* Replace the values by those of a list separated by commas. */
+static bd_status_t set_values(sweep_t *sweep, const char *where, const char *name, const char *list,
+                              bd_error_t *error) {
+  for (int i = 0; i < sweep->count; i++) free(sweep->values[i]);
+  sweep->count = 0;
+  snprintf(sweep->where, sizeof sweep->where, "%s", where);
+  for (const char *rest = list;; rest++) {
+    const size_t length = strcspn(rest, ",");
+    if (sweep->count == VALUES_MAX)
+      return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: more than %d values", where, name,
+                     VALUES_MAX);
+    char *value = trimmed(rest, length);
+    if (!value) return bd_fail(error, BD_FAILED, "no memory for the job");
+    sweep->values[sweep->count++] = value;
+    rest += length;
+    if (!*rest) return BD_OK;
+  }
+}
+
+/* An entry of [sweep].  An override may replace what the file says. */
+static bd_status_t set_sweep(bd_job_t *job, const char *where, int line, const char *name,
+                             const char *list, bd_error_t *error) {
+  char section[64];
+  const char *key = NULL;
+  int parameter = -1;
+  bd_status_t status = split_key(where, name, section, &key, error);
+  if (status == BD_OK) status = find(where, section, key, &parameter, error);
+  if (status == BD_OK) status = check_swept(where, name, parameter, error);
+  if (status != BD_OK) return status;
+  sweep_t *sweep = find_sweep(job, parameter);
+  if (sweep && line)
+    return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: given before, at %s", where, name,
+                   sweep->where);
+  if (!sweep) status = add_sweep(job, where, parameter, &sweep, error);
+  return status == BD_OK ? set_values(sweep, where, name, list, error) : status;
+}
+
+void entries_free_sweep(sweep_t *sweep) {
+  for (int v = 0; v < sweep->count; v++) free(sweep->values[v]);
+  free(sweep);
+}
+
+/* End the sweep of a parameter: the one value that --set gives replaces all of the file's. */
+static void end_sweep(bd_job_t *job, int parameter) {
+  for (int i = 0; i < job->sweep_count; i++) {
+    if (job->sweeps[i]->parameter != parameter) continue;
+    entries_free_sweep(job->sweeps[i]);
+    for (job->sweep_count--; i < job->sweep_count; i++) job->sweeps[i] = job->sweeps[i + 1];
+    return;
+  }
+}
+
+/* A value must be readable from the job's text again. */
+static bd_status_t check_characters(const char *where, const char *section, const char *key,
+                                    const char *value, bd_error_t *error) {
+  for (const char *c = value; *c; c++)
+    if (iscntrl((unsigned char)*c) && *c != '\t')
+      return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value",
+                     where, section, key);
+    else if (*c == ';' && (c == value || isspace((unsigned char)c[-1])))
+      return bd_fail(error, BD_BAD_INPUT,
+                     "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file",
+                     where, section, key);
+  return BD_OK;
+}
+
+/* `line` is 0 for an override. */
+static bd_status_t set_value(bd_job_t *job, const char *where, int line, const char *section,
+                             const char *key, const char *value, bd_error_t *error) {
+  int index = -1;
+  bd_status_t status = check_characters(where, section, key, value, error);
+  if (status != BD_OK) return status;
+  if (!strcmp(section, "sweep")) return set_sweep(job, where, line, key, value, error);
+  status = find(where, section, key, &index, error);
+  if (status != BD_OK) return status;
+  if (line && job->line[index])
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", where, section, key,
+                   job->line[index]);
+  if (line) job->line[index] = line;
+  else end_sweep(job, index);
+  free(job->values[index]);
+  job->values[index] = trimmed(value, strlen(value));
+  snprintf(job->where[index], sizeof job->where[index], "%s", where);
+  return job->values[index] ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
+}
+
+static bd_status_t take_entry(void *context, int line, const char *section, const char *key,
+                              const char *value, bd_error_t *error) {
+  bd_job_t *job = context;
+  char where[WHERE_SIZE];
+  snprintf(where, sizeof where, "%s:%d", job->name, line);
+  if (!*section)
+    return bd_fail(error, BD_BAD_INPUT, "%s: %.60s stands before the first [section]", where, key);
+  return set_value(job, where, line, section, key, value, error);
+}
+
+bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error) {
+  char name[256], section[64];
+  const char *key = NULL, *equals = strchr(text, '=');
+  size_t length = equals ? (size_t)(equals - text) : 0;
+  while (length && isspace((unsigned char)text[length - 1])) length--;
+  if (!equals || length >= sizeof name)
+    return bd_fail(error, BD_BAD_INPUT, "--set %.200s: not of the form section.key=value", text);
+  snprintf(name, sizeof name, "%.*s", (int)length, text);
+  bd_status_t status = split_key("--set", name, section, &key, error);
+  return status == BD_OK ? set_value(job, "--set", 0, section, key, equals + 1, error) : status;
+}
+
+bd_status_t entries_read(bd_job_t *job, const char *text, bd_error_t *error) {
+  return ini_read(text, job->name, take_entry, job, error);
+}

@@ -1,0 +1,38 @@
+/* A job's inside, and the entries it is made of: lines of the file, and overrides. */
+#ifndef BD_ENTRIES_H
+#define BD_ENTRIES_H
+
+#include "job/table.h"
+
+/* The most keys that are swept, and the most values of one. */
+enum { SWEEPS_MAX = 16, VALUES_MAX = 1024, WHERE_SIZE = BD_TEXT_MAX + 32 };
+
+typedef struct sweep {
+  int parameter; /* row of the table */
+  int count;
+  char *values[VALUES_MAX];
+  char where[WHERE_SIZE]; /* "job.ini:12" or "--set", for messages */
+} sweep_t;
+
+struct bd_job {
+  char *name, *directory, *text;
+  char *values[TABLE_ROWS];           /* not swept */
+  char where[TABLE_ROWS][WHERE_SIZE]; /* of the value */
+  int line[TABLE_ROWS];               /* 0: not in the file */
+  int sweep_count;
+  sweep_t *sweeps[SWEEPS_MAX];
+  char *paths[TABLE_ROWS]; /* resolved; NULL where the row is no path */
+  int points;
+  bd_parameters_t *parameters; /* [points] */
+  int *first_run;              /* [points + 1] */
+};
+
+/* Take all entries of a job file's text; job->name stands for it in messages. */
+bd_status_t entries_read(bd_job_t *job, const char *text, bd_error_t *error);
+
+/* Take "section.key=value", which wins over what came before. */
+bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error);
+
+void entries_free_sweep(sweep_t *sweep);
+
+#endif
