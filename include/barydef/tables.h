@@ -7,8 +7,8 @@
 #define BARYDEF_TABLES_H
 
 /* clang-format off */
-/** An enum value of a row.  Doxygen, which must define BD_DOXYGEN and expand macros, takes its meaning
-   for a comment. */
+/** An enum value of a row.  Doxygen, which must define BD_DOXYGEN and expand macros, takes its
+   meaning for a comment. */
 #ifdef BD_DOXYGEN
 #define BD_ROW_VALUE(value, meaning) value, /##**< meaning *##/
 #else

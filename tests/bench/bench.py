@@ -184,7 +184,7 @@ def every_path(names, fast):
                 side=side,
                 images=images * (4 if side == 28 else 1),
                 L=100 if side == 28 else 60,
-                **options
+                **options,
             )
     settings["wide", 28] = cost(images=16, L=20, gamma=1e-3, tau=1000, fallback=1)
     values = measure_all(settings, 5)

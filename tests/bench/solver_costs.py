@@ -50,7 +50,7 @@ def cost(side=28, images=64, L=None, marginals="B6", fallback=0, bits=64, **opti
         # The least that was seen: one that was disturbed would make iterations look cheap.
         short = min(
             short,
-            *(timed(lambda: library.solve(pixels, iterations=[0], **options))[0] for _ in range(2))
+            *(timed(lambda: library.solve(pixels, iterations=[0], **options))[0] for _ in range(2)),
         )
         assert all(
             (r.status, r.fallback, r.bits) == (0, fallback, bits) for r in reports[0]

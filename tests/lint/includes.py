@@ -1,6 +1,7 @@
-"""Who includes whom: no circles, and no room that reaches where the table of docs/architecture.md does not let it.
+"""Who includes whom: no circles, and no include that the table of docs/architecture.md forbids.
 
-Exit status 1 and one line for each fault; the table is the rule, so that page and sources cannot differ."""
+Exit status 1 and one line for each fault.  The table is the rule, so that page and sources cannot
+differ."""
 
 import pathlib
 import re
@@ -54,7 +55,7 @@ def read_graph():
 
 
 def circles(graph):
-    """Strongly connected components of more than one file, and files that include themselves (Tarjan)."""
+    """Strongly connected components of several files, and files that include themselves (Tarjan)."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):
@@ -85,7 +86,7 @@ def named(cell):
 
 
 def read_rules():
-    """{room: (rooms and public headers it may include, libraries)} and {public header: room} from the table.
+    """From the table: {room: (what it may include, libraries)} and {public header: room}.
 
     Raises ValueError where a room names one that does not stand below it."""
     page = (TOP / "docs/architecture.md").read_text()

@@ -19,7 +19,8 @@ STANDINS = {
     "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n',
     "sudo": "exit 9\n",
     "apt-get": "exit 9\n",
-    "../build/barydef": 'if [ "$1" = report ] && [ -n "${REPORT-}" ]; then eval "$REPORT"; exit; fi\n'
+    "../build/barydef": 'if [ "$1" = report ] && [ -n "${REPORT-}" ]; then\n'
+    '  eval "$REPORT"; exit\nfi\n'
     'case "$*" in *${FAIL-/}*) ;; *) exit 0 ;; esac\n'
     f'[ -z "${{FAIL-}}" ] || exit 5\nexec "{PROGRAM}" "$@"\n',
 }

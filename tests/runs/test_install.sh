@@ -49,7 +49,7 @@ if [ -e "$build/libbarydef-victim.so" ]; then
   "$work/prefix/bin/barydef" --version | grep -q '^libtorch [0-9]'
 fi
 
-# The program starts the package that was installed with it, and that imports nothing of the sources.
+# The program starts the package that was installed with it, which imports nothing of the sources.
 said=$(env -u PYTHONPATH "$work/prefix/bin/barydef" report none.h5 2>&1) && exit 1
 [ "$said" = "barydef: none.h5: no such file" ] || { echo "$said"; exit 1; }
 package=$(find "$work/prefix" -path '*/barydef/command_line.py')
