@@ -28,6 +28,7 @@ static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, int ow
                                bd_status_t status, uint8_t *states, bd_error_t *error) {
   enum { TAG_STATES = 9 };
   const int size = session->plan.point_count * unit->count;
+  // world_agree() has seen a NULL.  NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker)
   if (owner == session->rank) memset(states, BD_ROW_MISSING, (size_t)size);
   if (owner == session->rank && status == BD_OK)
     status = done_verify(&session->output, &session->worker, unit, states, error);

@@ -100,6 +100,7 @@ static bd_status_t check_points(const bd_job_t *job, bd_error_t *error) {
   for (int i = 0; status == BD_OK && i < job->sweep_count; i++)
     status = refuse_repeated(job->sweeps[i], error);
   if (status != BD_OK) return status;
+  // There is a point, and its texts are set.  NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   if (!*p->input_file)
     return bd_fail(error, BD_BAD_INPUT,
                    "%s: input.file is not given; it names the file of attacked images", job->name);
