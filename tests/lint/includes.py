@@ -55,7 +55,7 @@ def read_graph():
 
 
 def circles(graph):
-    """Strongly connected components of several files, and files that include themselves (Tarjan)."""
+    """Strongly connected components, and files that include themselves (Tarjan)."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):
