@@ -9,7 +9,8 @@ cache=$1
 shift
 mkdir -p "$cache" || exit
 settings=$(clang-tidy --version | cat - .clang-tidy)
-defines=(-D_GNU_SOURCE -DBD_PATH=baseline -DBD_HAS_X86_PATHS)
+defines=(-D_GNU_SOURCE -DBD_PATH=baseline -DBD_HAS_X86_PATHS
+  '-DBARYDEF_PYTHON_FROM_PROGRAM="python"')
 
 # One process a file, so that a crash of the tool names it.  model.h redefines what error.c defines.
 tidy() {
