@@ -2,6 +2,7 @@
 
 docs.py links: files and anchors of every link in the pages.
 docs.py files: files and functions that the pages name.
+docs.py lists: lists that a reflow has run together.
 docs.py tests: classes of tests that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
 Exit status 1 and one line for each fault."""
@@ -75,6 +76,26 @@ def lost_tests():
                 yield f"docs/security.md: no class {name} in tests/hostile"
 
 
+def run_together():
+    """Items of a list that stand within the one before, and lines of an item at the margin."""
+    item = re.compile(r"(?:(\d+)\.|-) ")
+    for page in pages():
+        number, text, in_list = 0, "", False
+        for line in prose(page).splitlines():
+            begin = item.match(line)
+            if begin:
+                number, text, in_list = int(begin.group(1) or 0), "", True
+            elif not line:
+                number, in_list = 0, False
+            elif in_list and not line.startswith(" "):
+                yield f"{page.relative_to(TOP)}: {line}: should be indented as its item is"
+                in_list = False
+            text += f" {line.strip()}"
+            if number and re.search(rf"[.:)] {number + 1}\. [A-Z*`]", text):
+                yield f"{page.relative_to(TOP)}: {line}: item {number + 1} should begin a line"
+                number += 1
+
+
 def oversize():
     for page in pages():
         for number, line in enumerate(page.read_text().splitlines(), 1):
@@ -90,9 +111,15 @@ def oversize():
 
 
 def main():
-    checks = {"links": dead_links, "size": oversize, "files": lost_files, "tests": lost_tests}
+    checks = {
+        "links": dead_links,
+        "size": oversize,
+        "files": lost_files,
+        "lists": run_together,
+        "tests": lost_tests,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
-        sys.exit("usage: docs.py links|size|files|tests")
+        sys.exit("usage: docs.py links|size|files|lists|tests")
     faults = list(checks[sys.argv[1]]())
     print("\n".join(faults) or f"{len(pages())} pages: {sys.argv[1]} are as they should be")
     return 1 if faults else 0
