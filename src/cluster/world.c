@@ -8,7 +8,7 @@
 
 int bd_world_start(int *argc, char ***argv) {
   int rank;
-  /* The child processes that read files (src/storage/isolate.h) make no use of MPI. */
+  /* The child processes that read files (src/storage/hdf5/isolate.h) make no use of MPI. */
   setenv("OMPI_MCA_mpi_warn_on_fork", "0", 0);
   /* A process that nobody launched starts no daemon beside it, which only those need that spawn
      others; nor does it make the folder in which ranks meet: all that are alone would make, and

@@ -1,7 +1,7 @@
 """The pages: every relative link leads somewhere, and none is too wide or too long.
 
 docs.py links: files and anchors of every link in the pages.
-docs.py files: files and functions that the pages name.
+docs.py files: files that the pages and sources name, and functions that the pages name.
 docs.py lists: lists that a reflow has run together.
 docs.py tests: classes of tests that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
@@ -13,6 +13,7 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 COLUMNS, README_LINES, README_WORDS = 120, 110, 1300
+TEXTS = (".c", ".h", ".cpp", ".def", ".sh", ".sbatch", ".cmake", ".supp")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^(```.*?^```|    [^\n]*)$", re.M | re.S)
 
@@ -20,6 +21,14 @@ CODE = re.compile(r"^(```.*?^```|    [^\n]*)$", re.M | re.S)
 def pages():
     """Every page of prose in the repository."""
     return sorted(TOP.glob("*.md")) + sorted((TOP / "docs").glob("*.md"))
+
+
+def sources():
+    """What names files of this repository in its comments."""
+    found = [TOP / ".clang-format", TOP / ".clang-tidy", TOP / "CMakeLists.txt"]
+    for folder in ("src", "include", "tests", "cmake", "slurm"):
+        found += [path for path in (TOP / folder).rglob("*") if path.suffix in TEXTS]
+    return sorted(found)
 
 
 def prose(path):
@@ -52,18 +61,18 @@ def dead_links():
 
 
 def lost_files():
-    """Files of this repository, and functions, that a page names and that are not there."""
+    """Files that a page or a source names, functions that a page names, that are not there."""
     named = re.compile(r"\b(?:src|include|tests|jobs|slurm|cmake|docs|analysis)/[\w./-]+\.\w+")
-    for page in pages():
+    for page in pages() + sources():
         for name in sorted(set(named.findall(page.read_text()))):
             if "NAME" not in name and not (TOP / name).exists():
                 yield f"{page.relative_to(TOP)}: {name}: no such file"
-    sources = "".join(
+    functions = "".join(
         path.read_text() for folder in ("src", "include") for path in (TOP / folder).rglob("*.[ch]")
     )
     for page in pages():
         for name in sorted(set(re.findall(r"`(\w+)\(\)`", page.read_text()))):
-            if not re.search(rf"\b{name}\(", sources):
+            if not re.search(rf"\b{name}\(", functions):
                 yield f"{page.relative_to(TOP)}: {name}(): no such function"
 
 
@@ -99,7 +108,7 @@ def run_together():
 def oversize():
     for page in pages():
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            if len(line) > COLUMNS and page.name != "reproduction.md":  # has a tool's tables
+            if len(line) > COLUMNS:
                 yield f"{page.relative_to(TOP)}:{number}: {len(line)} columns"
     text = (TOP / "README.md").read_text()
     wide = [line for line in text.splitlines() if len(line) > COLUMNS]
