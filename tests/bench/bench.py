@@ -1,6 +1,6 @@
 """How fast the solver is, beside what this machine can do at best and beside PyTorch and POT.
 
-    cmake --build build --target bench            (some ten minutes)
+    cmake --build build --target bench
 
 Prints Markdown.  All figures come from this one run and from one core.  Costs are nanoseconds of
 the processor per pixel, marginal and iteration; medians of the rounds, with the least and the most

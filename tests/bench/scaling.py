@@ -266,11 +266,12 @@ def main():
         for line in open("/proc/cpuinfo")
         if line.startswith("model name")
     )
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
     with open(os.path.join(os.path.dirname(__file__), "scaling.md.in")) as file:
         page = file.read()
     text = page.format(
         date=time.strftime("%Y-%m-%d"),
-        machine=f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        machine=f"{processor}, {os.cpu_count()} cores, {system}",
         verdict=verdict(found),
         efficiency="\n".join(lines),
         slow="\n".join(slow),
