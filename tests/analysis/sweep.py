@@ -16,6 +16,16 @@ from barydef.result import Result
 
 
 ATTACKS = ["fgsm", "linf_pgd", "clean"]
+# The demo's digits over two parameters and two numbers of iterations.
+DIGITS_JOB = {
+    "input.file": DEMO_SET,
+    "victim.file": DEMO_VICTIM,
+    "input.limit": 60,
+    "solver.tau": 0.2,
+    "solver.iterations": "10, 50",
+    "sweep.solver.gamma": "0.05, 0.5, 2",
+    "sweep.solver.theta": "1e5, 10",
+}
 
 
 def write_digits(path, count):

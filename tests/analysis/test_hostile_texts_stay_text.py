@@ -5,9 +5,9 @@ import re
 import shutil
 import unittest
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, purify, random_images, write_set
+from support import DEMO_SET, RunTest, purify, random_images, write_set
 from package import command, tool
-from sweep import rows_of
+from sweep import DIGITS_JOB, rows_of
 
 import h5py
 import numpy as np
@@ -15,16 +15,6 @@ from barydef.result import Result
 
 
 class HostileTexts(RunTest):
-    JOB = {
-        "input.file": DEMO_SET,
-        "victim.file": DEMO_VICTIM,
-        "input.limit": 60,
-        "solver.tau": 0.2,
-        "solver.iterations": "10, 50",
-        "sweep.solver.gamma": "0.05, 0.5, 2",
-        "sweep.solver.theta": "1e5, 10",
-    }
-
     def test_failed_images_colour_and_names_from_elsewhere(self):
         """A downloaded set may have names that are HTML, formulas or Markdown.
 
@@ -73,7 +63,7 @@ class HostileTexts(RunTest):
         attack, tag = "\033[31mX", "solver.'><img src=x onerror=alert(1)>"
         inputs, path = shutil.copy(DEMO_SET, os.path.join(self.folder, "driving-set.h5")), purify(
             self.folder,
-            {**self.JOB, "input.limit": 30, "solver.iterations": 5, "sweep.solver.theta": 10},
+            {**DIGITS_JOB, "input.limit": 30, "solver.iterations": 5, "sweep.solver.theta": 10},
             output="driving.h5",
         )
         with h5py.File(inputs, "a") as file:

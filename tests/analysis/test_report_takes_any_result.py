@@ -7,7 +7,7 @@ from unittest import mock
 
 from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, random_images, write_set
 from package import command
-from sweep import rows_of
+from sweep import DIGITS_JOB, rows_of
 
 import h5py
 import numpy as np
@@ -16,21 +16,11 @@ from barydef.result import Result
 
 
 class Report(RunTest):
-    JOB = {
-        "input.file": DEMO_SET,
-        "victim.file": DEMO_VICTIM,
-        "input.limit": 60,
-        "solver.tau": 0.2,
-        "solver.iterations": "10, 50",
-        "sweep.solver.gamma": "0.05, 0.5, 2",
-        "sweep.solver.theta": "1e5, 10",
-    }
-
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         need_victim()
-        cls.path = purify(cls.folder, cls.JOB)
+        cls.path = purify(cls.folder, DIGITS_JOB)
         cls.page = command("report", cls.path, "--use-victim-of-result").stdout.strip()
         cls.result = Result(cls.path)
 
