@@ -55,15 +55,10 @@ typedef enum bd_role {
 #define BD_TYPE_NAMES unsigned    /**< the type of a BD_KIND_NAMES */
 #define BD_TYPE_TEXT const char * /**< the type of a BD_KIND_TEXT */
 #define BD_TYPE_PATH const char * /**< the type of a BD_KIND_PATH */
-/** A row of parameters.def as a member of bd_parameters_t.  Doxygen, with BD_DOXYGEN defined, sees
-   its help as a comment. */
-#ifdef BD_DOXYGEN
+/** A row of parameters.def as a member of bd_parameters_t. */
 #define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, unit, help)   \
   BD_TYPE_##kind member;                                                                           \
-  / ##** < section.key : help *## /
-#else
-#define BD_PARAMETER(section, key, role, kind, member, ...) BD_TYPE_##kind member;
-#endif
+  BD_MEANS(section "." key ": " help "; unit: " unit)
 /** A row that is a member of bd_solver_options_t. */
 #define BD_SOLVER_PARAMETER(...)
 

@@ -7,6 +7,7 @@
 #define BARYDEF_STATISTICS_H
 
 #include <barydef/api.h>
+#include <barydef/tables.h>
 #include <barydef/view.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,9 @@ enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_STATUSES_MAX = 16 };
    numbers; -1 without a victim, for a failed image, and for a view that was not asked for.  In a
    file the predictions of added views are there only where they were asked for. */
 typedef struct bd_per_image {
-#define BD_FIELD(type, name, pending, from, summary, meaning) type name;
+#define BD_FIELD(type, name, pending, from, summary, meaning)                                      \
+  type name;                                                                                       \
+  BD_MEANS(meaning)
 #include <barydef/fields.def>
 } bd_per_image_t;
 
@@ -59,11 +62,21 @@ typedef struct bd_spread {
    barydef/statistics.def.  Accuracies are fractions of `images`, where a failed image counts as
    wrong; NaN without a victim, and for a view that was not asked for. */
 typedef struct bd_statistics {
-#define BD_COLUMN(type, name, meaning) type name;
-#define BD_COLUMN_TEXT(name, size, meaning) char name[size];
-#define BD_COUNT(name, when, meaning) int64_t name;
-#define BD_ACCURACY(VIEW, name, meaning) bd_accuracy_t name;
-#define BD_SPREAD(name) bd_spread_t name;
+#define BD_COLUMN(type, name, meaning)                                                             \
+  type name;                                                                                       \
+  BD_MEANS(meaning)
+#define BD_COLUMN_TEXT(name, size, meaning)                                                        \
+  char name[size];                                                                                 \
+  BD_MEANS(meaning)
+#define BD_COUNT(name, when, meaning)                                                              \
+  int64_t name;                                                                                    \
+  BD_MEANS("number of " meaning)
+#define BD_ACCURACY(VIEW, name, meaning)                                                           \
+  bd_accuracy_t name;                                                                              \
+  BD_MEANS("accuracy on " meaning)
+#define BD_SPREAD(name)                                                                            \
+  bd_spread_t name;                                                                                \
+  BD_MEANS("of " #name ", in its unit")
 #include <barydef/statistics.def>
 } bd_statistics_t;
 
@@ -101,7 +114,9 @@ enum {
    of their index in as many portions as is convenient, then finish.  The order, and with it every
    bit of the result, does not depend on the portions. */
 typedef struct bd_tally {
-#define BD_COUNT(name, when, meaning) int64_t name;
+#define BD_COUNT(name, when, meaning)                                                              \
+  int64_t name;                                                                                    \
+  BD_MEANS("number of " meaning)
 #include <barydef/statistics.def>
   int64_t right[BD_VIEWS];            /**< images for which the victim is right, for each view */
   int64_t by_status[BD_STATUSES_MAX]; /**< images of each status */

@@ -6,15 +6,14 @@
 #ifndef BARYDEF_TABLES_H
 #define BARYDEF_TABLES_H
 
-/* clang-format off */
-/** An enum value of a row.  Doxygen, which must define BD_DOXYGEN and expand macros, takes its
-   meaning for a comment. */
-#ifdef BD_DOXYGEN
-#define BD_ROW_VALUE(value, meaning) value, /##**< meaning *##/
-#else
-#define BD_ROW_VALUE(value, meaning) value,
+/** The meaning of the member or enum value before it, as texts side by side: nothing to a compiler,
+   a comment to Doxygen (tests/lint/members.py). */
+#ifndef BD_DOXYGEN
+#define BD_MEANS(...)
 #endif
-/* clang-format on */
+
+/** An enum value of a row. */
+#define BD_ROW_VALUE(value, meaning) value, BD_MEANS(meaning)
 
 /** Costs between two pixels at offset (dy, dx), in pixels: ROW(NAME, name, traits, formula,
    meaning).  The cost is the function cost_<name> of src/transport/kernel.c.  It must not depend

@@ -11,6 +11,7 @@
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/job.h>
+#include <barydef/tables.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -22,7 +23,8 @@ extern "C" {
 
 /** A view: BD_VIEW_ATTACKED, BD_VIEW_ROUNDED, ..., in the order of barydef/views.def. */
 typedef enum bd_view {
-#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) BD_VIEW_##NAME,
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
+  BD_ROW_VALUE(BD_VIEW_##NAME, meaning)
 #include <barydef/views.def>
   BD_VIEWS /**< how many there are */
 } bd_view_t;
