@@ -3,7 +3,7 @@
 docs.py links: files and anchors of every link in the pages.
 docs.py files: files that the pages and sources name, and functions that the pages name.
 docs.py lists: lists that a reflow has run together.
-docs.py tests: classes of tests that docs/security.md names.
+docs.py tests: tests that the pages name, and classes of them that docs/security.md names.
 docs.py size: lines of at most 120 columns; README of at most 110 lines and 1,300 words.
 Exit status 1 and one line for each fault."""
 
@@ -77,12 +77,19 @@ def lost_files():
 
 
 def lost_tests():
-    """Classes of tests that docs/security.md names and that are not there."""
+    """Tests that a page names, classes that docs/security.md names, that are not there."""
     tests = "".join(path.read_text() for path in (TOP / "tests/hostile").glob("*.py"))
     for row in re.findall(r"^\|.*\|$", (TOP / "docs/security.md").read_text(), re.M):
         for name in re.findall(r"`([A-Z][a-z]+)` \|$", row):
             if not re.search(rf"^class {name}\b", tests, re.M):
                 yield f"docs/security.md: no class {name} in tests/hostile"
+    known = "".join(path.read_text() for path in (TOP / "tests").rglob("CMakeLists.txt"))
+    for page in pages():
+        for name in re.findall(
+            r"`((?:analysis|bench|hostile|reference|runs)\.\w+)`", page.read_text()
+        ):
+            if not re.search(rf"\b{re.escape(name)}\b", known):
+                yield f"{page.relative_to(TOP)}: {name}: no such test"
 
 
 def run_together():
