@@ -1,7 +1,7 @@
 """The real thing: attacked MNIST and its victim, against the accuracies of a float64 prototype.
 
 Needs the attacked sets (mnist.h5, victims/mnist.pt) in the folder that BARYDEF_DATA names, or
-in ../shared/data beside the source tree; they are no part of the product.
+beside the clone.
 """
 
 import os
