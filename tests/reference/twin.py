@@ -72,7 +72,7 @@ def solve(
     beta = beta / beta.sum()
     half = max(height, width) if window == "full" else (window - 1) // 2
     ry, rx = min(half, height - 1), min(half, width - 1)
-    shapes = [(ry, rx)] if cost == "l2" else [(0, rx), (ry, 0)]
+    shapes = [(0, rx), (ry, 0)] if cost in ("l1", "sql2") else [(ry, rx)]
     taps = [weights(cost, gamma, *shape).astype(dtype) for shape in shapes]
     setting = Setting(
         height=height,
