@@ -35,8 +35,19 @@ typedef uint32_t bd_views_t;
 /** The set that holds one view. */
 #define BD_VIEW_BIT(view) ((bd_views_t)1 << (view))
 
-/** Of every run: the attacked and the purified image. */
-#define BD_VIEWS_ALWAYS (BD_VIEW_BIT(BD_VIEW_ATTACKED) | BD_VIEW_BIT(BD_VIEW_PURIFIED))
+/** What a row adds to BD_VIEWS_ALWAYS: its bit. */
+#define BD_VIEW_ALWAYS(NAME) | 1 << BD_VIEW_##NAME
+/** What a row adds to BD_VIEWS_ALWAYS: nothing, since baseline.views may leave the view out. */
+#define BD_VIEW_BY_DEFAULT(NAME)
+/** What a row adds to BD_VIEWS_ALWAYS: nothing, since baseline.views must name the view. */
+#define BD_VIEW_WHEN_NAMED(NAME)
+
+/** The views of every run: those whose row says ALWAYS, the attacked and the purified image. */
+enum {
+  BD_VIEWS_ALWAYS = 0 /**< their bits */
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) BD_VIEW_##asked(NAME)
+#include <barydef/views.def>
+};
 
 /** What a view is made from. */
 typedef struct bd_view_source {

@@ -13,12 +13,21 @@
 #define COST_FORMULA(NAME, name, traits, formula, meaning) "; " #name ": " formula
 static const char cost_choices[] = BD_COST_TABLE(COST_CHOICE);
 
-/* Of the table of views, those that a job may name: "|rounded|blurred" and so on. */
+/* The views that a job may name: "|rounded|blurred" and so on. */
 #define VIEW_CHOICE_ALWAYS(name) ""
 #define VIEW_CHOICE_BY_DEFAULT(name) "|" #name
 #define VIEW_CHOICE_WHEN_NAMED(name) "|" #name
 static const char view_choices[] =
 #define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) VIEW_CHOICE_##asked(name)
+#include <barydef/views.def>
+    ;
+
+/* The views that a job shows the victim where it says nothing: ", rounded, blurred" and so on. */
+#define VIEW_DEFAULT_ALWAYS(name) ""
+#define VIEW_DEFAULT_BY_DEFAULT(name) ", " #name
+#define VIEW_DEFAULT_WHEN_NAMED(name) ""
+static const char view_default[] =
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) VIEW_DEFAULT_##asked(name)
 #include <barydef/views.def>
     ;
 
