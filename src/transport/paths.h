@@ -9,17 +9,17 @@
 typedef enum bd_layout { BD_LAYOUT_IMAGES, BD_LAYOUT_STRIPS } bd_layout_t;
 
 /* Which images an engine is given. */
-typedef enum bd_role {
-  BD_ROLE_FIRST,   /* all of them: moving them can be shared with other solvers */
-  BD_ROLE_FOLLOWER /* those that the engines before it were not right for */
-} bd_role_t;
+typedef enum engine_role {
+  ENGINE_FIRST,   /* all of them: moving them can be shared with other solvers */
+  ENGINE_FOLLOWER /* those that the engines before it were not right for */
+} engine_role_t;
 
 /* What an engine is made for. */
 typedef struct bd_engine_plan {
   const bd_solver_options_t *options; /* checked; copied */
   int channels, height, width;        /* of an image */
   bd_layout_t layout;
-  bd_role_t role;
+  engine_role_t role;
   bd_moved_t *moved; /* fitted to these options (moved_fit); outlives the engine */
 } bd_engine_plan_t;
 

@@ -214,7 +214,7 @@ static bd_status_t create_engines(bd_solver_t *s, bd_engine_plan_t *plan, bd_err
   choose_engines(s, plan);
   for (int i = 0; status == BD_OK && i < s->count; i++) {
     plan->layout = s->engines[i].layout;
-    plan->role = i == 0 ? BD_ROLE_FIRST : BD_ROLE_FOLLOWER;
+    plan->role = i == 0 ? ENGINE_FIRST : ENGINE_FOLLOWER;
     status = s->engines[i].path->create(plan, &s->engines[i].engine, error);
   }
   return status;

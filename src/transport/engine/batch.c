@@ -207,7 +207,7 @@ void BD_X(batch_begin)(bd_batch_t *b, size_t count) {
 
 bd_status_t BD_X(batch_create)(const bd_setup_t *setup, const bd_engine_plan_t *plan, bd_batch_t *b,
                                bd_error_t *error) {
-  *b = (bd_batch_t){.setup = setup, .moved = plan->role == BD_ROLE_FIRST ? plan->moved : NULL};
+  *b = (bd_batch_t){.setup = setup, .moved = plan->role == ENGINE_FIRST ? plan->moved : NULL};
   b->image = malloc((size_t)setup->channels * sizeof *b->image);
   b->own = lanes_allocate(planes_size(setup));
   if (b->image && b->own) return BD_OK;
