@@ -12,19 +12,19 @@
     #include <stdio.h>
 
     int main(void) {
-      static double image[28 * 28] = {[14 * 28 + 14] = 1}, purified[28 * 28];
+      static double image[28 * 28] = {[406] = 1}, purified[28 * 28];
       bd_solver_options_t options = {
           .gamma = 0.5, .theta = 1e5, .tau = 0.2, .iterations = {1, {100}}, .window = 7};
       bd_solver_t *solver;
-      bd_image_report_t report;
       bd_error_t error;
-      bd_status_t status = bd_marginal_set_parse("B6", &options.marginals, &error);
-      if (status == BD_OK) status = bd_solver_create(&options, 1, 28, 28, NULL, &solver, &error);
-      if (status != BD_OK) return fprintf(stderr, "%s\n", error.message), (int)status;
+      if (bd_marginal_set_parse("B6", &options.marginals, &error) ||
+          bd_solver_create(&options, 1, 28, 28, NULL, &solver, &error))
+        return puts(error.message), 1;
+      bd_image_report_t report;
       bd_solver_run(solver, 1, image, purified, NULL, &report, NULL, NULL);
-      bd_solver_destroy(solver);
       printf("%s after %d steps: the bright pixel is now %.3f\n",
-             bd_image_status_name(report.status), report.iterations, purified[14 * 28 + 14]);
+             bd_image_status_name(report.status), report.iterations, purified[406]);
+      bd_solver_destroy(solver);
     }
     @endcode
 

@@ -16,8 +16,9 @@ BD_API const char *bd_version(void);
 /** The revision of git that was built; "unknown" where the sources were no checkout. */
 BD_API const char *bd_revision(void);
 
-/** The instructions and the libraries in use, a line each: HDF5, MPI, FFTW, xxHash, and libtorch or
-   its absence.  Cut to `size` bytes. */
+/** The instructions and the libraries in use, a line each: HDF5, MPI, FFTW, xxHash, libtorch, and
+   those of the views, as libjpeg.  A library that this build is without has a line that says so.
+   A text that does not fit into `size` bytes ends in "...". */
 BD_API void bd_libraries(char *text, size_t size);
 
 #ifdef __cplusplus
