@@ -12,6 +12,7 @@
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/solver.h>
+#include <barydef/tables.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -49,6 +50,20 @@ typedef enum bd_role {
   BD_ROLE_RUN      /**< changes no number: neither recorded nor compared */
 } bd_role_t;
 
+/** The value of a row of BD_WRITERS_TABLE. */
+#define BD_WRITERS_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_WRITERS_##NAME, meaning)
+
+/** Who writes purified images.  Its values are BD_WRITERS_ROOT and BD_WRITERS_ALL, one for each row
+   of BD_WRITERS_TABLE. */
+typedef enum bd_writers { BD_WRITERS_TABLE(BD_WRITERS_VALUE) } bd_writers_t;
+
+/** The value of a row of BD_VERIFY_TABLE. */
+#define BD_VERIFY_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_VERIFY_##NAME, meaning)
+
+/** How much bd_result_verify reads.  Its values are BD_VERIFY_CONTENTS and BD_VERIFY_MARKS, one for
+   each row of BD_VERIFY_TABLE. */
+typedef enum bd_verify { BD_VERIFY_TABLE(BD_VERIFY_VALUE) } bd_verify_t;
+
 #define BD_TYPE_REAL double       /**< the type of a BD_KIND_REAL */
 #define BD_TYPE_INTEGER int       /**< the type of a BD_KIND_INTEGER */
 #define BD_TYPE_CHOICE int        /**< the type of a BD_KIND_CHOICE */
@@ -59,6 +74,10 @@ typedef enum bd_role {
 #define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, unit, help)   \
   BD_TYPE_##kind member;                                                                           \
   BD_MEANS(section "." key ": " help "; unit: " unit)
+/** A row whose member has a type of its own. */
+#define BD_ENUM_PARAMETER(section, key, role, member, fallback, choices, help)                     \
+  bd_##member##_t member;                                                                          \
+  BD_MEANS(section "." key ": " help)
 /** A row that is a member of bd_solver_options_t. */
 #define BD_SOLVER_PARAMETER(...)
 
@@ -166,7 +185,7 @@ BD_API const bd_parameters_t *bd_job_point(const bd_job_t *job, int point);
 BD_API const char *bd_job_value(const bd_job_t *job, int point, int parameter);
 
 /** What distinguishes a run from the others, as text: "gamma 0.5, iterations 200"; "" for the only
- * run. */
+   run. */
 BD_API void bd_job_run_label(const bd_job_t *job, int run, char *text, size_t size);
 
 #ifdef __cplusplus

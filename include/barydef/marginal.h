@@ -9,6 +9,7 @@
 
 #include <barydef/api.h>
 #include <barydef/error.h>
+#include <barydef/tables.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,12 +19,12 @@ enum {
   BD_MARGINALS_MAX = 64 /**< motions in a set */
 };
 
-/** How a moved image is sampled between its pixels. */
-typedef enum bd_interpolation {
-  BD_BILINEAR, /**< blends with the zeros outside, as
-                  scipy.ndimage.affine_transform(order=1, mode='grid-constant') does */
-  BD_NEAREST   /**< takes the pixel at floor(coordinate + 1/2) */
-} bd_interpolation_t;
+/** The value of a row of BD_INTERPOLATION_TABLE. */
+#define BD_INTERPOLATION_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_##NAME, meaning)
+
+/** How a moved image is sampled between its pixels.  Its values are BD_BILINEAR and BD_NEAREST, one
+   for each row of BD_INTERPOLATION_TABLE. */
+typedef enum bd_interpolation { BD_INTERPOLATION_TABLE(BD_INTERPOLATION_VALUE) } bd_interpolation_t;
 
 /** The kinds of motion. */
 typedef enum bd_motion_kind {

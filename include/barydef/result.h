@@ -19,6 +19,7 @@
 #include <barydef/api.h>
 #include <barydef/error.h>
 #include <barydef/images.h>
+#include <barydef/job.h>
 #include <barydef/limits.h>
 #include <barydef/statistics.h>
 
@@ -220,12 +221,6 @@ typedef enum bd_row_state {
   BD_ROW_DONE,    /**< done, and what was checked agrees with its mark */
   BD_ROW_DAMAGED  /**< marked as done, but the mark is not that of what is stored */
 } bd_row_state_t;
-
-/** How much bd_result_verify reads. */
-typedef enum bd_verify {
-  BD_VERIFY_MARKS,   /**< marks alone, which are believed: no image is found damaged */
-  BD_VERIFY_CONTENTS /**< what is stored too, which is compared with the marks */
-} bd_verify_t;
 
 /** Find out which images are done.  states[i], of rows.count, becomes a bd_row_state_t, and
    input_marks[i] the mark of the pixels that image i was made from.

@@ -53,25 +53,26 @@ typedef enum bd_cost {
 /** "l1", "l2", ...; NULL for a cost that does not exist. */
 BD_API const char *bd_cost_name(int cost);
 
+/** The value of a row of BD_KERNEL_TABLE. */
+#define BD_KERNEL_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_KERNEL_##NAME, meaning)
+
 /** How the Gibbs kernel is applied.  Where exp(u/gamma) of an image leaves the domain in which the
    chosen way is right, the image is computed by arithmetic that carries its own exponents,
-   iteration by iteration. */
-typedef enum bd_kernel {
-  BD_KERNEL_AUTO,   /**< chosen by cost, window, size and gamma */
-  BD_KERNEL_DIRECT, /**< taps, or for l1 on the full window a recursion */
-  BD_KERNEL_FFTW    /**< fast Fourier transforms */
-} bd_kernel_t;
+   iteration by iteration.  Its values are BD_KERNEL_AUTO and so on, one for each row of
+   BD_KERNEL_TABLE. */
+typedef enum bd_kernel { BD_KERNEL_TABLE(BD_KERNEL_VALUE) } bd_kernel_t;
+
+/** The value of a row of BD_INSTRUCTIONS_TABLE. */
+#define BD_INSTRUCTIONS_VALUE(NAME, name, where, meaning)                                          \
+  BD_ROW_VALUE(BD_INSTRUCTIONS_##NAME, meaning)
 
 /** Processor instructions that the numerics are compiled for.  Results of one set do not depend on
    the machine.  Those of two sets differ by rounding: by 1e-12 or less for forward-backward steps
    below safe_tau.  Longer steps amplify it, and fista decides by comparisons that rounding can
-   turn. */
+   turn.  Its values are BD_INSTRUCTIONS_AUTO and so on, one for each row of
+   BD_INSTRUCTIONS_TABLE. */
 typedef enum bd_instructions {
-  BD_INSTRUCTIONS_AUTO,     /**< the best that this processor has */
-  BD_INSTRUCTIONS_BASELINE, /**< what every processor of the architecture has */
-  BD_INSTRUCTIONS_AVX2,     /**< x86-64-v3: AVX2 and FMA */
-  BD_INSTRUCTIONS_AVX512,   /**< x86-64-v4 */
-  BD_INSTRUCTION_SETS       /**< the number of sets */
+  BD_INSTRUCTIONS_TABLE(BD_INSTRUCTIONS_VALUE) BD_INSTRUCTION_SETS /**< the number of sets */
 } bd_instructions_t;
 
 /** "auto", "baseline", ...; NULL for a set that does not exist in this build. */
@@ -80,34 +81,33 @@ BD_API const char *bd_instructions_name(int set);
 /** The best set of this processor that this build has. */
 BD_API bd_instructions_t bd_instructions_best(void);
 
-/** Arithmetic of the solver.  Images and results are float64 in any case. */
-typedef enum bd_precision {
-  BD_PRECISION_DOUBLE, /**< float64 */
-  BD_PRECISION_AUTO    /**< float32 for an image where its guard shows that the result agrees
-                          with float64's to 1e-6 of a pixel's range, otherwise float64 */
-} bd_precision_t;
+/** The value of a row of BD_PRECISION_TABLE. */
+#define BD_PRECISION_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_PRECISION_##NAME, meaning)
 
-/** How the dual is solved. */
-typedef enum bd_method {
-  BD_METHOD_FB,   /**< forward-backward steps of length tau, as above */
-  BD_METHOD_FISTA /**< Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and
-                     the restart of O'Donoghue and Candes, Found. Comput. Math. 15 (2015);
-                     chooses its own steps and ignores tau */
-} bd_method_t;
+/** Arithmetic of the solver.  Images and results are float64 in any case.  Its values are
+   BD_PRECISION_DOUBLE and BD_PRECISION_AUTO, one for each row of BD_PRECISION_TABLE. */
+typedef enum bd_precision { BD_PRECISION_TABLE(BD_PRECISION_VALUE) } bd_precision_t;
 
-/** The term J of the objective.  x and p have mass 1 here. */
-typedef enum bd_regularizer {
-  BD_REGULARIZER_DATA, /**< J(p) = theta/2 |x - p|^2 */
-  BD_REGULARIZER_NORM, /**< J(p) = theta/2 |p|^2, Cuturi and Peyre */
-  BD_REGULARIZER_NONE  /**< J = 0 */
-} bd_regularizer_t;
+/** The value of a row of BD_METHOD_TABLE. */
+#define BD_METHOD_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_METHOD_##NAME, meaning)
 
-/** What is scaled to mass 1. */
-typedef enum bd_mass {
-  BD_MASS_CHANNEL, /**< each channel by itself */
-  BD_MASS_JOINT /**< all channels of an image together, as the authors' code does; colour then has
-                   no common barycenter */
-} bd_mass_t;
+/** How the dual is solved.  Its values are BD_METHOD_FB and BD_METHOD_FISTA, one for each row of
+   BD_METHOD_TABLE. */
+typedef enum bd_method { BD_METHOD_TABLE(BD_METHOD_VALUE) } bd_method_t;
+
+/** The value of a row of BD_REGULARIZER_TABLE. */
+#define BD_REGULARIZER_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_REGULARIZER_##NAME, meaning)
+
+/** The term J of the objective.  x and p have mass 1 here.  Its values are BD_REGULARIZER_DATA and
+   so on, one for each row of BD_REGULARIZER_TABLE. */
+typedef enum bd_regularizer { BD_REGULARIZER_TABLE(BD_REGULARIZER_VALUE) } bd_regularizer_t;
+
+/** The value of a row of BD_MASS_TABLE. */
+#define BD_MASS_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_MASS_##NAME, meaning)
+
+/** What is scaled to mass 1.  Its values are BD_MASS_CHANNEL and BD_MASS_JOINT, one for each row of
+   BD_MASS_TABLE. */
+typedef enum bd_mass { BD_MASS_TABLE(BD_MASS_VALUE) } bd_mass_t;
 
 /** The numbers L of steps after which a snapshot is taken.  All come from one trajectory. */
 typedef struct bd_iterations {

@@ -30,6 +30,69 @@
   ROW(L2, l2, PLAIN, "sqrt(dy^2 + dx^2)", "sqrt(dy^2 + dx^2), the authors' code")                  \
   ROW(SQL2, sql2, SEPARABLE, "dy^2 + dx^2", "dy^2 + dx^2")
 
+/** How a moved image is sampled between its pixels: ROW(NAME, name, meaning). */
+#define BD_INTERPOLATION_TABLE(ROW)                                                                \
+  ROW(BILINEAR, bilinear,                                                                          \
+      "blends with the zeros outside, as scipy.ndimage.affine_transform(order=1, "                 \
+      "mode='grid-constant') does")                                                                \
+  ROW(NEAREST, nearest, "takes the pixel at floor(coordinate + 1/2)")
+
+/** How the Gibbs kernel is applied: ROW(NAME, name, meaning). */
+#define BD_KERNEL_TABLE(ROW)                                                                       \
+  ROW(AUTO, auto, "chosen by cost, window, size and gamma")                                        \
+  ROW(DIRECT, direct, "taps, or for l1 on the full window a recursion")                            \
+  ROW(FFTW, fftw, "fast Fourier transforms")
+
+/** How the dual is solved: ROW(NAME, name, meaning). */
+#define BD_METHOD_TABLE(ROW)                                                                       \
+  ROW(FB, fb, "forward-backward steps of length tau")                                              \
+  ROW(FISTA, fista,                                                                                \
+      "Beck and Teboulle, SIAM J. Imaging Sci. 2 (2009), with backtracking and the restart of "    \
+      "O'Donoghue and Candes, Found. Comput. Math. 15 (2015); chooses its own steps and ignores "  \
+      "tau")
+
+/** The term J of the objective, where x and p have mass 1: ROW(NAME, name, meaning). */
+#define BD_REGULARIZER_TABLE(ROW)                                                                  \
+  ROW(DATA, data, "J(p) = theta/2 |x - p|^2")                                                      \
+  ROW(NORM, norm, "J(p) = theta/2 |p|^2, Cuturi and Peyre")                                        \
+  ROW(NONE, none, "J = 0")
+
+/** What is scaled to mass 1: ROW(NAME, name, meaning). */
+#define BD_MASS_TABLE(ROW)                                                                         \
+  ROW(CHANNEL, channel, "each channel by itself")                                                  \
+  ROW(JOINT, joint,                                                                                \
+      "all channels of an image together, as the authors' code does; colour then has no common "   \
+      "barycenter")
+
+/** Arithmetic of the solver: ROW(NAME, name, meaning). */
+#define BD_PRECISION_TABLE(ROW)                                                                    \
+  ROW(DOUBLE, double, "float64")                                                                   \
+  ROW(AUTO, auto,                                                                                  \
+      "float32 for an image where its guard shows that the result agrees with float64's to 1e-6 "  \
+      "of a pixel's range, otherwise float64")
+
+/** Processor instructions, from the least to the best: ROW(NAME, name, where, meaning).
+
+   where is one of
+     CHOSEN      it stands for one of the others;
+     EVERYWHERE  every build has it, as bd_path_<name> and bd_path_<name>_single;
+     X86         builds for x86-64 have it. */
+#define BD_INSTRUCTIONS_TABLE(ROW)                                                                 \
+  ROW(AUTO, auto, CHOSEN, "the best that this processor has")                                      \
+  ROW(BASELINE, baseline, EVERYWHERE, "what every processor of the architecture has")              \
+  ROW(AVX2, avx2, X86, "x86-64-v3: AVX2 and FMA")                                                  \
+  ROW(AVX512, avx512, X86, "x86-64-v4")
+
+/** Who writes purified images: ROW(NAME, name, meaning). */
+#define BD_WRITERS_TABLE(ROW)                                                                      \
+  ROW(ROOT, root, "rank 0")                                                                        \
+  ROW(ALL, all, "each rank those that it has computed")
+
+/** How much is read to find out which images are done: ROW(NAME, name, meaning). */
+#define BD_VERIFY_TABLE(ROW)                                                                       \
+  ROW(CONTENTS, all, "marks and what is stored, which is compared with the marks")                 \
+  ROW(MARKS, marks, "marks alone, which are believed: no image is found damaged")
+
 /** How the purification of one image ended: ROW(NAME, name, meaning). */
 #define BD_IMAGE_STATUS_TABLE(ROW)                                                                 \
   ROW(OK, "ok", "the image is purified")                                                           \

@@ -126,7 +126,7 @@ static bd_status_t open_output(session_t *session, double deadline, const bd_lau
   int instructions = (int)session->plan.instructions; /* the result may have decided others */
   MPI_Bcast(&instructions, 1, MPI_INT, 0, all);
   session->plan.instructions = (bd_instructions_t)instructions;
-  if (status == BD_OK && (session->is_resumed || session->plan.all_write))
+  if (status == BD_OK && (session->is_resumed || session->plan.writers == BD_WRITERS_ALL))
     status = share_result(session, error);
   return status == BD_OK && session->is_resumed ? session_verify(session, deadline, error) : status;
 }
@@ -146,7 +146,7 @@ static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, 
   bd_output_t *output = &session->output;
   const int leads = session->rank == 0,
             was_complete = leads && bd_result_shape(output->result)->complete;
-  if (!leads && !session->plan.all_write) return BD_OK;
+  if (!leads && session->plan.writers == BD_WRITERS_ROOT) return BD_OK;
   bd_status_t status = BD_OK;
   /* Rank 0 has begun already where the result is not complete. */
   if (!leads || was_complete)
@@ -159,7 +159,7 @@ static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, 
     summary->mended = output->differing.count;
     memcpy(summary->mended_first, output->differing.first, sizeof summary->mended_first);
   }
-  if (session->plan.all_write) session->worker.result = output->result;
+  if (session->plan.writers == BD_WRITERS_ALL) session->worker.result = output->result;
   return status;
 }
 

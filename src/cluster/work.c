@@ -68,7 +68,7 @@ static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
   for (int s = 0; status == BD_OK && s < plan_snapshots(plan, item->point); s++) {
     const bd_rows_t rows = {bd_job_first_run(plan->job, item->point) + s, item->attack, item->first,
                             item->count};
-    if (plan->store_images && !plan->all_write)
+    if (plan->store_images && plan->writers == BD_WRITERS_ROOT)
       status = bd_result_write_images(work->result, rows,
                                       block_images(plan, leader->info, block, s), leader->error);
     if (status == BD_OK)

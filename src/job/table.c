@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the table of costs: "|l1|l2" and so on, and what each of them is. */
-#define COST_CHOICE(NAME, name, traits, formula, meaning) "|" #name
+/* The names of a table's rows, in the order of its enum: "l1|l2" and so on. */
+#define CHOICE(NAME, name, ...) "|" #name
+#define CHOICES(TABLE) (&BD_##TABLE##_TABLE(CHOICE)[1])
+
+/* What each cost is. */
 #define COST_FORMULA(NAME, name, traits, formula, meaning) "; " #name ": " formula
-static const char cost_choices[] = BD_COST_TABLE(COST_CHOICE);
 
 /* The views that a job may name: "|rounded|blurred" and so on. */
 #define VIEW_CHOICE_ALWAYS(name) ""

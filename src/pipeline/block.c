@@ -1,8 +1,9 @@
 #include "pipeline/block.h"
 
 static size_t snapshot_size(const bd_plan_t *plan, const bd_images_info_t *info, int count) {
-  size_t images =
-      plan->store_images && !plan->all_write ? block_image_size(info) * sizeof(float) : 0;
+  size_t images = plan->store_images && plan->writers == BD_WRITERS_ROOT
+                      ? block_image_size(info) * sizeof(float)
+                      : 0;
   /* Records stay aligned whatever the size of the images. */
   return (size_t)count * (bd_record_bytes(plan->views) + sizeof(uint64_t)) +
          ((size_t)count * images + 7) / 8 * 8;

@@ -85,7 +85,7 @@ bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const b
                       .block = p->block < count ? p->block : (int)count,
                       .store_images = p->images,
                       .views = bd_views_asked(p),
-                      .all_write = p->images && p->all_write};
+                      .writers = p->images ? p->writers : BD_WRITERS_ROOT};
   bd_status_t status = bd_views_check(plan->views, error);
   if (status == BD_OK) status = choose_attacks(plan, info, p, error);
   if (status == BD_OK) status = choose_points(plan, part, error);

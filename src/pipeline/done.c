@@ -57,7 +57,7 @@ static bd_status_t verify_point(const check_t *check, int point, uint8_t *states
   const bd_output_t *output = check->output;
   const bd_item_t *unit = check->unit;
   const int first = bd_job_first_run(output->plan->job, point);
-  const bd_verify_t how = output->parameters->trusts ? BD_VERIFY_MARKS : BD_VERIFY_CONTENTS;
+  const bd_verify_t how = output->parameters->verify;
   bd_status_t status = BD_OK;
   memset(states, BD_ROW_DONE, (size_t)unit->count);
   for (int s = 0; status == BD_OK && s < plan_snapshots(output->plan, point); s++) {

@@ -18,7 +18,7 @@ typedef struct bd_plan {
   int clean;    /* the input's index of the clean images, or -1 */
   int block;    /* images of a block, at most */
   int store_images;
-  int all_write;                  /* images are written by the rank that computed them */
+  bd_writers_t writers;           /* of images; BD_WRITERS_ROOT where none are stored */
   bd_views_t views;               /* what the victim is shown */
   bd_instructions_t instructions; /* what solver.instructions = auto means: the best of all ranks */
 } bd_plan_t;

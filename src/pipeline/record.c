@@ -49,8 +49,9 @@ bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_
   const size_t record_bytes = bd_record_bytes(plan->views);
   char *records = block_records(plan, info, block, snapshot);
   uint64_t *marks = block_marks(plan, info, block, snapshot);
-  float *stored = plan->store_images && !plan->all_write ? block_images(plan, info, block, snapshot)
-                                                         : w->stored;
+  float *stored = plan->store_images && plan->writers == BD_WRITERS_ROOT
+                      ? block_images(plan, info, block, snapshot)
+                      : w->stored;
   bd_status_t status = step_show(w, item, BD_VIEW_PURIFIED, w->purified + first * size, stored,
                                  &block->seconds, error);
   for (int i = 0; i < item->count; i++, records += record_bytes) {

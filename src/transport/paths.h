@@ -44,9 +44,10 @@ typedef struct bd_path {
   void (*destroy)(void *engine);
 } bd_path_t;
 
-extern const bd_path_t bd_path_baseline, bd_path_baseline_single;
-#ifdef BD_HAS_X86_PATHS
-extern const bd_path_t bd_path_avx2, bd_path_avx2_single, bd_path_avx512, bd_path_avx512_single;
-#endif
+#define BD_PATH_CHOSEN(name)
+#define BD_PATH_EVERYWHERE(name) extern const bd_path_t bd_path_##name, bd_path_##name##_single;
+#define BD_PATH_X86(name) BD_PATH_EVERYWHERE(name)
+#define BD_PATH_OF_SET(NAME, name, where, meaning) BD_PATH_##where(name)
+BD_INSTRUCTIONS_TABLE(BD_PATH_OF_SET)
 
 #endif

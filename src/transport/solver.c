@@ -23,17 +23,19 @@ const char *bd_convergence_name(int convergence) {
 
 /* ---- instruction sets ---------------------------------------------------------- */
 
+#define SET_CHOSEN(name) {#name, {NULL, NULL}},
+#define SET_EVERYWHERE(name) {#name, {&bd_path_##name, &bd_path_##name##_single}},
+#ifdef BD_HAS_X86_PATHS
+#define SET_X86(name) SET_EVERYWHERE(name)
+#else
+#define SET_X86(name) {NULL, {NULL, NULL}},
+#endif
+#define SET(NAME, name, where, meaning) SET_##where(name)
+
 static const struct {
   const char *name;
   const bd_path_t *paths[2]; /* float64, float32 */
-} instructions[BD_INSTRUCTION_SETS] = {
-    {"auto", {NULL, NULL}},
-    {"baseline", {&bd_path_baseline, &bd_path_baseline_single}},
-#ifdef BD_HAS_X86_PATHS
-    {"avx2", {&bd_path_avx2, &bd_path_avx2_single}},
-    {"avx512", {&bd_path_avx512, &bd_path_avx512_single}},
-#endif
-};
+} instructions[BD_INSTRUCTION_SETS] = {BD_INSTRUCTIONS_TABLE(SET)};
 
 const char *bd_instructions_name(int set) {
   return set >= 0 && set < BD_INSTRUCTION_SETS ? instructions[set].name : NULL;
