@@ -204,14 +204,19 @@ BD_API bd_status_t bd_result_write_labels(bd_result_t *result, const int64_t *la
 /** Make a complete result incomplete, so that it can be mended.  Forks.  Errors: BD_FAILED. */
 BD_API bd_status_t bd_result_reopen(bd_result_t *result, bd_error_t *error);
 
+/** Whether the records of a result hold predictions. */
+typedef enum bd_predictions {
+  BD_PREDICTIONS_ABSENT, /**< there was no victim: accuracies become NaN */
+  BD_PREDICTIONS_PRESENT /**< a victim has predicted: accuracies are counted */
+} bd_predictions_t;
+
 /** Compute /statistics from the records, write these attributes of the root, which must exist and
    have room enough, and mark the result as complete.  by_status[s], of BD_STATUSES_MAX, becomes the
-   number of images with status s.  Accuracies are NaN where has_victim is 0.  Closes the result,
-   also after an error.  Forks.
+   number of images with status s.  Closes the result, also after an error.  Forks.
    Errors: BD_FAILED; the blocks that were written stay, and the result is not complete. */
-BD_API bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
-                                    const bd_attribute_t *attributes, int64_t *by_status,
-                                    bd_error_t *error);
+BD_API bd_status_t bd_result_finish(bd_result_t *result, bd_predictions_t predictions,
+                                    int attribute_count, const bd_attribute_t *attributes,
+                                    int64_t *by_status, bd_error_t *error);
 
 /* ---- checking ------------------------------------------------------------------ */
 

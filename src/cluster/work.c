@@ -47,9 +47,10 @@ static void look_around(leader_t *leader) {
 static bd_item_t take_item(leader_t *leader, int rank) {
   bd_item_t item = {0};
   /* Rank 0 is there to the end, for what nobody else takes. */
-  const int has_others = rank > 0 || leader->tokens > 0;
+  const schedule_company_t company =
+      rank > 0 || leader->tokens > 0 ? SCHEDULE_SHARED : SCHEDULE_ALONE;
   if (leader->status == BD_OK && !leader->stopping)
-    schedule_take(leader->schedule, rank, has_others, &item);
+    schedule_take(leader->schedule, rank, company, &item);
   return item;
 }
 

@@ -235,7 +235,8 @@ bd_status_t output_finish(bd_output_t *output, const bd_launch_t *launch, int64_
   bd_status_t status =
       bd_result_write_labels(output->result, bd_images_labels(output->images), error);
   if (status != BD_OK) return status;
-  status = bd_result_finish(output->result, output->has_victim,
+  status = bd_result_finish(output->result,
+                            output->has_victim ? BD_PREDICTIONS_PRESENT : BD_PREDICTIONS_ABSENT,
                             sizeof attributes / sizeof *attributes, attributes, by_status, error);
   output->result = NULL;
   if (status != BD_OK) return status;

@@ -138,9 +138,10 @@ static int is_late(const schedule_t *s, int rank, double cost) {
   return s->workers[rank].seconds > 0 && its < 0.5 / s->ranks && its * s->work < 2 * GRAIN * cost;
 }
 
-int schedule_take(schedule_t *s, int rank, int has_others, bd_item_t *item) {
+int schedule_take(schedule_t *s, int rank, schedule_company_t company, bd_item_t *item) {
   int64_t i = choose(s, rank);
-  if (i < 0 || (has_others && is_late(s, rank, s->cost[s->pieces[i].point - s->first_point])))
+  if (i < 0 || (company == SCHEDULE_SHARED &&
+                is_late(s, rank, s->cost[s->pieces[i].point - s->first_point])))
     return 0;
   piece_t *piece = &s->pieces[i];
   const int point = piece->point - s->first_point;

@@ -20,9 +20,15 @@ typedef struct schedule schedule_t;
 schedule_t *schedule_create(const bd_plan_t *plan, const uint8_t *done, int ranks);
 void schedule_free(schedule_t *schedule);
 
-/* The next item for a rank; 0 where none is left or, while it has others that go on, where it
-   is so slow that they will have done the rest sooner. */
-int schedule_take(schedule_t *schedule, int rank, int has_others, bd_item_t *item);
+/* Who takes what a rank leaves. */
+typedef enum schedule_company {
+  SCHEDULE_ALONE, /* nobody: the rank is given what there is */
+  SCHEDULE_SHARED /* others that go on */
+} schedule_company_t;
+
+/* The next item for a rank; 0 where none is left or, with SCHEDULE_SHARED, where it is so slow that
+   the others will have done the rest sooner. */
+int schedule_take(schedule_t *schedule, int rank, schedule_company_t company, bd_item_t *item);
 
 /* A rank has spent `seconds` on an item: its speed. */
 void schedule_report(schedule_t *schedule, int rank, const bd_item_t *item, double seconds);

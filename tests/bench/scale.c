@@ -80,7 +80,7 @@ static void give(world_t *w, int rank) {
   rank_t *r = &w->ranks[rank];
   bd_item_t item;
   w->messages++;
-  if (!schedule_take(w->schedule, rank, 1, &item)) return;
+  if (!schedule_take(w->schedule, rank, SCHEDULE_SHARED, &item)) return;
   if (r->is_busy) r->held[r->held_count++] = item;
   else {
     r->waited += w->now - r->idle_since;
@@ -128,7 +128,8 @@ static void run(world_t *w) {
       give(w, rank);
     }
   for (;;) {
-    if (!item.count && schedule_take(w->schedule, 0, w->heap_count > 0, &item))
+    if (!item.count &&
+        schedule_take(w->schedule, 0, w->heap_count > 0 ? SCHEDULE_SHARED : SCHEDULE_ALONE, &item))
       own = duration(w, 0, &item);
     double next = w->heap_count ? w->ranks[w->heap[0]].finish : 1e300;
     if (!item.count && !w->heap_count) return;

@@ -47,7 +47,7 @@ Test(schedule, gives_each_image_once) {
         schedule_t *s = schedule_create(&plan, kind ? done : NULL, ranks);
         cr_assert_eq(schedule_left(s), 2 * wanted);
         bd_item_t item;
-        for (int turn = 0; schedule_take(s, turn % ranks, 0, &item); turn++) {
+        for (int turn = 0; schedule_take(s, turn % ranks, SCHEDULE_ALONE, &item); turn++) {
           cr_assert(item.count > 0 && item.count <= block && item.first >= 0 &&
                     item.first + item.count <= plan.count);
           for (int64_t i = item.first; i < item.first + item.count; i++)
@@ -67,7 +67,8 @@ Test(schedule, keeps_a_rank_on_its_block) {
   schedule_t *s = schedule_create(&plan, NULL, 4);
   bd_item_t item, last[4];
   int changes = 0, items = 0;
-  for (int rank = 0; schedule_take(s, rank, 0, &item); rank = (rank + 1) % 4, items++) {
+  for (int rank = 0; schedule_take(s, rank, SCHEDULE_ALONE, &item);
+       rank = (rank + 1) % 4, items++) {
     if (items >= 4)
       changes += item.first / 64 != last[rank].first / 64 || item.attack != last[rank].attack;
     last[rank] = item;
@@ -104,11 +105,11 @@ Test(schedule, points_that_move_alike_follow_one_another) {
     bd_item_t item;
     for (int attack = 0; attack < 3; attack++)
       for (int i = 0; i < plan.point_count; i++) {
-        cr_assert(schedule_take(s, 0, 0, &item));
+        cr_assert(schedule_take(s, 0, SCHEDULE_ALONE, &item));
         cr_expect(item.attack == attack && item.point == cases[c].order[i], "%d: point %d", i,
                   item.point);
       }
-    cr_expect_not(schedule_take(s, 0, 0, &item));
+    cr_expect_not(schedule_take(s, 0, SCHEDULE_ALONE, &item));
     schedule_free(s);
     free(plan.order);
     bd_job_free(j);
@@ -125,7 +126,8 @@ static double efficiency(int ranks, double slow, int64_t count) {
   bd_item_t item[64][2];
   int held[64];
   for (int r = 0; r < ranks; r++)
-    for (held[r] = 0; held[r] < 2 && schedule_take(s, r, 1, &item[r][held[r]]); held[r]++) {}
+    for (held[r] = 0; held[r] < 2 && schedule_take(s, r, SCHEDULE_SHARED, &item[r][held[r]]);
+         held[r]++) {}
   for (;;) {
     int next = -1;
     double end = INFINITY;
@@ -138,7 +140,9 @@ static double efficiency(int ranks, double slow, int64_t count) {
     ends[next] = last = end;
     item[next][0] = item[next][1];
     held[next]--;
-    if (schedule_take(s, next, next != 1, &item[next][held[next]])) held[next]++;
+    if (schedule_take(s, next, next == 1 ? SCHEDULE_ALONE : SCHEDULE_SHARED,
+                      &item[next][held[next]]))
+      held[next]++;
   }
   schedule_free(s);
   bd_job_free(j);

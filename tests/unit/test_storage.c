@@ -342,7 +342,8 @@ Test(storage_result, finished_one_is_complete_and_whole) {
   const char *wrong;
   bd_error_t error = {0};
   write_all(result);
-  cr_assert_eq(bd_result_finish(result, 0, 0, NULL, by_status, &error), BD_OK, "%s", error.message);
+  cr_assert_eq(bd_result_finish(result, BD_PREDICTIONS_ABSENT, 0, NULL, by_status, &error), BD_OK,
+               "%s", error.message);
   cr_assert_eq(by_status[BD_IMAGE_OK], COUNT);
   cr_assert_eq(bd_result_open(path, &result, NULL), BD_OK);
   cr_assert(bd_result_shape(result)->complete);

@@ -156,7 +156,8 @@ int h5_get_real(hid_t object, const char *name, double *value) {
 }
 
 /* Compare or mend an attribute that must be of this very type, as this program creates it. */
-static h5_found_t find(hid_t object, const char *name, hid_t type, const void *value, int mend) {
+static h5_found_t find(hid_t object, const char *name, hid_t type, const void *value,
+                       h5_how_t how) {
   hid_t attribute = H5Aexists(object, name) > 0 ? H5Aopen(object, name, H5P_DEFAULT) : -1;
   hid_t stored = H5Aget_type(attribute), space = H5Aget_space(attribute);
   void *there = calloc(1, H5Tget_size(type));
@@ -164,7 +165,8 @@ static h5_found_t find(hid_t object, const char *name, hid_t type, const void *v
   if (there && attribute >= 0 && H5Tequal(stored, type) > 0 &&
       H5Sget_simple_extent_type(space) == H5S_SCALAR && H5Aread(attribute, type, there) >= 0)
     found = memcmp(there, value, H5Tget_size(type)) == 0 ? H5_SAME : H5_DIFFERS;
-  if (found == H5_DIFFERS && mend && H5Awrite(attribute, type, value) < 0) found = H5_FAILED;
+  if (found == H5_DIFFERS && how == H5_MEND && H5Awrite(attribute, type, value) < 0)
+    found = H5_FAILED;
   free(there);
   h5_close(space);
   h5_close(stored);
@@ -173,7 +175,7 @@ static h5_found_t find(hid_t object, const char *name, hid_t type, const void *v
 }
 
 static h5_found_t put(hid_t object, const char *name, hid_t type, const void *value, h5_how_t how) {
-  if (how != H5_CREATE) return find(object, name, type, value, how == H5_MEND);
+  if (how != H5_CREATE) return find(object, name, type, value, how);
   hid_t space = H5Screate(H5S_SCALAR);
   hid_t attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   int done = attribute >= 0 && H5Awrite(attribute, type, value) >= 0;

@@ -52,30 +52,37 @@ static int wait_for(watch_t *watch, int pipe, double most) {
   return ready > 0;
 }
 
-/* Read all that comes out of the pipe, up to `most` bytes.  0 where there is more, memory is short,
-   or the child is late. */
-static int read_all(watch_t *watch, int pipe, size_t most, parcel_t *parcel) {
+/* How much of what a child says was read. */
+typedef enum heard {
+  HEARD_PART, /* there is more than allowed, memory is short, or the child is late */
+  HEARD_ALL
+} heard_t;
+
+/* Read all that comes out of the pipe, up to `most` bytes. */
+static heard_t read_all(watch_t *watch, int pipe, size_t most, parcel_t *parcel) {
   size_t room = 0;
   for (;;) {
     if (parcel->size == room) {
-      if (room == most) return 0;
+      if (room == most) return HEARD_PART;
       room = room ? 2 * room : 65536;
       if (room > most) room = most;
       void *larger = realloc(parcel->bytes, room);
-      if (!larger) return 0;
+      if (!larger) return HEARD_PART;
       parcel->bytes = larger;
     }
     while (!watch->is_late && !wait_for(watch, pipe, slice)) {}
-    if (watch->is_late) return 0;
+    if (watch->is_late) return HEARD_PART;
     ssize_t got = read(pipe, (char *)parcel->bytes + parcel->size, room - parcel->size);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return got == 0;
+    if (got <= 0) return got == 0 ? HEARD_ALL : HEARD_PART;
     parcel->size += (size_t)got;
   }
 }
 
-/* Wait for the end of the child, and kill it where it must be. */
-static int end_of(watch_t *watch, int kill_it) {
+/* Wait for the end of the child.  Kill it where it has more to say, or is late.  Returns its status
+   as waitpid has it. */
+static int end_of(watch_t *watch, heard_t heard) {
+  int kill_it = heard == HEARD_PART;
   int ended = 127 << 8; /* as where the exit status is unknown */
   pid_t process = 0;
   while (!kill_it && (process = waitpid(watch->process, &ended, WNOHANG)) == 0) {
@@ -89,13 +96,13 @@ static int end_of(watch_t *watch, int kill_it) {
 }
 
 /* The status that the child's end and its last words stand for.  Takes these off the parcel. */
-static bd_status_t judge(const char *path, const watch_t *watch, int whole, int ended,
+static bd_status_t judge(const char *path, const watch_t *watch, heard_t heard, int ended,
                          parcel_t *parcel, bd_error_t *error) {
   bd_error_t said;
   if (watch->is_late)
     return bd_fail(error, BD_FAILED, "%s: the process that opened it did not answer for %.0f s",
                    path, watch->waited);
-  if (!whole)
+  if (heard == HEARD_PART)
     return bd_fail(error, BD_BAD_INPUT,
                    "%s: there is more in it to be listed than run.max_memory allows", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
@@ -132,10 +139,11 @@ bd_status_t isolate(const isolation_t *isolation, parcel_t *parcel, bd_error_t *
     return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
   }
   watch_t watch = {.process = process, .seconds = isolate_child_seconds(isolation->file_size)};
-  int whole = read_all(&watch, ends[0], (size_t)isolation->most_bytes + CHILD_PARCEL_MORE, parcel);
+  heard_t heard =
+      read_all(&watch, ends[0], (size_t)isolation->most_bytes + CHILD_PARCEL_MORE, parcel);
   close(ends[0]);
-  int ended = end_of(&watch, !whole);
-  bd_status_t status = judge(path, &watch, whole, ended, parcel, error);
+  int ended = end_of(&watch, heard);
+  bd_status_t status = judge(path, &watch, heard, ended, parcel, error);
   if (status != BD_OK) parcel_free(parcel);
   return status;
 }

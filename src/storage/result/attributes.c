@@ -118,15 +118,21 @@ static int put_all(const walk_t *walk, const char *path, int count,
   return done;
 }
 
-/* Create, compare or mend a checksum.  Where `others` differ it differs as well, which is no damage
-   of its own.  `known`: the table has all that it covers. */
-static int put_seal(const walk_t *walk, int run, const char *attack, int others, int known) {
+/* What is known of the attributes that a checksum covers. */
+typedef enum covered {
+  COVERED_KNOWN,  /* all of them, and they are what they should be */
+  COVERED_OPEN,   /* one is known from the file alone */
+  COVERED_DIFFERS /* one differs, and the checksum with it, which is no damage of its own */
+} covered_t;
+
+/* Create, compare or mend a checksum. */
+static int put_seal(const walk_t *walk, int run, const char *attack, covered_t covered) {
   char path[BD_ATTACK_NAME + 64];
   if (!walk->is_sealed) return 1;
   const h5_found_t found = seal(walk->file, run, attack, walk->how);
-  if (found == H5_DIFFERS && others) return 1;
+  if (found == H5_DIFFERS && covered == COVERED_DIFFERS) return 1;
   path_of(path, "runs", run, attack);
-  if (found == H5_DIFFERS && !known)
+  if (found == H5_DIFFERS && covered == COVERED_OPEN)
     return note(walk, H5_FAILED, "instructions_used (or the checksum)", path);
   path_of(path, "checksums", run, attack);
   return note(walk, found, "attributes_checksum", path);
@@ -153,7 +159,8 @@ static int put_attack(const walk_t *walk, int run, const bd_attack_t *attack) {
   const int before = walk->found->differing;
   path_of(path, "runs", run, attack->name);
   return put_all(walk, path, 3, about) && put_all(walk, strcat(path, "/per_image"), 2, names) &&
-         put_seal(walk, run, attack->name, walk->found->differing > before, 1);
+         put_seal(walk, run, attack->name,
+                  walk->found->differing > before ? COVERED_DIFFERS : COVERED_KNOWN);
 }
 
 /* Does the job leave the instructions open?  Then the file alone knows which were used. */
@@ -207,8 +214,10 @@ static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run
             before = walk->found->differing;
   path_of(path, "runs", run, NULL);
   if (!put_all(walk, path, count, attributes) || !put_count(walk, path)) return 0;
-  int done = put_seal(walk, run, NULL, walk->found->differing > before,
-                      walk->is_known || !is_open(count, attributes));
+  const covered_t covered = walk->found->differing > before                 ? COVERED_DIFFERS
+                            : walk->is_known || !is_open(count, attributes) ? COVERED_KNOWN
+                                                                            : COVERED_OPEN;
+  int done = put_seal(walk, run, NULL, covered);
   for (int a = 0; done && a < layout->attack_count; a++)
     done = put_attack(walk, run, &layout->attacks[a]);
   return done;

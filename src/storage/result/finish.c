@@ -39,11 +39,11 @@ static bd_status_t made_up(const bd_result_t *result, bd_error_t *error) {
                  result->path);
 }
 
-bd_status_t bd_result_finish(bd_result_t *result, int has_victim, int attribute_count,
+bd_status_t bd_result_finish(bd_result_t *result, bd_predictions_t predictions, int attribute_count,
                              const bd_attribute_t *attributes, int64_t *by_status,
                              bd_error_t *error) {
   const size_t size = BD_STATUSES_MAX * sizeof *by_status;
-  finish_request_t request = {result, has_victim, attribute_count, attributes};
+  finish_request_t request = {result, predictions, attribute_count, attributes};
   parcel_t parcel = {0};
   memset(by_status, 0, size);
   bd_status_t status = bd_result_sync(result, BD_SYNC_NOW, error);

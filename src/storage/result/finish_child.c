@@ -94,7 +94,7 @@ static bd_status_t compute_rows(const finish_request_t *r, hid_t file, bd_statis
   for (int run = 0; status == BD_OK && run < shape->run_count; run++) {
     int64_t fallbacks = 0;
     for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
-      const statistics_of_t of = {r->result, file, shape->first_run + run, a, r->has_victim};
+      const statistics_of_t of = {r->result, file, shape->first_run + run, a, r->predictions};
       bd_statistics_t *row = &rows[run * shape->attack_count + a];
       status = statistics_child_row(&of, row, by_status, error);
       fallbacks += row->fallbacks;

@@ -14,7 +14,8 @@ bd_status_t finish_child_reopen(void *result, FILE *out, bd_error_t *error);
 /* What bd_result_finish was asked for. */
 typedef struct finish_request {
   const bd_result_t *result;
-  int has_victim, attribute_count;
+  bd_predictions_t predictions;
+  int attribute_count;
   const bd_attribute_t *attributes;
 } finish_request_t;
 

@@ -55,7 +55,8 @@ bd_status_t statistics_child_row(const statistics_of_t *of, bd_statistics_t *row
   row->run = of->run;
   // The result was opened, not joined.  NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker)
   memcpy(row->attack, name, sizeof row->attack);
-  bd_tally_finish(&tally, of->has_victim ? of->result->shape.views : 0, row);
+  bd_tally_finish(&tally, of->predictions == BD_PREDICTIONS_PRESENT ? of->result->shape.views : 0,
+                  row);
   for (int s = 0; s < BD_STATUSES_MAX; s++) by_status[s] += tally.by_status[s];
   return status;
 }

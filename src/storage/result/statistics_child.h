@@ -11,7 +11,7 @@ typedef struct statistics_of {
   const bd_result_t *result;
   hid_t file;
   int run, attack;
-  int has_victim; /* 0: accuracies are NaN */
+  bd_predictions_t predictions;
 } statistics_of_t;
 
 /* Compute the row.  by_status[s], of BD_STATUSES_MAX, grows by the number of images with status s.
