@@ -17,6 +17,7 @@
 #define BARYDEF_RESULT_H
 
 #include <barydef/api.h>
+#include <barydef/attribute.h>
 #include <barydef/error.h>
 #include <barydef/images.h>
 #include <barydef/job.h>
@@ -26,24 +27,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** The kind of value that an attribute holds. */
-typedef enum bd_attribute_kind {
-  BD_ATTRIBUTE_TEXT,    /**< UTF-8, at most BD_ATTRIBUTE_TEXT_MAX bytes */
-  BD_ATTRIBUTE_INTEGER, /**< int64 */
-  BD_ATTRIBUTE_REAL     /**< float64 */
-} bd_attribute_kind_t;
-
-/** An attribute of the root, of a run or of an attack. */
-typedef struct bd_attribute {
-  const char *name;         /**< the caller's */
-  bd_attribute_kind_t kind; /**< which of the three values below counts */
-  const char *text;         /**< the caller's; longer texts than BD_ATTRIBUTE_TEXT_MAX are cut */
-  int64_t integer;          /**< value of an integer */
-  double real;              /**< value of a real number */
-  size_t room; /**< bytes to reserve for a text, so that another can replace it in its place; 0: as
-                  many as the text has, with its zero */
-} bd_attribute_t;
 
 /** What a result will hold.  bd_result_create keeps nothing of it. */
 typedef struct bd_result_layout {

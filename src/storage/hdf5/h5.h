@@ -3,8 +3,8 @@
 #ifndef BD_H5_H
 #define BD_H5_H
 
+#include <barydef/attribute.h>
 #include <barydef/error.h>
-#include <barydef/result.h>
 #include <hdf5.h>
 #include <stddef.h>
 
