@@ -97,9 +97,16 @@ static bd_status_t set_values(sweep_t *sweep, const char *where, const char *nam
   }
 }
 
+/* A line of a job file, or an override. */
+typedef struct entry {
+  const char *where; /* "job.ini:12" or "--set", for messages */
+  int line;          /* 0: an override */
+  const char *section, *key, *value;
+} entry_t;
+
 /* An entry of [sweep].  An override may replace what the file says. */
-static bd_status_t set_sweep(bd_job_t *job, const char *where, int line, const char *name,
-                             const char *list, bd_error_t *error) {
+static bd_status_t set_sweep(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
+  const char *where = entry->where, *name = entry->key;
   char section[64];
   const char *key = NULL;
   int parameter = -1;
@@ -108,11 +115,11 @@ static bd_status_t set_sweep(bd_job_t *job, const char *where, int line, const c
   if (status == BD_OK) status = check_swept(where, name, parameter, error);
   if (status != BD_OK) return status;
   sweep_t *sweep = find_sweep(job, parameter);
-  if (sweep && line)
+  if (sweep && entry->line)
     return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: given before, at %s", where, name,
                    sweep->where);
   if (!sweep) status = add_sweep(job, where, parameter, &sweep, error);
-  return status == BD_OK ? set_values(sweep, where, name, list, error) : status;
+  return status == BD_OK ? set_values(sweep, where, name, entry->value, error) : status;
 }
 
 void entries_free_sweep(sweep_t *sweep) {
@@ -131,36 +138,33 @@ static void end_sweep(bd_job_t *job, int parameter) {
 }
 
 /* A value must be readable from the job's text again. */
-static bd_status_t check_characters(const char *where, const char *section, const char *key,
-                                    const char *value, bd_error_t *error) {
-  for (const char *c = value; *c; c++)
+static bd_status_t check_characters(const entry_t *entry, bd_error_t *error) {
+  for (const char *c = entry->value; *c; c++)
     if (iscntrl((unsigned char)*c) && *c != '\t')
       return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value",
-                     where, section, key);
-    else if (*c == ';' && (c == value || isspace((unsigned char)c[-1])))
+                     entry->where, entry->section, entry->key);
+    else if (*c == ';' && (c == entry->value || isspace((unsigned char)c[-1])))
       return bd_fail(error, BD_BAD_INPUT,
                      "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file",
-                     where, section, key);
+                     entry->where, entry->section, entry->key);
   return BD_OK;
 }
 
-/* `line` is 0 for an override. */
-static bd_status_t set_value(bd_job_t *job, const char *where, int line, const char *section,
-                             const char *key, const char *value, bd_error_t *error) {
+static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
   int index = -1;
-  bd_status_t status = check_characters(where, section, key, value, error);
+  bd_status_t status = check_characters(entry, error);
   if (status != BD_OK) return status;
-  if (!strcmp(section, "sweep")) return set_sweep(job, where, line, key, value, error);
-  status = find(where, section, key, &index, error);
+  if (!strcmp(entry->section, "sweep")) return set_sweep(job, entry, error);
+  status = find(entry->where, entry->section, entry->key, &index, error);
   if (status != BD_OK) return status;
-  if (line && job->line[index])
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", where, section, key,
-                   job->line[index]);
-  if (line) job->line[index] = line;
+  if (entry->line && job->line[index])
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", entry->where,
+                   entry->section, entry->key, job->line[index]);
+  if (entry->line) job->line[index] = entry->line;
   else end_sweep(job, index);
   free(job->values[index]);
-  job->values[index] = trimmed(value, strlen(value));
-  snprintf(job->where[index], sizeof job->where[index], "%s", where);
+  job->values[index] = trimmed(entry->value, strlen(entry->value));
+  snprintf(job->where[index], sizeof job->where[index], "%s", entry->where);
   return job->values[index] ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
 }
 
@@ -171,7 +175,7 @@ static bd_status_t take_entry(void *context, int line, const char *section, cons
   snprintf(where, sizeof where, "%s:%d", job->name, line);
   if (!*section)
     return bd_fail(error, BD_BAD_INPUT, "%s: %.60s stands before the first [section]", where, key);
-  return set_value(job, where, line, section, key, value, error);
+  return set_value(job, &(entry_t){where, line, section, key, value}, error);
 }
 
 bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error) {
@@ -183,7 +187,8 @@ bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error)
     return bd_fail(error, BD_BAD_INPUT, "--set %.200s: not of the form section.key=value", text);
   snprintf(name, sizeof name, "%.*s", (int)length, text);
   bd_status_t status = split_key("--set", name, section, &key, error);
-  return status == BD_OK ? set_value(job, "--set", 0, section, key, equals + 1, error) : status;
+  if (status != BD_OK) return status;
+  return set_value(job, &(entry_t){"--set", 0, section, key, equals + 1}, error);
 }
 
 bd_status_t entries_read(bd_job_t *job, const char *text, bd_error_t *error) {

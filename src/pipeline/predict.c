@@ -16,8 +16,8 @@ static void store(size_t count, size_t size, const double *pixels, float *stored
   }
 }
 
-bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, bd_view_t view, const double *purified,
-                      float *stored, bd_timings_t *seconds, bd_error_t *error) {
+bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, const step_view_t *show,
+                      bd_timings_t *seconds, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
   const bd_view_source_t source = {.count = item->count,
                                    .channels = info->channels,
@@ -25,18 +25,19 @@ bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, bd_view_t view, con
                                    .width = info->width,
                                    .attacked = w->attacked,
                                    .mean = w->mean,
-                                   .purified = purified,
+                                   .purified = show->purified,
                                    .parameters = &w->parameters};
   const double *pixels;
   double start = clock_seconds();
-  bd_status_t status = bd_view_make(view, &source, w->room, &pixels, error);
+  bd_status_t status = bd_view_make(show->view, &source, w->room, &pixels, error);
   seconds->baseline += clock_seconds() - start;
   if (status != BD_OK) return status;
   start = clock_seconds();
-  store((size_t)item->count, block_image_size(info), pixels, stored);
+  store((size_t)item->count, block_image_size(info), pixels, show->stored);
   if (w->victim)
-    status = bd_victim_predict(w->victim, item->first, item->count, stored,
-                               w->shown.classes + (size_t)view * (size_t)w->plan->block, error);
+    status =
+        bd_victim_predict(w->victim, item->first, item->count, show->stored,
+                          w->shown.classes + (size_t)show->view * (size_t)w->plan->block, error);
   seconds->victim += clock_seconds() - start;
   return status;
 }
@@ -65,7 +66,7 @@ bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *se
     const uint64_t key = key_of(w, item, v);
     if ((shown->held & bit) && shown->key[v] == key) continue;
     shown->held &= ~bit;
-    status = step_show(w, item, v, NULL, w->stored, seconds, error);
+    status = step_show(w, item, &(step_view_t){.view = v, .stored = w->stored}, seconds, error);
     if (status == BD_OK) shown->held |= bit;
     shown->key[v] = key;
   }

@@ -52,8 +52,8 @@ bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_
   float *stored = plan->store_images && plan->writers == BD_WRITERS_ROOT
                       ? block_images(plan, info, block, snapshot)
                       : w->stored;
-  bd_status_t status = step_show(w, item, BD_VIEW_PURIFIED, w->purified + first * size, stored,
-                                 &block->seconds, error);
+  const step_view_t show = {BD_VIEW_PURIFIED, w->purified + first * size, stored};
+  bd_status_t status = step_show(w, item, &show, &block->seconds, error);
   for (int i = 0; i < item->count; i++, records += record_bytes) {
     bd_per_image_t record;
     measure(w, item, i, &w->reports[first + (size_t)i], stored, &record);

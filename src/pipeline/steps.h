@@ -14,9 +14,16 @@ bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *se
 bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_block_t *block,
                         bd_error_t *error);
 
-/* Make a view of the images in hand, as float32 into `stored`, and have the victim predict it.
-   Without a victim only `stored` is filled. */
-bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, bd_view_t view, const double *purified,
-                      float *stored, bd_timings_t *seconds, bd_error_t *error);
+/* What step_show makes. */
+typedef struct step_view {
+  bd_view_t view;
+  const double *purified; /* the images of a snapshot; NULL where no snapshot changes the view */
+  float *stored;          /* gets the view */
+} step_view_t;
+
+/* Make a view of the images in hand, as float32, and have the victim predict it.  Without a victim
+   the view is made all the same. */
+bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, const step_view_t *show,
+                      bd_timings_t *seconds, bd_error_t *error);
 
 #endif
