@@ -26,4 +26,14 @@ enum {
                                    are cut. */
 };
 
+/** A pixel above 1 by no more than this is taken for 1: what was computed in float32 is rounded. */
+#define BD_ABOVE_ONE_MAX 1e-6
+
+/** An image whose mass defect reaches this counts as failed.  Mass is kept to rounding by
+   construction; where it is not, no digit can be trusted.  In units of the scaled mass. */
+#define BD_MASS_DEFECT_MAX 1e-6
+
+/** The same for an image that was computed in float32. */
+#define BD_MASS_DEFECT_MAX_SINGLE 1e-4
+
 #endif

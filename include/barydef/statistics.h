@@ -73,10 +73,10 @@ typedef struct bd_statistics {
   BD_MEANS("number of " meaning)
 #define BD_ACCURACY(VIEW, name, meaning)                                                           \
   bd_accuracy_t name;                                                                              \
-  BD_MEANS("accuracy on " meaning)
+  BD_MEANS("accuracy on " meaning ", a fraction of the images")
 #define BD_SPREAD(name)                                                                            \
   bd_spread_t name;                                                                                \
-  BD_MEANS("of " #name ", in its unit")
+  BD_MEANS("mean and maximum of " #name ", in its unit")
 #include <barydef/statistics.def>
 } bd_statistics_t;
 

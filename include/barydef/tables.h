@@ -6,6 +6,8 @@
 #ifndef BARYDEF_TABLES_H
 #define BARYDEF_TABLES_H
 
+#include <barydef/limits.h>
+
 /** The meaning of the member or enum value before it, as texts side by side: nothing to a compiler,
    a comment to Doxygen (tests/lint/members.py). */
 #ifndef BD_DOXYGEN
@@ -14,6 +16,15 @@
 
 /** An enum value of a row. */
 #define BD_ROW_VALUE(value, meaning) value, BD_MEANS(meaning)
+
+/** The name of a row in a meaning, where pages write its number before it
+   (tests/lint/members.py). */
+#define BD_ROW_WORD(NAME, name, meaning) "@" name
+
+/** A number as it is written, for a meaning that tells it. */
+#define BD_WRITTEN(number) #number
+/** The number behind a macro, as it is written. */
+#define BD_NUMBER(macro) BD_WRITTEN(macro)
 
 /** Costs between two pixels at offset (dy, dx), in pixels: ROW(NAME, name, traits, formula,
    meaning).  The cost is the function cost_<name> of src/transport/kernel.c.  It must not depend
@@ -99,11 +110,12 @@
   ROW(PENDING, "pending", "not computed yet")                                                      \
   ROW(NOT_FINITE, "not-finite", "a pixel is NaN or infinite")                                      \
   ROW(NEGATIVE, "negative", "a pixel is below zero")                                               \
-  ROW(ABOVE_ONE, "above-one", "a pixel is above one, by more than 1e-6")                           \
+  ROW(ABOVE_ONE, "above-one", "a pixel is above one, by more than " BD_NUMBER(BD_ABOVE_ONE_MAX))   \
   ROW(EMPTY, "empty", "every pixel is zero, so there is no mass to transport")                     \
   ROW(LOST_MARGINAL, "lost-marginal", "a motion moves all mass of a channel out of the image")     \
   ROW(DIVERGED, "diverged",                                                                        \
-      "the result is not finite, or the mass defect reaches 1e-6 (float32: 1e-4)")
+      "the result is not finite, or the mass defect reaches " BD_NUMBER(                           \
+          BD_MASS_DEFECT_MAX) " (float32: " BD_NUMBER(BD_MASS_DEFECT_MAX_SINGLE) ")")
 
 /** How the iteration of one image ended, from good to bad: ROW(NAME, name, meaning). */
 #define BD_CONVERGENCE_TABLE(ROW)                                                                  \

@@ -17,8 +17,8 @@ STRINGS = r'((?:\s*"(?:\\.|[^"\\])*")+\s*)'
 def preprocessed(text):
     """What the preprocessor makes of a piece of C that uses the tables."""
     include = os.path.join(SOURCE, "include")
-    command = ["cc", "-E", "-P", "-w", "-DBD_DOXYGEN", "-I", include, "-xc", "-"]
-    text = "#include <barydef/tables.h>\n" + text + "\n"
+    command = ["cc", "-E", "-P", "-w", "-DBD_DOXYGEN", "-I", include]
+    command += ["-imacros", "barydef/tables.h", "-xc", "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 

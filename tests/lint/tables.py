@@ -1,14 +1,15 @@
-"""The tables of docs/formats.md say what the rows of include/barydef/*.def say.
+"""The tables of docs/formats.md say what the rows of include/barydef/*.def and
+of include/barydef/tables.h say.
 
 Compares the tables between the marks; with --write writes them."""
 
 import ast
 import os
 import re
-import subprocess
 import sys
 
-SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+from members import SOURCE, preprocessed, words
+
 PAGE = os.path.join(SOURCE, "docs", "formats.md")
 TYPES = {"int8_t": "int8", "int32_t": "int32", "int64_t": "int64", "double": "float64"}
 
@@ -38,11 +39,15 @@ STATISTICS = """
 """
 
 
+NAMES = """
+#define ROW(NAME, name, meaning) (name, meaning),
+%s(ROW)
+"""
+
+
 def rows(text):
-    """What the preprocessor makes of the tables, as Python reads it."""
-    command = ["cc", "-E", "-P", "-I", os.path.join(SOURCE, "include"), "-xc", "-"]
-    found = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
-    return ast.literal_eval("[" + " ".join(found.split("\n")) + "]")
+    """The rows that the preprocessor makes of the tables, as Python reads them."""
+    return ast.literal_eval("[" + " ".join(preprocessed(text).split("\n")) + "]")
 
 
 def sizes():
@@ -55,7 +60,15 @@ def table(text):
     lines = ["| field | type | meaning |", "|---|---|---|"]
     for name, kind, meaning, where in rows(text):
         kind = TYPES.get(kind) or f"string {sizes()[kind]}"
-        lines.append(f"| {name} | {kind} | {meaning}{where} |")
+        lines.append(f"| {name} | {kind} | {words(meaning)}{where} |")
+    return "\n".join(lines)
+
+
+def names(text):
+    """A table of names, with the numbers that files store."""
+    lines = ["| number | name | meaning |", "|---|---|---|"]
+    for number, (name, meaning) in enumerate(rows(text)):
+        lines.append(f"| {number} | `{name}` | {meaning} |")
     return "\n".join(lines)
 
 
@@ -63,12 +76,18 @@ def main():
     with open(PAGE) as file:
         page = file.read()
     right = page
-    for name, text in ("per_image", PER_IMAGE), ("statistics", STATISTICS):
+    made = {
+        "per_image": table(PER_IMAGE),
+        "statistics": table(STATISTICS),
+        "status": names(NAMES % "BD_IMAGE_STATUS_TABLE"),
+        "convergence": names(NAMES % "BD_CONVERGENCE_TABLE"),
+    }
+    for name, text in made.items():
         begin, end = f"<!-- table: {name} -->\n", f"\n<!-- /table: {name} -->"
         if page.count(begin) != 1 or page.count(end) != 1:
             sys.exit(f"{PAGE}: no table {name} between its marks")
         before, rest = right.split(begin)
-        right = before + begin + table(text) + end + rest.split(end)[1]
+        right = before + begin + text + end + rest.split(end)[1]
     if "--write" in sys.argv[1:]:
         with open(PAGE, "w") as file:
             file.write(right)

@@ -2,14 +2,13 @@
 
 #include "transport/moved.h"
 
+#include <barydef/limits.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- images to problems ----------------------------------------------------------- */
-
-/* Rounding of what was computed in float32 does not count as above one. */
-static const double most_above_one = 1e-6;
 
 static bd_image_status_t check_pixels(size_t n, const double *pixels) {
   double max = 0;
@@ -18,7 +17,7 @@ static bd_image_status_t check_pixels(size_t n, const double *pixels) {
     if (pixels[i] < 0) return BD_IMAGE_NEGATIVE;
     if (pixels[i] > max) max = pixels[i];
   }
-  if (max > 1 + most_above_one) return BD_IMAGE_ABOVE_ONE;
+  if (max > 1 + BD_ABOVE_ONE_MAX) return BD_IMAGE_ABOVE_ONE;
   return max < BD_LEAST_MASS ? BD_IMAGE_EMPTY : BD_IMAGE_OK;
 }
 

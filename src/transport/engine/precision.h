@@ -2,6 +2,8 @@
 #ifndef BD_PRECISION_H
 #define BD_PRECISION_H
 
+#include <barydef/limits.h>
+
 #include <stdint.h>
 
 /* A value, and the integer of its size. */
@@ -46,11 +48,11 @@ enum {
 #define BD_LEAST_NORMAL 0x1p-1022
 #endif
 
-/* Mass is kept to rounding by construction.  Where it is not, no digit can be trusted. */
+/* The mass defect from which an image counts as failed. */
 #ifdef BD_SINGLE
-#define BD_MASS_DEFECT_MAX 1e-4
+#define BD_DEFECT_MAX BD_MASS_DEFECT_MAX_SINGLE
 #else
-#define BD_MASS_DEFECT_MAX 1e-6
+#define BD_DEFECT_MAX BD_MASS_DEFECT_MAX
 #endif
 
 /* More than the rounding of the dual objective, a sum of terms of the size of gamma and of the

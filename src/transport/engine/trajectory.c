@@ -103,8 +103,7 @@ static void report(const bd_trajectory_t *t, int iteration, int l, bd_image_repo
   /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */
   if (f->p_max[l] > 0)
     r->safe_tau = fmin(r->safe_tau, 2 * s->options.gamma * s->beta[s->marginals - 1] / f->p_max[l]);
-  if (!isfinite(t->now.residual[l] + t->now.objective[l]) ||
-      !(f->mass_defect[l] < BD_MASS_DEFECT_MAX))
+  if (!isfinite(t->now.residual[l] + t->now.objective[l]) || !(f->mass_defect[l] < BD_DEFECT_MAX))
     r->status = BD_IMAGE_DIVERGED;
 }
 
