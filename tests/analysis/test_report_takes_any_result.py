@@ -1,5 +1,6 @@
 """`barydef report` writes tables and pictures of whatever result it is given."""
 
+import itertools
 import os
 import re
 import unittest
@@ -149,7 +150,7 @@ class Report(RunTest):
         return purify(self.folder, job, output="other.h5")
 
     def test_pandas_and_xarray(self):
-        """As the README shows."""
+        """As docs/using.md shows."""
         try:
             import pandas
             import xarray
@@ -157,13 +158,24 @@ class Report(RunTest):
             self.skipTest(f"SKIPPED LOUDLY: {problem}")
         with h5py.File(self.path) as file:
             frame = pandas.DataFrame(file["statistics"][:])
-            frame["attack"] = frame["attack"].str.decode("utf-8")
+            for name in "attack", "norm":
+                frame[name] = frame[name].str.decode("utf-8")
+            self.assertTrue(set(frame["norm"]) <= {"linf", "l2", "none"}, set(frame["norm"]))
+            runs = [file[f"runs/{run:03d}"].attrs for run in frame["run"]]
+            frame["gamma"] = [run["solver.gamma"] for run in runs]
+            frame["L"] = [run["solver.iterations"] for run in runs]
+            self.assertEqual(
+                set(zip(frame["gamma"], frame["L"])),
+                set(itertools.product((0.05, 0.5, 2), (10, 50))),
+            )
             table = frame.pivot(index="run", columns="attack", values="barycenter_accuracy")[
                 "clean"
             ]
             self.assertEqual(
                 list(table), [self.result.accuracy(run, "clean") for run in self.result.runs]
             )
+            records = pandas.DataFrame(file["runs/000/clean/per_image"][:])
+            self.assertEqual(list(records["label"]), list(file["labels"][:60]))
             array = xarray.DataArray(
                 file["runs/000/clean/images"], dims=("image", "channel", "y", "x")
             )
