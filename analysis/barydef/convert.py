@@ -20,7 +20,7 @@ from .files import reading, written
 from .formats import CLEAN, INPUT_SCHEMA, RESULT_SCHEMA
 from .hdf5 import opened
 from .result import Result
-from .set_file import check_name, planes_first, write_set
+from .set_file import check_labels, check_name, planes_first, write_set
 from .text import text
 
 # What the name of an array means, in lower case; any other is an attack's. `attack` reads the same.
@@ -87,8 +87,10 @@ def attributes_of(array, path):
 
 
 def read_arrays(paths, labels=None):
-    """{"labels", "clean", "attributes" or an attack's name: array} of .npz and .npy files."""
-    arrays = {}
+    """Two dictionaries: the arrays of .npz and .npy files, and which file each is from.
+
+    Their keys are "labels", "clean", "attributes" and the names of the attacks."""
+    arrays, origins = {}, {}
     given = load(labels) if labels else {}
     if len(given) > 1:
         raise Unsuitable(f"{labels}: holds {', '.join(given)}; one array of labels is needed")
@@ -99,8 +101,8 @@ def read_arrays(paths, labels=None):
             name = RESERVED.get(name.lower(), name)
             if name in arrays:
                 raise Unsuitable(f"{path}: a second array of {name}")
-            arrays[name] = array
-    return arrays
+            arrays[name], origins[name] = array, path
+    return arrays, origins
 
 
 def wanted(names, chosen, path):
@@ -128,19 +130,26 @@ def to_set(
     paths, output, labels=None, dataset="", norm="unknown", epsilon=float("nan"), chosen=None
 ):
     """Write NumPy's files in barydef's format."""
-    arrays = read_arrays(paths, labels)
+    arrays, origins = read_arrays(paths, labels)
     numbers = arrays.pop("labels", None)
-    about = attributes_of(arrays.pop("attributes", None), paths[0])
+    about = attributes_of(arrays.pop("attributes", None), origins.get("attributes"))
     if numbers is None:
         raise Unsuitable(f"{paths[0]}: no array named labels (or y, y_test); --labels names a file")
+    numbers = check_labels(numbers, f"{origins['labels']}: labels")
     if not arrays:
         raise Unsuitable(f"{paths[0]}: no images in it")
     for name in arrays.keys() - {CLEAN}:
         check_name(name)
     images = {name: planes_first(arrays[name], name) for name in wanted(arrays, chosen, paths[0])}
-    usual = {"norm": norm, "epsilon": epsilon, "source": f"converted from {paths[0]}"}
     attacks = {
-        name: {**usual, **about["attacks"].get(name, {})} for name in images if name != CLEAN
+        name: {
+            "norm": norm,
+            "epsilon": epsilon,
+            "source": f"converted from {origins[name]}",
+            **about["attacks"].get(name, {}),
+        }
+        for name in images
+        if name != CLEAN
     }
     rename_purified(images, attacks, about, paths[0])
     write_set(

@@ -47,23 +47,29 @@ def is_one_hot(labels):
     )
 
 
-def check_labels(labels):
-    """int64 [n], of integers [n] or [n,1] (Keras' CIFAR-10) or of one-hot rows (ART's loaders)."""
+def check_labels(labels, what="labels"):
+    """int64 [n], of integers [n] or [n,1] (Keras' CIFAR-10) or of one-hot rows (ART's loaders).
+
+    `what` is what messages call them."""
     if labels.ndim == 2 and labels.shape[1] > 1:
         if not is_one_hot(labels):
             raise Unsuitable(
-                f"labels: of shape {labels.shape}: "
+                f"{what}: of shape {labels.shape}: "
                 "where these are one-hot, labels.argmax(1) is what is needed"
             )
         labels = labels.argmax(1)
     if labels.ndim == 2 and labels.shape[1] == 1 and np.issubdtype(labels.dtype, np.integer):
         labels = labels[:, 0]
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise Unsuitable(f"labels: {labels.dtype} {labels.shape}; integers [n] are needed")
+        flat = ".ravel()" if labels.ndim > 1 else ""
+        raise Unsuitable(
+            f"{what}: {labels.dtype} {labels.shape}; integers [n] are needed: "
+            f"save labels{flat}.astype(int)"
+        )
     if len(labels) == 0:
-        raise Unsuitable("labels: there are none")
+        raise Unsuitable(f"{what}: there are none")
     if int(labels.max()) > np.iinfo("i8").max:
-        raise Unsuitable(f"labels: {labels.max()} is too large")
+        raise Unsuitable(f"{what}: {labels.max()} is too large")
     return labels.astype("i8")
 
 

@@ -120,14 +120,14 @@ def sets_below(folder):
 
 def read_npz(path):
     """(name, how it is told, images, labels)."""
-    arrays = read_arrays([path])
+    arrays, _ = read_arrays([path])
     images, labels = arrays.get(CLEAN), arrays.get("labels")
     if images is None or labels is None:
         raise Unsuitable(
             f"{path}: needs arrays named images and labels; it has {', '.join(arrays)}"
         )
     stated = attributes_of(arrays.get("attributes"), path)["dataset"]
-    told = told_by(check_labels(labels))
+    told = told_by(check_labels(labels, f"{path}: labels"))
     how = "by its attributes" if stated else "by its labels" if told else "by its file's name"
     name = stated or told or os.path.splitext(os.path.basename(path))[0]
     return name, how, planes_first(images, "images"), labels
