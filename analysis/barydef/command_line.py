@@ -28,6 +28,22 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+class Command(Parser):
+    """The parser of one command. Its options may stand before, between and after its files."""
+
+    intermixing = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        """What parse_known_intermixed_args() gives, which calls this in turn."""
+        if self.intermixing:
+            return super().parse_known_args(args, namespace)
+        self.intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixing = False
+
+
 def number(kind, least):
     """A type for argparse: an integer of at least `least`, or a finite float above it."""
 
@@ -123,7 +139,7 @@ def add_attack(commands):
         "or an .npz with images and labels",
     )
     add("victim", help="TorchScript classifier (a program: use only what you trust)")
-    add("output")
+    add("output", help="the set of attacked images to write, .h5")
     add(
         "--attacks",
         help=f"with commas between: {', '.join(presets.ATTACKS)} (default: those of the first six "
@@ -138,9 +154,14 @@ def add_attack(commands):
     add("--preset", choices=presets.DATASETS, help="whose settings (default: the data set's own)")
     add("--epsilon", type=number(float, 0), help="of all of them, instead of the preset's")
     add("--limit", type=number(int, 0), default=0, help="only the first images")
-    add("--batch", type=number(int, 1), default=100)
-    add("--seed", type=int, default=0)
-    add("--threads", type=number(int, 1), default=1)
+    add(
+        "--batch",
+        type=number(int, 1),
+        default=100,
+        help="images that are attacked at once (default: %(default)s)",
+    )
+    add("--seed", type=int, default=0, help="of the random numbers (default: %(default)s)")
+    add("--threads", type=number(int, 1), default=1, help="of torch (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(call=attack)
 
@@ -148,11 +169,32 @@ def add_attack(commands):
 def add_convert(commands):
     parser = commands.add_parser("convert", help="NumPy's files into barydef's format, and back")
     add = parser.add_argument
-    add("files", nargs="+", metavar="FILE", help="what to read, and last what to write")
-    add("--labels", help=".npy of the labels, where the others hold none")
-    add("--dataset", default="")
-    add("--norm", default="unknown")
-    add("--epsilon", type=float, default=float("nan"))
+    add(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="the files to read, then the one to write: .npz and .npy files become one .h5, "
+        "and one .h5 becomes an .npz",
+    )
+    add("--labels", help=".npy of the labels, where the files to read hold none")
+    add(
+        "--dataset",
+        default="",
+        help="name of the data set, to be kept in the .h5 (default: what the .npz says)",
+    )
+    add(
+        "--norm",
+        default="unknown",
+        help="norm that bounds the attacks, such as linf, where the .npz does not say it "
+        "(default: %(default)s)",
+    )
+    add(
+        "--epsilon",
+        type=float,
+        default=float("nan"),
+        help="bound of the attacks in that norm, where the .npz does not say it "
+        "(default: nan, not known)",
+    )
     add("--run", type=number(int, 0), help="which run of a result, where it has several")
     add(
         "--attack",
@@ -172,7 +214,7 @@ def add_report(commands):
         epilog=REPORT,
     )
     add = parser.add_argument
-    add("result")
+    add("result", help="a result of barydef, .h5")
     add(
         "folder",
         nargs="?",
@@ -222,7 +264,7 @@ def main(program="barydef"):
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Command)
     for add in add_attack, add_convert, add_report:
         add(commands)
     arguments = parser.parse_args()

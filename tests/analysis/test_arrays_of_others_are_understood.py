@@ -3,13 +3,14 @@
 import json
 import os
 import unittest
+from unittest import mock
 
 from support import RunTest, launch, random_images
 from package import command
 
 import h5py
 import numpy as np
-from barydef import convert, errors
+from barydef import command_line, convert, errors
 from barydef.attack import datasets
 
 
@@ -36,6 +37,37 @@ class Arrays(RunTest):
                 ("linf", 0.03),
             )
         self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
+
+    def test_options_stand_anywhere_and_sources_name_their_files(self):
+        """`convert clean.npy --labels y.npy noise.npy made.h5` and every other order."""
+        folder, set_of = os.path.join(self.folder, "orders"), random_images(4).astype("f4")
+        os.mkdir(folder)
+        x, clean, noise, y, made = (
+            os.path.join(folder, name)
+            for name in ("x.npy", "clean.npy", "noise.npy", "y.npy", "made.h5")
+        )
+        for path in x, clean, noise:
+            np.save(path, set_of)
+        np.save(y, np.arange(4))
+        option = ("--labels", y)
+        for first in x, clean:
+            files = (first, noise, made)
+            for place in range(len(files) + 1):
+                command("convert", *files[:place], *option, *files[place:], "--overwrite")
+                with h5py.File(made) as file:
+                    self.assertEqual(list(file), ["attacks", "clean", "labels"])
+                    self.assertEqual(
+                        file["attacks/noise"].attrs["source"], f"converted from {noise}"
+                    )
+        for words, known in (
+            (("attack", "d", "--limit", 3, "v.pt", "--seed", 4, "s.h5"), "'output': 's.h5'"),
+            (("report", "--run", 1, "r.h5", "--attack", "a", "to"), "'folder': 'to'"),
+            (("report", "r.h5", "--attack", "a", "--attack", "b"), "'attack': ['a', 'b']"),
+            (("report", "r.h5", "--run", 1), "'folder': None"),
+        ):
+            with mock.patch.object(command_line, words[0], vars):
+                self.assertIn(known, command(*words).stdout)
+        self.assertIn("--bogus", command("convert", x, "--bogus", made, status=2).stderr)
 
     def test_names_of_others(self):
         """ART's and RobustBench's names mean the same to `convert` and to `attack`."""
@@ -145,7 +177,12 @@ class Arrays(RunTest):
                 "labels: float64 (4, 1); integers [n] are needed",
             ),
             ("cube", {"a": some, "labels": labels[:, None, None]}, "integers [n] are needed"),
-            ("floats", {"a": some, "labels": labels / 1}, "integers [n] are needed"),
+            (
+                "floats",
+                {"a": some, "labels": labels / 1},
+                "floats.npz: labels: float64 (4,); integers [n] are needed: "
+                "save labels.astype(int)",
+            ),
             ("unlabelled", {"a": some}, "no array named labels"),
             ("twice", {"a": some, "labels": labels, "Y": labels}, "a second array of labels"),
             ("shape", {"a": np.zeros((4, 5)), "labels": labels}, "images of shape"),
