@@ -142,7 +142,8 @@ def print_choice(paths, cost):
     count = len(candidates_of(results, "barycenter"))
     name = plain(os.path.basename(chosen.result.path))
     print(f"{name}, run {chosen.run} of {count}: {chosen.result.label(chosen.run)}")
-    first, second = "On the first half, where it was chosen", "On the second half, as in the table"
+    first = "On the first half of the images, on which it was chosen"
+    second = "On the second half, shown in the table"
     said = [("", chosen, "barycenter")]
     said += [("The blur, chosen likewise. ", one, "blurred") for one in blurs[:1]]
     for what, choice, view in said:
@@ -160,9 +161,14 @@ def main():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("results", nargs="+", metavar="RESULT.h5")
-    parser.add_argument("--cost", type=float, default=2, help="points of clean accuracy")
-    arguments = parser.parse_args()
+    parser.add_argument("results", nargs="+", metavar="RESULT.h5", help="results of barydef")
+    parser.add_argument(
+        "--cost",
+        type=float,
+        default=2,
+        help="points of clean accuracy that the run may cost (default: %(default)g)",
+    )
+    arguments = parser.parse_intermixed_args()
     errors.run(lambda: print_choice(arguments.results, arguments.cost), "barydef.best_run")
 
 

@@ -114,8 +114,8 @@ def price(choice):
     if choice.cost is None:
         return "Clean accuracy was not measured: what the run costs is not known."
     if choice.cost <= 0:
-        return "It costs no clean accuracy."
-    return f"It costs {100 * choice.cost:.1f} points of clean accuracy."
+        return "Clean accuracy does not fall."
+    return f"Clean accuracy falls by {100 * choice.cost:.1f} points."
 
 
 def papers(choice):
@@ -135,8 +135,11 @@ def reach(choice):
     if choice.lack is None:
         return "The paper's figures for these attacks on this data set are not known here."
     if choice.lack == 0:
-        return f"It reaches {papers(choice)}."
-    return f"It falls short of the paper's barycenter (B6) by up to {100 * choice.lack:.1f} points."
+        return f"The run reaches {papers(choice)}."
+    return (
+        "The run falls short of the paper's barycenter (B6) "
+        f"by up to {100 * choice.lack:.1f} points."
+    )
 
 
 def said(choice, cost=2):
@@ -157,9 +160,15 @@ def said(choice, cost=2):
     return f"{price(choice)} {reach(choice)}"
 
 
+def after(place, sentences):
+    """The sentences, the first of which begins with the place that it is about."""
+    return f"{place}, {sentences[0].lower()}{sentences[1:]}"
+
+
 def both_said(choice, where, other, shown, cost=2):
     """The sentences of a Choice, and those of the same run on the images that are shown.
 
     `where` and `other` name the images, so that each number says of which it is."""
     figures = [price(shown)] * (shown.cost is not None) + [reach(shown)] * (shown.lack is not None)
-    return f"{where}: {said(choice, cost)}" + f" {other}: {' '.join(figures)}" * bool(figures)
+    words = after(where, said(choice, cost))
+    return f"{words} {after(other, ' '.join(figures))}" if figures else words

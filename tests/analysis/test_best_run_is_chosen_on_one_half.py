@@ -165,7 +165,7 @@ class Best(RunTest):
             of([0.8, 0.76, 0.7], [0.96, 0.98, 0.99]),
             (
                 "001",
-                "It costs 1.0 points of clean accuracy. It reaches the paper's barycenter (B6) "
+                "Clean accuracy falls by 1.0 points. The run reaches the paper's barycenter (B6) "
                 "on every attack that the paper has.",
             ),
         )
@@ -173,7 +173,7 @@ class Best(RunTest):
             of([0.8, 0.6, 0.7], [0.96, 0.98, 0.99]),
             (
                 "002",
-                "It costs no clean accuracy. No run that costs at most 2 points of clean "
+                "Clean accuracy does not fall. No run that costs at most 2 points of clean "
                 "accuracy reaches the paper's barycenter (B6) "
                 "on every attack that the paper has: this one falls short by up to 5.0 points.",
             ),
@@ -183,7 +183,7 @@ class Best(RunTest):
             (
                 "001",
                 "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 "
-                "points. It falls short of the paper's barycenter (B6) by "
+                "points. The run falls short of the paper's barycenter (B6) by "
                 "up to 5.0 points.",
             ),
         )
@@ -191,7 +191,7 @@ class Best(RunTest):
             of([0.7, 0.8]),
             (
                 "001",
-                "Clean accuracy was not measured: what the run costs is not known. It reaches "
+                "Clean accuracy was not measured: what the run costs is not known. The run reaches "
                 "the paper's barycenter (B6) on every attack that the paper has.",
             ),
         )
@@ -208,7 +208,7 @@ class Best(RunTest):
             of([0.7, 0.8], [0.99, 0.99], "digits"),
             (
                 "001",
-                "It costs no clean accuracy. The paper's figures for these attacks on this data "
+                "Clean accuracy does not fall. The paper's figures for these attacks on this data "
                 "set are not known here.",
             ),
         )
@@ -221,14 +221,14 @@ class Best(RunTest):
                 ),
                 (
                     "001",
-                    "It costs no clean accuracy. Nothing is concluded from the paper's figures: "
+                    "Clean accuracy does not fall. Nothing is concluded from the paper's figures: "
                     "norm or epsilon of "
                     "fgsm are not known here, or others than the paper's.",
                 ),
             )
         self.assertEqual(
             of([0.8, 0.7], attacks=["fgsm", "linf_pgd"])[1],
-            "Clean accuracy was not measured: what the run costs is not known. It reaches the "
+            "Clean accuracy was not measured: what the run costs is not known. The run reaches the "
             "paper's barycenter (B6) on every "
             "attack that the paper has with this norm and epsilon.",
         )
@@ -262,21 +262,21 @@ class Best(RunTest):
             file.attrs["dataset"] = "MNIST"
         points = 100 * 3 / np.sum(~second)
         there = (
-            "No run costs at most 2 points of clean accuracy: this one costs least, "
-            f"{points:.1f} points. It reaches the paper's"
+            "no run costs at most 2 points of clean accuracy: this one costs least, "
+            f"{points:.1f} points. The run reaches the paper's"
         )
         run = self.best(path).stdout
-        self.assertIn(f"On the first half, where it was chosen: {there}", run)
+        self.assertIn(f"On the first half of the images, on which it was chosen, {there}", run)
         self.assertIn(
-            "On the second half, as in the table: It costs no clean accuracy. It reaches the "
-            "paper's",
+            "On the second half, shown in the table, clean accuracy does not fall. The run "
+            "reaches the paper's",
             run,
         )
         self.assertRegex(run, r"\| clean \| 100\.0 \|.*\| 100\.0 \|")
         _, why = sentences.best_run_of(Result(path))
-        self.assertIn(f"On every second image of each class, where it was chosen: {there}", why)
+        self.assertIn(f"On the half of the images on which it was chosen, {there}", why)
         self.assertIn(
-            "On all images, as shown here: It costs 3.0 points of clean accuracy. It reaches the "
+            "On all images, shown here, clean accuracy falls by 3.0 points. The run reaches the "
             "paper's",
             why,
         )
@@ -356,7 +356,8 @@ class Best(RunTest):
             output="unclean.h5",
         )
         self.assertIn(
-            "On the first half, where it was chosen: Clean accuracy was not measured",
+            "On the first half of the images, on which it was chosen, "
+            "clean accuracy was not measured",
             self.best(unclean).stdout,
         )
         damaged, victimless = os.path.join(self.folder, "damaged.h5"), purify(

@@ -19,14 +19,14 @@ def best_run_of(result):
     choice = best_run([result], half=0)
     words = both_said(
         choice,
-        "On every second image of each class, where it was chosen",
-        "On all images, as shown here",
+        "On the half of the images on which it was chosen",
+        "On all images, shown here",
         elsewhere(choice),
     )
     return (
         choice.run,
         f"Run {choice.run} is shown in detail: the best by the rule of barydef.best_run. {words} "
-        "(barydef.best_run reports on the others alone.)",
+        "For the other half, run python3 -m barydef.best_run.",
     )
 
 
