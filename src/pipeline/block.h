@@ -1,4 +1,4 @@
-/* The result of one item of work as one piece of memory, which can be sent as it is. */
+/* The result of one item of work in one piece of memory, which can be sent as it stands. */
 #ifndef BD_BLOCK_H
 #define BD_BLOCK_H
 
@@ -7,21 +7,21 @@
 #include <barydef/images.h>
 #include <barydef/statistics.h>
 
-/* What an item took, in seconds. */
+/* Time spent on an item, in seconds. */
 typedef struct bd_timings {
   double read;     /* the pixels */
   double solve;    /* the barycenters */
   double baseline; /* rounding, blurring and the like */
-  double victim;   /* its predictions */
-  double write;    /* images, where this rank writes them itself */
+  double victim;   /* predictions */
+  double write;    /* writing images, if this rank does so itself */
 } bd_timings_t;
 
-/* Contents: the marks of the `count` images' pixels; then for each snapshot of the point `count`
-   records, their marks and, where rank 0 is to write them, `count` images. */
+/* The contents begin with the marks of the `count` images' pixels.  For each snapshot of the point
+   there follow `count` records, their marks and, if rank 0 writes the images, `count` images. */
 typedef struct bd_block {
   bd_item_t item;
-  int64_t status; /* bd_status_t; BD_STOPPED: not begun.  Contents are void unless it is BD_OK */
-  char message[1024]; /* says why, where it is neither of the two */
+  int64_t status;     /* bd_status_t; BD_STOPPED: not begun.  Contents are valid only with BD_OK */
+  char message[1024]; /* says why, if the status is any other */
   bd_timings_t seconds;
   char contents[];
 } bd_block_t;
@@ -37,8 +37,8 @@ size_t block_size(const bd_plan_t *plan, const bd_images_info_t *info);
 /* Size of this block, in bytes. */
 size_t block_used(const bd_plan_t *plan, const bd_images_info_t *info, const bd_block_t *block);
 
-/* Where the parts of a block are: [count], or [count][C][H][W].  Records are packed for the views
-   of the plan (bd_record_pack). */
+/* Find the parts of a block, which have shape [count], or [count][C][H][W] for images.  Records
+   are packed for the views of the plan (bd_record_pack). */
 uint64_t *block_input_marks(bd_block_t *block);
 char *block_records(const bd_plan_t *plan, const bd_images_info_t *info, bd_block_t *block,
                     int snapshot);

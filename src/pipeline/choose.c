@@ -27,7 +27,7 @@ static bd_status_t add_attack(bd_plan_t *plan, const bd_images_info_t *info, con
   return BD_OK;
 }
 
-/* Each name of a list separated by commas, without the blanks around it. */
+/* Add each name of a list separated by commas, without the blanks around it. */
 static bd_status_t add_listed(bd_plan_t *plan, const bd_images_info_t *info,
                               const bd_parameters_t *p, bd_error_t *error) {
   bd_status_t status = BD_OK;
@@ -44,7 +44,7 @@ static bd_status_t add_listed(bd_plan_t *plan, const bd_images_info_t *info,
   return status;
 }
 
-/* The attacks asked for, in the order asked for, and the clean images last. */
+/* Choose the attacks that the job asks for, in its order, and put the clean images last. */
 static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
                                   const bd_parameters_t *p, bd_error_t *error) {
   plan->attacks = calloc((size_t)info->attack_count, sizeof *plan->attacks);
@@ -63,7 +63,7 @@ static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
   return BD_OK;
 }
 
-/* All points of the sweep, or those of one part of it. */
+/* Choose all points of the sweep, or those of one part of it. */
 static bd_status_t choose_points(bd_plan_t *plan, const bd_part_t *part, bd_error_t *error) {
   const int points = bd_job_point_count(plan->job);
   if (part->parts > points)

@@ -38,7 +38,8 @@ static bd_status_t compare_job(bd_output_t *output, bd_error_t *error) {
   return status;
 }
 
-/* Its shape can disagree with its job only where the file was made up, or is another part. */
+/* The shape of a result can disagree with its job only if the file was forged or is another
+   part. */
 static bd_status_t compare_shape(const bd_output_t *output, bd_error_t *error) {
   const bd_result_shape_t *shape = bd_result_shape(output->result);
   const bd_images_info_t *info = bd_images_info(output->images);
@@ -57,8 +58,8 @@ static bd_status_t compare_shape(const bd_output_t *output, bd_error_t *error) {
                  output->parameters->output_file);
 }
 
-/* The name of the instructions that all runs of the result have met whose job left them open; ""
-   where there is no such run. */
+/* Find the instruction set used by all runs whose job left the choice open.  The name is "" if
+   there is no such run. */
 static bd_status_t find_instructions(const bd_output_t *output, char there[32], bd_error_t *error) {
   const bd_plan_t *plan = output->plan;
   *there = 0;
@@ -72,13 +73,13 @@ static bd_status_t find_instructions(const bd_output_t *output, char there[32], 
     if (strcmp(one, there))
       return bd_fail(error, BD_BAD_INPUT,
                      "%s: cannot be resumed: damaged: instructions_used of run %03d is "
-                     "\"%.30s\", of a run before it \"%.30s\"",
+                     "\"%.30s\", that of an earlier run \"%.30s\"",
                      output->parameters->output_file, run, one, there);
   }
   return BD_OK;
 }
 
-/* Bits depend on the instructions: every rank goes on with those of the result. */
+/* Bits depend on the instructions, so every rank continues with those of the result. */
 static bd_status_t keep_instructions(bd_output_t *output, bd_error_t *error) {
   bd_plan_t *plan = output->plan;
   char there[32];

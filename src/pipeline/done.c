@@ -51,7 +51,7 @@ typedef struct check {
   uint64_t *input_marks; /* [count] */
 } check_t;
 
-/* states[image]: the worst of the snapshots of a point. */
+/* Set states[image] to the worst state among the snapshots of a point. */
 static bd_status_t verify_point(const check_t *check, int point, uint8_t *states,
                                 bd_error_t *error) {
   const bd_output_t *output = check->output;

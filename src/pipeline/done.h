@@ -1,4 +1,4 @@
-/* What of a plan a result holds already.  Knows no MPI. */
+/* Find out which parts of a plan a result already holds.  Knows no MPI. */
 #ifndef BD_DONE_H
 #define BD_DONE_H
 
@@ -13,16 +13,17 @@ typedef struct bd_done {
   int64_t damaged; /* likewise */
 } bd_done_t;
 
-/* With nothing done.  The caller frees done->rows.  Errors: BD_FAILED without memory. */
+/* Make a map in which nothing is done.  The caller frees done->rows.  Errors: BD_FAILED without
+   memory. */
 bd_status_t done_create(const bd_plan_t *plan, bd_done_t *done, bd_error_t *error);
 
-/* What is checked at once: all points of a block of an attack.  There are plan->attack_count *
-   plan_blocks(plan) of them; the item's point is not looked at. */
+/* A unit is what is checked at once, which is all points of a block of an attack.  There are
+   plan->attack_count * plan_blocks(plan) units.  The item's point is not used. */
 bd_item_t done_unit(const bd_plan_t *plan, int64_t index);
 
-/* states[point][image] of a unit: the worst of the point's snapshots.  The pixels of images that
-   are done are compared with those they were made from.  Errors: BD_BAD_INPUT where they differ;
-   BD_FAILED. */
+/* Set states[point][image] of a unit to the worst state among the point's snapshots.  For images
+   that are done, compare the input's pixels with those they were made from.  Errors: BD_BAD_INPUT
+   if these differ; BD_FAILED. */
 bd_status_t done_verify(const bd_output_t *output, bd_worker_t *worker, const bd_item_t *unit,
                         uint8_t *states, bd_error_t *error);
 
@@ -30,8 +31,8 @@ bd_status_t done_verify(const bd_output_t *output, bd_worker_t *worker, const bd
 void done_keep(bd_done_t *done, const bd_plan_t *plan, const bd_item_t *unit,
                const uint8_t *states);
 
-/* Take the mark from what is damaged, in the map and in the result, also for a run that will trust
-   the marks (run.verify).  Errors: BD_FAILED. */
+/* Remove the marks of damaged images, in the map and in the result, so that a later run which
+   trusts the marks (run.verify) computes them again.  Errors: BD_FAILED. */
 bd_status_t done_unmark_damaged(bd_done_t *done, const bd_output_t *output, bd_error_t *error);
 
 #endif

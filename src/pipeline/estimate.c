@@ -14,8 +14,8 @@ int64_t estimate_steps(const bd_plan_t *plan) {
   return steps;
 }
 
-/* Headers, attributes and links of the file, of a run, of an attack of a run, and of that one's
-   images, in bytes.  Measured with HDF5 1.10. */
+/* Bytes of headers, attributes and links for the file, for each run, for each attack of a run, and
+   for the images of each.  Measured with HDF5 1.10. */
 enum { FILE_OVERHEAD = 24576, RUN_OVERHEAD = 2600, GROUP_OVERHEAD = 3600, IMAGES_OVERHEAD = 280 };
 
 double estimate_file_bytes(const bd_plan_t *plan, const bd_images_info_t *info) {
@@ -38,7 +38,7 @@ bd_status_t estimate_check_memory(const bd_plan_t *plan, const bd_images_info_t 
   if (needed > p->max_memory)
     return bd_fail(error, BD_BAD_INPUT,
                    "blocks and solver need about %.0f MiB on each rank, more than run.max_memory = "
-                   "%d: a smaller run.block (now %d) needs less",
+                   "%d; a smaller run.block (now %d) needs less",
                    needed, p->max_memory, plan->block);
   if (block_size(plan, info) > INT_MAX)
     return bd_fail(error, BD_BAD_INPUT,

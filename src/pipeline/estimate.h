@@ -1,4 +1,4 @@
-/* What a plan will take, before any of it is computed.  Knows no MPI. */
+/* Estimate what a plan will take before any of it is computed.  Knows no MPI. */
 #ifndef BD_ESTIMATE_H
 #define BD_ESTIMATE_H
 
@@ -6,13 +6,14 @@
 
 #include <barydef/images.h>
 
-/* Steps that one image of an attack takes, over all points: iterations times marginals. */
+/* Steps that one image of an attack takes over all points.  A step is one iteration of one
+   marginal. */
 int64_t estimate_steps(const bd_plan_t *plan);
 
 /* Bytes of the result. */
 double estimate_file_bytes(const bd_plan_t *plan, const bd_images_info_t *info);
 
-/* Does a rank have room for the plan's blocks?  Errors: BD_BAD_INPUT, naming the parameter to
+/* Check that a rank has room for the plan's blocks.  Errors: BD_BAD_INPUT, naming the parameter to
    change. */
 bd_status_t estimate_check_memory(const bd_plan_t *plan, const bd_images_info_t *info,
                                   bd_error_t *error);

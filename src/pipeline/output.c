@@ -60,14 +60,15 @@ static bd_attribute_t real_attribute(const char *name, double real) {
   return (bd_attribute_t){.name = name, .kind = BD_ATTRIBUTE_REAL, .real = real};
 }
 
-/* One parameter of a run: a number as such, all else as the job's text. */
+/* Store one parameter of a run.  A number is stored as a number, everything else as the job's
+   text. */
 static bd_attribute_t parameter_attribute(const bd_parameter_t *p, const bd_parameters_t *point,
                                           int snapshot, const char *text) {
   const void *field = (const char *)point + p->offset;
   switch (p->kind) {
     case BD_KIND_REAL: return real_attribute(p->name, *(const double *)field);
     case BD_KIND_INTEGER: return integer_attribute(p->name, *(const int *)field);
-    case BD_KIND_WINDOW: /* a full window stays the word */
+    case BD_KIND_WINDOW: /* a full window is stored as the word */
       if (*(const int *)field == BD_WINDOW_FULL) return text_attribute(p->name, text);
       return integer_attribute(p->name, *(const int *)field);
     case BD_KIND_ITERATIONS:
@@ -76,8 +77,8 @@ static bd_attribute_t parameter_attribute(const bd_parameter_t *p, const bd_para
   }
 }
 
-/* The parameters of a run that a result keeps, under their names in a job file, and what they led
-   to. */
+/* The parameters of a run that a result keeps, under their names in a job file, and what follows
+   from them. */
 static int run_attributes(void *context, int run, bd_attribute_t *attributes) {
   const bd_output_t *output = context;
   const bd_job_t *job = output->job_there ? output->job_there : output->plan->job;
@@ -98,7 +99,7 @@ static int run_attributes(void *context, int run, bd_attribute_t *attributes) {
   return count;
 }
 
-/* What the result holds, but for the root's attributes.  The caller frees *attacks. */
+/* Describe what the result holds, except for the root's attributes.  The caller frees *attacks. */
 static bd_status_t lay_out(bd_output_t *output, bd_attack_t **attacks, bd_result_layout_t *layout,
                            bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(output->images);
@@ -230,8 +231,8 @@ bd_status_t output_finish(bd_output_t *output, const bd_launch_t *launch, int64_
                                        integer_attribute("computed", launch->computed),
                                        text_attribute("hosts", launch->hosts ? launch->hosts : ""),
                                        integer_attribute("ranks", launch->ranks)};
-  /* The checksum of the labels is made of what stands in the file: damage done to them since they
-     were written would pass for right. */
+  /* bd_result_finish computes the checksum of the labels from the file, where damage done since
+     they were written would pass for right. */
   bd_status_t status =
       bd_result_write_labels(output->result, bd_images_labels(output->images), error);
   if (status != BD_OK) return status;

@@ -9,8 +9,8 @@ int plan_snapshots_most(const bd_plan_t *plan) {
   return most;
 }
 
-/* Points that move their images alike stand side by side, so that the next finds what one has
-   moved; else they keep their order. */
+/* Put points that move their images alike side by side, so that each can reuse what the one before
+   has moved.  Otherwise points keep their order. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   const size_t count = (size_t)plan->point_count;
   bd_solver_options_t *kinds = NULL, *grown; /* of the solvers, one of each */

@@ -1,4 +1,4 @@
-/* What there is to do, the same on every rank. */
+/* The work to be done, the same on every rank. */
 #ifndef BD_PLAN_H
 #define BD_PLAN_H
 
@@ -10,7 +10,7 @@
 typedef struct bd_plan {
   const bd_job_t *job;          /* not owned */
   int first_point, point_count; /* a part of the sweep, or all of it */
-  int *order;    /* [point_count] points, as they are taken; NULL: one after the other */
+  int *order;    /* [point_count] points in the order they are taken; NULL: in ascending order */
   int shares;    /* some of them move their images alike */
   int64_t count; /* images of each attack */
   int attack_count;
@@ -20,24 +20,24 @@ typedef struct bd_plan {
   int store_images;
   bd_writers_t writers;           /* of images; BD_WRITERS_ROOT where none are stored */
   bd_views_t views;               /* what the victim is shown */
-  bd_instructions_t instructions; /* what solver.instructions = auto means: the best of all ranks */
+  bd_instructions_t instructions; /* of solver.instructions = auto, the best that all ranks have */
 } bd_plan_t;
 
-/* Images first .. first + count - 1 of an attack (number in the plan) at a point of the
-   sweep.  count = 0: nothing. */
+/* Images first .. first + count - 1 of an attack of the plan, at a point of the sweep. count = 0:
+   nothing. */
 typedef struct bd_item {
   int point, attack, count, unused; /* no padding, as items are sent as bytes */
   int64_t first;
 } bd_item_t;
 
-/* All that a job, or a part of its sweep, has to do with an input, but the instructions.  The
-   caller calls plan_free, also after an error.  Errors: BD_BAD_INPUT where an attack that is asked
-   for does not exist, and where the sweep has less points than parts. */
+/* Plan what a job, or a part of its sweep, does with an input.  The instructions are set
+   elsewhere.  The caller calls plan_free, also after an error.  Errors: BD_BAD_INPUT if an attack
+   that is asked for does not exist, or if the sweep has fewer points than parts. */
 bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const bd_part_t *part,
                       bd_plan_t *plan, bd_error_t *error);
 void plan_free(bd_plan_t *plan);
 
-/* Set order, which the caller frees, and shares.  Errors: BD_FAILED without memory. */
+/* Set `order`, which the caller frees, and `shares`.  Errors: BD_FAILED without memory. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
 
 /* Snapshots of a point, and of the point of the plan that has the most. */
@@ -63,7 +63,7 @@ static inline int64_t plan_blocks(const bd_plan_t *plan) {
   return (plan->count + plan->block - 1) / plan->block;
 }
 
-/* Are two items of the same images, at whatever points? */
+/* Do two items have the same images, whatever their points? */
 static inline int plan_is_same_pixels(const bd_item_t *a, const bd_item_t *b) {
   return a->count == b->count && a->attack == b->attack && a->first == b->first;
 }

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <xxhash.h>
 
-/* To the float32 that a result would hold.  The victim sees zeros for an image that is not
-   finite. */
+/* Round to the float32 that a result holds.  The victim sees zeros in place of an image that is
+   not finite. */
 static void store(size_t count, size_t size, const double *pixels, float *stored) {
   for (size_t i = 0; i < count; i++) {
     double sum = 0;
@@ -42,9 +42,9 @@ bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, const step_view_t *
   return status;
 }
 
-/* Of what a prediction depends on beside the attacked images.  Means are compared by their bits:
-   float32 and float64 make other means of the same marginals, and an image may have failed at one
-   point alone. */
+/* Return a hash of everything, besides the attacked images, that a prediction depends on.  Means
+   are compared by their bits, because float32 and float64 give different means of the same
+   marginals, and because an image may have failed at one point only. */
 static uint64_t key_of(const bd_worker_t *w, const bd_item_t *item, bd_view_t view) {
   const view_dependence_t it = view_dependence(view);
   const size_t pixels = (size_t)item->count * block_image_size(bd_images_info(w->images));

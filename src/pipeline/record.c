@@ -4,12 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-/* The figures of one image.  A purified image that failed is stored as NaN. */
+/* Compute the record of one image.  A purified image that failed is stored as NaN. */
 static void measure(const bd_worker_t *w, const bd_item_t *item, int i,
                     const bd_image_report_t *report, float *stored, bd_per_image_t *r) {
   const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
   const int is_ok = report->status == BD_IMAGE_OK;
-  memset(r, 0, sizeof *r); /* gaps too, as records are sent as bytes */
+  memset(r, 0, sizeof *r); /* gaps too, since records are sent as bytes */
 #define BD_FIELD(type, name, pending, from, summary, meaning) BD_FROM_##from(type, name)
 #define BD_FROM_REPORT(type, name) r->name = (type)report->name;
 #define BD_FROM_OTHER(type, name)

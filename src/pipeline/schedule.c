@@ -4,27 +4,27 @@
 #include <stdlib.h>
 
 enum {
-  GRAIN = 8,   /* images: a register of the widest instructions in float64 */
-  CAUTION = 10 /* how much slower than the others a rank may be that nobody knows yet */
+  GRAIN = 8,   /* images, one register of the widest instruction set in float64 */
+  CAUTION = 10 /* slowdown assumed of a rank whose speed has not been measured */
 };
 
 typedef struct piece {
   int point, attack, count, given;
   int64_t first;
-  int64_t block; /* with the attack: which pixels */
+  int64_t block; /* together with the attack this says which pixels */
 } piece_t;
 
 struct schedule {
   piece_t *pieces;
   int64_t count, capacity;
   int64_t fresh;  /* the first piece of the first block nobody has begun */
-  int64_t low;    /* all pieces before it are given away */
+  int64_t low;    /* all pieces before it have been handed out */
   int64_t left;   /* images x snapshots */
-  double work;    /* left, in units of cost */
+  double work;    /* what is left, in units of cost */
   double *cost;   /* [points] of an image: marginals x iterations */
   int *snapshots; /* [points] */
   int first_point, ranks, known;
-  double known_speed; /* sum over the ranks whose speed is known */
+  double known_speed; /* sum over the ranks whose speed has been measured */
   struct worker {
     int64_t at; /* its last piece, or -1 */
     double work, seconds;
@@ -113,7 +113,7 @@ static int same_pixels(const piece_t *a, const piece_t *b) {
   return a->attack == b->attack && a->block == b->block;
 }
 
-/* The piece a rank goes on with, or -1. */
+/* The piece that a rank should take next, or -1. */
 static int64_t choose(schedule_t *s, int rank) {
   int64_t at = s->workers[rank].at;
   for (int64_t i = at; at >= 0 && i < s->count && same_pixels(&s->pieces[i], &s->pieces[at]); i++)
@@ -123,7 +123,8 @@ static int64_t choose(schedule_t *s, int rank) {
   return s->low < s->count ? s->low : -1;
 }
 
-/* A rank nobody knows yet is taken to be as fast as the known ones are on average. */
+/* The fraction of the remaining work that a rank should take.  A rank that has not been measured
+   is assumed to be as fast as the average of those that have. */
 static double share(const schedule_t *s, int rank) {
   const struct worker *worker = &s->workers[rank];
   if (s->known == 0 || s->known_speed <= 0) return 1.0 / s->ranks;
@@ -132,7 +133,7 @@ static double share(const schedule_t *s, int rank) {
          (s->known_speed + (s->ranks - s->known) * mean);
 }
 
-/* A slow rank that would still be at it when the others have done all the rest. */
+/* Would this slow rank still be busy with one more item when the others have finished the rest? */
 static int is_late(const schedule_t *s, int rank, double cost) {
   double its = share(s, rank);
   return s->workers[rank].seconds > 0 && its < 0.5 / s->ranks && its * s->work < 2 * GRAIN * cost;
@@ -146,8 +147,8 @@ int schedule_take(schedule_t *s, int rank, schedule_company_t company, bd_item_t
   piece_t *piece = &s->pieces[i];
   const int point = piece->point - s->first_point;
   const double caution = s->workers[rank].seconds > 0 ? 1 : CAUTION;
-  /* A slow rank may get a single grain; others two, which a victim serves better: its batches are
-   * full ones. */
+  /* A slow rank may get a single grain.  The others get at least two, so that the victim sees full
+     batches. */
   const int grain = share(s, rank) < 0.5 / s->ranks ? GRAIN : 2 * GRAIN;
   double most = floor(share(s, rank) * s->work / s->cost[point] / (3 * grain * caution)) * grain;
   int count = piece->count - piece->given;

@@ -56,12 +56,12 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
                bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
     limit = (double)p->max_memory * (1 << 20);
   }
-  /* Two blocks under way, the images in float64, the solver, and the chunks that are kept of the
-     attack being read and of the clean images. */
+  /* This counts two blocks under way, the images in float64, the solver, and the chunks kept of the
+     clean images and of the attack being read. */
   const double needed = 2 * (double)block_size(plan, info) +
                         pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) + solver + info->bytes;
-  /* For large images little is kept: there moving is a smaller part of the work than memory is of
-     the cost. */
+  /* Little is kept for large images, since moving them is a small part of the work but keeping them
+     takes much memory. */
   const double kept = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
   if (moved) *moved = kept;
   return needed + kept;
@@ -69,7 +69,7 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
 
 /* ---- one item ------------------------------------------------------------------ */
 
-/* The solver of a point is kept until an item of another point comes. */
+/* Make the solver of a point, which is kept until an item of another point comes. */
 static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   if (point == w->point) return BD_OK;
   const bd_images_info_t *info = bd_images_info(w->images);
@@ -110,7 +110,8 @@ uint64_t worker_input_mark(const bd_worker_t *w, int64_t i) {
   return mark ? mark : 1;
 }
 
-/* Images that this rank has written itself are on the disk before rank 0 marks them as done. */
+/* Bring the images that this rank has written itself to the disk before rank 0 marks them as
+   done. */
 static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
   if (!w->result) return BD_OK;
   const double start = clock_seconds();

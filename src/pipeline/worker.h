@@ -1,4 +1,4 @@
-/* One item of work through everything that a rank does to it.  Knows no MPI. */
+/* Take one item of work through everything that a rank does to it.  Knows no MPI. */
 #ifndef BD_WORKER_H
 #define BD_WORKER_H
 
@@ -8,11 +8,11 @@
 #include <barydef/solver.h>
 #include <barydef/victim.h>
 
-/* The predictions in hand: of which images, of which views, and from which parameters. */
+/* The predictions in hand, and the images, views and parameters they belong to. */
 typedef struct bd_shown {
   bd_item_t item;         /* count 0: none */
   bd_views_t held;        /* views of this item whose predictions are in hand */
-  uint64_t key[BD_VIEWS]; /* of what the row of the view says it depends on */
+  uint64_t key[BD_VIEWS]; /* a hash of what the row of the view says it depends on */
   int32_t *classes;       /* [BD_VIEWS][block] */
 } bd_shown_t;
 
@@ -21,7 +21,7 @@ typedef struct bd_worker {
   const bd_plan_t *plan;
   bd_images_t *images;
   bd_victim_t *victim; /* NULL without */
-  bd_result_t *result; /* where this rank writes images itself; else NULL */
+  bd_result_t *result; /* if this rank writes images itself; else NULL */
   int point;           /* of the solver; -1: none yet */
   bd_parameters_t parameters;
   bd_moved_t *moved; /* what the solvers of the points share */
@@ -40,23 +40,23 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
                           bd_worker_t *worker, bd_error_t *error);
 void worker_free(bd_worker_t *worker);
 
-/* Bytes that worker_create and the solvers of the plan's points take at most, and how many of these
-   are for moved images that are kept (`moved` may be NULL). */
+/* The most bytes that worker_create and the solvers of the plan's points take.  Sets *moved,
+   unless `moved` is NULL, to the bytes of these for moved images that are kept. */
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved);
 
-/* Compute an item into *block.  A failure goes into its status and message. */
+/* Compute an item into *block.  A failure is reported in its status and message. */
 void worker_compute(bd_worker_t *worker, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
                     void *context);
 
-/* Read the pixels of an item, and of its clean images, into attacked and clean, unless they are in
-   hand. */
+/* Read the pixels of an item into `attacked`, and those of its clean images into `clean`, unless
+   they are in hand. */
 bd_status_t worker_read(bd_worker_t *worker, const bd_item_t *item, bd_error_t *error);
 
-/* Announce an item that will come: its pixels are fetched from the disk meanwhile. */
+/* Announce an item that will come, so that its pixels are fetched from the disk meanwhile. */
 void worker_expect(bd_worker_t *worker, const bd_item_t *item);
 
-/* The mark of the pixels of image i of those in hand: of the attacked and, where there is one, of
-   the clean image. */
+/* The mark of image i of those in hand, made from the pixels of the attacked image and of the clean
+   image, if there is one. */
 uint64_t worker_input_mark(const bd_worker_t *worker, int64_t i);
 
 #endif

@@ -203,7 +203,7 @@ class Bombs(Hostile):
         self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
         self.assertRegex(
             finished.err,
-            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60: "
+            r"blocks and solver need about \d+ MiB on each rank, more than run.max_memory = 60; "
             r"a smaller run.block \(now 64\) needs less",
         )
         self.assertEqual(self.run_it({**job, "run.block": 4}).status, 0)
