@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rank 0 lets the file be parsed, once and in a child process.  The others get what was found, and
+/* Rank 0 has the file parsed once, in a child process.  The others receive what was found, and
    check that they see the same file. */
 bd_status_t session_open_input(session_t *session, bd_error_t *error) {
   const bd_parameters_t *p = session->output.parameters;
@@ -35,7 +35,8 @@ bd_status_t session_plan(session_t *session, bd_error_t *error) {
   return status == BD_OK ? estimate_check_memory(&session->plan, info, error) : status;
 }
 
-/* One instruction set for all ranks, so that bits do not depend on which rank an image meets. */
+/* Choose one instruction set for all ranks, so that bits do not depend on the rank that computes an
+   image. */
 bd_status_t session_agree_on_instructions(session_t *session, bd_error_t *error) {
   int best = bd_instructions_best();
   MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_INT, MPI_MIN, session->communicator);
@@ -43,15 +44,15 @@ bd_status_t session_agree_on_instructions(session_t *session, bd_error_t *error)
   for (int point = 0; point < bd_job_point_count(session->job); point++) {
     const int wanted = (int)bd_job_point(session->job, point)->solver.instructions;
     if (wanted > best)
-      return bd_fail(
-          error, BD_BAD_INPUT,
-          "solver.instructions = %s: not every rank's processor has them; the best of all is %s",
-          bd_instructions_name(wanted), bd_instructions_name(best));
+      return bd_fail(error, BD_BAD_INPUT,
+                     "solver.instructions = %s: not every rank's processor has them; the best that "
+                     "all have is %s",
+                     bd_instructions_name(wanted), bd_instructions_name(best));
   }
   return BD_OK;
 }
 
-/* Accuracies would depend on the rank where two ranks had two versions of libtorch. */
+/* Two versions of libtorch would make accuracies depend on the rank. */
 static bd_status_t compare_libraries(const session_t *session, bd_error_t *error) {
   char ours[64] = "none", first[64];
   if (bd_victim_library()) snprintf(ours, sizeof ours, "%s", bd_victim_library());
@@ -68,7 +69,10 @@ static bd_status_t compare_libraries(const session_t *session, bd_error_t *error
 }
 
 bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
-  enum { PATIENCE = 2 }; /* seconds: where all victims hang, rank 0 is to say it */
+  enum {
+    PATIENCE = 2
+  }; /* seconds that other ranks wait longer, so that rank 0 reports a victim that hangs everywhere
+      */
   const bd_parameters_t *p = session->output.parameters;
   const bd_images_info_t *info = bd_images_info(session->images);
   const double limit =
@@ -77,7 +81,7 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   session->output.victim_library = "none";
   if (!*p->victim_file) return BD_OK;
   bd_status_t status = compare_libraries(session, error);
-  /* Built without libtorch the run goes on, and says that accuracies are missing. */
+  /* Without libtorch the run goes on, and says that accuracies are missing. */
   if (status != BD_OK || !bd_victim_library()) return status;
   const bd_victim_options_t options = {.path = p->victim_file,
                                        .batch = p->victim_batch,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* After each round of units: has any rank been asked to stop, or is the time over? */
+/* Has any rank been asked to stop, or is the time over? Called after each round of units. */
 static int is_to_stop(const session_t *session, double deadline) {
   int stop = session->options.stop && *session->options.stop;
   stop |= session->rank == 0 && MPI_Wtime() >= deadline;
@@ -12,7 +12,7 @@ static int is_to_stop(const session_t *session, double deadline) {
   return stop;
 }
 
-/* `done` of the images of all runs and attacks have been looked at. */
+/* Show that `done` of the images of all runs and attacks have been checked. */
 static void show(const session_t *session, double start, int64_t done) {
   const bd_run_options_t *options = &session->options;
   const bd_progress_t progress = {.is_checking = 1,
@@ -23,7 +23,7 @@ static void show(const session_t *session, double start, int64_t done) {
   if (session->rank == 0 && options->progress) options->progress(options->context, &progress);
 }
 
-/* The owner of a unit checks it, where it has not failed yet, and sends its states to rank 0. */
+/* The owner of a unit checks it, unless it has failed before, and sends the states to rank 0. */
 static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, int owner,
                                bd_status_t status, uint8_t *states, bd_error_t *error) {
   enum { TAG_STATES = 9 };
@@ -40,7 +40,7 @@ static bd_status_t verify_unit(session_t *session, const bd_item_t *unit, int ow
   return status;
 }
 
-/* One unit for each rank at a time. */
+/* Check all units.  In each round every rank checks one. */
 static bd_status_t verify_all(session_t *session, double deadline, uint8_t *states,
                               bd_error_t *error) {
   const bd_plan_t *plan = &session->plan;
@@ -55,8 +55,8 @@ static bd_status_t verify_all(session_t *session, double deadline, uint8_t *stat
     if (!is_to_stop(session, deadline)) continue;
     if (status == BD_OK)
       status = bd_fail(error, BD_STOPPED,
-                       "%s: stopped while what is done was checked; --resume goes on (run.verify = "
-                       "marks does without)",
+                       "%s: stopped while checking what is done; --resume goes on (run.verify = "
+                       "marks skips this check)",
                        session->output.parameters->output_file);
     break;
   }

@@ -33,7 +33,7 @@ static void share_options(session_t *session, const bd_run_options_t *options) {
   bd_run_options_t *own = &session->options;
   if (session->rank == 0) *own = *options;
   MPI_Bcast(own, sizeof *own, MPI_BYTE, 0, session->communicator);
-  /* Pointers of another process mean nothing here. */
+  /* Pointers from another process mean nothing here. */
   if (session->rank != 0) own->command_line = NULL, own->progress = NULL, own->context = NULL;
   own->stop = options->stop;
 }
@@ -81,7 +81,7 @@ static bd_status_t prepare(session_t *session, const bd_job_t *job, bd_error_t *
   return status;
 }
 
-/* Shape and places, for the ranks that check or write blocks themselves. */
+/* Share shape and places with the ranks that check or write blocks themselves. */
 static bd_status_t share_result(session_t *session, bd_error_t *error) {
   bd_result_shape_t shape;
   bd_status_t status = BD_OK;
@@ -104,14 +104,15 @@ static bd_status_t open_first(session_t *session, const bd_launch_t *launch, bd_
   bd_status_t status = session->is_resumed
                            ? output_open(output, error)
                            : output_create(output, launch, session->options.existing, error);
-  /* Another run may still be at its last blocks: wait for it before looking at what is done. */
+  /* Another run may still be writing its last blocks, so wait for it before looking at what is
+     done. */
   if (status == BD_OK && !session->options.dry_run && !bd_result_shape(output->result)->complete)
     status =
         bd_result_begin_writing(output->result, BD_WRITER_ALONE, output->parameters->wait, error);
   return status;
 }
 
-/* Create the result, or open the one that is there and find out what of it is done. */
+/* Create the result, or open the one that is there and find out how much of it is done. */
 static bd_status_t open_output(session_t *session, double deadline, const bd_launch_t *launch,
                                bd_error_t *error) {
   const bd_run_options_t *options = &session->options;
@@ -123,7 +124,7 @@ static bd_status_t open_output(session_t *session, double deadline, const bd_lau
   if (!session->is_resumed && options->dry_run) return BD_OK;
   if (session->rank == 0) status = open_first(session, launch, error);
   status = world_agree(all, status, error);
-  int instructions = (int)session->plan.instructions; /* the result may have decided others */
+  int instructions = (int)session->plan.instructions; /* the result may have chosen others */
   MPI_Bcast(&instructions, 1, MPI_INT, 0, all);
   session->plan.instructions = (bd_instructions_t)instructions;
   if (status == BD_OK && (session->is_resumed || session->plan.writers == BD_WRITERS_ALL))
@@ -131,7 +132,7 @@ static bd_status_t open_output(session_t *session, double deadline, const bd_lau
   return status == BD_OK && session->is_resumed ? session_verify(session, deadline, error) : status;
 }
 
-/* What rank 0 finds of a result that it resumes. */
+/* Rank 0 examines a result that it resumes. */
 static bd_status_t look_at_resumed(session_t *session, bd_run_summary_t *summary,
                                    bd_error_t *error) {
   if (session->rank != 0 || !session->is_resumed) return BD_OK;
@@ -141,14 +142,14 @@ static bd_status_t look_at_resumed(session_t *session, bd_run_summary_t *summary
                                  &summary->failed, error);
 }
 
-/* Before the first block: rank 0 mends what is damaged, and who writes gets ready. */
+/* Before the first block rank 0 mends what is damaged, and the ranks that write get ready. */
 static bd_status_t begin_writing(session_t *session, bd_run_summary_t *summary, bd_error_t *error) {
   bd_output_t *output = &session->output;
   const int leads = session->rank == 0,
             was_complete = leads && bd_result_shape(output->result)->complete;
   if (!leads && session->plan.writers == BD_WRITERS_ROOT) return BD_OK;
   bd_status_t status = BD_OK;
-  /* Rank 0 has begun already where the result is not complete. */
+  /* If the result is not complete, rank 0 has already begun. */
   if (!leads || was_complete)
     status = bd_result_begin_writing(output->result, leads ? BD_WRITER_ALONE : BD_WRITER_JOINED,
                                      output->parameters->wait, error);
@@ -209,7 +210,7 @@ static void end(session_t *session) {
   free(session);
 }
 
-/* After all ranks are prepared. */
+/* Run the plan after all ranks are prepared. */
 static bd_status_t run(session_t *session, double deadline, bd_run_summary_t *summary,
                        bd_error_t *error) {
   MPI_Comm all = session->communicator;

@@ -15,7 +15,7 @@ typedef struct leader {
   const bd_work_t *work;
   const bd_images_info_t *info;
   schedule_t *schedule;
-  int size, tokens; /* tokens: out with the other ranks */
+  int size, tokens; /* `tokens` are with the other ranks */
   int stopping, told;
   bd_block_t *received;
   double *busy; /* [size] seconds */
@@ -32,7 +32,8 @@ static void tell_to_stop(leader_t *leader) {
   leader->told = 1;
 }
 
-/* Also between two blocks: a large one may take longer than the interval of the lines. */
+/* Called between two blocks too, since a large block may take longer than the interval between
+   lines. */
 static void look_around(leader_t *leader) {
   const bd_run_options_t *options = leader->work->options;
   leader->progress.seconds = MPI_Wtime() - leader->start;
@@ -43,10 +44,11 @@ static void look_around(leader_t *leader) {
   if (leader->stopping || leader->status != BD_OK) tell_to_stop(leader);
 }
 
-/* The next item for a rank; count 0 once the work is done, stopped, or something has failed. */
+/* Take the next item for a rank.  Its count is 0 once the work is done or stopped, or something
+   has failed. */
 static bd_item_t take_item(leader_t *leader, int rank) {
   bd_item_t item = {0};
-  /* Rank 0 is there to the end, for what nobody else takes. */
+  /* Rank 0 stays to the end, for what nobody else takes. */
   const schedule_company_t company =
       rank > 0 || leader->tokens > 0 ? SCHEDULE_SHARED : SCHEDULE_ALONE;
   if (leader->status == BD_OK && !leader->stopping)
@@ -113,13 +115,13 @@ static void receive(leader_t *leader, MPI_Message *message, const MPI_Status *en
   if (!is_block) leader->stopping = 1;
   if (leader->stopping) tell_to_stop(leader);
   if (!is_block) return;
-  /* The answer first: the other rank need not wait for the disk. */
+  /* Answer first, so that the other rank need not wait for the disk. */
   give_item(leader, envelope->MPI_SOURCE);
   summary->message_seconds += MPI_Wtime() - start;
   take_block(leader, envelope->MPI_SOURCE, leader->received);
 }
 
-/* Serve those who wait; called between the iterations of rank 0's own solver. */
+/* Serve the ranks that wait.  Called between the iterations of rank 0's own solver. */
 static void serve(void *context) {
   leader_t *leader = context;
   look_around(leader);
@@ -144,11 +146,11 @@ static void lead(leader_t *leader, bd_block_t *own) {
       worker_compute(worker, &item, own, serve, leader);
       take_block(leader, 0, own);
     } else if (leader->tokens == 0) break;
-    else nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* leave the core to the others */
+    else nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* leave the core to others */
     serve(leader);
   }
   tell_to_stop(leader);
-  /* After a failure too what is whole is kept. */
+  /* Keep what is whole, even after a failure. */
   bd_status_t synced = bd_result_sync(leader->work->result, BD_SYNC_NOW,
                                       leader->status == BD_OK ? leader->error : NULL);
   if (leader->status == BD_OK) leader->status = synced;
@@ -163,12 +165,12 @@ static void lead(leader_t *leader, bd_block_t *own) {
 
 typedef struct follower {
   const bd_work_t *work;
-  MPI_Request sending; /* the block before; Open MPI moves it when it is looked at */
+  MPI_Request sending; /* of the previous block; Open MPI makes progress when it is tested */
   MPI_Request stop, asking;
   int stopping, asked;
 } follower_t;
 
-/* Called between the iterations of the solver too. */
+/* Also called between the iterations of the solver. */
 static void attend(void *context) {
   follower_t *f = context;
   int arrived;
@@ -180,7 +182,7 @@ static void attend(void *context) {
   MPI_Isend(NULL, 0, MPI_BYTE, 0, TAG_ASK_TO_STOP, f->work->communicator, &f->asking);
 }
 
-/* Without work, and without taking a core from those who have some. */
+/* Wait for work without occupying a core. */
 static void rest(follower_t *f) {
   attend(f);
   nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
@@ -214,7 +216,7 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
     turn = !turn;
   }
   MPI_Wait(&f.sending, MPI_STATUS_IGNORE);
-  while (!f.stopping) rest(&f); /* a signal may still come: the others are at work */
+  while (!f.stopping) rest(&f); /* a signal may still come while others work */
   MPI_Wait(&f.asking, MPI_STATUS_IGNORE);
 }
 

@@ -1,17 +1,17 @@
-/* Handing out items, gathering blocks: the conversation between rank 0 and the others.
+/* Hand out items and gather blocks.  This is the conversation between rank 0 and the other ranks.
 
-   Rank 0 gives every other rank TOKENS messages, each an item or the word that there is
-   none left, and answers every block it receives with another; a rank has thus always an
-   item in hand while the one before is under way, and never more: where rank 0 writes
-   slowly the others wait.  Rank 0 computes as well and looks at its post between two
-   iterations of its solver, so that nobody waits for it.
+   Rank 0 begins by sending every other rank TOKENS messages.  Each is an item, or says that there
+   are none left.  Rank 0 answers every block it receives with another such message.  So a rank
+   always has one item in hand while it computes the one before, and never more.  If rank 0 writes
+   slowly, the others wait.  Rank 0 computes as well, and looks for messages between two iterations
+   of its solver, so that nobody waits for it.
 
-   Memory: two blocks on a rank, which on rank 0 are its own and the one it receives, and there
-   for each other rank up to TOKENS messages of the size that MPI sends eagerly (some kilobytes);
-   on rank 0 the schedule too, a byte for each image and point where a run is resumed, and on
-   every rank the labels.
+   Every rank has memory for two blocks and the labels.  On rank 0 the blocks are its own and the
+   one it receives.  Rank 0 also holds the schedule, a byte for each image and point if a run is
+   resumed, and for each other rank up to TOKENS messages of the size that MPI sends eagerly, which
+   is some kilobytes.
 
-   A rank that is asked to stop tells rank 0, and rank 0 tells all; each finishes the item it is
+   A rank that is asked to stop tells rank 0, which tells all ranks.  Each finishes the item it is
    computing and gives back the one in hand. */
 #ifndef BD_WORK_H
 #define BD_WORK_H
@@ -36,8 +36,8 @@ typedef struct bd_work {
   double deadline; /* MPI_Wtime at which to stop */
 } bd_work_t;
 
-/* Collective: all items of the plan.  All ranks return the same status and error;
-   BD_STOPPED where stopped early with nothing failed. */
+/* Compute all items of the plan.  Collective.  All ranks return the same status and error, which
+   is BD_STOPPED if they stopped early and nothing failed. */
 bd_status_t work_all(const bd_work_t *work, bd_error_t *error);
 
 #endif

@@ -8,11 +8,11 @@
 
 int bd_world_start(int *argc, char ***argv) {
   int rank;
-  /* The child processes that read files (src/storage/hdf5/isolate.h) make no use of MPI. */
+  /* The child processes that read files (src/storage/hdf5/isolate.h) do not use MPI. */
   setenv("OMPI_MCA_mpi_warn_on_fork", "0", 0);
-  /* A process that nobody launched starts no daemon beside it, which only those need that spawn
-     others; nor does it make the folder in which ranks meet: all that are alone would make, and
-     remove, the same. */
+  /* A process without a launcher needs no daemon, since it spawns nothing.  It must not create the
+     session folder either, because several such processes would share it and delete it under each
+     other. */
   if (!getenv("PMIX_RANK")) {
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
     setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
@@ -72,7 +72,7 @@ void *world_share(MPI_Comm communicator, const void *mine, size_t *size) {
   return copy;
 }
 
-/* Is the text one of the `count` before it in the list? */
+/* Does text number `count` of the list equal one before it? */
 static int is_repeated(const char *names, int count, size_t size) {
   for (int before = 0; before < count; before++)
     if (!strcmp(names + (size_t)before * size, names + (size_t)count * size)) return 1;

@@ -84,7 +84,7 @@ class Damage(Interrupted):
         finished = self.resume("--set=run.progress=1e-9", "--set=run.max_minutes=1e-6", status=75)
         self.assertRegex(finished.err, r"checking what is done: \d+/360 images\n")
         self.assertIn(
-            "result.h5: stopped while what is done was checked; --resume goes on", finished.err
+            "result.h5: stopped while checking what is done; --resume goes on", finished.err
         )
         finished = self.resume("--set=run.verify=marks", ranks=2)
         self.assertIn("resuming: 358 of 360 images are done\n", finished.err)

@@ -274,7 +274,7 @@ class Kills(Interrupted):
                 break
             self.assertRegex(
                 finished.err,
-                r"stopped (with \d+ of 360 images done|while what is done was checked)",
+                r"stopped (with \d+ of 360 images done|while checking what is done)",
             )
             self.assertLess(rounds, 40)
         self.assertEqual(finished.status, 3, finished)
