@@ -139,7 +139,7 @@ static int is_whole(double number) {
   return number == floor(number) && fabs(number) < 2147483648.0;
 }
 
-/* Numbers separated by commas or blanks; their count, or -1. */
+/* Parse numbers separated by commas or blanks.  Returns their count, or -1. */
 static int parse_list(const bd_parameter_t *p, const char *text, double *numbers, int most) {
   int count = 0;
   for (;;) {
@@ -152,7 +152,7 @@ static int parse_list(const bd_parameter_t *p, const char *text, double *numbers
   }
 }
 
-/* The number of the word of `length` bytes among "a|b|c", or -1. */
+/* Find a word of `length` bytes among "a|b|c".  Returns its number, or -1. */
 static int parse_choice(const char *choices, const char *word, size_t length) {
   for (int index = 0; choices; index++) {
     const size_t width = strcspn(choices, "|");
@@ -162,7 +162,7 @@ static int parse_choice(const char *choices, const char *word, size_t length) {
   return -1;
 }
 
-/* Each name once, in any order. */
+/* Parse names, each of which may come once, in any order. */
 static int parse_names(const char *choices, const char *text, unsigned *names) {
   static const char separators[] = ", \t";
   *names = 0;

@@ -8,6 +8,6 @@ error_t parse_one_file(int key, char *value, struct argp_state *state) {
     return 0;
   }
   if (key != ARGP_KEY_ARG && key != ARGP_KEY_NO_ARGS) return ARGP_ERR_UNKNOWN;
-  argp_error(state, "one file, please");
+  argp_error(state, "give one file");
   return EINVAL;
 }

@@ -4,7 +4,8 @@
 
 #include <argp.h>
 
-/* For a command that takes one file and no options: its path becomes *(const char **)input. */
+/* A parser for commands that take one file and no options.  Stores the path in *(const char
+ **)input. */
 error_t parse_one_file(int key, char *value, struct argp_state *state);
 
 #endif

@@ -48,7 +48,7 @@ static int version(void) {
   return BD_OK;
 }
 
-/* The status, or BD_FAILED where what was printed has not arrived, as on a full disk. */
+/* Return the status, or BD_FAILED if output was lost, as on a full disk. */
 static int arrived(int status) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return status;
   fprintf(stderr, "barydef: standard output cannot be written: %m\n");
@@ -56,8 +56,8 @@ static int arrived(int status) {
 }
 
 /* The program may be started with a standard file closed.  The next file it opens would get that
-   number, and with it what is printed.  So /dev/null takes the number: where output is expected it
-   is opened for reading, so that writing to a closed file stays an error. */
+   number, and receive what is printed.  So /dev/null takes the number.  In place of an output it
+   is opened for reading, so that writing to it stays an error. */
 static void hold_standard_files(void) {
   for (int file = 0; file <= 2; file++)
     if (fcntl(file, F_GETFD) < 0 && open("/dev/null", file == 0 ? O_WRONLY : O_RDONLY) != file)

@@ -14,7 +14,7 @@ typedef struct arguments {
 static const struct argp_option options[] = {
     {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace a result that exists", 0},
     {"resume", KEY_RESUME, NULL, 0,
-     "Leave a result that exists where it is whole and of these very parts", 0},
+     "Keep an existing result if it is whole and made of exactly these parts", 0},
     {0}};
 
 static error_t parse(int key, char *value, struct argp_state *state) {
@@ -33,11 +33,11 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     case ARGP_KEY_END:
       if (a->resume && a->overwrite) {
         argp_error(state,
-                   "--resume keeps the result, --overwrite replaces it: one of them, please");
+                   "--resume keeps the result, --overwrite replaces it; give only one of them");
         return EINVAL;
       }
       if (a->part_count) return 0;
-      argp_error(state, "a result to create and its parts, please");
+      argp_error(state, "give a result to create and its parts");
       return EINVAL;
     default: return ARGP_ERR_UNKNOWN;
   }
@@ -47,7 +47,7 @@ static const struct argp argp = {
     parse,
     "RESULT.h5 PART.h5...",
     "Join the results of \"barydef run --part I/N\" into the one a single run would have written. "
-    "Parts that are missing, damaged, not complete or of another job are refused.",
+    "Refuses parts that are missing, damaged, incomplete or of another job.",
     NULL,
     NULL,
     NULL};

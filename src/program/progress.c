@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* mpirun gives its ranks a pipe for stderr and copies what comes to its own: ask the parent
-   process whether that is a terminal. */
+/* mpirun gives its ranks a pipe for stderr and copies what arrives to its own stderr.  So look
+   whether the parent process's stderr is a terminal. */
 static int parent_has_terminal(void) {
   char link[64], target[64];
   snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
@@ -27,7 +27,7 @@ static void duration(double seconds, char text[32]) {
   else snprintf(text, 32, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
 }
 
-/* Only where it takes long enough to wonder. */
+/* Show this only if it takes long enough to make a user wonder. */
 static void show_checking(progress_t *progress, const bd_progress_t *state, double interval) {
   if (interval <= 0 || state->seconds - progress->last < interval) return;
   progress->last = state->seconds;

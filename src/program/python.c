@@ -1,4 +1,4 @@
-/* Commands of the Python package: the program finds the package beside itself and starts it. */
+/* Commands of the Python package.  The program finds the package beside itself and starts it. */
 #include "program/program.h"
 
 #include <errno.h>
@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where the package is, seen from the program's folder: in the build tree, and installed. */
+/* Where the package is relative to the program's folder, in the build tree and when installed. */
 static const char *const places[] = {"python", BARYDEF_PYTHON_FROM_PROGRAM};
 enum { PLACES = sizeof places / sizeof *places };
 
 static const char usual_python[] = "/usr/bin/python3";
 
-/* Import the package from the folder given first, and from there alone.  Then the folder leaves the
-   path again, so that nothing else in it stands before Python's own modules. */
+/* Import the package from the folder given first, and from nowhere else.  Then remove the folder
+   from the path, so that nothing else in it hides Python's own modules. */
 static const char starter[] = "import sys; sys.path[0] = sys.argv.pop(1); import barydef; "
                               "del sys.path[0]; from barydef.command_line import main; main()";
 
@@ -23,7 +23,7 @@ static int fails(const char *command, const char *why) {
   return BD_BAD_INPUT;
 }
 
-/* The folder that this program is in; returns 0 where it is not known or too long. */
+/* Find the folder of this program.  Returns 0 if it is not known or too long. */
 static int own_folder(char folder[PATH_MAX]) {
   const ssize_t length = readlink("/proc/self/exe", folder, PATH_MAX - 1);
   if (length <= 0 || length == PATH_MAX - 1) return 0;
@@ -34,7 +34,7 @@ static int own_folder(char folder[PATH_MAX]) {
   return 1;
 }
 
-/* The folder that holds the package; returns 0 where none does. */
+/* Find the folder that holds the package.  Returns 0 if none does. */
 static int package_folder(char path[PATH_MAX]) {
   char own[PATH_MAX];
   if (!own_folder(own)) return 0;
@@ -48,8 +48,8 @@ static int package_folder(char path[PATH_MAX]) {
   return 0;
 }
 
-/* The first program of this name in the absolute folders of PATH; returns 0 where none is.
-   Other entries of PATH depend on the current folder, and are passed over. */
+/* Find the first program of this name in the absolute folders of PATH.  Returns 0 if there is
+   none.  Other entries of PATH depend on the current folder and are ignored. */
 static int on_path(const char *name, char found[PATH_MAX]) {
   const char *folder = getenv("PATH");
   while (folder && *folder) {
@@ -62,7 +62,8 @@ static int on_path(const char *name, char found[PATH_MAX]) {
   return 0;
 }
 
-/* The Python to start: what BARYDEF_PYTHON names, else the distribution's, else that of PATH. */
+/* The Python to start.  BARYDEF_PYTHON comes first, then the distribution's Python, then that of
+   PATH. */
 static int find_python(char path[PATH_MAX]) {
   const char *named = getenv("BARYDEF_PYTHON");
   if (named && *named)
@@ -72,7 +73,7 @@ static int find_python(char path[PATH_MAX]) {
   return on_path("python3", path);
 }
 
-/* Replace this process by Python; returns only where that fails. */
+/* Replace this process by Python.  Returns only on failure. */
 static int start(const char *python, const char *folder, int argc, char **argv) {
   const char **arguments = calloc((size_t)argc + 5, sizeof *arguments);
   if (!arguments) return fails(argv[0], "cannot be started: no memory");

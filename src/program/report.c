@@ -12,9 +12,9 @@ static void bytes(double value, char text[32]) {
   snprintf(text, 32, "%.*f %s", u ? 1 : 0, value, unit[u]);
 }
 
-/* MiB of a rank beside blocks and solver.  Peaks on Debian 12 were 21 to 25, and 181 to 187 with a
-   small classifier in libtorch.  Rounded up, since a job that asks SLURM for too little is killed.
- */
+/* MiB that a rank needs besides blocks and solver.  Peaks on Debian 12 were 21 to 25, and 181 to
+   187 with a small classifier in libtorch.  These are rounded up, since a job that asks SLURM for
+   too little is killed. */
 enum { PROGRAM_MIB = 32, LIBTORCH_MIB = 192 };
 
 static void print_memory(const bd_run_summary_t *s) {
@@ -85,9 +85,9 @@ void report_victim(const bd_run_summary_t *s, const char *victim) {
   else fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
 }
 
-/* What was mended in a result that was there, and that another revision of the program began it. */
+/* Warn of what was mended in a result that existed, and of a different revision that began it. */
 void report_mended(const bd_run_summary_t *s, const char *path) {
-  bd_error_t note; /* bd_fail takes out of a file's text what could drive a terminal */
+  bd_error_t note; /* bd_fail removes what could control a terminal from a file's text */
   if (s->mended) {
     bd_fail(&note, BD_OK, "%s: damaged: %s%s; written anew", path, s->mended_first,
             s->mended == 1 ? "" : ", and others");
@@ -111,7 +111,7 @@ void report_result(const char *path) {
   bd_result_summary_free(&summary);
 }
 
-/* The path is shown without the ".." that a job file's folder may have. */
+/* Show the path without the ".." that a job file's folder may have. */
 void report_path(const char *output) {
   char *whole = realpath(output, NULL);
   printf("result: %s\n", whole ? whole : output);

@@ -16,12 +16,11 @@ typedef struct arguments {
 
 static const struct argp_option options[] = {
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0,
-     "Override a value of the job file; a relative path is relative to the job file all the same",
-     0},
+     "Override a value of the job file; a relative path is still relative to the job file", 0},
     {"overwrite", KEY_OVERWRITE, NULL, 0, "Replace an output that exists", 0},
     {"resume", KEY_RESUME, NULL, 0,
-     "Go on with an output that exists, from whatever was stopped, killed or damaged; start where "
-     "there is none",
+     "Continue an existing output that was stopped, killed or damaged; create it if there is "
+     "none",
      0},
     {"part", KEY_PART, "I/N", 0,
      "Only the I-th of N parts of the sweep, for a job array; \"barydef merge\" joins the results",
@@ -54,7 +53,7 @@ static error_t parse_part(bd_part_t *part, char *value, struct argp_state *state
 
 static error_t parse_job(arguments_t *a, const char *value, struct argp_state *state) {
   if (state->arg_num > 0) {
-    argp_error(state, "one job file, please; \"%s\" is a second", value);
+    argp_error(state, "give one job file; \"%s\" is a second", value);
     return EINVAL;
   }
   a->job = value;
@@ -63,9 +62,10 @@ static error_t parse_job(arguments_t *a, const char *value, struct argp_state *s
 
 static error_t check_all(const arguments_t *a, struct argp_state *state) {
   if (a->job && !(a->resume && a->overwrite)) return 0;
-  argp_error(state, a->resume && a->overwrite
-                        ? "--resume keeps the output, --overwrite replaces it: one of them, please"
-                        : "no job file given");
+  argp_error(state,
+             a->resume && a->overwrite
+                 ? "--resume keeps the output, --overwrite replaces it; give only one of them"
+                 : "no job file given");
   return EINVAL;
 }
 
@@ -105,11 +105,11 @@ static char *join(int argc, char **argv) {
   return line;
 }
 
-/* What the options ask to be printed of a run that is over.  Errors are printed by the caller. */
+/* Print what the options ask for after a run.  The caller prints errors. */
 static void report(const arguments_t *a, const bd_job_t *job, const bd_run_summary_t *summary) {
   const bd_parameters_t *p = bd_job_point(job, 0);
   if (!a->quiet) report_victim(summary, p->victim_file);
-  if (a->dry_run) { /* these facts were asked for, with --quiet too */
+  if (a->dry_run) { /* --quiet does not hide what was asked for */
     const int may_exist = a->resume || a->overwrite || access(p->output_file, F_OK) != 0;
     report_plan(job, summary, bd_job_first_run(job, bd_job_part_begin(job, &a->part)),
                 may_exist ? NULL : p->output_file);
@@ -117,13 +117,13 @@ static void report(const arguments_t *a, const bd_job_t *job, const bd_run_summa
     report_result(p->output_file);
     report_summary(summary);
   }
-  if (!a->quiet && summary->has_victim && !summary->was_complete) /* a dry run tries it, too */
+  if (!a->quiet && summary->has_victim && !summary->was_complete) /* a dry run tries it too */
     printf("victim: %s, a program that ran with your rights (libtorch %s)\n", p->victim_file,
            bd_victim_library());
   if (!a->quiet && !a->dry_run) report_path(p->output_file);
 }
 
-/* Collective.  The job is rank 0's, who prints. */
+/* Collective.  Rank 0 has the job, and prints. */
 static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
                            const char *command_line) {
   bd_error_t error = {BD_OK, ""};
@@ -160,7 +160,7 @@ static int load_and_run(int rank, const arguments_t *a, const char *command_line
   return status;
 }
 
-/* Help is for one process, without MPI. */
+/* One process prints help, without MPI. */
 static int is_help(const char *argument) {
   return !strcmp(argument, "--help") || !strcmp(argument, "-?") || !strcmp(argument, "--usage");
 }
@@ -175,7 +175,7 @@ int command_run(int argc, char **argv) {
       argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     }
   signals_catch();
-  /* MPI first, so that one rank prints a usage error, which ends all of them. */
+  /* Start MPI first, so that one rank prints a usage error, which ends all of them. */
   const int rank = bd_world_start(&argc, &argv);
   argv[0] = name;
   int status =

@@ -7,8 +7,9 @@
 static volatile sig_atomic_t caught;
 static struct timespec first;
 
-/* Launchers and batch systems may deliver one event more than once (mpirun forwards what the
-   batch system has sent to all processes already): what comes within this time is the same. */
+/* Launchers and batch systems may deliver one event more than once.  For instance, mpirun forwards
+   what the batch system has already sent to all processes.  Signals within this time count as
+   one. */
 static const double same_event = 0.2;
 
 static void handle(int number) {
@@ -22,7 +23,7 @@ static void handle(int number) {
     _exit(BD_STOPPED);
 }
 
-/* The victim's time is over: nothing of it can be unwound.  What is done is in the result. */
+/* The victim's time is over.  It cannot be unwound, but what is done is in the result. */
 static void handle_alarm(int number) {
   (void)number;
   const char *why = bd_victim_watched();
@@ -40,8 +41,8 @@ static void handle_continue(int number) {
 }
 
 void signals_catch(void) {
-  /* Of an alarm and a SIGCONT that are both due when a suspended process goes on, Linux runs the
-   * handler of the second first. */
+  /* When a suspended process resumes with SIGALRM and SIGCONT pending, Linux runs the SIGCONT
+     handler first. */
   const struct sigaction alarm = {.sa_handler = handle_alarm},
                          goes_on = {.sa_handler = handle_continue, .sa_flags = SA_RESTART};
   const int numbers[] = {SIGTERM, SIGINT, SIGUSR1};

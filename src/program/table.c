@@ -3,14 +3,14 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* "93.1", or "-" where the victim was not asked. */
+/* Print "93.1", or "-" if the victim was not asked. */
 static const char *percent(double fraction, char text[16]) {
   snprintf(text, 16, isnan(fraction) ? "-" : "%.1f", 100 * fraction);
   return text;
 }
 
-/* Has a view a column before that of the purified images?  An added view has one where it was asked
-   for. */
+/* Does a view have a column before that of the purified images? An added view has one if it was
+   asked for. */
 static int has_column(bd_views_t asked, bd_view_t view) {
   return view != BD_VIEW_PURIFIED && ((asked | ~bd_views_added()) & BD_VIEW_BIT(view));
 }
@@ -38,7 +38,7 @@ static void print_row(FILE *out, bd_views_t asked, const bd_statistics_t *row) {
           row->images);
 }
 
-/* What a user must know of a run beside its accuracies. */
+/* Print what else, besides the accuracies, a user must know of a run. */
 static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, double tolerance) {
   int64_t images = 0, converged = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0;
   double safe_tau = INFINITY;
@@ -57,7 +57,7 @@ static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, d
   if (unstable)
     fprintf(out,
             "  tau is longer than stable (2 gamma / (N max p)) for %" PRId64 " of %" PRId64
-            " images; tau <= %.2g would be for all of them\n",
+            " images; tau <= %.2g would be stable for all of them\n",
             unstable, images, 0.99 * safe_tau);
   if (rises)
     fprintf(out,

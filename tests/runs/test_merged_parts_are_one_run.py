@@ -64,7 +64,7 @@ class Parts(Interrupted):
 
         again(0, "result: ", two, one)
         self.assertEqual(folder_contents(self.folder), before)
-        again(2, "one of them, please", one, two, "--overwrite")
+        again(2, "give only one of them", one, two, "--overwrite")
         kept, self.result = self.result, one
         for option in "--overwrite", "--resume", None:
             again(2, "part1.h5: is one of the parts that it would replace", one, two, option=option)
