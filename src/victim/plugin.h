@@ -1,7 +1,7 @@
-/* What the victim module offers to victim.c.  The module is victim.cpp, the one C++ file.
+/* The interface of the victim module to victim.c.  The module is victim.cpp, the only C++ file.
 
-   libtorch takes a third of a second and 300 shared objects to load.  So it is a module of its own,
-   which only those open who need it. */
+   libtorch takes a third of a second and 300 shared objects to load.  So the module is separate,
+   and opened only when it is needed. */
 #ifndef BD_VICTIM_PLUGIN_H
 #define BD_VICTIM_PLUGIN_H
 
@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* Bytes of a message that says why a call failed: one line. */
+/* Bytes of a message of one line that says why a call failed. */
 enum { BD_PLUGIN_WHY = 600 };
 
 /* Images for the victim, float32 in [0,1], [count][channels][height][width]. */
@@ -22,14 +22,14 @@ typedef struct bd_plugin_images {
   int count, channels, height, width;
 } bd_plugin_images_t;
 
-/* What the victim says of them. */
+/* The victim's answer. */
 typedef struct bd_plugin_answer {
-  int32_t *classes; /* [count], the caller's: of the largest logit of each image */
-  int class_count;  /* logits of an image */
+  int32_t *classes; /* [count], the caller's: the class of the largest logit of each image */
+  int class_count;  /* logits per image */
   char why[BD_PLUGIN_WHY];
 } bd_plugin_answer_t;
 
-/* Both that can fail return 0, or 1 with a message in `why`. */
+/* The two functions that can fail return 0, or 1 with a message in `why`. */
 typedef struct bd_victim_plugin {
   const char *version; /* of libtorch */
   int (*load)(const char *path, void **module, char why[BD_PLUGIN_WHY]);

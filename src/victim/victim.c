@@ -24,11 +24,11 @@ struct bd_victim {
   bd_plugin_answer_t answer;
 };
 
-/* Why the module, which is there, could not be loaded; "" where it is not there or was loaded. */
+/* Why a module that exists could not be loaded; "" if it does not exist or was loaded. */
 static char problem[400];
 
-/* Tell OpenBLAS what this processor can do, unless the user has.  Before 0.3.25 it takes an Intel
-   processor newer than itself for a Pentium 4, which has the slowest kernels
+/* Tell OpenBLAS what this processor can do, unless the user has done so.  Before version 0.3.25 it
+   mistakes an Intel processor newer than itself for a Pentium 4, which has the slowest kernels
    (OpenMathLib/OpenBLAS issue 4267). */
 static void name_processor(void) {
   const bd_instructions_t best = bd_instructions_best();
@@ -44,7 +44,7 @@ static void keep_memory(void) {
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
-/* The module, loaded at the first call; NULL where it is not there or not usable.  It is found
+/* The module, loaded at the first call; NULL if it does not exist or is unusable.  It is found
    beside libbarydef, whose RUNPATH is its own folder. */
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
@@ -54,7 +54,7 @@ static const bd_victim_plugin_t *plugin(void) {
     void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
     if (module) found = dlsym(module, "bd_victim_plugin");
     const char *why = found ? NULL : dlerror();
-    /* A module that is not there is no problem, but one that is there and unusable is. */
+    /* A missing module is no problem, but an unusable one is. */
     *problem = 0;
     if (why && !strstr(why, "libbarydef-victim.so: cannot open shared object file"))
       snprintf(problem, sizeof problem, "%s", why);
@@ -68,20 +68,19 @@ const char *bd_victim_library(void) { return plugin() ? plugin()->version : NULL
 
 /* ---- the time limit ------------------------------------------------------------ */
 
-/* The victim at work.  A signal handler reads these, so that they cannot belong to a bd_victim_t.
- */
+/* The victim at work.  A signal handler reads these, so they cannot belong to a bd_victim_t. */
 static char watched[500];
 static volatile sig_atomic_t is_watched;
 static double watched_seconds;
 
 static void set_timer(double seconds) {
-  /* Rounded up: a limit below a microsecond must not become zero, which is none. */
+  /* Round up, since a limit below a microsecond must not become zero, which means no limit. */
   const struct itimerval timer = {
       .it_value = {(time_t)seconds, (suseconds_t)ceil(999999 * fmod(seconds, 1))}};
   setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* NULL also where the time has begun again since the alarm whose handler asks. */
+/* Also NULL if the time was started again after the alarm whose handler asks. */
 const char *bd_victim_watched(void) {
   struct itimerval left;
   return is_watched && getitimer(ITIMER_REAL, &left) == 0 && left.it_value.tv_sec == 0 &&
@@ -131,13 +130,14 @@ static size_t image_size(const bd_victim_t *victim) {
          (size_t)victim->batch.width;
 }
 
-/* Errors: BD_BAD_INPUT where there is no module, or the file is not one that can be read. */
+/* Check that the victim can be loaded.  Errors: BD_BAD_INPUT if there is no module, or if the file
+   cannot be read. */
 static bd_status_t check_file(const char *path, bd_error_t *error) {
   struct stat file;
   if (!plugin())
     return bd_fail(error, BD_BAD_INPUT,
                    "%s: cannot be loaded: this barydef was built without libtorch", path);
-  /* Opening a pipe would wait for somebody to write to it. */
+  /* Opening a pipe would wait for someone to write to it. */
   if (stat(path, &file) == 0 && !S_ISREG(file.st_mode))
     return bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
   FILE *probe = fopen(path, "rb");

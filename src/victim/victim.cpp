@@ -1,4 +1,4 @@
-/* The one file that knows libtorch.  No exception leaves it. */
+/* The only file that uses libtorch.  No exception leaves it. */
 #include "victim/plugin.h"
 
 #include <ATen/Parallel.h>
@@ -10,7 +10,7 @@
 
 namespace {
 
-/* Keep the first line that says something: libtorch's messages carry stack traces. */
+/* Keep the first line that says something, since libtorch's messages carry stack traces. */
 int explain(const char *what, char *why) {
   std::string text(what), line;
   size_t begin = 0;

@@ -34,7 +34,8 @@ static void release(blur_t *b) {
   free(b->padded);
 }
 
-/* The values at distance d before and after each of a row: above and below it, or beside it. */
+/* Add the values at distance d on both sides of each value of a row, above and below it or beside
+   it. */
 static void add_taps(int n, double tap, const double *before, const double *after, double *sum) {
   for (int i = 0; i < n; i++) sum[i] += tap * (before[i] + after[i]);
 }

@@ -1,4 +1,4 @@
-/* The views that somebody else has made already. */
+/* The views that exist already and need no work. */
 #include "views/views.h"
 
 static bd_status_t give_attacked(const bd_view_source_t *source, double *room,

@@ -1,7 +1,7 @@
-/* JPEG at a quality, there and back: Dziugaite, Ghahramani and Roy, "A study of the effect of JPG
+/* JPEG compression and decompression: Dziugaite, Ghahramani and Roy, "A study of the effect of JPG
    compression on adversarial images", 2016.  Pixels are rounded to 8 bits.  One channel is a grey
-   image, three are RGB with the chroma subsampling that libjpeg has by default; of any other number
-   each channel is a grey image of its own. */
+   image, and three are RGB with libjpeg's default chroma subsampling.  For any other number, each
+   channel is a grey image of its own. */
 #include "views/views.h"
 
 #ifdef BD_HAS_JPEG
@@ -12,7 +12,7 @@
 
 #include <jpeglib.h> /* which needs stdio.h before it */
 
-/* libjpeg calls error_exit where it fails, which must not return. */
+/* libjpeg calls error_exit when it fails.  This must not return. */
 typedef struct failure {
   struct jpeg_error_mgr manager; /* first: libjpeg knows no more of this struct */
   jmp_buf out;
@@ -37,9 +37,9 @@ static struct jpeg_error_mgr *prepare(failure_t *failure) {
 typedef struct picture {
   int height, width, components; /* 1: grey; 3: RGB, interleaved */
   unsigned char *bytes;          /* [height][width][components] */
-  unsigned char *room;           /* for the compressed image, more than it takes, */
+  unsigned char *room;           /* for the compressed image, more than it takes */
   unsigned long room_size;
-  unsigned char *file; /* which is there, or where libjpeg has moved it */
+  unsigned char *file; /* the compressed image, in `room` or where libjpeg has moved it */
   unsigned long size;
 } picture_t;
 
@@ -95,8 +95,8 @@ static int decompress(picture_t *p, failure_t *failure) {
   return 1;
 }
 
-/* Bytes of `components` planes that follow each other in float64; what is no pixel becomes 0 or
-   255. */
+/* Convert `components` consecutive planes from float64 to interleaved bytes.  Values out of range
+   become 0 or 255. */
 static void to_bytes(const picture_t *p, const double *in) {
   const size_t plane = (size_t)p->height * (size_t)p->width, step = (size_t)p->components;
   for (size_t c = 0; c < step; c++)
@@ -120,7 +120,7 @@ static bd_status_t squeeze(picture_t *p, int quality, const double *in, double *
   to_bytes(p, in);
   const int done = compress(p, quality, &failure);
   const int is_back = done && decompress(p, &failure);
-  /* After a failure libjpeg may have freed what it had moved the file to. */
+  /* After a failure libjpeg may already have freed the memory that it moved the file to. */
   if (done && p->file != p->room) free(p->file);
   if (!is_back) return bd_fail(error, BD_FAILED, "libjpeg fails on an image: %s", failure.why);
   from_bytes(p, out);

@@ -20,7 +20,8 @@ typedef struct row {
   { VIEW_ON_PURIFIED, 0, 0 }
 #define ON(field)                                                                                  \
   { VIEW_ON_PARAMETER, offsetof(bd_parameters_t, field), sizeof(((bd_parameters_t *)NULL)->field) }
-/* Both kinds of rows: what ON makes has commas, so it must not pass through a second macro. */
+/* Both kinds of rows are spelled out.  ON expands to text with commas, which must not pass through
+   a second macro. */
 static const row_t rows[BD_VIEWS] = {
 #define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
   {#name, label, asked, on, &view_##name},
@@ -45,7 +46,7 @@ bd_views_t bd_views_added(void) {
   return views;
 }
 
-/* A job has a bit for each view that it may name. */
+/* A job has one bit for each view that it may name. */
 bd_views_t bd_views_asked(const bd_parameters_t *parameters) {
   bd_views_t views = BD_VIEWS_ALWAYS;
   unsigned bits = parameters->views;

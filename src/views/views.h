@@ -1,5 +1,5 @@
 /* How the views of <barydef/views.def> are made.  Each has a file here that defines one constant,
-   view_name; this room knows no file, no job and no MPI. */
+   view_name.  This room knows no file, no job and no MPI. */
 #ifndef BD_VIEWS_H
 #define BD_VIEWS_H
 
@@ -8,12 +8,12 @@
 #include <stddef.h>
 
 typedef struct view_maker {
-  /* As bd_view_make.  NULL where the library it needs was not there at build time. */
+  /* As bd_view_make.  NULL if the library it needs was missing at build time. */
   bd_status_t (*make)(const bd_view_source_t *source, double *room, const double **pixels,
                       bd_error_t *error);
-  /* A gradient with respect to the view's pixels, pulled back to the source's images, gets its
-     function here. */
-  /* The library that it needs: "NAME VERSION", or "NAME: none ..."; NULL: it needs none. */
+  /* A function that pulls a gradient back from the view's pixels to the source's images would go
+     here. */
+  /* The library that it needs, as "NAME VERSION" or "NAME: none ..."; NULL if it needs none. */
   const char *library;
 } view_maker_t;
 
@@ -21,7 +21,7 @@ typedef struct view_maker {
   extern const view_maker_t view_##name;
 #include <barydef/views.def>
 
-/* What a view's predictions depend on beside the attacked images. */
+/* What a view's predictions depend on besides the attacked images. */
 typedef struct view_dependence {
   enum { VIEW_ON_NOTHING, VIEW_ON_MEAN, VIEW_ON_PURIFIED, VIEW_ON_PARAMETER } on;
   size_t at, size; /* of the parameter, in bd_parameters_t */
