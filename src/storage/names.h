@@ -8,7 +8,7 @@ typedef enum name_problem {
   NAME_IS_GOOD,
   NAME_IS_NOT_CLEAN, /* empty, endless, not UTF-8, or with control characters */
   NAME_IS_NO_PART,   /* not one part of a path */
-  NAME_IS_TAKEN      /* by an earlier name of the list */
+  NAME_IS_TAKEN      /* an earlier name of the list is the same */
 } name_problem_t;
 
 /* Check name `index` of a list, whose names of BD_ATTACK_NAME bytes lie `stride` bytes apart. */

@@ -26,7 +26,7 @@ int file_read(int descriptor, uint64_t place, void *bytes, size_t size) {
 
 bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error_t *error) {
   const double slice = 0.1;
-  /* Not flock, which HDF5's readers would respect: they would fail. */
+  /* Do not use flock.  HDF5's readers respect it, and would fail. */
   struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   for (int i = 0; fcntl(descriptor, F_OFD_SETLK, &whole) != 0; i++) {
     if (errno == ENOSYS || errno == EOPNOTSUPP) break;

@@ -1,4 +1,4 @@
-/* A file by its descriptor, without HDF5. */
+/* Files by their descriptors, without HDF5. */
 #ifndef BD_FILE_H
 #define BD_FILE_H
 
@@ -7,26 +7,26 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* Open a file to read it.  Pipes, devices and folders are refused, without waiting for the other
-   end of a pipe.  The caller closes *descriptor, which is -1 where there is none, also after an
-   error. Errors: BD_BAD_INPUT, naming the file. */
+/* Open a file to read it.  Refuses pipes, devices and folders, without waiting for the other end
+   of a pipe.  The caller closes *descriptor, also after an error; it is -1 if no file is open.
+   Errors: BD_BAD_INPUT, naming the file. */
 bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error);
 
-/* Read all of `size` bytes at `place`.  0, or the errno, which is ENODATA where the file ends too
-   early. */
+/* Read all of `size` bytes at `place`.  Returns 0 or the errno, which is ENODATA if the file ends
+   too early. */
 int file_read(int descriptor, uint64_t place, void *bytes, size_t size);
 
-/* Take the lock of the one who writes a file, until the descriptor is closed.  Waits at most so
-   many seconds for another who has it.  A file system without locks counts as having given it.
+/* Take the writer's lock of a file, and hold it until the descriptor is closed.  Waits at most so
+   many seconds for another process that has it.  On a file system without locks the call succeeds.
    Errors: BD_FAILED, naming the file. */
 bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error_t *error);
 
-/* Reserve space on the disk for the first `size` bytes, also beyond the end, which stays where it
-   is.  A file system that cannot promise space is believed to have it.
-   Errors: BD_FAILED, naming the file. */
+/* Reserve space on the disk for the first `size` bytes, also beyond the end of the file, which does
+   not move.  A file system that cannot promise space is assumed to have it.  Errors: BD_FAILED,
+   naming the file. */
 bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error);
 
-/* Bytes of a file that are not holes, or all where the file system does not tell. */
+/* Bytes of a file that are not holes, or all bytes if the file system does not tell. */
 static inline int64_t file_on_disk(const struct stat *file) {
   return file->st_blocks ? 512 * (int64_t)file->st_blocks : (int64_t)file->st_size;
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Per thread, as HDF5's own error stack is: its walk has no other place to leave a message. */
+/* One per thread, like HDF5's own error stack, whose walk has no other place to leave a message. */
 static _Thread_local char reason[200];
 
 static herr_t keep_first(unsigned n, const H5E_error2_t *error, void *data) {
@@ -22,14 +22,15 @@ static void keep_reason(void) {
 
 const char *h5_reason(void) {
   keep_reason();
-  /* Of an error of the system, say only what the system says. */
+  /* For a system error, report only the system's message. */
   const char *number = strstr(reason, "errno = ");
   if (number) return strerror((int)strtol(number + strlen("errno = "), NULL, 10));
   return *reason ? reason : "no reason given";
 }
 
 void h5_silence(void) {
-  /* Must be the first call.  HDF5's clean-up crashes after a file that could not be closed. */
+  /* This must be the first call.  HDF5's clean-up crashes after a file that could not be
+     closed. */
   H5dont_atexit();
   H5PLset_loading_state(0); /* a file may not name a filter to load */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -100,7 +101,7 @@ static hid_t open_scalar(hid_t object, const char *name, H5T_class_t wanted, hid
   hid_t space = H5Aget_space(attribute);
   *type = H5Aget_type(attribute);
   int fits = H5Tget_class(*type) == wanted && H5Sget_simple_extent_npoints(space) == 1;
-  /* HDF5 does not check that the bits of a number lie inside its bytes. */
+  /* Check that the bits of a number lie inside its bytes, which HDF5 does not. */
   if (wanted == H5T_INTEGER || wanted == H5T_FLOAT)
     fits = fits && H5Tget_size(*type) <= 8 && H5Tget_offset(*type) == 0 &&
            H5Tget_precision(*type) == 8 * H5Tget_size(*type);
@@ -186,7 +187,7 @@ static h5_found_t put(hid_t object, const char *name, hid_t type, const void *va
 
 static h5_found_t put_text(hid_t object, const char *name, const char *text, size_t room,
                            h5_how_t how) {
-  /* The names of ten thousand hosts are cut. */
+  /* A text that is too long is cut, such as the names of ten thousand hosts. */
   size_t length = strnlen(text, BD_ATTRIBUTE_TEXT_MAX) + 1;
   if (room < length) room = length;
   hid_t type = H5Tcopy(H5T_C_S1);
