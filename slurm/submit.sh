@@ -17,7 +17,7 @@ refuse() { echo "submit.sh: $1" >&2; exit 2; }
 
 [ $# -ge 1 ] || usage
 case $1 in run | sweep | array) ;; *) refuse "\"$1\" is none of run, sweep, array" ;; esac
-[ $# -ge 3 ] || refuse "$1: a job file and a result, please"
+[ $# -ge 3 ] || refuse "$1: give a job file and a result"
 [ -f "$2" ] || refuse "$2: no such job file"
 kind=$1 job=$(realpath "$2") result=$(realpath -m "$3")
 shift 3

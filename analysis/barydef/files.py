@@ -56,7 +56,7 @@ def check_output(path, overwrite, inputs=()):
     if not os.path.exists(path):
         return
     if not os.path.isfile(path):
-        raise Unsuitable(f"{path}: is no file that could be replaced")
+        raise Unsuitable(f"{path}: is not a file that can be replaced")
     if any(os.path.exists(one) and os.path.samefile(one, path) for one in inputs):
         raise Unsuitable(f"{path}: is a file that is read")
     if not overwrite:

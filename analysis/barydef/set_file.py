@@ -28,7 +28,7 @@ def fault_of(name):
     if not name:
         return "is empty"
     if UNCLEAN.search(name) or "\n" in name:
-        return "has control characters or is no UTF-8"
+        return "has control characters or is not UTF-8"
     if len(name.encode()) > NAME_BYTES:
         return f"is longer than {NAME_BYTES} bytes"
     if "/" in name or name == ".":

@@ -41,8 +41,7 @@ typedef enum bd_kind {
 /** What a parameter decides.  Resuming and merging compare jobs by it, a result records by it, and
    [sweep] may vary by it. */
 typedef enum bd_role {
-  BD_ROLE_READS,   /**< names a file that is read: recorded; its contents are compared, not its name
-                    */
+  BD_ROLE_READS,   /**< names a file that is read: recorded, compared by its contents only */
   BD_ROLE_WRITES,  /**< names the file that is written: neither recorded nor compared */
   BD_ROLE_STORES,  /**< what of the numbers is stored: compared, not recorded */
   BD_ROLE_SELECTS, /**< which numbers the whole job computes: recorded and compared */

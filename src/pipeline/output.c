@@ -36,7 +36,7 @@ bd_status_t output_check(const bd_output_t *output, const char *job_name, bd_exi
                    "%s: cannot be created: %m", path);
   }
   if (!S_ISREG(there.st_mode))
-    return bd_fail(error, BD_BAD_INPUT, "%s: is no file that could be replaced (output.file)",
+    return bd_fail(error, BD_BAD_INPUT, "%s: is not a file that can be replaced (output.file)",
                    path);
   if (is_read(output, job_name, &there))
     return bd_fail(error, BD_BAD_INPUT, "%s: output.file is a file that the run reads", path);

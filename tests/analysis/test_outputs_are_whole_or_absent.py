@@ -28,7 +28,7 @@ class Outputs(RunTest):
             (("attack", "no data", "no victim", folder), "there is no folder"),
             (("convert", "none.npz", self.folder + "/x/y.h5"), "there is no folder"),
             (("attack", "no data", there, there, "--overwrite"), "is a file that is read"),
-            (("attack", "no data", "no victim", self.folder), "is no file"),
+            (("attack", "no data", "no victim", self.folder), "is not a file"),
         ):
             self.assertIn(text, command(*arguments, status=2).stderr)
         with open(there) as file:

@@ -123,7 +123,7 @@ class Results(Hostile):
         whole = contents(self.result)
         for name, code, text in (
             ("crash", "abort();", r"result.h5: HDF5 crashes on it \(Aborted\)"),
-            ("loop", "for (;;) {}", "HDF5 does not come to an end with it"),
+            ("loop", "for (;;) {}", "HDF5 does not finish reading it"),
             ("end", "_exit(0);", "HDF5 fails on it"),
             ("kill", "raise(SIGKILL);", "the process that opened it was killed"),
         ):
@@ -176,8 +176,8 @@ class Results(Hostile):
         with h5py.File(self.result, "r+") as file:
             del file["checksums"]
         self.refused_result(
-            "result.h5: has no /checksums: from a barydef before they were, "
-            "which this program can only inspect"
+            "result.h5: has no /checksums: it was written by an older barydef, "
+            "and this program can only inspect it"
         )
         self.assertEqual(launch("inspect", self.result).status, 0)
 
@@ -253,7 +253,7 @@ class Results(Hostile):
         finished = launch("inspect", self.result)
         self.assertEqual((finished.status, finished.out), (2, ""), finished)
         self.assertIn(
-            "result.h5: a damaged result: /statistics counts images that there are not",
+            "result.h5: a damaged result: /statistics counts more images than there are",
             finished.err,
         )
 

@@ -52,7 +52,7 @@ class Names(Hostile):
                     file.move("attacks/a", f"attacks/{name}")
                 self.refused(
                     r"set.h5: the name of attack \"[^\"]*\?[^\"]*\" has control characters "
-                    r"or is no UTF-8"
+                    r"or is not UTF-8"
                 )
 
     def test_names_that_are_no_text_are_refused(self):
@@ -60,7 +60,7 @@ class Names(Hostile):
             file.id.links.move(b"attacks/a", file.id, b"attacks/\xff\xfe")
         finished = self.run_it()
         self.assertEqual(finished.status, 2, finished)
-        self.assertIn("has control characters or is no UTF-8", finished.err)
+        self.assertIn("has control characters or is not UTF-8", finished.err)
 
     def test_names_in_other_scripts_are_kept(self):
         with self.change() as file:

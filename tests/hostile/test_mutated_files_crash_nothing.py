@@ -367,7 +367,7 @@ class Campaign:
         status, seconds, used, message = found
         used -= quiet
         if (
-            SLOW and "does not come to an end" in message
+            SLOW and "does not finish reading" in message
         ):  # AddressSanitizer keeps what a loop has freed, and its child has no limit of addresses
             used = 0
         self.most = max(self.most, used)
@@ -382,7 +382,7 @@ class Campaign:
             else "wrong",
         ] += 1
         self.counts["crashes of HDF5, met by a child"] += "HDF5 crashes" in message
-        self.counts["endless in HDF5, met by a child"] += "does not come to an end" in message
+        self.counts["endless in HDF5, met by a child"] += "does not finish reading" in message
         wrong = (
             "hang"
             if status == "hang" or seconds > SECONDS

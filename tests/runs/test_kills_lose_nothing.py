@@ -319,7 +319,7 @@ class Kills(Interrupted):
         os.unlink(self.result)
         err = process.communicate(timeout=60 * PATIENCE)[1]
         self.assertEqual(process.returncode, 1, err[-500:])
-        self.assertIn("was removed or replaced while it was written", err)
+        self.assertIn("was removed or replaced while it was being written", err)
 
 
 if __name__ == "__main__":

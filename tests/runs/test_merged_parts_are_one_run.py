@@ -175,7 +175,7 @@ class Parts(Interrupted):
                 run.attrs["instructions_used"] = "sse9"
         for parts, text in (
             ([one], "missing: 2/2"),
-            ([one, pixels], "pixels.h5: no part of the same sweep as"),
+            ([one, pixels], "pixels.h5: not a part of the same sweep as"),
             ([one, other_set], "instructions.h5: computed with sse9"),
             ([one, one], "each part once"),
             ([one, other], "each part once"),

@@ -211,7 +211,9 @@ class Views(RunTest):
             other = self.views(views, "--part=2/2", output="other.h5", **sweep)
             finished = launch("merge", os.path.join(self.folder, "no.h5"), parts[0], other)
             self.assertEqual(finished.status, 2, finished)
-            self.assertRegex(finished.err, r"^barydef: .*other\.h5: no part of the same sweep.*\n$")
+            self.assertRegex(
+                finished.err, r"^barydef: .*other\.h5: not a part of the same sweep.*\n$"
+            )
 
     def test_a_forged_column_is_refused(self):
         """Whose types are not those of the views that its job asks for."""

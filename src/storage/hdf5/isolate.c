@@ -25,24 +25,24 @@ static const double slice = 0.1;
 
 typedef struct watch {
   pid_t process;
-  double seconds; /* of processor time that it begins with */
+  double seconds; /* of processor time that it starts with */
   double waited;  /* seconds by the clock */
   int is_late;
 } watch_t;
 
-/* Seconds by the clock that the child has. */
+/* Seconds by the clock that the child may take. */
 static double patience(const watch_t *watch) {
   struct rlimit time;
   double seconds = watch->seconds;
-  /* It may have granted itself more (isolate_more_time), or not have set its limits yet. */
+  /* The child may have extended its limits (isolate_more_time), or not have set them yet. */
   if (prlimit(watch->process, RLIMIT_CPU, NULL, &time) == 0 &&
       (double)time.rlim_cur <= seconds + CHILD_SECONDS_MORE)
     seconds = (double)time.rlim_cur;
   return CHILD_CLOCK_LEAST + CHILD_CLOCK_TIMES * seconds;
 }
 
-/* Wait until there is something to read, or for `most` seconds.  No more than these count: where a
-   job is suspended as a whole and continued, the child did not get its time either. */
+/* Wait until there is something to read, or for `most` seconds.  No more than these are counted,
+   because a child that was suspended together with this process did not get the time either. */
 static int wait_for(watch_t *watch, int pipe, double most) {
   struct pollfd end = {.fd = pipe, .events = POLLIN};
   const double start = clock_seconds();
@@ -104,12 +104,12 @@ static bd_status_t judge(const char *path, const watch_t *watch, heard_t heard, 
                    path, watch->waited);
   if (heard == HEARD_PART)
     return bd_fail(error, BD_BAD_INPUT,
-                   "%s: there is more in it to be listed than run.max_memory allows", path);
+                   "%s: it holds more than can be listed within run.max_memory", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGKILL)
     return bd_fail(error, BD_FAILED, "%s: the process that opened it was killed", path);
   if (WIFSIGNALED(ended) && WTERMSIG(ended) == SIGXCPU)
     return bd_fail(error, BD_BAD_INPUT,
-                   "%s: HDF5 does not come to an end with it: damaged, or made to harm", path);
+                   "%s: HDF5 does not finish reading it: damaged, or made to harm", path);
   if (WIFSIGNALED(ended))
     return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 crashes on it (%s): damaged, or made to harm",
                    path, strsignal(WTERMSIG(ended)));
@@ -126,7 +126,8 @@ bd_status_t isolate(const isolation_t *isolation, parcel_t *parcel, bd_error_t *
   const char *path = isolation->path;
   int ends[2];
   *parcel = (parcel_t){0};
-  if (pipe(ends) != 0) return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
+  if (pipe(ends) != 0)
+    return bd_fail(error, BD_FAILED, "%s: cannot start a process to read it: %m", path);
   fflush(NULL);
   pid_t process = fork();
   if (process == 0) {
@@ -136,7 +137,7 @@ bd_status_t isolate(const isolation_t *isolation, parcel_t *parcel, bd_error_t *
   close(ends[1]);
   if (process < 0) {
     close(ends[0]);
-    return bd_fail(error, BD_FAILED, "%s: no process to read it in: %m", path);
+    return bd_fail(error, BD_FAILED, "%s: cannot start a process to read it: %m", path);
   }
   watch_t watch = {.process = process, .seconds = isolate_child_seconds(isolation->file_size)};
   heard_t heard =

@@ -1,8 +1,7 @@
-/* Reading what others made, and finishing a result that may be theirs.  HDF5's own maintainers say
-   that the library is not safe on files made to harm.  So it parses such a file in a child process,
-   which may crash, loop or ask for all memory without harm to the run, and which hands over plain
-   items (parcel.h).  Files named *_child.c are what the child runs.  Nothing in them runs in the
-   parent. */
+/* Read files that others made, and finish results that may be theirs.  HDF5's own maintainers say
+   that the library is not safe on files made to harm.  So HDF5 parses such a file in a child
+   process.  The child may crash, loop or ask for all memory without harm to the run.  It hands
+   over plain items (parcel.h).  The files named *_child.c run in the child only. */
 #ifndef BD_ISOLATE_H
 #define BD_ISOLATE_H
 
@@ -13,19 +12,19 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-/* What the child does: put its findings into `out`, and return a status. */
+/* The work of the child.  It puts its findings into `out` and returns a status. */
 typedef bd_status_t isolated_t(void *context, FILE *out, bd_error_t *error);
 
 typedef struct isolation {
   isolated_t *work;
   void *context;      /* handed to `work` */
   const char *path;   /* for messages */
-  int64_t file_size;  /* bytes that have to be read (isolate_size) */
+  int64_t file_size;  /* bytes that must be read (isolate_size) */
   int64_t most_bytes; /* of memory beyond what the process has */
 } isolation_t;
 
-/* The bytes that reading a file takes.  Beyond a gigabyte of holes, holes do not count: a terabyte
-   of them takes no disk and would be given days. */
+/* The bytes of a file that count for the time to read it.  At most a gigabyte of holes counts,
+   because a terabyte of them takes no disk and would allow the child days. */
 int64_t isolate_size(const struct stat *file);
 
 /* Run the work in a child with

@@ -41,15 +41,15 @@ static void limit(int what, uint64_t value) {
 }
 
 void isolate_keep_length(int64_t length) {
-  signal(SIGXFSZ, SIG_IGN); /* the call fails, which is enough */
+  signal(SIGXFSZ, SIG_IGN); /* that the call fails is enough */
   limit(RLIMIT_FSIZE, (uint64_t)length);
 }
 
 static void set_signals(void) {
-  /* The handlers of MPI would print a trace where the child crashes.  Its parent reports that. */
+  /* MPI's handlers would print a trace if the child crashed.  The parent reports crashes. */
   const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU, SIGPIPE};
   for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], SIG_DFL);
-  /* A request to stop is for the parent, which receives it as well. */
+  /* A request to stop is meant for the parent, which receives it too. */
   const int requests[] = {SIGTERM, SIGINT, SIGUSR1};
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) signal(requests[i], SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -69,7 +69,7 @@ static void set_limits(int64_t file_size, int64_t most_bytes) {
 #else
   (void)most_bytes;
 #endif
-  /* Silence stderr: glibc's heap diagnostics would reach the user. */
+  /* Silence stderr, or glibc's heap diagnostics would reach the user. */
   int nowhere = open("/dev/null", O_WRONLY);
   if (nowhere >= 0) dup2(nowhere, 2);
 }

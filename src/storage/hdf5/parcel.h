@@ -1,6 +1,6 @@
-/* What a child process hands over to its parent.  The child puts items one after the other, and the
-   parent, which believes nothing, takes them in the same order.  Every item begins at a multiple of
-   8 bytes, so that it can be used where it lies. */
+/* What a child process hands over to its parent.  The child puts items one after the other, and
+   the parent, which trusts nothing, takes them in the same order.  Every item begins at a multiple
+   of 8 bytes, so that it can be used in place. */
 #ifndef BD_PARCEL_H
 #define BD_PARCEL_H
 
@@ -19,11 +19,11 @@ void parcel_put(FILE *out, const void *items, size_t count, size_t size);
 /* Put a text with its zero. */
 void parcel_put_text(FILE *out, const char *text);
 
-/* The next `count` items of `size` bytes each, where they lie.  NULL where there are fewer, or
-   where the count is negative; nothing is taken then. */
+/* Take the next `count` items of `size` bytes each, without copying them.  Returns NULL, and takes
+   nothing, if there are fewer or the count is negative. */
 void *parcel_take(parcel_t *parcel, int64_t count, size_t size);
 
-/* The next text, where it lies.  NULL where it is not whole or does not end. */
+/* Take the next text, without copying it.  Returns NULL if it is cut short or does not end. */
 char *parcel_take_text(parcel_t *parcel);
 
 /* Has everything been taken? */

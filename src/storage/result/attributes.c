@@ -11,7 +11,7 @@
 
 /* ---- checksums ----------------------------------------------------------------- */
 
-/* Add a name and its value.  Of kinds that this program does not write, add the name alone. */
+/* Add a name and its value.  For kinds that this program does not write, add the name alone. */
 static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *info, void *state) {
   if (!strcmp(name, "fallbacks")) return 0; /* bd_result_finish counts them from the records */
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute),
@@ -66,7 +66,7 @@ static h5_found_t seal(hid_t file, int run, const char *attack, h5_how_t how) {
   return found;
 }
 
-/* Results of early versions have none of them, which is no damage.  To lack a few is. */
+/* Results of early versions have none of them, which is not damage.  Lacking only some is. */
 static int has_seals(hid_t file, int run, const char *attack) {
   char path[BD_ATTACK_NAME + 64];
   path_of(path, "checksums", run, NULL);
@@ -93,12 +93,12 @@ typedef struct walk {
   hid_t file;
   h5_how_t how;
   int is_sealed; /* there are checksums */
-  int is_known;  /* the instructions that were used are, by the checksum of some run */
+  int is_known;  /* 1: the checksum of some run confirms which instructions were used */
   attributes_found_t *found;
 } walk_t;
 
-/* Note what was found.  0 where an attribute cannot be created, or is missing or of another type.
- */
+/* Note what was found.  Returns 0 if an attribute cannot be created, is missing or has another
+   type. */
 static int note(const walk_t *walk, h5_found_t found, const char *name, const char *path) {
   attributes_found_t *all = walk->found;
   if (found != H5_SAME && (all->differing++ == 0 || found == H5_FAILED))
@@ -109,7 +109,7 @@ static int note(const walk_t *walk, h5_found_t found, const char *name, const ch
 
 static int put_all(const walk_t *walk, const char *path, int count,
                    const bd_attribute_t *attributes) {
-  const int is_root = !path[1]; /* which no link leads to */
+  const int is_root = !path[1]; /* the root, to which no link leads */
   hid_t object = is_root || h5_has(walk->file, path) ? H5Oopen(walk->file, path, H5P_DEFAULT) : -1;
   int done = object >= 0 || note(walk, H5_FAILED, "of all names", path);
   for (int i = 0; done && i < count; i++)
@@ -163,7 +163,7 @@ static int put_attack(const walk_t *walk, int run, const bd_attack_t *attack) {
                   walk->found->differing > before ? COVERED_DIFFERS : COVERED_KNOWN);
 }
 
-/* Does the job leave the instructions open?  Then the file alone knows which were used. */
+/* Does the job leave the instructions open? If so, only the file knows which were used. */
 static int is_open(int count, const bd_attribute_t *attributes) {
   for (int i = 0; i < count; i++)
     if (!strcmp(attributes[i].name, "solver.instructions") && !strcmp(attributes[i].text, "auto"))
@@ -171,8 +171,8 @@ static int is_open(int count, const bd_attribute_t *attributes) {
   return 0;
 }
 
-/* Is there a run that leaves the instructions open and has its checksum?  They are the same in all
-   such runs, as the resume has checked. */
+/* Does any run that leaves the instructions open have its checksum? The resume has checked that all
+   such runs used the same. */
 static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   bd_attribute_t attributes[BD_RUN_ATTRIBUTES_MAX];
   for (int run = layout->first_run; run < layout->first_run + layout->run_count; run++) {
@@ -182,7 +182,7 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   return 0;
 }
 
-/* The number of fallbacks is counted in the end.  Its value does not matter here, its room does. */
+/* The number of fallbacks is counted at the end.  Only its room matters here, not its value. */
 static int put_count(const walk_t *walk, const char *path) {
   const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
   hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);

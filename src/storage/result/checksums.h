@@ -1,4 +1,4 @@
-/* The checksums of a result: marks, and those that are attributes. */
+/* The checksums of a result, which are marks and attributes. */
 #ifndef BD_STORAGE_CHECKSUMS_H
 #define BD_STORAGE_CHECKSUMS_H
 
@@ -11,7 +11,7 @@ void checksum_text(uint64_t checksum, char text[CHECKSUM_TEXT]);
 /* The attribute labels_checksum for these labels. */
 void checksum_labels(int64_t count, const int64_t *labels, char text[CHECKSUM_TEXT]);
 
-/* An image that is stored, and what its mark should cover. */
+/* A stored image and what its mark should cover. */
 typedef struct marked {
   int64_t place; /* of the image, in the file */
   size_t size;   /* bytes of the image; 0: none is stored */
@@ -20,8 +20,8 @@ typedef struct marked {
   uint64_t mark;
 } marked_t;
 
-/* Is its mark right?  The image is read in portions, since a made-up one can be larger than the
-   memory.  One that cannot be read is not right. */
+/* Is the mark right? The image is read in portions, since a forged one can be larger than the
+   memory.  The mark of an image that cannot be read is not right. */
 int checksum_is_right(const bd_result_t *result, const marked_t *marked);
 
 #endif

@@ -17,11 +17,11 @@ typedef struct contents {
   hid_t type;
   int rank;
   hsize_t size[4];
-  const void *fill; /* one value of the type; NULL: it is not filled */
+  const void *fill; /* one value of the type; NULL: not filled */
 } contents_t;
 
-/* Create a contiguous dataset, whose space is allocated at once: blocks are raw data at known
-   places. */
+/* Create a contiguous dataset and allocate its space at once, because blocks are written as raw
+   data at known places. */
 static hid_t create_dataset(hid_t location, const char *name, const contents_t *contents) {
   hid_t space = H5Screate_simple(contents->rank, contents->size, NULL),
         plan = H5Pcreate(H5P_DATASET_CREATE);
@@ -35,7 +35,7 @@ static hid_t create_dataset(hid_t location, const char *name, const contents_t *
   return dataset;
 }
 
-/* The same, closed; 1 on success. */
+/* Do the same and close the dataset.  Returns 1 on success. */
 static int has_created(hid_t location, const char *name, const contents_t *contents) {
   hid_t dataset = create_dataset(location, name, contents);
   h5_close(dataset);
@@ -70,7 +70,7 @@ static int create_images(hid_t group, const bd_result_layout_t *layout) {
 static int create_labels(hid_t file, const bd_result_layout_t *layout) {
   const contents_t contents = {H5T_NATIVE_INT64, 1, {(hsize_t)layout->count}, NULL};
   hid_t labels = create_dataset(file, "labels", &contents);
-  /* Flushed here: where the close writes them, a failure is not seen. */
+  /* Flush here, since a failure to write during the close would not be seen. */
   const int done =
       labels >= 0 &&
       H5Dwrite(labels, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, layout->labels) >= 0 &&
@@ -115,7 +115,7 @@ static int create_runs(hid_t file, const bd_result_layout_t *layout) {
   return done;
 }
 
-/* Create /checksums/input and /checksums/<run>, with a dataset for each attack.  They do not stand
+/* Create /checksums/input and /checksums/<run>, with a dataset for each attack.  They are not
    below /runs, so that its bits can be compared with those of other results. */
 static int create_checksums(hid_t file, const bd_result_layout_t *layout) {
   hid_t checksums = H5Gcreate2(file, "checksums", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
@@ -133,7 +133,7 @@ static int create_checksums(hid_t file, const bd_result_layout_t *layout) {
   return done;
 }
 
-/* List the attacks in their order.  No name holds a slash. */
+/* List the attacks in order.  No name contains a slash. */
 static int put_attack_names(hid_t file, const bd_result_layout_t *layout) {
   char *names = calloc((size_t)layout->attack_count, BD_ATTACK_NAME + 1);
   for (int a = 0; names && a < layout->attack_count; a++)

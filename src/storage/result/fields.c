@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The types of C that tables have, as HDF5 calls them. */
+/* HDF5's names of the C types that occur in tables. */
 #define H5_OF_int8_t H5T_NATIVE_INT8
 #define H5_OF_int32_t H5T_NATIVE_INT32
 #define H5_OF_int64_t H5T_NATIVE_INT64
@@ -70,7 +70,7 @@ hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout) {
 }
 
 void fields_pending(bd_views_t views, void *bytes) {
-  /* Static, so that there are zeros between its fields. */
+  /* It is static, so that the gaps between its fields are zeros. */
   static const bd_per_image_t record = {
 #define BD_FIELD(type, name, pending, from, summary, meaning) .name = pending,
 #include <barydef/fields.def>

@@ -1,6 +1,5 @@
-/* The fields of a record of per_image and of a row of /statistics, as HDF5 knows them: the rows of
-   <barydef/fields.def> and <barydef/statistics.def>.  Those of an added view are there where it is
-   in `views`. */
+/* HDF5's types of a record of per_image and of a row of /statistics, made from <barydef/fields.def>
+   and <barydef/statistics.def>.  Fields of an added view are present if the view is in `views`. */
 #ifndef BD_STORAGE_FIELDS_H
 #define BD_STORAGE_FIELDS_H
 
@@ -12,7 +11,7 @@
 /* Compound types are laid out as the structs in memory, or packed without gaps as in the file. */
 typedef enum fields_layout { FIELDS_AS_IN_MEMORY, FIELDS_PACKED } fields_layout_t;
 
-/* The type of per_image, whose records are what bd_record_pack makes.  The caller closes it. */
+/* The type of per_image, whose records bd_record_pack makes.  The caller closes it. */
 hid_t fields_per_image_type(bd_views_t views);
 
 /* The type of /statistics.  The caller closes it. */
@@ -21,7 +20,7 @@ hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout);
 /* Fill bd_record_bytes(views) bytes with the record of an image that has not been computed. */
 void fields_pending(bd_views_t views, void *bytes);
 
-/* The views that the job of a result asks for; the default ones where it tells none. */
+/* The views that the job of a result asks for, or the default ones if it names none. */
 bd_views_t fields_views_of(hid_t file);
 
 /* A row of /statistics in which no view has an accuracy. */

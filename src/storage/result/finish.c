@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Work in a child.  Whatever goes wrong in it, the blocks are in the file, which is not complete.
- */
+/* Work in a child.  Whatever goes wrong there, the blocks stay in the file, which is not marked
+   complete. */
 static bd_status_t in_child(isolated_t *work, void *context, const bd_result_t *result,
                             parcel_t *parcel, bd_error_t *error) {
   struct stat file;
@@ -76,7 +76,7 @@ bd_status_t bd_result_compare_attributes(bd_result_t *result, const bd_result_la
   snprintf(differing->first, sizeof differing->first, "%s", found.name);
   differing->count = found.differing;
   if (status != BD_OK || !found.is_hopeless) return status;
-  /* Before it mends, a resume compares, and has seen no damage then. */
+  /* A resume compares before it mends, and has seen no damage. */
   if (how == BD_ATTRIBUTES_MENDED)
     return bd_fail(error, BD_FAILED, "%s: %s cannot be written", result->path, differing->first);
   return bd_fail(error, BD_BAD_INPUT,

@@ -15,13 +15,13 @@ static bd_status_t write_failed(const bd_result_t *result, bd_error_t *error) {
   return bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", result->path, h5_reason());
 }
 
-/* HDF5 keeps what it is given until it is flushed, so a full disk does not show here. */
+/* HDF5 buffers data until it is flushed, so a full disk does not show here. */
 static bd_status_t set_failed(const bd_result_t *result, const char *attribute, bd_error_t *error) {
   return bd_fail(error, BD_FAILED, "%s: cannot be written: attribute %s is missing or damaged",
                  result->path, attribute);
 }
 
-/* Bring everything out of HDF5, and out of the kernel's memory. */
+/* Bring everything from HDF5's buffers and the kernel's memory to the disk. */
 static bd_status_t flush(const bd_result_t *result, hid_t file, bd_error_t *error) {
   if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) return write_failed(result, error);
   if (fdatasync(result->descriptor) == 0) return BD_OK;
@@ -114,7 +114,7 @@ static bd_status_t write_statistics(const finish_request_t *r, hid_t file, int64
   bd_status_t status = compute_rows(r, file, rows, by_status, error);
   hid_t dataset = H5Dopen2(file, "/statistics", H5P_DEFAULT),
         type = fields_statistics_type(shape->views, FIELDS_AS_IN_MEMORY);
-  /* Flushed here: where the close writes them, a failure is not seen. */
+  /* Flush here, since a failure to write during the close would not be seen. */
   if (status == BD_OK &&
       (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, rows) < 0 || H5Dflush(dataset) < 0))
     status = write_failed(r->result, error);

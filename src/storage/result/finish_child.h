@@ -1,5 +1,5 @@
-/* The child's part of reopening, mending and finishing a result: HDF5 opens a file that others may
-   have made, and writes to it.  Nothing written here makes the file longer. */
+/* The child's part of reopening, mending and finishing a result, in which HDF5 writes to a file
+   that others may have made.  Nothing written here makes the file longer. */
 #ifndef BD_STORAGE_FINISH_CHILD_H
 #define BD_STORAGE_FINISH_CHILD_H
 

@@ -29,8 +29,8 @@ static bd_status_t open_parts(merge_t *merge, const char *const *paths, bd_error
   return status;
 }
 
-/* Tell of parts that different revisions of one version have computed: they are joined, but not in
-   silence. */
+/* Report parts that different revisions of one version have computed.  They are joined, but not
+   silently. */
 static void compare_revisions(const merge_t *merge, bd_error_t *note) {
   char first[64] = "", other[64] = "";
   bd_result_text(merge->parts[0], -1, "git_revision", first, sizeof first);
@@ -72,7 +72,7 @@ static bd_status_t join(const merge_t *merge, const char *path, bd_existing_t ex
   bd_status_t status = isolate(&isolation, &nothing, error);
   if (*request.is_writing)
     status = bd_fail(error, BD_FAILED,
-                     "%s: cannot be written: HDF5 crashed where it copied the parts", path);
+                     "%s: cannot be written: HDF5 crashed while copying the parts", path);
   if (status != BD_OK) new_file_remove_leftovers(path);
   parcel_free(&nothing);
   munmap(shared, sizeof *request.is_writing);
@@ -82,7 +82,7 @@ static bd_status_t join(const merge_t *merge, const char *path, bd_existing_t ex
 bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path,
                             bd_existing_t existing, bd_error_t *note, bd_error_t *error) {
   bd_fail(note, BD_OK, "%s", "");
-  if (part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: of no parts", path);
+  if (part_count < 1) return bd_fail(error, BD_BAD_INPUT, "%s: there are no parts to join", path);
   bd_status_t status = check_path(part_count, parts, path, error);
   if (status != BD_OK) return status;
   merge_t merge = {part_count, calloc((size_t)part_count, sizeof(bd_result_t *))};

@@ -10,8 +10,8 @@
 
 /* ---- do they belong together? -------------------------------------------------- */
 
-/* Find the first image whose checksums at these places of two results differ; -1 where none does.
- */
+/* Find the first image whose checksums at these places of two results differ.  Returns -1 if there
+   is none. */
 static bd_status_t find_difference(const bd_result_t *one, int64_t place, const bd_result_t *other,
                                    int64_t other_place, int64_t *image, bd_error_t *error) {
   const int64_t n = one->shape.count;
@@ -29,7 +29,7 @@ static bd_status_t find_difference(const bd_result_t *one, int64_t place, const 
   return status;
 }
 
-/* Were two parts made from the same pixels? */
+/* Check that two parts were made from the same pixels. */
 static bd_status_t compare_pixels(const bd_result_t *first, const bd_result_t *other,
                                   bd_error_t *error) {
   bd_status_t status = BD_OK;
@@ -38,15 +38,16 @@ static bd_status_t compare_pixels(const bd_result_t *first, const bd_result_t *o
     status = find_difference(first, result_input_place(first, attack), other,
                              result_input_place(other, attack), &image, error);
     if (status == BD_OK && image >= 0)
-      status = bd_fail(error, BD_BAD_INPUT,
-                       "%s: no part of the same sweep as %s: made from other pixels (image %" PRId64
-                       " of %s)",
-                       other->path, first->path, image, first->names[attack]);
+      status =
+          bd_fail(error, BD_BAD_INPUT,
+                  "%s: not a part of the same sweep as %s: made from other pixels (image %" PRId64
+                  " of %s)",
+                  other->path, first->path, image, first->names[attack]);
   }
   return status;
 }
 
-/* All runs that left the choice of instructions open must have used the same. */
+/* Check that all runs that left the choice of instructions open have used the same. */
 static bd_status_t compare_instructions(const merge_t *merge, bd_error_t *error) {
   char wanted[32] = "", used[32], asked[32] = "";
   for (int i = 0; i < merge->count; i++) {
@@ -60,15 +61,15 @@ static bd_status_t compare_instructions(const merge_t *merge, bd_error_t *error)
       if (!*wanted) memcpy(wanted, used, sizeof wanted);
       if (strcmp(wanted, used))
         return bd_fail(error, BD_BAD_INPUT,
-                       "%s: computed with %s, others with %s: solver.instructions = %s would have "
-                       "kept them alike",
+                       "%s: computed with %s, others with %s; the setting solver.instructions = %s "
+                       "would have made them alike",
                        part->path, used, wanted, strcmp(used, "avx512") ? used : wanted);
     }
   }
   return BD_OK;
 }
 
-/* Are two results of the same job, input, victim and program? */
+/* Check that two results have the same job, input, victim and program. */
 static bd_status_t compare(const bd_result_t *first, const bd_result_t *other, bd_error_t *error) {
   const char *names[] = {"job",           "program_version", "input_digest", "labels_checksum",
                          "victim_digest", "victim_library",  "attacks"};
@@ -80,16 +81,16 @@ static bd_status_t compare(const bd_result_t *first, const bd_result_t *other, b
                 bd_result_text(other, -1, names[i], b, RESULT_TEXT_MAX);
     if (there && i == 0) job_text_reduce(a), job_text_reduce(b);
     if (!there || strcmp(a, b))
-      status =
-          bd_fail(error, BD_BAD_INPUT, "%s: no part of the same sweep as %s: attribute %s differs",
-                  other->path, first->path, names[i]);
+      status = bd_fail(error, BD_BAD_INPUT,
+                       "%s: not a part of the same sweep as %s: attribute %s differs", other->path,
+                       first->path, names[i]);
   }
   free(a);
   free(b);
   return status;
 }
 
-/* Every image done and whole. */
+/* Check that every image is done and whole. */
 static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
   enum { PORTION = 256 };
   uint8_t states[PORTION];
@@ -112,7 +113,7 @@ static bd_status_t verify(bd_result_t *part, bd_error_t *error) {
                  part->path, (int)strcspn(wrong, "\n"), wrong);
 }
 
-/* i of "i/n", as the attribute of the root says.  0 where there is none. */
+/* Read i of "i/n" from the attribute of the root.  Returns 0 if there is none. */
 static long part_of(const bd_result_t *part, long *n) {
   char text[32] = "", *rest;
   bd_result_text(part, -1, "part", text, sizeof text);
@@ -121,12 +122,13 @@ static long part_of(const bd_result_t *part, long *n) {
   return number;
 }
 
-/* Are there as many parts as each of them says?  The message names those that are missing. */
+/* Check that there are as many parts as each of them says.  The message names those that are
+   missing. */
 static bd_status_t check_count(const merge_t *merge, const char *path, bd_error_t *error) {
   char missing[512] = "";
   long expected, n;
   part_of(merge->parts[0], &expected);
-  /* A result that is no part of anything is refused with its name later. */
+  /* A result that is not a part of anything is refused later, by name. */
   if (expected < 1 || expected == merge->count) return BD_OK;
   for (long part = 1; part <= expected && strlen(missing) + 64 < sizeof missing; part++) {
     int there = 0;
@@ -139,7 +141,8 @@ static bd_status_t check_count(const merge_t *merge, const char *path, bd_error_
                  expected == 1 ? "" : "s", merge->count, missing);
 }
 
-/* Is part i the i-th, without a gap between the runs, and of the same images? */
+/* Check that part i is the i-th, follows without a gap between the runs, and has the same
+   images. */
 static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
   bd_status_t status = BD_OK;
   int next = 0;
@@ -150,7 +153,7 @@ static bd_status_t check_parts(const merge_t *merge, bd_error_t *error) {
     if (status == BD_OK && (part != i + 1 || parts != merge->count || one->shape.first_run != next))
       status = bd_fail(
           error, BD_BAD_INPUT,
-          "%s: is part %ld/%ld of its sweep where part %d/%d should come: each part once, please",
+          "%s: is part %ld/%ld of its sweep where part %d/%d should come; give each part once",
           one->path, part, parts, i + 1, merge->count);
     next = one->shape.first_run + one->shape.run_count;
     if (status == BD_OK && (one->shape.store_images != merge->parts[0]->shape.store_images ||
@@ -171,7 +174,7 @@ bd_status_t merge_check(const merge_t *merge, const char *path, bd_error_t *erro
 
 /* ---- is it merged already? ----------------------------------------------------- */
 
-/* Does the whole hold the images and records of a part, by their marks? */
+/* Check by the marks that the whole holds the images and records of a part. */
 static bd_status_t compare_marks(const bd_result_t *part, const bd_result_t *whole,
                                  bd_error_t *error) {
   const bd_result_shape_t *shape = &part->shape;

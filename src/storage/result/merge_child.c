@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* A part that is open by HDF5. */
+/* A part that HDF5 has opened. */
 typedef struct open_part {
   const bd_result_t *part;
   hid_t file;
@@ -18,12 +18,12 @@ typedef struct open_part {
 
 typedef struct joining {
   const merge_request_t *request;
-  open_part_t *open; /* [count of the parts] */
+  open_part_t *open; /* one for each part */
 } joining_t;
 
 /* ---- the root ------------------------------------------------------------------ */
 
-/* Copy an attribute of the root that is as this program writes them: a single number or a text. */
+/* Copy an attribute of the root if it is what this program writes, a single number or a text. */
 static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *info, void *to) {
   hid_t from = H5Aopen(root, name, H5P_DEFAULT), type = H5Aget_type(from),
         space = H5Aget_space(from);
@@ -49,7 +49,7 @@ static int rows_of(const bd_result_t *part) {
   return part->shape.run_count * part->shape.attack_count;
 }
 
-/* The rows of all parts, one after the other.  NULL where they cannot be read. */
+/* Read the rows of all parts, one after the other.  Returns NULL if they cannot be read. */
 static char *read_statistics(const joining_t *joining, hid_t type, hsize_t rows) {
   const size_t size = H5Tget_size(type);
   // Every part has rows.  NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI)
@@ -75,7 +75,7 @@ static int join_statistics(hid_t file, const joining_t *joining) {
   hid_t space = H5Screate_simple(1, &rows, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
   hid_t dataset = H5Dcreate2(file, "statistics", type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
-  /* Flushed here: where the close writes them, a failure is not seen. */
+  /* Flush here, since a failure to write during the close would not be seen. */
   const int done = all && dataset >= 0 &&
                    H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0 &&
                    H5Dflush(dataset) >= 0;
@@ -89,8 +89,8 @@ static int join_statistics(hid_t file, const joining_t *joining) {
 
 /* ---- the runs ------------------------------------------------------------------ */
 
-/* Refuse a group that holds more than it does in a result: all of it would be copied.  That it
-   holds no less, bd_result_open has checked. */
+/* Refuse a group that holds more than it does in a result, since all of it would be copied.
+   bd_result_open has checked that it holds no less. */
 static bd_status_t check_links(const open_part_t *open, const char *path, int count,
                                bd_error_t *error) {
   H5G_info_t group;
@@ -147,9 +147,9 @@ static int join_runs(hid_t file, const joining_t *joining) {
 
 /* ---- the whole ----------------------------------------------------------------- */
 
-/* Reserve what the parts need: HDF5 1.10 crashes where a copy finds the disk full.  new_file.c
-   gives back what was too much.  Parts that would take more, because their data lies in holes or
-   twice in one place, are no results. */
+/* Reserve what the parts need, because HDF5 1.10 crashes if the disk is full during a copy.
+   new_file.c gives back the excess.  Parts that would take more, because their data lies in holes
+   or shares one place, are not results. */
 static bd_status_t take_room(hid_t file, const char *path, const merge_t *merge,
                              bd_error_t *error) {
   enum { MORE = 1 << 24 }; /* HDF5 lays out metadata in its own way */

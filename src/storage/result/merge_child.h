@@ -1,5 +1,5 @@
-/* The child's part of merging: HDF5 copies the parts, which others may have made, into a new file.
- */
+/* The child's part of merging, in which HDF5 copies parts that others may have made to a new
+   file. */
 #ifndef BD_STORAGE_MERGE_CHILD_H
 #define BD_STORAGE_MERGE_CHILD_H
 
@@ -11,7 +11,8 @@ typedef struct merge_request {
   const merge_t *merge;
   const char *path;
   bd_existing_t existing;
-  /* 1 while HDF5 copies.  Shared with the parent, which a crash does not tell what it was about. */
+  /* 1 while HDF5 copies.  Shared with the parent, so that it can tell a crash while copying from
+     one while reading. */
   volatile int *is_writing;
 } merge_request_t;
 

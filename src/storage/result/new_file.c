@@ -46,7 +46,7 @@ static bd_status_t reserve(const char *temporary, const char *path, struct stat 
     return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   }
   bd_status_t result = BD_OK;
-  /* Gives back what was reserved beyond the end (merge_child.c). */
+  /* This gives back what was reserved beyond the end (merge_child.c). */
   if (ftruncate(file, made->st_size) != 0)
     result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
   else result = file_take_room(file, made->st_size, path, error);
@@ -67,17 +67,15 @@ static void sync_folder(const char *path) {
   free(copy);
 }
 
-/* What stands under the path.  Its writer holds its lock (bd_result_begin_writing).  A file that
-   cannot be opened has no writer. */
+/* Open the file that stands under the path.  Its writer holds its lock (bd_result_begin_writing).
+   A file that cannot be opened has no writer. */
 typedef struct old {
   int exists, descriptor;
   struct stat file;
   struct stat made; /* what has taken its place */
 } old_t;
 
-/* Keep its lock until it has been replaced, so that two who create a file do so one after the
- * other.
- */
+/* Keep its lock until it has been replaced, so that two creators of a file take turns. */
 static bd_status_t lock_old(const char *path, old_t *old, bd_error_t *error) {
   old->exists = lstat(path, &old->file) == 0;
   old->descriptor = old->exists ? open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
@@ -88,8 +86,8 @@ static bd_status_t lock_old(const char *path, old_t *old, bd_error_t *error) {
   return status;
 }
 
-/* Replace only what stood there from the start.  The rank of a killed mpirun may come to this late,
-   when another run has created its own file. */
+/* Replace only the file that was there from the start.  A rank of a killed mpirun may come here
+   late, after another run has created its own file. */
 static bd_status_t put_in_place(const char *temporary, const char *path, const old_t *old,
                                 bd_error_t *error) {
   struct stat there;
@@ -99,7 +97,7 @@ static bd_status_t put_in_place(const char *temporary, const char *path, const o
   else if (old->exists) failed = rename(temporary, path);
   else if ((failed = renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE)) != 0 &&
            (errno == EINVAL || errno == ENOSYS)) {
-    /* The file system does not know the call, so another may slip in for a moment. */
+    /* The file system does not know the call, so another process may slip in for a moment. */
     if (lstat(path, &there) == 0) errno = EEXIST;
     else failed = rename(temporary, path);
   }

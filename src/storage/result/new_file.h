@@ -10,7 +10,8 @@
 /* Write the contents of `file`, which will have this path. */
 typedef bd_status_t new_file_fill_t(hid_t file, const char *path, void *context, bd_error_t *error);
 
-/* What to create: at which path, what becomes of a file that is there, and who fills it. */
+/* What to create: the path, what to do with an existing file, and the function that fills the new
+   one. */
 typedef struct new_file {
   const char *path;
   bd_existing_t existing; /* BD_EXISTING_KEPT counts as BD_EXISTING_REFUSED */
@@ -22,7 +23,7 @@ typedef struct new_file {
    its identity.  Errors: as bd_result_create. */
 bd_status_t new_file_create(const new_file_t *new_file, struct stat *made, bd_error_t *error);
 
-/* Remove what a creation that was killed or crashed has left beside the path. */
+/* Remove what a killed or crashed creation has left beside the path. */
 void new_file_remove_leftovers(const char *path);
 
 #endif

@@ -60,7 +60,7 @@ static int check_places(const bd_result_t *r, int64_t file_size) {
   return right;
 }
 
-/* `count` items of `size` bytes, copied from the parcel.  NULL where it is too short. */
+/* Copy `count` items of `size` bytes from the parcel.  Returns NULL if it is too short. */
 static void *copy_from(parcel_t *parcel, int64_t count, size_t size) {
   const void *items = parcel_take(parcel, count, size);
   void *copy = items ? malloc((size_t)count * size) : NULL;
@@ -68,7 +68,7 @@ static void *copy_from(parcel_t *parcel, int64_t count, size_t size) {
   return copy;
 }
 
-/* Take the parts of an open result from the parcel.  The rest, which are the texts, stays in it. */
+/* Take the parts of an open result from the parcel.  The rest, which is texts, stays in it. */
 static bd_status_t take_over(bd_result_t *result, int64_t file_size, bd_error_t *error) {
   parcel_t *parcel = &result->texts;
   const bd_result_shape_t *shape = parcel_take(parcel, 1, sizeof *shape);
@@ -80,7 +80,7 @@ static bd_status_t take_over(bd_result_t *result, int64_t file_size, bd_error_t 
     if (result->names && result->places && check_names(result) && check_places(result, file_size))
       return BD_OK;
   }
-  return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: HDF5 lists nonsense of it",
+  return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result: HDF5 lists nonsense in it",
                  result->path);
 }
 

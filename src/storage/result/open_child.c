@@ -25,7 +25,7 @@ static bd_status_t damaged(const char *path, const char *what, bd_error_t *error
 
 /* ---- the structure ------------------------------------------------------------- */
 
-/* The number of images, 0 where /labels is not what it should be. */
+/* Count the images.  Returns 0 if /labels is not what it should be. */
 static int64_t count_images(hid_t file) {
   hid_t labels = h5_has(file, "/labels") ? H5Dopen2(file, "/labels", H5P_DEFAULT) : -1,
         space = H5Dget_space(labels);
@@ -36,7 +36,7 @@ static int64_t count_images(hid_t file) {
   return count;
 }
 
-/* Count the runs and find the first; 0 where /runs is not what it should be. */
+/* Count the runs and find the first.  Returns 0 if /runs is not what it should be. */
 static int read_runs(hid_t file, bd_result_shape_t *shape) {
   H5G_info_t runs;
   char first[16] = "";
@@ -78,7 +78,7 @@ static bd_status_t read_structure(const open_child_t *open, bd_error_t *error) {
   return status;
 }
 
-/* Read channels, height and width of the first group's images, where there are any. */
+/* Read channels, height and width of the first group's images, if there are any. */
 static bd_status_t read_image_shape(const open_child_t *open, bd_error_t *error) {
   bd_result_t *result = open->result;
   bd_result_shape_t *shape = &result->shape;
@@ -108,9 +108,8 @@ typedef struct wanted {
   const hsize_t *shape;
 } wanted_t;
 
-/* The place of a dataset that is what it must be, contiguous and inside the file.  0 where it is
- * not.
- */
+/* Find the place of a dataset that is as required, contiguous and inside the file.  Returns 0 if
+   it is not. */
 static int64_t place_of(hid_t file, const char *path, const wanted_t *wanted, int64_t file_size) {
   if (!h5_has(file, path)) return 0;
   hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT);
@@ -158,7 +157,8 @@ static void describe_datasets(bd_result_shape_t *shape, int64_t file_size, datas
 
 enum { PATH_ROOM = BD_ATTACK_NAME + 64 };
 
-/* Find images, records and marks of a group.  0 where that of `path` is not what it must be. */
+/* Find images, records and marks of a group.  Returns 0 if the one at `path` is not what it must
+   be. */
 static int find_group(const open_child_t *open, int group, const datasets_t *d, int64_t *place,
                       char path[PATH_ROOM]) {
   const bd_result_t *result = open->result;
@@ -176,7 +176,8 @@ static int find_group(const open_child_t *open, int group, const datasets_t *d, 
   return (place[DATASET_MARKS] = place_of(open->file, path, &d->marks, d->file_size)) != 0;
 }
 
-/* Find all datasets, in the order of the places.  0 where that of `path` is not what it must be. */
+/* Find all datasets, in the order of the places.  Returns 0 if the one at `path` is not what it
+   must be. */
 static int find_all(const open_child_t *open, const datasets_t *d, char path[PATH_ROOM]) {
   const bd_result_shape_t *shape = &open->result->shape;
   int64_t *place = open->result->places;
@@ -219,17 +220,18 @@ static bd_status_t check_schema(hid_t file, const char *path, bd_error_t *error)
                    "%s: attribute schema_version of / is %" PRId64 ", this program writes %d", path,
                    version, BD_RESULT_SCHEMA_VERSION);
   if (H5Lexists(file, "/checksums", H5P_DEFAULT) == 0)
-    return bd_fail(error, BD_BAD_INPUT,
-                   "%s: has no /checksums: from a barydef before they were, which this program "
-                   "can only inspect",
-                   path);
+    return bd_fail(
+        error, BD_BAD_INPUT,
+        "%s: has no /checksums: it was written by an older barydef, and this program can "
+        "only inspect it",
+        path);
   return BD_OK;
 }
 
 static bd_status_t check_ends(const open_child_t *open, int64_t file_size, bd_error_t *error) {
   int64_t complete = -1;
   haddr_t end;
-  /* HDF5 would cut the file off where it says it ends. */
+  /* HDF5 would truncate the file at the end that it declares. */
   if (H5Fget_eoa(open->file, &end) < 0 || end != (haddr_t)file_size)
     return damaged(open->result->path, "the end of the file", error);
   if (!h5_get_integer(open->file, "complete", &complete) || complete < 0 || complete > 1)
@@ -267,7 +269,7 @@ void open_child_close(open_child_t *open) {
 
 /* ---- handing it over ----------------------------------------------------------- */
 
-/* Texts that are asked for later: of the root, and of every run. */
+/* Texts of the root and of every run, which are asked for later. */
 static const char *const root_texts[] = {"job",          "program_version", "git_revision",
                                          "input_digest", "victim_digest",   "victim_library",
                                          "part",         "labels_checksum", "attacks"};

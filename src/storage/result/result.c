@@ -87,7 +87,7 @@ bd_status_t result_read_labels(const bd_result_t *result, int64_t **labels, bd_e
   return status;
 }
 
-/* The head holds the attributes of the root, `started` and `complete` among them, and nothing that
+/* The head holds the attributes of the root, including `started` and `complete`, and nothing that
    blocks change. */
 void result_identify(bd_result_t *result) {
   enum { HEAD = 4096 };
@@ -103,6 +103,6 @@ bd_status_t result_check_in_place(const bd_result_t *result, bd_error_t *error) 
   if (fstat(result->descriptor, &ours) == 0 && stat(result->path, &there) == 0 &&
       file_is_same(&ours, &there))
     return BD_OK;
-  return bd_fail(error, BD_FAILED, "%s: was removed or replaced while it was written",
+  return bd_fail(error, BD_FAILED, "%s: was removed or replaced while it was being written",
                  result->path);
 }

@@ -26,17 +26,18 @@ struct bd_result {
   bd_result_shape_t shape;
   char (*names)[BD_ATTACK_NAME]; /* of the attacks; NULL after bd_result_join */
   int64_t *places;
-  parcel_t texts; /* that bd_result_text knows: run, name, value, one after the other */
+  parcel_t texts; /* for bd_result_text: run, name and value, one after the other */
   int64_t waiting_count;
   waiting_t *waiting;
   double synced;       /* when the last sync ended (clock_seconds) */
   double sync_seconds; /* how long it took */
   char *wrong;         /* what bd_result_verify_tables has named */
-  int is_broken; /* a flush failed, which the system reports once: nothing is marked any more */
+  int is_broken; /* a flush failed, which the system reports only once, so nothing is marked any
+                    more */
 };
 
-/* Places: of the labels; of the input marks of each attack; and of the images (-1 where there are
-   none), records and marks of each group, in run then attack order. */
+/* Places of the labels, of the input marks of each attack, and of the images, records and marks of
+   each group, in run then attack order.  The place of images that are not stored is -1. */
 typedef enum dataset { DATASET_IMAGES, DATASET_RECORDS, DATASET_MARKS, DATASETS } dataset_t;
 int64_t result_labels_place(const bd_result_t *result);
 int64_t result_input_place(const bd_result_t *result, int attack);
@@ -45,10 +46,10 @@ int64_t result_group_place(const bd_result_t *result, int run, int attack, datas
 /* Values of an image. */
 size_t result_image_values(const bd_result_shape_t *shape);
 
-/* An empty result, with a descriptor of -1.  bd_result_close frees it. */
+/* Make an empty result, with a descriptor of -1. bd_result_close frees it. */
 bd_status_t result_allocate(const char *path, bd_result_t **result, bd_error_t *error);
 
-/* Set by what other processes know the file (bd_result_shape_t). */
+/* Set what identifies the file to other processes (bd_result_shape_t). */
 void result_identify(bd_result_t *result);
 
 /* Read all of `size` bytes at `place`.  Errors: BD_FAILED, naming the file. */
@@ -58,7 +59,7 @@ bd_status_t result_read(const bd_result_t *result, int64_t place, void *bytes, s
 /* Read all labels, [count], which the caller frees.  Errors: BD_FAILED. */
 bd_status_t result_read_labels(const bd_result_t *result, int64_t **labels, bd_error_t *error);
 
-/* Does the path still lead to the file that the blocks go to?  Errors: BD_FAILED. */
+/* Check that the path still leads to the file that the blocks go to.  Errors: BD_FAILED. */
 bd_status_t result_check_in_place(const bd_result_t *result, bd_error_t *error);
 
 #endif

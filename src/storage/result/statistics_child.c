@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The step length of a run.  0 where its method has none: only forward-backward steps do. */
+/* The step length of a run.  It is 0 unless the method is forward-backward, the only one that has
+   a step length. */
 static double tau_of(hid_t file, int run) {
   char method[16] = "";
   double tau = 0;

@@ -6,7 +6,8 @@
 
 #include <hdf5.h>
 
-/* Which row, and of which file: a result with its names, and the same file by HDF5. */
+/* Which row to compute, and of which file: a result with its names, and the same file opened by
+   HDF5. */
 typedef struct statistics_of {
   const bd_result_t *result;
   hid_t file;

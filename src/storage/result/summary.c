@@ -36,7 +36,7 @@ bd_status_t bd_file_kind(const char *path, bd_file_kind_t *kind, bd_error_t *err
 
 /* ---- a summary, of which nothing is believed ------------------------------------- */
 
-/* Are the counts of images, which are added up later, possible? */
+/* Are the counts of images possible? They are added up later. */
 static int are_counts(const bd_result_summary_t *summary) {
   int right = summary->count <= INT64_C(1) << IMAGES_MOST_BITS;
   for (int64_t i = 0; i < summary->row_count; i++) {
@@ -55,7 +55,7 @@ static void end_and_clean(char *text, size_t size) {
   text_clean(text);
 }
 
-/* The texts are those of the file's author, and the child hands them over as they are. */
+/* Check the texts, which are the file's author's and which the child hands over unchanged. */
 static void clean_texts(bd_result_summary_t *summary) {
   for (int64_t i = 0; i < summary->row_count; i++) {
     bd_statistics_t *row = &summary->rows[i];
@@ -117,7 +117,7 @@ bd_status_t bd_result_read_summary(const char *path, bd_result_summary_t *summar
   else if (!copy_parts(&parts, summary)) status = bd_fail(error, BD_FAILED, "%s: no memory", path);
   else if (!are_counts(summary))
     status = bd_fail(error, BD_BAD_INPUT,
-                     "%s: a damaged result: /statistics counts images that there are not", path);
+                     "%s: a damaged result: /statistics counts more images than there are", path);
   else clean_texts(summary);
   parcel_free(&parcel);
   if (status != BD_OK) bd_result_summary_free(summary);

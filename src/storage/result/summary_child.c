@@ -56,8 +56,8 @@ static herr_t add_attribute(hid_t root, const char *name, const H5A_info_t *info
   return append(summary, name, text) ? 0 : -1;
 }
 
-/* List what the runs have under a name, each once.  Kernels, for instance, can differ with gamma.
- */
+/* List the values that the runs have under a name, each once.  Kernels, for instance, can differ
+   with gamma. */
 static int add_of_runs(hid_t file, const char *name, bd_result_summary_t *summary) {
   char first[16] = "", all[sizeof summary->attributes->value] = "", one[16], path[32];
   H5Lget_name_by_idx(file, "/runs", H5_INDEX_NAME, H5_ITER_INC, 0, first, sizeof first,
@@ -90,7 +90,7 @@ static int read_rows(hid_t file, bd_result_summary_t *summary) {
   int done =
       summary->row_count > 0 && summary->row_count <= SUMMARY_ROWS_MAX && summary->count >= 0;
   if (done) summary->rows = calloc((size_t)summary->row_count, sizeof *summary->rows);
-  /* What the file has no column for stays as it is. */
+  /* A field without a column in the file stays as it is. */
   for (int64_t i = 0; summary->rows && i < summary->row_count; i++)
     summary->rows[i] = fields_no_accuracy();
   done = done && summary->rows &&
@@ -135,7 +135,8 @@ static bd_status_t read_summary(hid_t file, const char *path, bd_result_summary_
     return bd_fail(error, BD_BAD_INPUT, "%s: a damaged result (%s)", path, h5_reason());
   if (!count_runs(file, summary))
     return bd_fail(error, BD_BAD_INPUT,
-                   "%s: a damaged result: /statistics has not a row for each run and attack", path);
+                   "%s: a damaged result: /statistics does not have a row for each run and attack",
+                   path);
   if (!add_of_runs(file, "kernel_used", summary) ||
       !add_of_runs(file, "instructions_used", summary))
     return bd_fail(error, BD_FAILED, "%s: no memory", path);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Marks and, where their contents are verified, records of some rows. */
+/* The marks of some rows and, if their contents are verified, the records. */
 typedef struct stored {
   uint64_t *marks;
   char *records;

@@ -23,7 +23,8 @@ static bd_status_t verify_labels(const open_child_t *open, FILE *out, bd_error_t
   return BD_OK;
 }
 
-/* Does the attribute of a run say how many of its images went through wide-range arithmetic? */
+/* Does the attribute of a run give the right number of images that went through wide-range
+   arithmetic? */
 static void verify_fallbacks(hid_t file, int run, int64_t counted, FILE *out) {
   int64_t there = -1;
   hid_t group = open_child_run(file, run);

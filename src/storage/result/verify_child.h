@@ -7,8 +7,7 @@
 #include <stdio.h>
 
 /* An isolated_t whose context is the parent's result.  Prints a line for each thing that is
- * damaged.
- */
+   damaged. */
 bd_status_t verify_child(void *opened, FILE *out, bd_error_t *error);
 
 #endif

@@ -28,7 +28,7 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, bd_writer_t writer, dou
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (writer == BD_WRITER_JOINED) return BD_OK;
   bd_status_t status = file_lock(result->descriptor, seconds, result->path, error);
-  result_identify(result); /* the writer before may have completed it */
+  result_identify(result); /* a previous writer may have completed it */
   return status;
 }
 
@@ -91,7 +91,7 @@ bd_status_t bd_result_unmark(bd_result_t *result, bd_rows_t rows, bd_error_t *er
   return status;
 }
 
-/* Write the marks that wait.  Those beside each other take one call. */
+/* Write the marks that wait.  Adjacent ones take one call. */
 static bd_status_t write_marks(bd_result_t *result, bd_error_t *error) {
   enum { TOGETHER = 512 };
   uint64_t marks[TOGETHER];

@@ -5,8 +5,8 @@
 
 size_t chunk_room(const place_t *place) { return (size_t)chunk_bytes(place) + 4; }
 
-/* J. Fletcher, "An arithmetic checksum for serial transmissions", 1982, over big-endian words of 16
-   bits modulo 65535; an odd last byte counts as a high one. */
+/* J.  Fletcher, "An arithmetic checksum for serial transmissions", 1982, over big-endian words of
+   16 bits modulo 65535.  An odd last byte counts as the high byte of a word. */
 static uint32_t fletcher32(const unsigned char *bytes, size_t size) {
   uint32_t a = 0, b = 0;
   for (size_t i = 0; i < size; i += 2) {
@@ -30,14 +30,14 @@ static const char *check_sum(const unsigned char *bytes, size_t *size) {
 static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to,
                                 size_t room, size_t *got) {
   struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-  if (!inflater) return "cannot be inflated for want of memory";
+  if (!inflater) return "cannot be inflated, as there is no memory";
   const enum libdeflate_result result =
       libdeflate_zlib_decompress(inflater, from, size, to, room, got);
   libdeflate_free_decompressor(inflater);
   return result == LIBDEFLATE_SUCCESS ? NULL : "cannot be inflated to the size declared";
 }
 
-/* In shuffled bytes, byte k of all elements lies together. */
+/* Shuffling puts byte k of all elements together. */
 static void unshuffle(const unsigned char *from, size_t size, size_t element, unsigned char *to) {
   const size_t count = size / element;
   for (size_t k = 0; k < element; k++)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-/* The images from chunk[0] * index on that a row of chunks holds, without filters. */
+/* The decoded images of a row of chunks, which begins at image chunk[0] * index. */
 typedef struct slab {
   int attack;
   int64_t index; /* -1: none */
@@ -27,7 +27,7 @@ struct bd_images {
   int descriptor;
   struct stat opened;
   bd_images_info_t info;
-  void *survey_bytes; /* which the parts of the survey lie in */
+  void *survey_bytes; /* holds the parts of the survey */
   size_t survey_size;
   survey_t survey;
   slab_t slabs[2]; /* of the attack read last, and of the clean images, which every attack needs */
@@ -59,8 +59,8 @@ void bd_images_close(bd_images_t *images) {
 
 /* ---- opening ------------------------------------------------------------------- */
 
-/* Enough to tell apart two files that are not made to deceive.  Pixels are compared block by block.
- */
+/* This is enough to tell two files apart unless one is made to deceive.  Pixels are compared block
+   by block. */
 static uint64_t digest_ends(const bd_images_t *images) {
   enum { END = 65536 };
   const uint64_t size = (uint64_t)images->opened.st_size, length = size < END ? size : END;
@@ -102,7 +102,7 @@ static void compute_digest(bd_images_t *images) {
   snprintf(info->digest, sizeof info->digest, "%016" PRIx64 "%016" PRIx64, hash.high64, hash.low64);
 }
 
-/* Bytes of memory that reading takes: the survey, two slabs, and three buffers for a chunk. */
+/* Bytes of memory that reading takes, for the survey, two slabs, and three buffers for a chunk. */
 static double memory_for(const bd_images_t *images) {
   double chunk = 0, slab = 0;
   for (int a = 0; a < images->survey.head->attack_count; a++) {
@@ -166,7 +166,7 @@ static bd_status_t take_survey(bd_images_t *images, int64_t most_bytes, bd_error
   return BD_OK;
 }
 
-/* The survey that another process has taken and checked. */
+/* Join a survey that another process has made and checked. */
 static bd_status_t copy_survey(bd_images_t *images, const void *survey, size_t size,
                                bd_error_t *error) {
   images->survey_bytes = malloc(size);
@@ -181,7 +181,7 @@ static bd_status_t copy_survey(bd_images_t *images, const void *survey, size_t s
                  images->path);
 }
 
-/* Describe the images, or close them where they could not be opened. */
+/* Describe the images, or close them if they could not be opened. */
 static bd_status_t finish_open(bd_images_t **images, bd_status_t status) {
   if (status == BD_OK) describe(*images);
   else {
@@ -240,7 +240,7 @@ static void convert(const place_t *place, const unsigned char *from, int64_t cou
     }
 }
 
-/* Read and convert.  0, or the errno. */
+/* Read and convert.  Returns 0 or the errno. */
 static int read_contiguous(const bd_images_t *images, const place_t *place, int64_t first,
                            int64_t count, double *pixels) {
   enum { PORTION = 8192 };
@@ -280,7 +280,7 @@ static void copy_chunk(const place_t *p, const int64_t at[4], const unsigned cha
                plain + ((n * c[1] + k) * c[2] + y) * c[3] * element, (size_t)(inside[3] * element));
 }
 
-/* Read and decode a row of chunks.  NULL, or what is wrong. */
+/* Read and decode a row of chunks.  Returns NULL, or what is wrong. */
 static const char *load_slab(bd_images_t *images, int attack, slab_t *slab, int64_t index) {
   const place_t *p = &images->survey.places[attack];
   const int64_t grid[4] = {0, chunks_along(p, 1), chunks_along(p, 2), chunks_along(p, 3)},

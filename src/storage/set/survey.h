@@ -1,6 +1,6 @@
 /* What a file of attacked images holds and where, as plain numbers.  Only making a survey takes
-   HDF5 (survey_child.h).  It is checked (survey_check.h) before anything uses it, and the images
-   are then read without HDF5 (images.c). */
+   HDF5 (survey_child.h).  The survey is checked before use (survey_check.h), and then the images
+   are read without HDF5 (images.c). */
 #ifndef BD_SURVEY_H
 #define BD_SURVEY_H
 
@@ -22,10 +22,10 @@ typedef struct chunk {
 typedef struct place {
   int64_t shape[4]; /* images, channels, height, width */
   int64_t chunk[4]; /* shape of a chunk; chunk[0] = 0: contiguous */
-  uint64_t address; /* where they are contiguous */
+  uint64_t address; /* if they are contiguous */
   int64_t first_chunk;
   element_t element;
-  int is_swapped; /* of the other byte order than this machine's */
+  int is_swapped; /* in the byte order that is not this machine's */
   int filter_count;
   filter_t filters[FILTERS_MAX]; /* in the order of writing */
 } place_t;
@@ -57,15 +57,15 @@ typedef struct survey_request {
   int64_t most_bytes; /* of memory */
 } survey_request_t;
 
-/* Find the parts of a survey in `size` bytes, which they point into.  0 where these are not exactly
-   the parts that the head counts. */
+/* Find the parts of a survey in `size` bytes, and point to them there.  Returns 0 unless these are
+   exactly the parts that the head counts. */
 int survey_take_apart(void *bytes, size_t size, survey_t *survey);
 
 size_t element_size(element_t element);
 
-/* Of a place whose shape has been checked: bytes of an image; bytes of a chunk; chunks along a
-   dimension; all chunks, 0 where it is contiguous, or INT64_MAX where they are too many to count.
- */
+/* Sizes of a place whose shape has been checked: bytes of an image, bytes of a chunk, chunks along
+   a dimension, and all chunks.  The last is 0 if the place is contiguous, and INT64_MAX if there
+   are too many to count. */
 int64_t image_bytes(const place_t *place);
 int64_t chunk_bytes(const place_t *place);
 int64_t chunks_along(const place_t *place, int dimension);

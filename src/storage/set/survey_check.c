@@ -21,7 +21,7 @@ bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t
   switch (name_problem(attacks, sizeof *attacks, index)) {
     case NAME_IS_NOT_CLEAN:
       return bd_fail(error, BD_BAD_INPUT,
-                     "%s: the name of attack \"%.*s\" has control characters or is no UTF-8", path,
+                     "%s: the name of attack \"%.*s\" has control characters or is not UTF-8", path,
                      BD_ATTACK_NAME - 1, name);
     case NAME_IS_NO_PART: break;
     case NAME_IS_TAKEN:
@@ -32,8 +32,8 @@ bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t
   return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", path, name);
 }
 
-/* Except the count of chunks, no product of these overflows: there are up to 2^40 images of up to
-   2^45 bytes, and chunks fit into the memory. */
+/* Except for the count of chunks, no product of these overflows.  There are up to 2^40 images of
+   up to 2^45 bytes, and chunks fit into the memory. */
 static bd_status_t check_shape(const survey_request_t *request, const survey_t *survey, int attack,
                                bd_error_t *error) {
   const survey_head_t *head = survey->head;
@@ -55,7 +55,7 @@ static bd_status_t check_shape(const survey_request_t *request, const survey_t *
   return refuse(request, name, why, error);
 }
 
-/* Deflate, shuffle and fletcher32, each once at most. */
+/* Allow deflate, shuffle and fletcher32, each once at most. */
 static int has_a_filter_twice(const place_t *place) {
   int times[FILTER_FLETCHER32 + 1] = {0};
   for (int i = 0; i < place->filter_count; i++)
@@ -101,7 +101,7 @@ bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t 
 /* ---- the whole ----------------------------------------------------------------- */
 
 static bd_status_t refuse_all(const survey_request_t *request, bd_error_t *error) {
-  return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 lists nonsense of it: damaged, or made to harm",
+  return bd_fail(error, BD_BAD_INPUT, "%s: HDF5 lists nonsense in it: damaged, or made to harm",
                  request->path);
 }
 
@@ -112,7 +112,7 @@ static int has_sensible_counts(const survey_request_t *request, const survey_hea
          (head->has_clean == 0 || head->has_clean == 1);
 }
 
-/* A text ends, and the child has cleaned it. */
+/* Check that a text ends, and that the child has cleaned it. */
 static int is_text(const char *text, size_t size) {
   return memchr(text, 0, size) != NULL && text_is_clean(text, TEXT_WITHOUT_TABS);
 }
@@ -145,7 +145,7 @@ static bd_status_t check_names(const survey_request_t *request, const survey_t *
              : BD_OK;
 }
 
-/* Do the groups, one after the other, take up the list of chunks? */
+/* Do the groups, one after the other, use up the list of chunks? */
 static int has_every_chunk(const survey_t *survey) {
   int64_t chunks = 0;
   for (int a = 0; a < survey->head->attack_count; a++) {
@@ -157,7 +157,7 @@ static int has_every_chunk(const survey_t *survey) {
   return chunks == survey->head->chunk_count;
 }
 
-/* Chunks inside the file, whose stored bytes are counted. */
+/* Check that chunks lie inside the file, and count their stored bytes. */
 static const char *chunks_problem(const survey_request_t *request, const survey_t *survey,
                                   const place_t *place, uint64_t *stored) {
   const uint64_t file = (uint64_t)request->file_size;
@@ -192,8 +192,8 @@ static bd_status_t check_places(const survey_request_t *request, const survey_t 
   uint64_t stored = 0;
   for (int a = 0; a < survey->head->attack_count; a++) {
     const char *problem = place_problem(request, survey, &survey->places[a], &stored);
-    /* Holes are zeros that nobody wrote.  Beyond a gigabyte there may be as many as the best
-       compression would make of what is on the disk. */
+    /* Holes are zeros that nobody wrote.  There may be a gigabyte of them, and beyond that as many
+       as the best compression would make of what is on the disk. */
     if (!problem && stored > HOLES_MOST && stored / COMPRESSION_MOST > (uint64_t)request->on_disk)
       problem = "declares more than is stored: damaged, or never written";
     if (problem) return refuse(request, survey->attacks[a].name, problem, error);

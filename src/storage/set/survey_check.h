@@ -1,16 +1,17 @@
 /* Checks of a survey, on plain numbers.  The child makes the first two for what it is about to
-   list, and the parent makes all of them again, since it believes nothing that the child says.
+   list.  The parent makes all of them again, since it trusts nothing that the child says.
    Errors: BD_BAD_INPUT, naming the file and the object in it. */
 #ifndef BD_SURVEY_CHECK_H
 #define BD_SURVEY_CHECK_H
 
 #include "storage/set/survey.h"
 
-/* Can attacks[index] have its name beside those before it? */
+/* Is the name of attacks[index] valid, and not that of an attack before it? */
 bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t *attacks,
                               int index, bd_error_t *error);
 
-/* Do the shapes, chunks and filters of all groups fit each other, the labels and the memory? */
+/* Do the shapes, chunks and filters of all groups agree with each other, with the labels and with
+   the memory? */
 bd_status_t survey_check_shapes(const survey_request_t *request, const survey_t *survey,
                                 bd_error_t *error);
 

@@ -14,7 +14,7 @@ typedef struct taking {
   const survey_request_t *request;
   hid_t file;
   survey_head_t head;
-  survey_t survey; /* whose head it is */
+  survey_t survey; /* the set whose head this is */
   FILE *out;
 } taking_t;
 
@@ -33,7 +33,7 @@ static bd_status_t check_links(const taking_t *t, const char *path, bd_error_t *
   return problem ? refuse(t, part, problem, error) : BD_OK;
 }
 
-/* Describe the first filter of a dataset that is unknown.  "" where all are known. */
+/* Describe the first unknown filter of a dataset, or give "" if all are known. */
 static void find_unknown_filter(hid_t plan, char unknown[160]) {
   const int filters = H5Pget_nfilters(plan);
   char name[64] = "";
@@ -52,7 +52,7 @@ static void find_unknown_filter(hid_t plan, char unknown[160]) {
   }
 }
 
-/* The data must lie in the file itself, contiguous or in chunks, behind known filters. */
+/* Check that the data lies in the file itself, contiguous or in chunks, behind known filters. */
 static bd_status_t check_storage(const taking_t *t, const char *path, hid_t dataset,
                                  bd_error_t *error) {
   hid_t plan = H5Dget_create_plist(dataset);
@@ -72,7 +72,7 @@ static bd_status_t check_storage(const taking_t *t, const char *path, hid_t data
   return *unknown ? refuse(t, path, unknown, error) : BD_OK;
 }
 
-/* Open a dataset that meets these rules. */
+/* Open a dataset that passes this check. */
 static bd_status_t open_dataset(const taking_t *t, const char *path, hid_t *dataset,
                                 bd_error_t *error) {
   bd_status_t status = check_links(t, path, error);
@@ -115,7 +115,7 @@ static bd_status_t open_file(taking_t *t, bd_error_t *error) {
   return BD_OK;
 }
 
-/* Count the labels, which must be stored: what is not would be filled in. */
+/* Count the labels.  All of them must be stored, since HDF5 would fill in those that are not. */
 static bd_status_t count_labels(taking_t *t, hid_t dataset, bd_error_t *error) {
   const char *path = t->request->path;
   hid_t type = H5Dget_type(dataset), space = H5Dget_space(dataset);
@@ -185,7 +185,7 @@ static void read_filters(hid_t plan, place_t *place) {
   }
 }
 
-/* Read type, shape and layout.  The list of chunks comes later. */
+/* Read type, shape and layout.  The list of chunks follows later. */
 static bd_status_t read_place(taking_t *t, const char *path, place_t *place, bd_error_t *error) {
   hid_t dataset = -1;
   hsize_t size[4] = {0}, chunk[4] = {0};
@@ -262,7 +262,7 @@ static bd_status_t count_groups(taking_t *t, int *attacks, bd_error_t *error) {
   }
   t->head.attack_count = *attacks + t->head.has_clean;
   if (status == BD_OK && t->head.attack_count == 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: neither a group below /attacks nor /clean/images",
+    return bd_fail(error, BD_BAD_INPUT, "%s: has neither a group below /attacks nor /clean/images",
                    path);
   return status;
 }
@@ -294,8 +294,8 @@ static bd_status_t read_groups(taking_t *t, bd_error_t *error) {
    idle core. */
 static double listing_seconds(int64_t chunks) { return 40e-9 * (double)chunks * (double)chunks; }
 
-/* What listing the chunks of a set may take: as much as 65,536 chunks do, and a second for each
-   64 MiB, which a large file will take to compute. */
+/* Listing the chunks of a set may take as long as it does for 65,536 chunks, and one more second
+   for each 64 MiB of the file, since computing a large file takes longer still. */
 static double listing_seconds_most(int64_t file_size) {
   return listing_seconds(65536) + (double)file_size / (64 << 20);
 }
@@ -339,7 +339,7 @@ static bd_status_t put_chunks(taking_t *t, int attack, bd_error_t *error) {
   return status;
 }
 
-/* Number the chunks of all groups, of which there may not be too many. */
+/* Number the chunks of all groups, and refuse too many. */
 static bd_status_t count_chunks(taking_t *t, bd_error_t *error) {
   const survey_request_t *request = t->request;
   double seconds = 0;
@@ -361,7 +361,7 @@ static bd_status_t count_chunks(taking_t *t, bd_error_t *error) {
   return BD_OK;
 }
 
-/* In the order of survey_take_apart. */
+/* Put the parts in the order of survey_take_apart. */
 static bd_status_t hand_over(taking_t *t, bd_error_t *error) {
   const survey_head_t *head = &t->head;
   const size_t groups = (size_t)head->attack_count;

@@ -1,4 +1,4 @@
-/* The child's part of a survey: HDF5 lists what is in the file. */
+/* The child's part of a survey, in which HDF5 lists what is in the file. */
 #ifndef BD_SURVEY_CHILD_H
 #define BD_SURVEY_CHILD_H
 

@@ -39,8 +39,8 @@ static void go_by_planes(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) 
   BD_X(step_plane)(step, e->p, it->setup->pixels);
 }
 
-/* The same in one sweep.  Lanes beyond the range of float64 are evaluated before it and merged in.
- */
+/* The same in one sweep.  Lanes beyond the range of float64 are evaluated before it and merged
+   in. */
 static void go_by_sweep(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) {
   const bd_setup_t *s = it->setup;
   const int k = e->k;
