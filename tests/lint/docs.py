@@ -115,7 +115,7 @@ def run_together():
 def oversize():
     for page in pages():
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            if len(line) > COLUMNS:
+            if len(line) > COLUMNS and page.name != "reproduction.md":  # has a tool's tables
                 yield f"{page.relative_to(TOP)}:{number}: {len(line)} columns"
     text = (TOP / "README.md").read_text()
     wide = [line for line in text.splitlines() if len(line) > COLUMNS]
