@@ -69,10 +69,8 @@ static bd_status_t compare_libraries(const session_t *session, bd_error_t *error
 }
 
 bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
-  enum {
-    PATIENCE = 2
-  }; /* seconds that other ranks wait longer, so that rank 0 reports a victim that hangs everywhere
-      */
+  /* Seconds that other ranks wait longer, so that rank 0 reports a victim that hangs everywhere. */
+  enum { PATIENCE = 2 };
   const bd_parameters_t *p = session->output.parameters;
   const bd_images_info_t *info = bd_images_info(session->images);
   const double limit =

@@ -3,8 +3,10 @@
    seconds or an address space beyond the limit costs one input; the input is kept, and the place is
    named.
 
-     replay SEEDS COUNT KEEP      inputs from folder SEEDS; what fails is kept in folder KEEP, exit
-   status 1 replay FILE...               these inputs alone, unguarded */
+     replay SEEDS COUNT KEEP   runs inputs from folder SEEDS, keeps what fails in folder KEEP, and
+                               ends with 1 where something did
+
+     replay FILE...            runs these inputs alone, unguarded */
 #include "fuzz.h"
 
 #include <dirent.h>

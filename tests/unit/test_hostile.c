@@ -124,8 +124,8 @@ Test(hostile, next_to_nothing) {
   bd_solver_destroy(solver);
 }
 
-/* 2^27 images of 2^36 pixels, each a chunk: with a run.max_memory of a terabyte no other limit is
- * met. */
+/* 2^27 images of 2^36 pixels, each a chunk.  With a run.max_memory of a terabyte no other limit is
+   met. */
 Test(hostile, chunks_without_number) {
   const int64_t most = INT64_C(1000000) << 20;
   survey_head_t head = {.count = 1 << 27, .attack_count = 1};
