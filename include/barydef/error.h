@@ -9,20 +9,18 @@
 #define BARYDEF_ERROR_H
 
 #include <barydef/api.h>
+#include <barydef/tables.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** The outcome of a call.  The values are the exit statuses of the program. */
-typedef enum bd_status {
-  BD_OK = 0,          /**< done */
-  BD_FAILED = 1,      /**< the run failed: no memory, a full disk, a rank that gave up */
-  BD_BAD_INPUT = 2,   /**< bad usage, job or input; nothing was written */
-  BD_SOME_FAILED = 3, /**< done, but some images carry a failure status */
-  BD_STOPPED = 75     /**< stopped early, by a signal or the clock; --resume goes on.  The value is
-                         EX_TEMPFAIL of sysexits.h. */
-} bd_status_t;
+/** The value of a row of BD_STATUS_TABLE. */
+#define BD_STATUS_VALUE(NAME, number, meaning) BD_ROW_VALUE(BD_##NAME = number, meaning)
+
+/** The outcome of a call, one for each row of BD_STATUS_TABLE.  The values are the exit statuses of
+   the program. */
+typedef enum bd_status { BD_STATUS_TABLE(BD_STATUS_VALUE) } bd_status_t;
 
 /** What went wrong. */
 typedef struct bd_error {

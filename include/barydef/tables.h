@@ -26,6 +26,18 @@
 /** The number behind a macro, as it is written. */
 #define BD_NUMBER(macro) BD_WRITTEN(macro)
 
+/** How a call or a program ended: ROW(NAME, number, meaning).  The numbers are the exit statuses of
+   the program; 75 is EX_TEMPFAIL of sysexits.h. */
+#define BD_STATUS_TABLE(ROW)                                                                       \
+  ROW(OK, 0, "done")                                                                               \
+  ROW(FAILED, 1,                                                                                   \
+      "the run failed: no memory, no space, no right to write, an unreadable block of the input; " \
+      "what was done is kept")                                                                     \
+  ROW(BAD_INPUT, 2, "bad usage, job or input; nothing was written")                                \
+  ROW(SOME_FAILED, 3, "done, but some images failed")                                              \
+  ROW(STOPPED, 75,                                                                                 \
+      "stopped early by a signal or the clock; what was done is kept, and --resume goes on")
+
 /** Costs between two pixels at offset (dy, dx), in pixels: ROW(NAME, name, traits, formula,
    meaning).  The cost is the function cost_<name> of src/transport/kernel.c.  It must not depend
    on the signs of dy and dx, nor on their order, and must grow with each.
