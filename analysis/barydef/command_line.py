@@ -1,25 +1,34 @@
 """Before and after barydef: attacked sets, conversion, reports.
 
-    barydef attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--epsilon 0.1] [--limit 1000]
-    barydef convert SET.npz SET.h5       (or .npy files, one an attack)
-    barydef convert RESULT.h5 SET.npz --run 12      (back again; sets go this way, too)
+    barydef attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--limit 1000]
+    barydef convert SET.npz SET.h5            or .npy files, one an attack
+    barydef convert RESULT.h5 SET.npz --run 12     back again; so do sets
     barydef report RESULT.h5 [FOLDER]
 
-Exit status: 0 done; 1 the work could not be done or written, or a report was written without the
-Grad-CAM that was asked for; 2 bad usage or input, and nothing was written."""
+"barydef COMMAND -h" has the options and exit statuses of a command."""
 
 import argparse
 import sys
+import textwrap
 
 from . import errors, files
 from .attack import presets
 
-REPORT = """Exit status 2, and nothing is written: the file of --victim is no TorchScript
-classifier, is not the victim of the result, or has no such --layer.
-Exit status 1, and the report is written, but without Grad-CAM: the victim of --victim failed on
-the images.
-Where --use-victim-of-result finds none that will do, one line and the report say so, and the
-status is 0: a batch job's report is whole."""
+# Exit statuses: of any command, and those that mean more to one of them.
+ENDINGS = {
+    0: "done",
+    1: "the work could not be done or written",
+    2: "bad usage or input; nothing was written",
+}
+REPORT_ENDINGS = {
+    0: "the report is whole; where --use-victim-of-result finds no victim that will do, one line "
+    "and the report say so, since a batch job's report is whole without Grad-CAM",
+    1: "the report is written, but without the Grad-CAM that --victim asked for: the victim failed "
+    "on the images; or the report cannot be written",
+    2: "bad usage or input, or the file of --victim is no TorchScript classifier, is not the "
+    "victim of the result, or has no such --layer; nothing was written",
+}
+COLUMNS = 79
 
 
 class Parser(argparse.ArgumentParser):
@@ -28,10 +37,31 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
+def wrapped(text, first="", rest=""):
+    """A text in lines of the width of help."""
+    return textwrap.fill(
+        text, COLUMNS, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    )
+
+
 class Command(Parser):
-    """The parser of one command. Its options may stand before, between and after its files."""
+    """The parser of one command. Its options may stand before, between and after its files.
+
+    `endings` is {exit status: meaning}, and `examples` are pairs of a command line and what it is
+    for. Help shows them, and the manual page is made of them (cmake/manual)."""
 
     intermixing = False
+
+    def __init__(self, *, examples, endings=None, **others):
+        self.examples, self.endings = examples, {**ENDINGS, **(endings or {})}
+        lines = ["exit status:"]
+        lines += [wrapped(text, f"  {number}   ", " " * 6) for number, text in self.endings.items()]
+        lines += ["", "examples:"]
+        for line, meaning in examples:
+            lines += [f"  {line}", wrapped(meaning, " " * 6, " " * 6)]
+        super().__init__(
+            epilog="\n".join(lines), formatter_class=argparse.RawDescriptionHelpFormatter, **others
+        )
 
     def parse_known_args(self, args=None, namespace=None):
         """What parse_known_intermixed_args() gives, which calls this in turn."""
@@ -128,46 +158,94 @@ def report(arguments):
 def add_attack(commands):
     parser = commands.add_parser(
         "attack",
-        help="attack the test images of a data set",
+        help="attack the images of a data set",
         description=presets.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=[
+            ("barydef attack data/MNIST victim.pt mnist.h5", "The paper's attacks that can run."),
+            (
+                "barydef attack set.npz victim.pt set.h5 --attacks fgsm --epsilon 0.05",
+                "One attack with a bound of one's own.",
+            ),
+        ],
     )
     add = parser.add_argument
     add(
         "data",
+        metavar="DATA",
         help="folder of MNIST, Fashion-MNIST, CIFAR-10 or CIFAR-100 as torchvision keeps it, "
         "or an .npz with images and labels",
     )
-    add("victim", help="TorchScript classifier (a program: use only what you trust)")
-    add("output", help="the set of attacked images to write, .h5")
+    add(
+        "victim",
+        metavar="VICTIM.pt",
+        help="TorchScript classifier (a program: use only what you trust)",
+    )
+    add("output", metavar="SET.h5", help="the set of attacked images to write")
     add(
         "--attacks",
+        metavar="NAME,...",
         help=f"with commas between: {', '.join(presets.ATTACKS)} (default: those of the first six "
         "that something installed can run: Foolbox, AutoAttack, or FGSM, PGD and DeepFool of "
         "our own)",
     )
     add(
         "--dataset",
+        metavar="NAME",
         help="its name, where neither content nor the name of the folder or file tells; "
         "also chooses among several sets below the folder",
     )
     add("--preset", choices=presets.DATASETS, help="whose settings (default: the data set's own)")
-    add("--epsilon", type=number(float, 0), help="of all of them, instead of the preset's")
-    add("--limit", type=number(int, 0), default=0, help="only the first images")
+    add(
+        "--epsilon",
+        metavar="E",
+        type=number(float, 0),
+        help="of all of them, instead of the preset's",
+    )
+    add("--limit", metavar="N", type=number(int, 0), default=0, help="only the first images")
     add(
         "--batch",
+        metavar="N",
         type=number(int, 1),
         default=100,
         help="images that are attacked at once (default: %(default)s)",
     )
-    add("--seed", type=int, default=0, help="of the random numbers (default: %(default)s)")
-    add("--threads", type=number(int, 1), default=1, help="of torch (default: %(default)s)")
+    add(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=0,
+        help="of the random numbers (default: %(default)s)",
+    )
+    add(
+        "--threads",
+        metavar="N",
+        type=number(int, 1),
+        default=1,
+        help="of torch (default: %(default)s)",
+    )
     add("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(call=attack)
 
 
 def add_convert(commands):
-    parser = commands.add_parser("convert", help="NumPy's files into barydef's format, and back")
+    parser = commands.add_parser(
+        "convert",
+        help="convert sets from and to NumPy's files",
+        description=wrapped(
+            "Convert arrays of Foolbox, ART or RobustBench, kept as .npz or .npy, into a file of "
+            "attacked images, or such a file or a run of a result into an .npz."
+        ),
+        examples=[
+            (
+                "barydef convert attacks.npz set.h5 --norm linf --epsilon 0.1",
+                "An input of barydef run.",
+            ),
+            (
+                "barydef convert result.h5 purified.npz --run 12",
+                "The purified images of a run, as arrays.",
+            ),
+        ],
+    )
     add = parser.add_argument
     add(
         "files",
@@ -176,26 +254,38 @@ def add_convert(commands):
         help="the files to read, then the one to write: .npz and .npy files become one .h5, "
         "and one .h5 becomes an .npz",
     )
-    add("--labels", help=".npy of the labels, where the files to read hold none")
+    add(
+        "--labels",
+        metavar="LABELS.npy",
+        help="file of the labels, where the files to read hold none",
+    )
     add(
         "--dataset",
+        metavar="NAME",
         default="",
         help="name of the data set, to be kept in the .h5 (default: what the .npz says)",
     )
     add(
         "--norm",
+        metavar="NAME",
         default="unknown",
         help="norm that bounds the attacks, such as linf, where the .npz does not say it "
         "(default: %(default)s)",
     )
     add(
         "--epsilon",
+        metavar="E",
         type=float,
         default=float("nan"),
         help="bound of the attacks in that norm, where the .npz does not say it "
         "(default: nan, not known)",
     )
-    add("--run", type=number(int, 0), help="which run of a result, where it has several")
+    add(
+        "--run",
+        metavar="N",
+        type=number(int, 0),
+        help="which run of a result, where it has several",
+    )
     add(
         "--attack",
         action="append",
@@ -209,20 +299,33 @@ def add_convert(commands):
 def add_report(commands):
     parser = commands.add_parser(
         "report",
-        help="tables and figures of a result",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=REPORT,
+        help="draw tables and figures of a result",
+        description=wrapped(
+            "Write a folder with one page, figures as PNG and SVG, and tables as CSV, Markdown and "
+            "LaTeX. No victim is loaded without --victim or --use-victim-of-result."
+        ),
+        endings=REPORT_ENDINGS,
+        examples=[
+            ("barydef report result.h5", "Writes result-report/report.html."),
+            ("barydef report result.h5 --victim classifier.pt", "With Grad-CAM."),
+        ],
     )
     add = parser.add_argument
-    add("result", help="a result of barydef, .h5")
+    add("result", metavar="RESULT.h5", help="a result of barydef")
     add(
         "folder",
+        metavar="FOLDER",
         nargs="?",
         help="default: RESULT-report; files of an earlier report in it are replaced or removed",
     )
-    add("--input", help="the file of attacked images, where it is not where the result says")
+    add(
+        "--input",
+        metavar="SET.h5",
+        help="the file of attacked images, where it is not where the result says",
+    )
     add(
         "--victim",
+        metavar="VICTIM.pt",
         help="the job's TorchScript classifier, for Grad-CAM (a program: use only what you "
         "trust); any, where the job named none",
     )
@@ -233,32 +336,42 @@ def add_report(commands):
     )
     add(
         "--run",
+        metavar="N",
         help="number of the run to show in detail (default: the best, by the rule of "
         "barydef.best_run)",
     )
     add(
         "--attack",
         action="append",
+        metavar="NAME",
         help="show this attack in tables, galleries and Grad-CAM; may be given again "
         "(default: all, galleries of three)",
     )
     add(
         "--layer",
+        metavar="N|NAME",
         type=layer,
         default=-1,
         help="which convolution Grad-CAM looks at: its number from 0 (-1: the last), or the name "
         "of its module",
     )
-    add("--images", type=number(int, 1), default=6, help="images of a gallery")
+    add(
+        "--images",
+        metavar="N",
+        type=number(int, 1),
+        default=6,
+        help="images of a gallery (default: %(default)s)",
+    )
     add(
         "--blurs",
+        metavar="RESULT.h5",
         help="a result over baseline.blur_sigma (jobs/paper/blur.ini), to draw beside the runs",
     )
     parser.set_defaults(call=report)
 
 
-def main(program="barydef"):
-    """Run the command of sys.argv. `program` is the name that messages begin with."""
+def make_parser(program="barydef"):
+    """The parser of all commands; its `commands` are their parsers by name."""
     parser = Parser(
         prog=program,
         description=__doc__,
@@ -267,6 +380,12 @@ def main(program="barydef"):
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=Command)
     for add in add_attack, add_convert, add_report:
         add(commands)
-    arguments = parser.parse_args()
+    parser.commands = commands.choices
+    return parser
+
+
+def main(program="barydef"):
+    """Run the command of sys.argv. `program` is the name that messages begin with."""
+    arguments = make_parser(program).parse_args()
     arguments.program = program
     print(errors.run(lambda: arguments.call(arguments), program))

@@ -1,19 +1,20 @@
-#include "program/arguments.h"
 #include "program/program.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-static const struct argp argp = {
-    NULL,
-    parse_one_file,
-    "RESULT.h5",
-    "Verify a result: each image and record that is done against its checksum, the labels, and the "
-    "statistics against the records.\vExit status: 0 nothing is damaged; 1 something is, and is "
-    "named (--resume of the job mends it, or names what it cannot); 2 not a result.",
-    NULL,
-    NULL,
-    NULL};
+const manual_t manual_check = {
+    .description = "Verify a result: each image and record that is done against its checksum, the "
+                   "labels, and the statistics against the records.",
+    .parse = parse_one_file,
+    .endings = (const ending_t[]){{BD_OK, "nothing is damaged"},
+                                  {BD_FAILED, "something is damaged, and is named; --resume of the "
+                                              "job mends it, or names what it cannot"},
+                                  {BD_BAD_INPUT, "bad usage, or the file is no result"},
+                                  {0}},
+    .examples =
+        (const topic_t[]){{"barydef check result.h5", "Every image against its checksum."}, {0}},
+};
 
 typedef struct count {
   int64_t all, done, damaged;
@@ -94,12 +95,11 @@ static bd_status_t check(const char *path, bd_error_t *error) {
 }
 
 int command_check(int argc, char **argv) {
-  char name[] = "barydef check";
   const char *path = NULL;
   bd_error_t error;
-  argv[0] = name;
-  if (argp_parse(&argp, argc, argv, 0, NULL, &path)) return BD_BAD_INPUT;
-  bd_status_t status = check(path, &error);
+  int status;
+  if (!arguments_take(argc, argv, &path, &status)) return status;
+  status = (int)check(path, &error);
   fflush(stdout);
   return status == BD_OK ? BD_OK : complain(&error);
 }

@@ -1,11 +1,18 @@
-#include "program/arguments.h"
 #include "program/program.h"
 
 #include <inttypes.h>
 
-static const struct argp argp = {
-    NULL, parse_one_file, "FILE.h5", "Show what is in a file of attacked images or a result.",
-    NULL, NULL,           NULL};
+const manual_t manual_inspect = {
+    .description = "Show what is in a file of attacked images, or in a result: its job, its "
+                   "attributes, and the accuracies of a complete one.",
+    .parse = parse_one_file,
+    .endings = (const ending_t[]){{BD_OK, ""},
+                                  {BD_FAILED, "standard output cannot be written"},
+                                  {BD_BAD_INPUT, "bad usage, or a file of another kind"},
+                                  {0}},
+    .examples =
+        (const topic_t[]){{"barydef inspect result.h5", "The tables of a result again."}, {0}},
+};
 
 static int inspect_images(const char *path, bd_error_t *error) {
   bd_images_t *images;
@@ -41,13 +48,12 @@ static int inspect_result(const char *path, bd_error_t *error) {
 }
 
 int command_inspect(int argc, char **argv) {
-  char name[] = "barydef inspect";
   const char *path = NULL;
   bd_error_t error;
   bd_file_kind_t kind;
-  argv[0] = name;
-  if (argp_parse(&argp, argc, argv, 0, NULL, &path)) return BD_BAD_INPUT;
-  int status = bd_file_kind(path, &kind, &error);
+  int status;
+  if (!arguments_take(argc, argv, &path, &status)) return status;
+  status = bd_file_kind(path, &kind, &error);
   if (status == BD_OK && kind == BD_FILE_OTHER)
     status = bd_fail(&error, BD_BAD_INPUT,
                      "%s: neither a file of attacked images nor a result of barydef", path);

@@ -6,14 +6,26 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command {
-  const char *name, *arguments, *help;
-  int (*run)(int argc, char **argv);
-} commands[] = {
-#define BD_COMMAND(name, function, arguments, help) {#name, arguments, help, command_##function},
+const char barydef_summary[] =
+    "Purify adversarially attacked image sets by entropic Wasserstein barycenters";
+
+static const command_t commands[] = {
+#define BD_COMMAND(name, function, arguments, help)                                                \
+  {#name, arguments, help, command_##function, &manual_##function},
 #include "program/commands.def"
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
+
+const command_t *all_commands(int *count) {
+  *count = COMMANDS;
+  return commands;
+}
+
+const command_t *find_command(const char *name) {
+  for (int i = 0; i < COMMANDS; i++)
+    if (!strcmp(name, commands[i].name)) return &commands[i];
+  return NULL;
+}
 
 int complain(const bd_error_t *error) {
   fprintf(stderr, "barydef: %s\n", error->message);
@@ -24,21 +36,6 @@ const char *plural(int64_t count) { return count == 1 ? "" : "s"; }
 
 bd_existing_t existing_of(int overwrite, int resume) {
   return overwrite ? BD_EXISTING_REPLACED : resume ? BD_EXISTING_KEPT : BD_EXISTING_REFUSED;
-}
-
-static void usage(FILE *out) {
-  fprintf(out, "Usage: barydef COMMAND [ARGUMENT...]\n"
-               "Purify adversarially attacked image sets by entropic Wasserstein barycenters.\n\n");
-  for (int i = 0; i < COMMANDS; i++)
-    fprintf(out, "  barydef %-9s %-21s  %s\n", commands[i].name, commands[i].arguments,
-            commands[i].help);
-  fprintf(out,
-          "  barydef %-9s %-21s  version, git revision, libraries\n\n"
-          "\"barydef COMMAND --help\" tells more.  Exit status: 0 done; 1 the run failed; 2 bad "
-          "usage,\n"
-          "job or input; 3 done, but some images failed; 75 stopped early by a signal or the time "
-          "limit,\nand can be resumed.\n",
-          "--version", "");
 }
 
 static int version(void) {
@@ -69,13 +66,13 @@ int main(int argc, char **argv) {
   argp_err_exit_status = BD_BAD_INPUT;
   const char *name = argc > 1 ? argv[1] : "";
   if (!strcmp(name, "--version") || !strcmp(name, "-V")) return arrived(version());
-  if (!strcmp(name, "--help") || !strcmp(name, "-?") || !strcmp(name, "help")) {
-    usage(stdout);
+  if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "-?")) {
+    print_usage(stdout);
     return arrived(BD_OK);
   }
-  for (int i = 0; i < COMMANDS; i++)
-    if (!strcmp(name, commands[i].name)) return arrived(commands[i].run(argc - 1, argv + 1));
+  const command_t *command = find_command(name);
+  if (command) return arrived(command->run(argc - 1, argv + 1));
   if (*name) fprintf(stderr, "barydef: \"%s\" is not a command\n", name);
-  usage(stderr);
+  print_usage(stderr);
   return BD_BAD_INPUT;
 }

@@ -1,6 +1,5 @@
 #include "program/program.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <string.h>
 
@@ -42,24 +41,29 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     default: return ARGP_ERR_UNKNOWN;
   }
 }
-static const struct argp argp = {
-    options,
-    parse,
-    "RESULT.h5 PART.h5...",
-    "Join the results of \"barydef run --part I/N\" into the one a single run would have written. "
-    "Refuses parts that are missing, damaged, incomplete or of another job.",
-    NULL,
-    NULL,
-    NULL};
+
+const manual_t manual_merge = {
+    .description = "Join the results of \"barydef run --part I/N\" into the one a single run would "
+                   "have written.  Refuses parts that are missing, damaged, incomplete or of "
+                   "another job.",
+    .options = options,
+    .parse = parse,
+    .endings = (const ending_t[]){{BD_OK, ""},
+                                  {BD_FAILED, "the result cannot be written"},
+                                  {BD_BAD_INPUT, "bad usage, or parts that do not make a result"},
+                                  {0}},
+    .examples =
+        (const topic_t[]){
+            {"barydef merge result.h5 part-*.h5", "Join the parts of a sweep, in any order."}, {0}},
+};
 
 int command_merge(int argc, char **argv) {
-  char name[] = "barydef merge";
   arguments_t a = {0};
   bd_error_t error, note;
-  argv[0] = name;
-  if (argp_parse(&argp, argc, argv, 0, NULL, &a)) return BD_BAD_INPUT;
+  int status;
+  if (!arguments_take(argc, argv, &a, &status)) return status;
   const bd_existing_t existing = existing_of(a.overwrite, a.resume);
-  bd_status_t status = bd_result_merge(a.part_count, a.parts, a.result, existing, &note, &error);
+  status = (int)bd_result_merge(a.part_count, a.parts, a.result, existing, &note, &error);
   if (status != BD_OK) return complain(&error);
   if (*note.message) complain(&note);
   printf("result: %s\n", a.result);

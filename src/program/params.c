@@ -1,15 +1,53 @@
 #include "program/program.h"
 
-#include <argp.h>
 #include <string.h>
 
-static const struct argp argp = {NULL, NULL, NULL, "List every parameter of a job file.",
-                                 NULL, NULL, NULL};
+const char job_description[] =
+    "A job file is an INI file: sections in brackets, and below them lines of the form KEY = VALUE."
+    "\n\nOnly [input] file and [output] file are required.  What a file leaves out has its default."
+    "\n\nA line that begins with ; or # is a comment, and so is the rest of a line after a blank "
+    "and a semicolon.  Names are lower case.  A relative path is relative to the job file, also "
+    "one "
+    "given with --set.  An unknown section or key, a value out of range, and a duplicate are "
+    "refused in one line that names file, line and key, and says what is allowed."
+    "\n\nThe option --set SECTION.KEY=VALUE of barydef run wins over the file, and the last one "
+    "over those before it.  A result keeps the whole job, defaults included.";
+
+const topic_t job_examples[] = {{"[input]\n"
+                                 "file = attacked.h5\n"
+                                 "[output]\n"
+                                 "file = result.h5\n"
+                                 "[victim]\n"
+                                 "file = classifier.pt\n"
+                                 "[solver]\n"
+                                 "gamma = 0.02\n"
+                                 "iterations = 50, 100, 200\n"
+                                 "[sweep]\n"
+                                 "marginals.set = B4, B6",
+                                 "Two points of a sweep, each with three snapshots: six runs."},
+                                {0}};
+
+void sweep_description(char *text, size_t size) {
+  char swept[256];
+  bd_swept_sections(swept, sizeof swept);
+  snprintf(text, size,
+           "any key of %s; the Cartesian product makes the runs, in the order written, last "
+           "fastest; the list in [solver] iterations is fastest of all",
+           swept);
+}
+
+const manual_t manual_params = {
+    .description = "List every parameter of a job file, section by section.",
+    .endings = (const ending_t[]){{BD_OK, ""},
+                                  {BD_FAILED, "standard output cannot be written"},
+                                  {BD_BAD_INPUT, "bad usage"},
+                                  {0}},
+    .examples = (const topic_t[]){{"barydef params | less", "Read them page by page."}, {0}},
+};
 
 int command_params(int argc, char **argv) {
-  char name[] = "barydef params";
-  argv[0] = name;
-  if (argp_parse(&argp, argc, argv, 0, NULL, NULL)) return BD_BAD_INPUT;
+  int status;
+  if (!arguments_take(argc, argv, NULL, &status)) return status;
   int count;
   const bd_parameter_t *table = bd_parameter_table(&count);
   for (int i = 0; i < count; i++) {
@@ -21,12 +59,9 @@ int command_params(int argc, char **argv) {
            table[i].help, *table[i].unit ? " [" : "", table[i].unit, *table[i].unit ? "]" : "",
            allowed);
   }
-  char swept[256];
-  bd_swept_sections(swept, sizeof swept);
-  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n    any key of %s; the Cartesian product "
-         "makes the runs,\n"
-         "    in the order written, last fastest; the list in [solver] iterations is fastest of "
-         "all\n",
-         swept);
+  char sweep[512];
+  sweep_description(sweep, sizeof sweep);
+  printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n");
+  print_wrapped(stdout, 4, 0, sweep);
   return BD_OK;
 }

@@ -1,15 +1,55 @@
-/* What the commands of the program share.  A command receives its own arguments, with argv[0] such
-   as "barydef run", and returns the exit status. */
+/* What the commands of the program share.  A command receives its own arguments, with its name as
+   argv[0], and returns the exit status. */
 #ifndef BD_PROGRAM_H
 #define BD_PROGRAM_H
+
+#include "program/arguments.h"
 
 #include <barydef/barydef.h>
 #include <barydef/run.h>
 #include <signal.h>
 #include <stdio.h>
 
-#define BD_COMMAND(name, function, arguments, help) int command_##function(int argc, char **argv);
+#define BD_COMMAND(name, function, arguments, help)                                                \
+  int command_##function(int argc, char **argv);                                                   \
+  extern const manual_t manual_##function;
 #include "program/commands.def"
+
+/* A row of commands.def. */
+typedef struct command {
+  const char *name, *arguments, *help;
+  int (*run)(int argc, char **argv);
+  const manual_t *manual;
+} command_t;
+
+/* main.c: all commands, [*count], and the one of this name, or NULL. */
+const command_t *all_commands(int *count);
+const command_t *find_command(const char *name);
+
+/* main.c: what barydef does, in a sentence without its full stop. */
+extern const char barydef_summary[];
+
+/* help.c: the commands, and what a status means to one. */
+void print_usage(FILE *out);
+void print_endings(FILE *out, const ending_t *endings);
+const char *meaning_of(const ending_t *ending);
+
+/* help.c: what each row of BD_STATUS_TABLE means. */
+extern const ending_t every_ending[];
+
+/* help.c: print words with a blank between them, and a newline.  The first word comes after
+   `column` characters of a line; lines begin at `margin` and have at most 79 columns. */
+void print_wrapped(FILE *out, int margin, int column, const char *text);
+
+/* json.c: all of this, and the parameters, for programs. */
+void print_json(FILE *out);
+
+/* params.c: what a job file is, in paragraphs with an empty line between, and examples. */
+extern const char job_description[];
+extern const topic_t job_examples[];
+
+/* params.c: what a line of [sweep] does. */
+void sweep_description(char *text, size_t size);
 
 /* Print "barydef: message" to stderr.  Returns the status of the error. */
 int complain(const bd_error_t *error);

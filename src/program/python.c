@@ -89,6 +89,19 @@ static int start(const char *python, const char *folder, int argc, char **argv) 
   return BD_BAD_INPUT;
 }
 
+/* What the commands in Python share.  argparse has the rest (analysis/barydef/command_line.py). */
+const manual_t manual_python = {
+    .description = "",
+    .endings = (const ending_t[]){{0}},
+    .examples = (const topic_t[]){{0}},
+    .environment =
+        (const topic_t[]){{"BARYDEF_PYTHON",
+                           "The Python to start, a path or a name to be found in PATH.  "
+                           "Otherwise it is /usr/bin/python3, and where there is none the "
+                           "python3 of PATH."},
+                          {0}},
+};
+
 int command_python(int argc, char **argv) {
   char python[PATH_MAX], folder[PATH_MAX];
   if (!package_folder(folder))

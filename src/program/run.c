@@ -1,6 +1,5 @@
 #include "program/program.h"
 
-#include <argp.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,15 +83,39 @@ static error_t parse(int key, char *value, struct argp_state *state) {
   }
 }
 
-static const struct argp argp = {
-    options,
-    parse,
-    "JOB.ini",
-    "Purify the attacked images of a job: under mpirun, srun, or alone."
-    "\vThe parameters of a job file: \"barydef params\".",
-    NULL,
-    NULL,
-    NULL};
+const manual_t manual_run = {
+    .description = "Purify the attacked images of a job: under mpirun, srun, or alone.  The result "
+                   "does not depend on the number of ranks.  An existing result is never touched "
+                   "without --overwrite or --resume.  \"barydef params\" and barydef-job(5) list "
+                   "the parameters of a job file.  SIGTERM, SIGINT or SIGUSR1 stops a run early, "
+                   "with its blocks under way finished; a second signal ends it at once.",
+    .options = options,
+    .parse = parse,
+    .endings = every_ending,
+    .examples =
+        (const topic_t[]){
+            {"mpirun -n 2 barydef run job.ini --dry-run",
+             "The runs, the work, the memory of a rank and the size of the result."},
+            {"mpirun -n 2 barydef run job.ini", "The run itself."},
+            {"barydef run job.ini --resume", "Go on after a kill, a time limit or a full disk."},
+            {"barydef run job.ini --set solver.gamma=1 --set output.file=gamma-1.h5",
+             "Other values than those of the file."},
+            {"barydef run job.ini --part 2/4 --set output.file=part-2.h5",
+             "The second of four parts of a sweep."},
+            {0}},
+    .files =
+        (const topic_t[]){
+            {"JOB.ini", "The job, as barydef-job(5) describes it."},
+            {"input.file", "The attacked images, HDF5.  The parameter names the file."},
+            {"output.file", "The result, HDF5.  The parameter names the file."},
+            {"victim.file", "The classifier, TorchScript.  It is a program that runs with your "
+                            "rights: use only what you trust."},
+            {0}},
+    .environment = (const topic_t[]){{"OMPI_ALLOW_RUN_AS_ROOT, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                                      "Open MPI starts as root only where both are 1."},
+                                     {"SLURM_JOB_ID", "Kept in the result, where it is set."},
+                                     {0}},
+};
 
 /* ---- the command --------------------------------------------------------------- */
 
@@ -160,30 +183,21 @@ static int load_and_run(int rank, const arguments_t *a, const char *command_line
   return status;
 }
 
-/* One process prints help, without MPI. */
-static int is_help(const char *argument) {
-  return !strcmp(argument, "--help") || !strcmp(argument, "-?") || !strcmp(argument, "--usage");
-}
-
 int command_run(int argc, char **argv) {
-  arguments_t arguments = {0};
-  char name[] = "barydef run";
+  arguments_t arguments = {0}, unused = {0};
   char *line = join(argc, argv);
-  for (int i = 1; i < argc; i++)
-    if (is_help(argv[i])) {
-      argv[0] = name;
-      argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    }
-  signals_catch();
-  /* Start MPI first, so that one rank prints a usage error, which ends all of them. */
-  const int rank = bd_world_start(&argc, &argv);
-  argv[0] = name;
-  int status =
-      argp_parse(&argp, argc, argv, rank == 0 ? ARGP_NO_EXIT : ARGP_SILENT, NULL, &arguments)
-          ? BD_BAD_INPUT
-          : BD_OK;
-  if (status == BD_OK) status = load_and_run(rank, &arguments, line ? line : "");
+  /* One process prints help, without MPI. */
+  int status = BD_OK;
+  const int is_help = arguments_parse(argc, argv, REFUSE_SILENTLY, &unused) == PARSED_HELP;
+  if (!is_help) {
+    signals_catch();
+    /* Start MPI first, so that one rank prints a usage error, which ends all of them. */
+    const int rank = bd_world_start(&argc, &argv);
+    const refusal_t refusal = rank == 0 ? REFUSE_ALOUD : REFUSE_SILENTLY;
+    status = arguments_parse(argc, argv, refusal, &arguments) == PARSED ? BD_OK : BD_BAD_INPUT;
+    if (status == BD_OK) status = load_and_run(rank, &arguments, line ? line : "");
+    bd_world_stop();
+  }
   free(line);
-  bd_world_stop();
   return status;
 }
