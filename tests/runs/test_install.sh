@@ -59,3 +59,12 @@ import sys
 import barydef.command_line, barydef.report.make, barydef.convert, barydef.best_run
 of_it = {m.__file__ for n, m in sys.modules.items() if n.startswith("barydef")}
 sys.exit(not all(path.startswith(sys.argv[1]) for path in of_it))' "$folder"
+
+# Manual pages and completion come with it, as they were built.
+if [ -d "$build/share" ]; then
+  diff -r "$build/share/man" "$work/prefix/share/man"
+  diff -r "$build/share/bash-completion" "$work/prefix/share/bash-completion"
+  [ -f "$work/prefix/share/man/man1/barydef-run.1" ]
+  [ -f "$work/prefix/share/man/man5/barydef-job.5" ]
+  [ -f "$work/prefix/share/bash-completion/completions/barydef" ]
+fi
