@@ -1,0 +1,180 @@
+"""`run --dry-run` says what a run would do, need and meet, and writes nothing."""
+
+import itertools
+import math
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+from command_line import CommandLine
+from support import (
+    DEMO_SET,
+    ENVIRONMENT,
+    MPIRUN,
+    PATIENCE,
+    PEAK,
+    PROGRAM,
+    folder_contents,
+    need_victim,
+    peaks,
+    purify,
+    run_job,
+    write_victim,
+)
+
+
+class DryRun(CommandLine):
+    def test_dry_run_describes_the_work(self):
+        job = {
+            "output.file": "dry.h5",
+            "solver.iterations": "2, 4",
+            "sweep.solver.gamma": "0.5, 0.25",
+            "sweep.marginals.set": "B4, B6",
+        }
+        for ranks in 0, 2:
+            before = folder_contents(self.folder)
+            finished = run_job(self.folder, job, "--dry-run", ranks=ranks, name="dry.ini")
+            self.assertEqual(finished.status, 0, finished)
+            after = folder_contents(self.folder)
+            after.pop(os.path.join(self.folder, "dry.ini"))
+            before.pop(os.path.join(self.folder, "dry.ini"), None)
+            self.assertEqual(before, after)
+            shown = re.findall(r"^ *run (\d+): (.*)$", finished.out, re.MULTILINE)
+            self.assertEqual(
+                [name for name, label in shown], [f"{run:03d}" for run in range(8)], finished
+            )
+            points = itertools.product(["0.5", "0.25"], ["B4", "B6"], ["2", "4"])
+            for (name, label), (gamma, marginals, count) in zip(shown, points):
+                self.assertRegex(
+                    label, rf"gamma {gamma}\b.*set {marginals}\b.*iterations {count}\b"
+                )
+            for word in "8 runs", "3 attacks", "6 images":
+                self.assertIn(word, finished.out)
+            # Six images of three attacks.  Four points of at most 4 iterations: two have 4
+            # marginals and two have 6.
+            self.assertIn(f"18 images x {4 * (4 + 6) * 2} iterations of a marginal", finished.out)
+            self.assertIn(f"{18 * 80 * 160:.3g} updates of a pixel", finished.out)
+            self.assertNotIn("exists", finished.out)
+        self.assertEqual(run_job(self.folder, {"input.file": "absent.h5"}, "--dry-run").status, 2)
+
+    def test_dry_run_announces_the_size_of_the_file(self):
+        """Of many runs without images it is mostly what HDF5 needs for their groups."""
+        many = {
+            "sweep.solver.gamma": ", ".join(f"0.{100 + i}" for i in range(100)),
+            "solver.iterations": "0, 1",
+        }
+        for job, images in itertools.product(({}, many), ("yes", "no")):
+            with self.subTest(job, images=images):
+                job = {
+                    "output.file": "size.h5",
+                    "output.images": images,
+                    "solver.iterations": 0,
+                    **job,
+                }
+                shown = run_job(self.folder, job, "--overwrite", "--dry-run").out
+                number, unit = re.search(
+                    r"^result about ([\d.]+) (KiB|MiB)", shown, re.MULTILINE
+                ).groups()
+                size = os.path.getsize(
+                    purify(self.folder, job, "--overwrite", "--quiet", output="size.h5")
+                )
+                announced = float(number) * {"KiB": 2**10, "MiB": 2**20}[unit]
+                self.assertLess(
+                    abs(announced - size), max(0.05 * size, 2**16), f"{shown} {size} bytes"
+                )
+
+    def compare_memory(self, job):
+        shown = run_job(
+            self.folder, {"output.file": "memory.h5", **job}, "--dry-run", "--overwrite"
+        ).out
+        finished = subprocess.run(
+            [
+                MPIRUN,
+                "-n",
+                "2",
+                sys.executable,
+                "-c",
+                PEAK,
+                PROGRAM,
+                "run",
+                "job.ini",
+                "--overwrite",
+            ],
+            cwd=self.folder,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(finished.returncode, 0, finished)
+        announced, peak = int(re.search(r"--mem-per-cpu=(\d+)M", shown).group(1)), max(
+            peaks(finished.stderr)
+        )
+        self.assertTrue(peak / 1.5 < announced < 1.5 * peak, f"{shown} {peak} MiB")
+
+    @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
+    def test_dry_run_announces_the_memory_of_a_rank(self):
+        self.compare_memory({})
+
+    @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
+    def test_dry_run_announces_the_memory_of_a_rank_with_a_victim(self):
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        self.compare_memory({"victim.file": "victim.pt"})
+
+    def test_dry_run_announces_the_memory_of_a_sweep(self):
+        """Points that move their images alike keep them for each other, where there is room.
+        Others need no more than one point does."""
+        job = {
+            "input.file": DEMO_SET,
+            "output.file": "memory.h5",
+            "run.block": 300,
+            "solver.iterations": "2, 4, 6",
+        }
+
+        def needed(*options):
+            shown = run_job(self.folder, job, "--dry-run", *options).out
+            return float(re.search(r"blocks and solver about ([\d.]+) MiB", shown).group(1))
+
+        alone, gammas = needed(), ["--set", "sweep.solver.gamma=0.02, 0.1"]
+        self.assertEqual(needed("--set", "sweep.marginals.set=B6, B4"), alone)
+        self.assertGreater(needed(*gammas), alone)
+        most = math.ceil(alone)
+        self.assertLessEqual(needed(*gammas, "--set", f"run.max_memory={most}"), most)
+
+    def test_dry_run_shows_its_facts_when_quiet_too(self):
+        for ranks in 0, 2:
+            loud, quiet = (
+                run_job(self.folder, {"output.file": "dry.h5"}, "--dry-run", *options, ranks=ranks)
+                for options in ([], ["--quiet"])
+            )
+            self.assertIn("--mem-per-cpu", quiet.out)
+            self.assertEqual((quiet.status, quiet.out, quiet.err), (0, loud.out, ""), quiet)
+
+    def test_dry_run_leaves_an_output_alone(self):
+        """It writes nothing, so it says what a run would meet."""
+        path = purify(self.folder, {}, output="there.h5")
+        with open(path, "rb") as file:
+            before = file.read()
+        finished = run_job(
+            self.folder, {"output.file": "there.h5", "solver.iterations": 6}, "--dry-run"
+        )
+        self.assertEqual(finished.status, 0, finished)
+        self.assertIn("there.h5 exists: the run will need --resume or --overwrite\n", finished.out)
+        for option in "--resume", "--overwrite":
+            self.assertNotIn(
+                "exists", run_job(self.folder, {"output.file": "there.h5"}, "--dry-run", option).out
+            )
+        self.assertEqual(
+            run_job(self.folder, {"output.file": "set.h5"}, "--dry-run").status,
+            2,
+            "what the run reads",
+        )
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
