@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import unittest
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, write_set
+from inputs import write_set
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 
 import h5py
 import numpy as np

@@ -5,7 +5,8 @@ import os
 import unittest
 from unittest import mock
 
-from support import RunTest, launch, random_images
+from inputs import random_images
+from support import RunTest, launch
 from package import command
 
 import h5py

@@ -10,7 +10,8 @@ import sys
 import unittest
 import unittest.mock
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, SOURCE, need_victim, purify, random_images
+from inputs import random_images
+from support import DEMO_SET, DEMO_VICTIM, RunTest, SOURCE, need_victim, purify
 from package import command
 
 import h5py

@@ -8,7 +8,8 @@ import unittest
 import warnings
 from unittest import mock
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, write_set
+from inputs import write_set
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 from package import command, tool
 
 import h5py

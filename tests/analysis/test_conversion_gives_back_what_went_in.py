@@ -5,7 +5,8 @@ import os
 import shutil
 import unittest
 
-from support import RunTest, launch, purify, random_images, run_job, write_set
+from inputs import random_images, write_set
+from support import RunTest, launch, purify, run_job
 from package import command
 
 import h5py

@@ -7,7 +7,8 @@ import pickle
 import struct
 import unittest
 
-from support import RunTest, random_images
+from inputs import random_images
+from support import RunTest
 
 import numpy as np
 from barydef import errors

@@ -5,7 +5,8 @@ import shutil
 import unittest
 from unittest import mock
 
-from support import DEMO_VICTIM, RunTest, need_victim, purify, write_victim
+from inputs import write_victim
+from support import DEMO_VICTIM, RunTest, need_victim, purify
 from package import command
 from sweep import write_digits
 

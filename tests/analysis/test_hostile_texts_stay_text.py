@@ -5,7 +5,8 @@ import re
 import shutil
 import unittest
 
-from support import DEMO_SET, RunTest, purify, random_images, write_set
+from inputs import random_images, write_set
+from support import DEMO_SET, RunTest, purify
 from package import command, tool
 from sweep import DIGITS_JOB, rows_of
 

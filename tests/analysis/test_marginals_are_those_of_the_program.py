@@ -3,7 +3,8 @@
 import os
 import unittest
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, random_images, write_set
+from inputs import random_images, write_set
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 import reference
 
 import numpy as np

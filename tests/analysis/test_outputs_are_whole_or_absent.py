@@ -4,7 +4,8 @@ import os
 import unittest
 import unittest.mock
 
-from support import RunTest, launch, random_images, run_job, write_set
+from inputs import random_images, write_set
+from support import RunTest, launch, run_job
 from package import command
 
 import h5py

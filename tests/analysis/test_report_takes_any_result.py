@@ -6,7 +6,8 @@ import re
 import unittest
 from unittest import mock
 
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, random_images, write_set
+from inputs import random_images, write_set
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 from package import command
 from sweep import DIGITS_JOB, rows_of
 

@@ -4,7 +4,8 @@ import contextlib
 import os
 import unittest
 
-from support import RunTest, random_images, write_victim
+from inputs import random_images, write_victim
+from support import RunTest
 from package import command
 
 import numpy as np

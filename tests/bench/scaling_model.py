@@ -7,7 +7,7 @@ from scaling_runs import run
 import numpy as np
 
 import scale
-from support import write_set
+from inputs import write_set
 
 # The program of the scale model.
 SCALE = os.environ.get("BARYDEF_SCALE")

@@ -15,7 +15,8 @@ import tempfile
 import h5py
 import numpy as np
 
-from support import SOURCE, job_text, launch, random_images, write_set
+from inputs import random_images, write_set
+from support import SOURCE, job_text, launch
 
 JOBS = {
     "every-section": {

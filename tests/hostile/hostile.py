@@ -7,18 +7,8 @@ import time
 
 import h5py
 
-from support import (
-    BASE,
-    ENVIRONMENT,
-    PATIENCE,
-    PROGRAM,
-    RunTest,
-    job_text,
-    launch,
-    random_images,
-    run_job,
-    write_set,
-)
+from inputs import random_images, write_set
+from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, run_job
 
 IMAGES = random_images(6, 1, 8, 9)
 SECONDS = 10 * PATIENCE

@@ -11,7 +11,8 @@ import unittest
 import numpy as np
 
 from hostile import IMAGES, Hostile, preloaded
-from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, job_text, write_set
+from inputs import write_set
+from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, job_text
 
 
 class Signals(Hostile):

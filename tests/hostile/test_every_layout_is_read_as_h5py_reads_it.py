@@ -11,7 +11,8 @@ import h5py
 import numpy as np
 
 import library
-from support import RunTest, random_images, write_set
+from inputs import random_images, write_set
+from support import RunTest
 
 LIBRARY = library.lib
 LIBRARY.bd_images_survey.restype = ctypes.c_void_p

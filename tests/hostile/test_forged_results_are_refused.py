@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 
 from hostile import Hostile, preloaded
-from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, contents, launch, purify, skip
+from results import contents
+from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, launch, purify, skip
 
 
 class Results(Hostile):

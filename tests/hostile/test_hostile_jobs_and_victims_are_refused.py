@@ -8,18 +8,18 @@ import time
 import unittest
 
 from hostile import Hostile
+from inputs import write_victim
+from results import contents
 from support import (
     BASE,
     ENVIRONMENT,
     PATIENCE,
     PROGRAM,
-    contents,
     job_text,
     launch,
     need_victim,
     purify,
     run_job,
-    write_victim,
 )
 
 

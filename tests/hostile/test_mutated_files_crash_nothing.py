@@ -85,7 +85,8 @@ def make_seeds(folder):
     """Small files of every layout the reader knows; a complete and a partial result; a job."""
     import h5py
     import numpy as np
-    from support import job_text, purify, random_images, write_set
+    from inputs import random_images, write_set
+    from support import job_text, purify
 
     images = random_images(5, 2, 6, 5)
     name = lambda number: os.path.join(folder, f"set-{number}.h5")

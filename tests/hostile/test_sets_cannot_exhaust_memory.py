@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from hostile import IMAGES, Hostile
-from support import PATIENCE, launch, random_images, write_set
+from inputs import random_images, write_set
+from support import PATIENCE, launch
 
 
 class Bombs(Hostile):

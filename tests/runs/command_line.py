@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 
-from support import RunTest, launch, purify, random_images, write_set
+from inputs import random_images, write_set
+from support import RunTest, launch, purify
 
 
 class CommandLine(RunTest):

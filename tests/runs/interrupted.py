@@ -5,20 +5,18 @@ import subprocess
 
 import numpy as np
 
+from inputs import random_images, write_set, write_victim
+from results import contents
 from support import (
     BASE,
     ENVIRONMENT,
     FAULTS,
     PROGRAM,
     RunTest,
-    contents,
     job_text,
     launch,
     need_victim,
     purify,
-    random_images,
-    write_set,
-    write_victim,
 )
 
 

@@ -1,5 +1,6 @@
-"""Helpers of the whole-run tests: start barydef, make files of attacked images, read and
-compare results.
+"""Helpers of the whole-run tests: start barydef under mpirun or alone, and end it.
+
+inputs.py makes what a run reads, results.py reads and compares what it writes.
 
 Each test file is a program, which takes the names of tests:
 
@@ -17,15 +18,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 import unittest
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: its threads must not change a logit
-import h5py
-import numpy as np
 
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
@@ -265,106 +263,6 @@ def parameters():
     return found
 
 
-# ---- files of attacked images --------------------------------------------------------
-
-
-def random_images(count, channels=1, height=8, width=10, seed=0):
-    """float64 in [0,1], a third of the pixels zero."""
-    random = np.random.default_rng([seed, count, channels, height, width])
-    return np.clip(1.5 * random.random((count, channels, height, width)) - 0.5, 0, 1)
-
-
-def write_set(path, attacks, clean=None, labels=None, **storage):
-    """A file of attacked images: {name: images or (images, norm, epsilon, source)}; `storage`
-    goes to h5py's create_dataset (compression, chunks ...)."""
-    attacks = {
-        name: entry if isinstance(entry, tuple) else (entry, "linf", 0.1, "random numbers")
-        for name, entry in attacks.items()
-    }
-    some = clean if clean is not None else next(iter(attacks.values()))[0]
-    with h5py.File(path, "w") as file:
-        file.attrs.update(schema="attacked-images", schema_version=1, dataset="noise")
-        file["labels"] = np.arange(len(some)) % 10 if labels is None else labels
-        if clean is not None:
-            file.create_dataset("clean/images", data=clean, **storage)
-        for name, (images, norm, epsilon, source) in attacks.items():
-            file.create_dataset(f"attacks/{name}/images", data=images, **storage)
-            file[f"attacks/{name}"].attrs.update(norm=norm, epsilon=epsilon, source=source)
-    return path
-
-
-# Ten classes of images of any shape; a convolution, so that the order of a sum could matter.
-VICTIM_BODY = """
-    kernel = torch.sin(torch.arange(4 * x.size(1) * 9).float()).view(4, x.size(1), 3, 3)
-    features = torch.relu(torch.conv2d(x - 0.3, kernel, padding=1)).flatten(1)
-    return features @ torch.cos(1.7 * torch.arange(features.size(1) * 10).float()).view(-1, 10)
-"""
-
-
-def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
-    """TorchScript whose forward(self, x) has this body."""
-    import torch
-
-    module = type("Victim", (torch.jit.ScriptModule,), {})()
-    module.define(
-        f"def forward({arguments}):\n"
-        + textwrap.indent(textwrap.dedent(body.strip("\n")), "    ")
-        + "\n"
-    )
-    module.save(path)
-    return path
-
-
-# ---- results -------------------------------------------------------------------------
-
-
-def contents(path, below=""):
-    """Everything of a result that must not depend on clock or machine, bit by bit:
-    {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics,
-    /runs and /checksums, or of those below one group, named relative to it; tables field by field.
-    """
-    found = {}
-
-    def add(name, item):
-        if isinstance(item, h5py.Dataset):
-            values = item[
-                ()
-            ]  # all fields at once: HDF5 takes milliseconds to prepare each reading of one
-            found[name] = (str(item.dtype), item.shape, values.tobytes())
-            for field in item.dtype.names or []:
-                found[f"{name}.{field}"] = (
-                    str(item.dtype[field]),
-                    item.shape,
-                    values[field].tobytes(),
-                )
-        for key, value in item.attrs.items():
-            value = np.asarray(value)
-            found[f"{name}@{key}"] = (str(value.dtype), value.shape, value.tobytes())
-
-    with h5py.File(path, "r") as file:
-        if below:
-            add("", file[below])
-            file[below].visititems(add)
-        else:
-            file.visititems(add)
-    return found
-
-
-def read(path, *names):
-    """Datasets of a file; one, or a list."""
-    with h5py.File(path, "r") as file:
-        values = [file[name][()] for name in names]
-    return values[0] if len(values) == 1 else values
-
-
-def status_names(table):
-    """{code: name} of a per_image table."""
-    return {
-        int(code): name
-        for code, name in re.findall(r"(\d+) ([\w-]+)", table.attrs["status_names"].decode())
-    }
-
-
 def folder_contents(folder):
     """{name: bytes} of every file below a folder (None for folders)."""
     found = {}
@@ -374,65 +272,3 @@ def folder_contents(folder):
             with open(os.path.join(parent, name), "rb") as file:
                 found[os.path.join(parent, name)] = file.read()
     return found
-
-
-ACCURACIES = {
-    "attack": "attacked",
-    "rounded": "rounded",
-    "blurred": "blurred",
-    "mean": "mean",
-    "barycenter": "purified",
-}
-FIGURES = [
-    "iterations",
-    "residual",
-    "mass_defect",
-    "l2_to_attacked",
-    "linf_to_attacked",
-    "l2_to_clean",
-    "linf_to_clean",
-]
-
-
-def wilson(successes, trials):
-    """The fractions p with |fraction - p| = z sqrt(p (1 - p) / trials): roots of a quadratic."""
-    square = 1.9599639845400545**2 / trials
-    low, high = sorted(
-        np.roots([1 + square, -2 * successes / trials - square, (successes / trials) ** 2]).real
-    )
-    return successes / trials, low, high
-
-
-def check_statistics(test, path, has_victim):
-    """/statistics says what its per_image tables say."""
-    with h5py.File(path, "r") as file:
-        rows = file["statistics"][()]
-        for row in rows:
-            group = file[f"runs/{row['run']:03d}/{row['attack'].decode()}"]
-            images, ok = group["per_image"][()], group["per_image"][()]["status"] == 0
-            right = {
-                name: ok & (images[f"predicted_{field}"] == images["label"])
-                for name, field in ACCURACIES.items()
-            }
-            expected = {
-                "images": len(images),
-                "failed": np.sum(~ok),
-                "recovered": np.sum(ok & ~right["attack"] & right["barycenter"]),
-                "broken": np.sum(ok & right["attack"] & ~right["barycenter"]),
-            }
-            for name in ACCURACIES:
-                values = wilson(np.sum(right[name]), len(images)) if has_victim else [np.nan] * 3
-                expected.update(
-                    zip((f"{name}_accuracy{part}" for part in ("", "_low", "_high")), values)
-                )
-            for name in FIGURES:
-                values = images[name][ok & ~np.isnan(images[name])]
-                expected[f"{name}_mean"] = np.mean(values) if len(values) else np.nan
-                expected[f"{name}_max"] = np.max(values) if len(values) else np.nan
-            for name, value in expected.items():
-                np.testing.assert_allclose(
-                    row[name], value, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {row}"
-                )
-            test.assertEqual(row["norm"], group.attrs["norm"])
-            np.testing.assert_equal(row["epsilon"], group.attrs["epsilon"])
-    return rows

@@ -6,19 +6,9 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (
-    RunTest,
-    check_statistics,
-    contents,
-    need_victim,
-    purify,
-    random_images,
-    read,
-    run_job,
-    status_names,
-    write_set,
-    write_victim,
-)
+from inputs import random_images, write_set, write_victim
+from results import check_statistics, contents, read, status_names
+from support import RunTest, need_victim, purify, run_job
 
 
 class BadImages(RunTest):

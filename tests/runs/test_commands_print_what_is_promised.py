@@ -9,17 +9,9 @@ import unittest
 import h5py
 
 from command_line import CommandLine
-from support import (
-    ENVIRONMENT,
-    PROGRAM,
-    launch,
-    need_victim,
-    parameters,
-    purify,
-    read,
-    run_job,
-    write_victim,
-)
+from inputs import write_victim
+from results import read
+from support import ENVIRONMENT, PROGRAM, launch, need_victim, parameters, purify, run_job
 
 
 # The job file of the formats' documentation: key, default, what must be among the allowed values.

@@ -6,16 +6,9 @@ import unittest
 
 import h5py
 
-from support import (
-    FAULTS,
-    RunTest,
-    need_victim,
-    purify,
-    random_images,
-    read,
-    write_set,
-    write_victim,
-)
+from inputs import random_images, write_set, write_victim
+from results import read
+from support import FAULTS, RunTest, need_victim, purify
 
 
 class Shared(RunTest):

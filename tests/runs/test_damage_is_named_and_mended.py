@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
+from results import contents
 from support import (
     ENVIRONMENT,
     FAULTS,
@@ -19,7 +20,6 @@ from support import (
     PATIENCE,
     PROGRAM,
     SLOW,
-    contents,
     folder_contents,
     launch,
 )

@@ -9,6 +9,7 @@ import sys
 import unittest
 
 from command_line import CommandLine
+from inputs import write_victim
 from support import (
     DEMO_SET,
     ENVIRONMENT,
@@ -21,7 +22,6 @@ from support import (
     peaks,
     purify,
     run_job,
-    write_victim,
 )
 
 

@@ -11,18 +11,9 @@ import h5py
 import numpy as np
 
 from interrupted import Interrupted
-from support import (
-    FAULTS,
-    LONG,
-    SLOW,
-    contents,
-    launch,
-    purify,
-    random_images,
-    run_job,
-    small_file_system,
-    write_set,
-)
+from inputs import random_images, write_set
+from results import contents
+from support import FAULTS, LONG, SLOW, launch, purify, run_job, small_file_system
 
 
 class Faults(Interrupted):

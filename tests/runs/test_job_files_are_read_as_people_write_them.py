@@ -7,7 +7,9 @@ import unittest
 import h5py
 
 from command_line import CommandLine
-from support import BASE, contents, folder_contents, job_text, need_victim, purify, write_victim
+from inputs import write_victim
+from results import contents
+from support import BASE, folder_contents, job_text, need_victim, purify
 
 
 class JobFiles(CommandLine):

@@ -20,7 +20,8 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import ENVIRONMENT, LONG, MPIRUN, PATIENCE, PROGRAM, contents, launch, ranks_of
+from results import contents
+from support import ENVIRONMENT, LONG, MPIRUN, PATIENCE, PROGRAM, launch, ranks_of
 
 ROUNDS = 100 if LONG else 12
 

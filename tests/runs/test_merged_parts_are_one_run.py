@@ -8,7 +8,8 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import FAULTS, contents, folder_contents, launch, small_file_system
+from results import contents
+from support import FAULTS, folder_contents, launch, small_file_system
 
 
 class Parts(Interrupted):

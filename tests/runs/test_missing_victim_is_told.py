@@ -8,17 +8,9 @@ import unittest
 import numpy as np
 
 from command_line import CommandLine
-from support import (
-    ENVIRONMENT,
-    MPIRUN,
-    PROGRAM,
-    launch,
-    need_victim,
-    read,
-    run_job,
-    skip,
-    write_victim,
-)
+from inputs import write_victim
+from results import read
+from support import ENVIRONMENT, MPIRUN, PROGRAM, launch, need_victim, run_job, skip
 
 
 class MissingVictim(CommandLine):

@@ -6,7 +6,8 @@ import unittest
 import h5py
 
 from command_line import CommandLine
-from support import contents, purify, run_job
+from results import contents
+from support import purify, run_job
 
 
 class Options(CommandLine):

@@ -9,6 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
+from inputs import random_images, write_set, write_victim
+from results import contents, read
 from support import (
     BASE,
     DEMO_SET,
@@ -17,14 +19,9 @@ from support import (
     PATIENCE,
     PROGRAM,
     RunTest,
-    contents,
     job_text,
     need_victim,
     purify,
-    random_images,
-    read,
-    write_set,
-    write_victim,
 )
 
 # Ranks (0: without mpirun) and block size.  Each value of both occurs, more ranks than blocks too.

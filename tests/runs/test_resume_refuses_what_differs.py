@@ -7,7 +7,8 @@ import unittest
 import h5py
 
 from interrupted import Interrupted
-from support import FAULTS, folder_contents, launch, write_victim
+from inputs import write_victim
+from support import FAULTS, folder_contents, launch
 
 
 class Refusals(Interrupted):

@@ -4,7 +4,9 @@ import os
 import subprocess
 import unittest
 
-from support import BASE, RunTest, contents, job_text, purify, random_images, write_set
+from inputs import random_images, write_set
+from results import contents
+from support import BASE, RunTest, job_text, purify
 
 IN_ONE_PROCESS = os.environ["BARYDEF_IN_ONE_PROCESS"]
 

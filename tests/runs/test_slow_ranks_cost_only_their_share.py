@@ -12,6 +12,7 @@ import sys
 import time
 import unittest
 
+from inputs import random_images, write_set
 from support import (
     BASE,
     ENVIRONMENT,
@@ -24,9 +25,7 @@ from support import (
     job_text,
     launch,
     peaks,
-    random_images,
     ranks_of,
-    write_set,
 )
 
 SIDE = 16

@@ -9,17 +9,8 @@ import unittest
 import h5py
 import numpy as np
 
-from support import (
-    BASE,
-    DEMO_SET,
-    DEMO_VICTIM,
-    RunTest,
-    contents,
-    job_text,
-    launch,
-    need_victim,
-    purify,
-)
+from results import contents
+from support import BASE, DEMO_SET, DEMO_VICTIM, RunTest, job_text, launch, need_victim, purify
 
 ADDED = ("median", "jpeg")
 

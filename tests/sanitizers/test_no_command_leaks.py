@@ -9,7 +9,8 @@ import subprocess
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-from support import RunTest, launch, purify, random_images, run_job, skip, write_set
+from inputs import random_images, write_set
+from support import RunTest, launch, purify, run_job, skip
 
 LSAN, KEEP = os.environ.get("BARYDEF_LSAN", ""), os.environ.get("BARYDEF_KEEP", "")
 LEAK = 23

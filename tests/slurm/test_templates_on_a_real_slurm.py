@@ -11,17 +11,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from support import (
-    DEMO_SET,
-    DEMO_VICTIM,
-    PROGRAM,
-    SOURCE,
-    RunTest,
-    contents,
-    job_text,
-    launch,
-    side_by_side,
-)
+from results import contents
+from support import DEMO_SET, DEMO_VICTIM, PROGRAM, SOURCE, RunTest, job_text, launch, side_by_side
 
 TEMPLATES = os.path.join(SOURCE, "slurm")
 CLUSTER = os.path.join(SOURCE, "tests", "slurm", "cluster.sh")
