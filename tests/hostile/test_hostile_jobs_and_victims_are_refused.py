@@ -43,9 +43,7 @@ class Jobs(Hostile):
             path = os.path.join(self.folder, f"{name}.ini")
             with open(path, "wb") as file:
                 file.write(data if isinstance(data, bytes) else data.encode())
-            finished = launch("run", path)
-            self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
-            self.assertRegex(finished.err, text)
+            self.assert_one_line(launch("run", path), 2, text)
         windows = os.path.join(self.folder, "windows.ini")
         with open(windows, "w", newline="\r\n") as file:
             file.write(good)
@@ -58,10 +56,9 @@ class Jobs(Hostile):
             file.write(
                 job_text(BASE) + f"\n[sweep]\nsolver.gamma = {values}\nsolver.tau = {values}\n"
             )
-        finished = launch("run", path)
-        self.assertEqual((finished.status, len(finished.err_lines)), (2, 1), finished)
-        self.assertRegex(
-            finished.err,
+        self.assert_one_line(
+            launch("run", path),
+            2,
             r"long.ini: with its defaults the job has \d+ bytes; a result has room for 65000",
         )
 

@@ -189,6 +189,11 @@ class RunTest(unittest.TestCase):
             [name for name in first if first[name] != second[name]], [], "these differ"
         )
 
+    def assert_one_line(self, finished, status, pattern):
+        """A run ended with this status, and said why in one line that the pattern matches."""
+        self.assertEqual((finished.status, len(finished.err_lines)), (status, 1), finished)
+        self.assertRegex(finished.err_lines[0], pattern, finished)
+
 
 def side_by_side(case, at_once):
     """A test file's main function, where the tests of one class mostly wait: so many at once."""
