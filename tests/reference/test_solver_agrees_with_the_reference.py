@@ -7,7 +7,7 @@ import scipy.ndimage
 
 import library
 import reference
-from images import random_images
+from images import moved_by_scipy, random_images
 
 MOTIONS = (
     "identity + rotate 2 + rotate -3 + rotate 17.5 + rotate 90 + translate 3 0 "
@@ -20,18 +20,8 @@ class Marginals(unittest.TestCase):
         for height, width in [(28, 28), (17, 23), (5, 40)]:
             image = np.random.default_rng(height).random((height, width))
             ours = library.marginals(image, MOTIONS)
-            centre = np.array([(height - 1) / 2, (width - 1) / 2])
             for k, op in enumerate(reference.operators(MOTIONS)):
-                matrix, offset = np.eye(2), np.zeros(2)
-                if op[0] == "rotate":
-                    t = np.deg2rad(op[1])
-                    matrix = np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]])
-                    offset = centre - matrix @ centre
-                if op[0] == "translate":
-                    offset = -np.array([op[2], op[1]])
-                theirs = scipy.ndimage.affine_transform(
-                    image, matrix, offset, order=1, mode="grid-constant"
-                )
+                theirs = moved_by_scipy(image, op, order=1)
                 with self.subTest(shape=(height, width), op=op):
                     np.testing.assert_allclose(ours[k], theirs, rtol=0, atol=1e-12)
 
