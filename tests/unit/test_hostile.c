@@ -1,5 +1,5 @@
-/* Hostile but legal images through whole solves, with floating-point exceptions trapped: an
-   invalid operation or a division by zero anywhere ends the test. */
+/* Solves hostile but legal images with floating-point exceptions trapped.  An invalid operation or
+   a division by zero anywhere ends the test. */
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <fenv.h>
@@ -68,7 +68,7 @@ static void over_parameters_with(bd_method_t method, bd_instructions_t instructi
                                            .kernel = (bd_kernel_t)kernel,
                                            .method = method,
                                            .instructions = instructions};
-            if (method == BD_METHOD_FISTA && t > 0) continue; /* it has no tau */
+            if (method == BD_METHOD_FISTA && t > 0) continue; /* FISTA has no tau */
             bd_marginal_set_parse("identity + rotate 3 + translate 1 0", &options.marginals, NULL);
             snprintf(name, sizeof name, "gamma %g tau %g cost %d window %d kernel %d", gammas[g],
                      taus[t], cost, windows[w], kernel);
@@ -103,8 +103,8 @@ static void over_parameters(bd_method_t method) {
     over_parameters_with(method, (bd_instructions_t)set);
 }
 
-/* A channel of less mass than 1/mass could bear is black; so is an image. */
-Test(hostile, next_to_nothing) {
+/* A channel whose mass has no finite inverse counts as black, and so does an image. */
+Test(hostile, image_of_next_to_no_mass_is_empty) {
   double images[2 * PIXELS] = {0}, purified[2 * PIXELS];
   bd_image_report_t report;
   bd_solver_t *solver;
@@ -124,9 +124,9 @@ Test(hostile, next_to_nothing) {
   bd_solver_destroy(solver);
 }
 
-/* 2^27 images of 2^36 pixels, each a chunk.  With a run.max_memory of a terabyte no other limit is
-   met. */
-Test(hostile, chunks_without_number) {
+/* The set declares 2^27 images of 2^36 pixels, each pixel a chunk.  A run.max_memory of a terabyte
+   keeps every other limit out of the way. */
+Test(hostile, number_of_chunks_does_not_overflow) {
   const int64_t most = INT64_C(1000000) << 20;
   survey_head_t head = {.count = 1 << 27, .attack_count = 1};
   bd_attack_t attack = {.name = "a"};
@@ -141,5 +141,5 @@ Test(hostile, chunks_without_number) {
     cr_assert_eq(chunks_of(&place), INT64_MAX);
 }
 
-Test(hostile, forward_backward) { over_parameters(BD_METHOD_FB); }
-Test(hostile, fista) { over_parameters(BD_METHOD_FISTA); }
+Test(hostile, forward_backward_stays_finite_and_keeps_mass) { over_parameters(BD_METHOD_FB); }
+Test(hostile, fista_stays_finite_and_keeps_mass) { over_parameters(BD_METHOD_FISTA); }

@@ -75,7 +75,7 @@ Test(job, its_text_parses_to_the_same_job) {
   bd_job_free(again);
 }
 
-Test(job, long_lines_comments_and_indentation) {
+Test(job, long_lines_comments_and_indentation_are_read) {
   char text[6000] = "# " /* a long comment */, expected[3000] = "/";
   memset(text + 2, 'c', 400);
   strcpy(text + 402, "\n[input] ; a comment\n  file = /");
@@ -103,7 +103,7 @@ Test(job, every_parameter_documents_itself) {
   }
 }
 
-/* Text after the required part, what the message must contain. */
+/* The text that follows the required part, and what the message must contain. */
 static const struct {
   const char *text, *parts[3];
 } bad[] = {
@@ -191,7 +191,7 @@ Test(job, input_and_output_must_be_named) {
   cr_assert(strstr(error.message, "input.file is not given"));
 }
 
-Test(job, bad_overrides) {
+Test(job, bad_overrides_are_refused_by_the_name_of_the_option) {
   const char *const sets[] = {
       "solver.gamma", "gamma=1",         "solver.gama=1", "solver.gamma=-1", "=1",
       "sweep.x=1",    "input.file=a ;b", "input.file=;b", "input.file=a\nb"};

@@ -1,5 +1,5 @@
-/* The vector functions against those of the C library in long double, in the path that this file is
-   compiled for.  That is baseline; the others differ in which a*b + c are fused. */
+/* Compares the vector functions with those of the C library in long double.  This file is compiled
+   for the baseline path.  The other paths differ in which a*b + c are fused. */
 #define BD_PATH test
 #include "transport/engine/lanes.h"
 
@@ -26,7 +26,7 @@ static double worst(bd_lanes_t (*function)(bd_lanes_t), long double (*exact)(lon
 static bd_lanes_t exponential(bd_lanes_t x) { return lanes_exp2(x); }
 static bd_lanes_t logarithm(bd_lanes_t x) { return lanes_log(x); }
 
-Test(lanes, exp2) {
+Test(lanes, exp2_is_right_to_1_3_ulp) {
   double small = worst(exponential, exp2l, -3, 3, 200000),
          wide = worst(exponential, exp2l, -1000, 1000, 200000);
   cr_log_info("exp2: %.3f ulp near 0, %.3f ulp from -1000 to 1000", small, wide);
@@ -35,7 +35,7 @@ Test(lanes, exp2) {
   cr_assert(exponential(lanes_all(0))[0] == 1);
 }
 
-Test(lanes, log) {
+Test(lanes, log_is_right_to_2_5_ulp) {
   double low = worst(logarithm, logl, 1e-300, 0.9, 200000),
          high = worst(logarithm, logl, 1.2, 1e6, 200000);
   cr_log_info("log: %.3f and %.3f ulp", low, high);
@@ -47,7 +47,7 @@ Test(lanes, log) {
     cr_assert(fabs(logarithm(lanes_all(x))[0] - log(x)) < 3e-16, "log(%g)", x);
 }
 
-Test(lanes, scale) {
+Test(lanes, scale_is_exact) {
   for (int n = -1000; n <= 1000; n++)
     cr_assert(lanes_scale(lanes_all(1.5), lanes_all(n))[0] == ldexp(1.5, n));
   cr_assert(lanes_scale(lanes_all(1), lanes_all(-0x1p1000))[0] == ldexp(1, -1000));

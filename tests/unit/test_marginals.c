@@ -8,7 +8,7 @@ static bd_marginal_set_t parsed(const char *text) {
   return set;
 }
 
-Test(marginal_set, the_papers_sets) {
+Test(marginal_set, names_stand_for_the_papers_sets) {
   bd_marginal_set_t b6 = parsed("B6"), b4 = parsed("B4");
   cr_assert_eq(b6.count, 6);
   cr_assert_eq(b4.count, 4);
@@ -18,7 +18,7 @@ Test(marginal_set, the_papers_sets) {
   cr_assert(b4.motions[3].kind == BD_TRANSLATE);
 }
 
-Test(marginal_set, free_lists) {
+Test(marginal_set, lists_of_motions_are_read_in_order) {
   bd_marginal_set_t set = parsed("  identity+rotate +2.5 +rotate -1e1 +  translate -3 .5 ");
   cr_assert_eq(set.count, 4);
   cr_assert_float_eq(set.motions[1].degrees, 2.5, 0);
@@ -40,7 +40,7 @@ Test(marginal_set, nonsense_is_refused) {
   }
 }
 
-Test(marginal_set, at_most_64) {
+Test(marginal_set, more_than_64_are_refused) {
   char text[2000] = "identity";
   bd_marginal_set_t set;
   for (int i = 1; i < 64; i++) strcat(text, "+identity");

@@ -1,15 +1,13 @@
-/* What the solvers of a sweep share (bd_moved_t).  Results are those of solvers that share nothing,
-   and no image is moved twice. */
+/* The solvers of a sweep share moved images (bd_moved_t).  That changes no result, and no image is
+   moved twice. */
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  COUNT = 19,
-  SNAPSHOTS = 2
-}; /* more than the widest register holds, and no multiple of one */
+/* More images than the widest register has lanes, and no multiple of them. */
+enum { COUNT = 19, SNAPSHOTS = 2 };
 
 static bd_solver_options_t defaults(void) {
   bd_solver_options_t options = {
@@ -65,7 +63,7 @@ static void compare(int channels, int height, int width, double most) {
   points[3].gamma = 3, points[3].precision = BD_PRECISION_AUTO;
   points[4].mass = BD_MASS_JOINT;
   points[5].mass = BD_MASS_JOINT, points[5].tau = 5,
-  points[5].gamma = 1e-4; /* the wide way, or diverges */
+  points[5].gamma = 1e-4; /* takes the wide path, or diverges */
   points[6].interpolation = BD_NEAREST;
   bd_marginal_set_parse("B6", &points[7].marginals, NULL);
   bd_marginal_set_parse("B6", &points[8].marginals, NULL), points[8].method = BD_METHOD_FISTA;
@@ -131,8 +129,8 @@ Test(moved, the_estimate_is_enough) {
   }
 }
 
-/* Images are mirrored behind the solvers' backs.  As their mass is the same, the old ones go on
-   being purified until the solvers are told.  (All that failed still fail.) */
+/* The images are mirrored behind the solvers' backs.  Their mass stays the same, so the solvers go
+   on with the old ones until they are told to forget them.  Images that failed still fail. */
 Test(moved, images_are_not_moved_twice) {
   enum { SIDE = 28, PIXELS = SIDE * SIDE };
   double *images = make(1, SIDE, SIDE), *others = malloc(COUNT * PIXELS * sizeof *others);

@@ -1,4 +1,4 @@
-/* A block in one piece of memory, and a worker that fills it without a victim. */
+/* The layout of a block in one piece of memory, and a worker that fills it without a victim. */
 #include "pipeline/worker.h"
 
 #include <criterion/criterion.h>

@@ -28,7 +28,7 @@ static bd_plan_t plan_of(const bd_job_t *job, int64_t count, int block) {
                      .block = block};
 }
 
-/* A pattern of what is done; 1 where image i of an attack at a point needs no work. */
+/* What is done already: 1 where an image of an attack at a point needs no work. */
 static uint8_t pattern(int kind, int64_t index) {
   return kind == 1 ? (uint8_t)(index % 3 == 0) : kind == 2 ? (uint8_t)(index / 50 % 2) : 1;
 }
@@ -116,8 +116,8 @@ Test(schedule, points_that_move_alike_follow_one_another) {
   }
 }
 
-/* Ranks of which one needs `slow` times as long: the time until all have ended, in units of
-   what it would be if work could be cut at will. */
+/* The first of these ranks needs `slow` times as long as the others.  Returns the time until all
+   have ended, relative to what it would be if work could be cut at will. */
 static double efficiency(int ranks, double slow, int64_t count) {
   bd_job_t *j = job("");
   bd_plan_t plan = plan_of(j, count, 64);
@@ -153,7 +153,7 @@ Test(schedule, ranks_end_together) {
   cr_expect_lt(efficiency(2, 1, 1000), 1.01, "%g", efficiency(2, 1, 1000));
   cr_expect_lt(efficiency(8, 1, 10000), 1.01, "%g", efficiency(8, 1, 10000));
   cr_expect_lt(efficiency(64, 1, 10000), 1.05, "%g", efficiency(64, 1, 10000));
-  /* One rank ten times slower: at most a few percent over what its share would cost. */
+  /* A rank that is ten times slower costs its share, and a few percent at most. */
   cr_expect_lt(efficiency(2, 10, 1000), 1.1, "%g", efficiency(2, 10, 1000));
   cr_expect_lt(efficiency(8, 10, 10000), 1.02, "%g", efficiency(8, 10, 10000));
   cr_expect_lt(efficiency(64, 10, 10000), 1.1, "%g", efficiency(64, 10, 10000));

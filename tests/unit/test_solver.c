@@ -118,7 +118,7 @@ Test(solver, snapshots_are_those_of_shorter_runs) {
 
 static void count_call(void *context) { ++*(int *)context; }
 
-/* The calls of poll for one block of 8 problems.  They come between iterations. */
+/* Returns how often poll is called for one block of 8 problems: once an iteration. */
 static int iterations_of(const bd_solver_options_t *options, double *purified,
                          bd_image_report_t *reports) {
   double images[8 * PIXELS];
@@ -140,7 +140,7 @@ Test(solver, snapshots_cost_the_iterations_of_the_last) {
   } ways[] = {{0.02, BD_KERNEL_DIRECT, BD_METHOD_FB, 7},
               {0.5, BD_KERNEL_DIRECT, BD_METHOD_FB, BD_WINDOW_FULL},
               {0.5, BD_KERNEL_FFTW, BD_METHOD_FB, 7},
-              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* goes the wide way */,
+              {0.001, BD_KERNEL_AUTO, BD_METHOD_FB, 7} /* takes the wide path */,
               {0.5, BD_KERNEL_AUTO, BD_METHOD_FISTA, 7}};
   static double three[3 * 8 * PIXELS], one[8 * PIXELS];
   bd_image_report_t reports[3 * 8], report[8];

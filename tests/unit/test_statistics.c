@@ -7,7 +7,7 @@ static const bd_views_t ALL = ~(bd_views_t)0;
 
 /* Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in
    Medicine 17 (1998), table I, method 3. */
-Test(wilson, known_values) {
+Test(wilson, agrees_with_newcombes_table) {
   const struct {
     int64_t right, of;
     double low, high;
@@ -23,7 +23,7 @@ Test(wilson, known_values) {
   }
 }
 
-/* The interval's ends solve (p - p0)^2 = z^2 p0 (1 - p0) / n: its definition. */
+/* The ends of the interval are defined by (p - p0)^2 = z^2 p0 (1 - p0) / n. */
 Test(wilson, ends_solve_the_score_equation) {
   const double z = 1.959963984540054;
   for (int64_t n = 1; n < 200; n += 7)
@@ -37,7 +37,7 @@ Test(wilson, ends_solve_the_score_equation) {
     }
 }
 
-Test(wilson, nothing_tried) {
+Test(wilson, of_nothing_tried_is_from_0_to_1) {
   bd_accuracy_t a = bd_wilson(0, 0, 1.96);
   cr_assert(isnan(a.value) && a.low == 0 && a.high == 1);
 }
@@ -157,7 +157,7 @@ Test(record, packs_and_unpacks_what_was_asked_for) {
   }
 }
 
-Test(distance, both_norms) {
+Test(distance, is_that_of_both_norms) {
   const float stored[3] = {0, 0.5f, 1};
   const double other[3] = {3, 0.5, -3};
   double l2, linf;

@@ -1,5 +1,4 @@
-/* What a child hands over, chunks as they are stored, and a small result from its creation to its
-   end. */
+/* Parcels from a child, the decoding of chunks, and a small result from its creation to its end. */
 #include "storage/hdf5/parcel.h"
 #include "storage/names.h"
 #include "storage/set/chunk.h"
