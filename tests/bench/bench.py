@@ -1,11 +1,11 @@
-"""How fast the solver is, beside what this machine can do at best and beside PyTorch and POT.
+"""Measures the solver beside the best that this machine can do, and beside PyTorch and POT.
 
     cmake --build build --target bench
 
 Prints Markdown.  All figures come from this one run and from one core.  Costs are nanoseconds of
-the processor per pixel, marginal and iteration; medians of the rounds, with the least and the most
-in brackets.  Each round measures everything once, so that a disturbance meets all alike.  Still,
-only ratios mean something on another machine, or another day."""
+the processor per pixel, marginal and iteration.  They are medians of the rounds, with the least and
+the most in brackets.  Each round measures everything once, so that a disturbance meets all alike.
+Still, only ratios mean something on another machine, or another day."""
 
 import ctypes as c
 import os
@@ -27,9 +27,9 @@ from solver_costs import (
 import library
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 7))
-# ns: the authors' released PyTorch code (float32) on a core of this kind, measured once,
+# Nanoseconds of the authors' released PyTorch code (float32), measured once on a core of this kind,
+# and of a careful PyTorch version (float64, many images at once), measured beside it.
 AUTHORS = 150
-# beside a careful PyTorch version (float64, many images at once).
 YARDSTICK = 26
 
 

@@ -1,13 +1,15 @@
-/* Solves images for L iterations and does nothing else, to be counted under valgrind with two L
-   (bench.py: instructions and misses of a cache).
+/* Solves images for L iterations and does nothing else.  solver_costs.py runs it under valgrind
+   with two L, and takes the difference of instructions and of misses of a cache.
 
-       count L [SIDE IMAGES COST WINDOW GAMMA]          (28 8 l1 7 0.5; WINDOW 0: full) */
+       count L [SIDE IMAGES COST WINDOW GAMMA]
+
+   The defaults are 28 8 l1 7 0.5.  WINDOW 0 stands for full. */
 #include <barydef/solver.h>
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The first cost if there is none of this name. */
+/* The cost of this name, or the first. */
 static bd_cost_t cost_named(const char *name) {
   int cost = BD_COSTS - 1;
   while (cost > 0 && strcmp(bd_cost_name(cost), name)) cost--;

@@ -1,6 +1,6 @@
-/* What this machine can do at best, for the operations an iteration cannot do without: each
-   alone in a loop, on lanes of this path, in the first-level cache but for the planes.
-   Nanoseconds per number. */
+/* Measures the operations that no iteration can do without, in nanoseconds per number, at the best
+   of this machine.  Each runs alone in a loop, on lanes of this path.  All but the planes stay in
+   the first-level cache. */
 #include "limits.h"
 
 #include "transport/engine/lanes.h"
@@ -16,7 +16,7 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* The array is used, as far as the compiler knows. */
+/* The compiler has to believe that the array is used. */
 #define USE(array) __asm__ volatile("" : : "r"(array) : "memory")
 
 typedef struct arrays {
@@ -48,8 +48,8 @@ static size_t passes(arrays_t *s) {
   return ROW - 2 * TAPS;
 }
 
-/* Every plane an iteration reads and writes, with next to nothing done to it: u_N, q_N -> p_N;
-   u_k, q_k, p_N -> u_k; v, p_N, x -> v; u_k, v -> u_N. */
+/* Reads and writes every plane that an iteration reads and writes, and computes next to nothing:
+   u_N, q_N -> p_N; u_k, q_k, p_N -> u_k; v, p_N, x -> v; u_k, v -> u_N. */
 static size_t planes(arrays_t *s) {
   const size_t n = s->pixels;
   const bd_real_t factor = s->tap[1];

@@ -1,7 +1,8 @@
 #ifndef LIMITS_H
 #define LIMITS_H
 
-/* Nanoseconds per number; planes: all of an iteration, per pixel and marginal. */
+/* Nanoseconds per number.  `planes` stands for all planes of an iteration, per pixel and marginal.
+ */
 typedef struct limits {
   double exponential, quotient, pass, planes;
 } limits_t;

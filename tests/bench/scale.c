@@ -7,11 +7,11 @@
    MESSAGE  seconds rank 0 needs to take a block from its post and answer it
    WRITE    seconds rank 0 needs for a block besides its bytes
    BYTE     seconds a byte takes through the post and to the file
-   BYTES    of one image and run that rank 0 writes, beside ALL_WRITE = 1: none of the pixels
+   BYTES    bytes of pixels of one image and run, which rank 0 writes unless ALL_WRITE is 1
 
-   Ranks differ by up to 5 percent in speed.  Prints: seconds, speed-up over one rank, messages
-   rank 0 sent and received, the share of its time that the messages and writing took, and
-   the time the other ranks waited for an answer, on average. */
+   Ranks differ by up to 5 percent in speed.  Prints the seconds, the speed-up over one rank, the
+   messages that rank 0 sent and received, the share of its time that messages and writing took, and
+   the time that the other ranks waited for an answer, on average. */
 #include "pipeline/schedule.h"
 
 #include <barydef/statistics.h>
@@ -33,7 +33,7 @@ typedef struct world {
   rank_t *ranks;
   int size, *heap, heap_count; /* busy ranks by their finish */
   double compute, message, write, byte, bytes;
-  double now, served; /* rank 0's clock; what of it went into messages and writing */
+  double now, served; /* the clock of rank 0, and its time for messages and writing */
   long messages;
 } world_t;
 
@@ -88,7 +88,7 @@ static void give(world_t *w, int rank) {
   }
 }
 
-/* A rank has finished: it goes on with what it holds, and its block waits for rank 0. */
+/* A rank has finished.  It goes on with what it holds, and its block waits for rank 0. */
 static bd_item_t finish(world_t *w, int rank) {
   rank_t *r = &w->ranks[rank];
   bd_item_t done = r->current;

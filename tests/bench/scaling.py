@@ -28,8 +28,9 @@ from support import DEMO_SET, DEMO_VICTIM, ENVIRONMENT, PEAK, SOURCE, peaks, ran
 DATA = os.environ.get("BARYDEF_DATA")
 REPEATS = {"demo set (1,500 images)": 15}  # a second each
 
-# What is promised: times the images per second of one rank that two make, percent of the time for
-# messages and writing, and how much the memory of a rank may change with the number of images.
+# What is promised: how many times the images per second of one rank two make, how many percent of
+# the time messages and writing take, and how much the memory of a rank changes with the number of
+# images.
 RATIO_LEAST, GATHER_MOST, MEMORY_MOST = 1.9, 2, 0.05
 
 
@@ -48,7 +49,7 @@ def rounds_of(folder, job, count):
 
 
 def missed(found):
-    """What is not as promised, of figures (name, value, least, most)."""
+    """What is not as promised among figures (name, value, least, most), in words."""
     return [
         f"{name}: {value:.3f}, promised is "
         + (f"at least {least:g}" if value < least else f"at most {most:g}")
@@ -88,8 +89,8 @@ def efficiency(folder, jobs, found):
 
 
 def memory(folder, found):
-    """Peak resident memory of each of 2 ranks, by the number of images of a generated set: of one
-    run, and of points that share moved images."""
+    """Peak resident memory of each of 2 ranks, by the number of images of a generated set, for one
+    run and for points that share moved images."""
     rows = [
         "| images | rank 0, MiB | rank 1, MiB | rank 0, four points | rank 1, four points |",
         "|---|---|---|---|---|",
@@ -139,7 +140,7 @@ def memory(folder, found):
 
 
 def slow_rank(folder, job):
-    """Rank 1 stopped nine tenths of the time; and once for three seconds."""
+    """Rank 1 is stopped nine tenths of the time, and in another run once for three seconds."""
 
     def start():
         return subprocess.Popen(
@@ -209,7 +210,7 @@ def verdict(found):
 
 
 def end(lines):
-    """For sys.exit."""
+    """What sys.exit gets: the lines, or success where there are none."""
     return "\n".join(f"scaling.py: {line}" for line in lines) or 0
 
 

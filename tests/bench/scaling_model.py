@@ -1,4 +1,4 @@
-"""What the scale model needs to know of this machine, and the model beside measured runs."""
+"""What the scale model needs to know of this machine, and how it compares with measured runs."""
 
 import os
 import statistics
@@ -14,7 +14,7 @@ SCALE = os.environ.get("BARYDEF_SCALE")
 
 
 def costs(folder):
-    """Of this machine: seconds for a block's messages, for writing a block, and for a byte."""
+    """Seconds of this machine for the messages of a block, for writing it, and for a byte."""
     path = write_set(
         os.path.join(folder, "costs.h5"),
         {"a": np.random.default_rng(0).random((4000, 1, 28, 28), "f4")},

@@ -47,14 +47,14 @@ def cost(side=28, images=64, L=None, marginals="B6", fallback=0, bits=64, **opti
     def measure():
         nonlocal short
         long, (_, _, reports) = timed(lambda: library.solve(pixels, iterations=[L], **options))
-        # The least that was seen: one that was disturbed would make iterations look cheap.
+        # Keep the least that was seen.  A disturbed one would make iterations look cheap.
         short = min(
             short,
             *(timed(lambda: library.solve(pixels, iterations=[0], **options))[0] for _ in range(2)),
         )
         assert all(
             (r.status, r.fallback, r.bits) == (0, fallback, bits) for r in reports[0]
-        ), "not the way that was meant"
+        ), "another path was taken than was meant"
         return (long - short) / (images * side * side * N * L) * 1e9
 
     return measure
@@ -162,7 +162,7 @@ def counted(few, many, *setting):
 
 
 def instructions():
-    """Per pixel, marginal and iteration."""
+    """Instructions per pixel, marginal and iteration."""
     return counted(16, 48)[0] / (8 * 784 * 6 * 32)
 
 
@@ -190,8 +190,8 @@ def besides(L=200, rounds=15):
 
 
 def whole_set(runs=5):
-    """The summary line of real runs on two ranks, and what all but the solve takes, in percent of
-    the solve, run by run."""
+    """The summary line of a real run on two ranks, and for each run what all but the solve takes,
+    in percent of the solve."""
     data = os.environ.get("BARYDEF_DATA")
     if not data or not os.path.exists(os.path.join(data, "mnist.h5")):
         return None, []
@@ -213,7 +213,7 @@ def whole_set(runs=5):
                     for name, value in ENVIRONMENT.items()
                     if name != "OPENBLAS_CORETYPE"
                 },
-            )  # as the program chooses
+            )  # without OPENBLAS_CORETYPE, so that the program chooses
         assert said.returncode == 0, said.stderr
         line = next(line for line in said.stdout.splitlines() if " images in " in line)
         solving, *others = [float(share) for share in re.findall(r"([\d.]+) %", line)]

@@ -1,7 +1,6 @@
-"""The fast path against its plain twin, in one run: a guard against slowing down.
+"""The fast path is faster than its plain twin, measured in the same run.
 
-The ratios asked for are half of those measured (docs/performance.md), since the machine may be busy
-with other things."""
+The ratios asked for are half of those in docs/performance.md, since the machine may be busy."""
 
 import os
 import statistics
@@ -63,9 +62,8 @@ class Speed(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_large_images_cost_no_more_a_pixel(self):
-        """This is counted, not timed: on a machine that others use too, what goes through its
-        memory takes twice as long at times.  Without strips each of these misses 1.3 to 1.8 times
-        as often at 224 x 224 as at 28 x 28."""
+        """This is counted, since times double now and then where others use the memory too.
+        Without strips each of these misses 1.3 to 1.8 times as often at 224 x 224 as at 28 x 28."""
         for setting in ("l1", "7", "0.5"), ("l2", "7", "0.5"), ("l1", "0", "1"):
             small, large = solver_costs.counted(1, 3, "28", "4", *setting), solver_costs.counted(
                 1, 3, "224", "1", *setting

@@ -1,4 +1,5 @@
-"""scaling.py names the figures that it misses: made-up ones, since real ones need idle cores."""
+"""scaling.py names the figures that it misses.  They are made up here, since real ones need idle
+cores."""
 
 import subprocess
 import tempfile
@@ -29,7 +30,7 @@ class Scaling(unittest.TestCase):
         ):
             rows = scaling.efficiency(self.folder, {"a set": {}}, found)
         self.assertEqual(len(rows), 3)
-        # Two apart do not hinder each other here.
+        # Two runs apart do not hinder each other here.
         self.assertIn("| 2.00 (2.00-2.00) |", rows[2])
         return scaling.missed(found)
 
@@ -46,7 +47,8 @@ class Scaling(unittest.TestCase):
 
     def test_memory_that_grows_is_told(self):
         def peaks(*values):
-            """Of both ranks, for the three numbers of images; four points need as much."""
+            """What is missed where both ranks have these peaks, for the three numbers of images.
+            Four points need as much as one run."""
             found, told = [], iter(both for value in values for both in (value, value))
             finished = subprocess.CompletedProcess([], 0, "", "")
             with mock.patch.object(scaling, "command"), mock.patch.object(

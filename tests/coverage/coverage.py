@@ -2,8 +2,8 @@
 
     /usr/bin/python3 tests/coverage/coverage.py BUILD [--missing]
 
-Runs the tests of a build of preset coverage, prints what share of the lines they run, in each
-folder and in all, and fails below 90 % outside the victim shim.  With --missing no test is run, and
+Runs the tests of a build of preset coverage, and prints what share of the lines they run, in each
+folder and in all.  Fails below 90 % outside the victim shim.  With --missing no test is run, and
 the lines that did not run are listed.
 
 The numerics are compiled for several instruction sets and two precisions.  A line has run if it ran
@@ -82,5 +82,5 @@ if __name__ == "__main__":
         tests = subprocess.run(["ctest", "--preset", "coverage"], cwd=SOURCE).returncode
     share = report(count(build))
     if share < LEAST:
-        print(f"{share:.1f} % of the lines outside {APART} ran, {LEAST} % are wanted")
+        print(f"{share:.1f} % of the lines outside {APART} ran, at least {LEAST} % should")
     sys.exit(1 if tests or share < LEAST else 0)

@@ -1,6 +1,6 @@
-/* Linked into library and program of a coverage build, each of which has counters of its own: what
-   ends by _exit (children that read files, a second signal, a victim out of time) is counted all
-   the same. */
+/* Linked into the library and the program of a coverage build, which have counters of their own.
+   So processes that end by _exit() are counted too: children that read files, a second signal, a
+   victim out of time. */
 #include <dlfcn.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -11,7 +11,7 @@ void __gcov_dump(void);
 void _exit(int status) {
   void (*next)(int) = (void (*)(int))dlsym(RTLD_NEXT, "_exit");
   struct rlimit files;
-  /* A child that reads a file has closed its doors: RLIMIT_NOFILE is 0. */
+  /* A child that reads a file may open nothing, since its RLIMIT_NOFILE is 0. */
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);

@@ -1,5 +1,5 @@
-/* A fuzz target is one function on bytes, and memory_file for what wants a path.  Two drivers call
-   it: libFuzzer (preset fuzz), and replay.c, which needs no clang. */
+/* A fuzz target is one function on bytes, which memory_file() turns into a path where one is
+   needed. Two drivers call it: libFuzzer (preset fuzz), and replay.c, which needs no clang. */
 #ifndef BD_FUZZ_H
 #define BD_FUZZ_H
 
@@ -13,11 +13,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Inputs that were not refused: without any, the target tests nothing. */
+/* Inputs that were not refused.  Where there are none, the target tests nothing. */
 extern long fuzz_accepted;
 
-/* A file in memory, a new one each time, as HDF5 knows files by their inode; and a named one, as it
-   wants a real path. The caller unlinks it. */
+/* Makes a file in memory.  It is a new one each time, since HDF5 knows files by their inode, and
+   has a name, since HDF5 wants a real path.  The caller unlinks it. */
 static inline void memory_file(const uint8_t *bytes, size_t size, char path[64]) {
   snprintf(path, 64, "/dev/shm/barydef-fuzz-%d", (int)getpid());
   int file = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);

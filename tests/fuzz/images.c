@@ -1,5 +1,5 @@
-/* A file of attacked images: opened, by HDF5 in a child process, and some of every attack read,
-   without it.  libFuzzer sees the second part only; survey.c goes deeper there. */
+/* Opens a file of attacked images, by HDF5 in a child process, and reads some of every attack
+   without HDF5.  libFuzzer sees the second part only, and survey.c goes deeper there. */
 #include "fuzz.h"
 #include "read.h"
 

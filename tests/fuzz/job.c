@@ -1,4 +1,4 @@
-/* A job file: read, and the text it gives must be the same job again. */
+/* Reads a job file.  The text that the job gives must be the same job again. */
 #include "fuzz.h"
 
 #include <barydef/job.h>

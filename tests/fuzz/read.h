@@ -1,10 +1,11 @@
-/* What images.c and survey.c do with images that are open. */
+/* What images.c and survey.c do with an open set of images. */
 #ifndef BD_FUZZ_READ_H
 #define BD_FUZZ_READ_H
 
 #include <barydef/images.h>
 #include <stdlib.h>
 
+/* Reads the first and the last images of some attacks. */
 static inline void read_some(bd_images_t *images) {
   enum { VALUES_MAX = 1 << 22 };
   const bd_images_info_t *info = bd_images_info(images);

@@ -1,12 +1,12 @@
-/* The driver without libFuzzer: every seed as it is, then COUNT inputs made from the seeds by a
-   fixed sequence of random numbers.  They run in forked children, so that a crash, a hang of 40
-   seconds or an address space beyond the limit costs one input; the input is kept, and the place is
-   named.
+/* The driver without libFuzzer.  It runs every seed as it is, and then COUNT inputs that a fixed
+   sequence of random numbers makes from the seeds.  They run in forked children, so that a crash, a
+   hang of 40 seconds or an address space beyond the limit costs one input.  That input is kept, and
+   the place in the code is named.
 
      replay SEEDS COUNT KEEP   runs inputs from folder SEEDS, keeps what fails in folder KEEP, and
                                ends with 1 where something did
 
-     replay FILE...            runs these inputs alone, unguarded */
+     replay FILE...            runs these inputs alone, without a guard */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -34,8 +34,8 @@ typedef struct input {
 static input_t seeds[SEEDS_MAX];
 static int seed_count;
 
-/* What parent and child share: the input under way, how many of the child's were accepted, and
- * where it failed. */
+/* Parent and child share the number of the input under way, how many inputs of the child were
+   accepted, and where it failed. */
 typedef struct shared {
   long number, accepted;
   int signal;
@@ -101,7 +101,7 @@ static void mutate(input_t *input) {
                                      0xfffffffffffffffe,
                                      0xffffffffffffffff};
   if (input->size < 16) input->size = 16;
-  /* Rather where something is, and in files of addresses seldom in a way that moves everything. */
+  /* Zeros are avoided.  Large files hold addresses, so bytes are seldom moved in them. */
   size_t place = draw(input->size);
   for (int i = 0; i < 4 && !input->bytes[place]; i++) place = draw(input->size);
   const size_t width = (size_t)1 << draw(4);
@@ -110,7 +110,7 @@ static void mutate(input_t *input) {
     case 0: input->bytes[place] ^= (uint8_t)(1 << draw(8)); break;
     case 1: input->bytes[place] = (uint8_t)draw(256); break;
     case 2:
-    case 3: { /* a number, at its own alignment: sizes, addresses, counts */
+    case 3: { /* a size, an address or a count, which are aligned */
       const size_t at = place / width * width;
       if (at + width <= input->size)
         memcpy(input->bytes + at, &numbers[draw(sizeof numbers / sizeof *numbers)], width);
@@ -143,7 +143,7 @@ static void mutate(input_t *input) {
   }
 }
 
-/* Input `number`: the seeds first.  Each depends on its number alone. */
+/* Makes input `number`, which depends on nothing else.  The seeds come first. */
 static void make(long number, input_t *input) {
   random_state = (uint64_t)number * 0x2545f4914f6cdd1d;
   const input_t *seed = &seeds[number < seed_count ? (uint64_t)number : draw((uint64_t)seed_count)];
@@ -156,7 +156,7 @@ static void make(long number, input_t *input) {
 
 /* ---- children ------------------------------------------------------------------ */
 
-/* The innermost frames outside the C library and the sanitizers. */
+/* Ends the child, and names the innermost frames outside the C library and the sanitizers. */
 static void failed(int number) {
   void *frames[FRAMES];
   int count = backtrace(frames, FRAMES);
@@ -176,7 +176,7 @@ static void failed(int number) {
   _exit(number == SIGALRM ? 98 : 97);
 }
 
-/* Instrumented builds and busy machines are slower: the same factor as for the tests in Python. */
+/* Instrumented builds and busy machines are slower.  The tests in Python have the same factor. */
 static unsigned patience(void) {
   const char *times = getenv("BARYDEF_PATIENCE");
   return PATIENCE * (times ? (unsigned)strtoul(times, NULL, 10) : 1);
@@ -191,7 +191,7 @@ static void child(long first, long end, int is_sanitized) {
   void *frame;
   input_t input = {0, malloc(INPUT_MAX + 64)};
   if (!input.bytes) _exit(96);
-  backtrace(&frame, 1); /* loads what it needs now */
+  backtrace(&frame, 1); /* now, since it loads a library */
   sigaltstack(&other, NULL);
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     sigaction(numbers[i], &action, NULL);

@@ -1,4 +1,4 @@
-/* A result: what check, inspect and --resume read of it. */
+/* Reads of a result what check, inspect and --resume read. */
 #include "fuzz.h"
 
 #include <barydef/result.h>

@@ -1,6 +1,6 @@
-/* The survey that a child made of a file, which the parent does not believe: checked, and where it
-   passes, read by.  Neither HDF5 nor a process in it.  The input: bytes of the survey (4,
-   little-endian), the survey, the file. */
+/* Checks the survey that a child made of a file, which the parent does not believe, and reads the
+   file by it where it passes.  This needs neither HDF5 nor a child.  An input begins with the
+   length of the survey, in four bytes, little-endian.  The survey and the file follow. */
 #include "fuzz.h"
 #include "read.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* As bd_images_join wants it: else nothing that is changed would be read. */
+/* What bd_images_join() compares with the file.  Nothing that was changed would be read without. */
 static uint64_t digest_ends(const uint8_t *bytes, size_t size) {
   const size_t length = size < 65536 ? size : 65536;
   const uint64_t digest = XXH3_64bits_withSeed(bytes, length, size);

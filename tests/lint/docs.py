@@ -1,4 +1,4 @@
-"""The pages: every relative link leads somewhere, and none is too wide or too long.
+"""Every link of the pages leads somewhere, what they name is there, and no line is too wide.
 
 docs.py links: files and anchors of every link in the pages.
 docs.py files: files that the pages and sources name, and functions that the pages name.
@@ -24,7 +24,7 @@ def pages():
 
 
 def sources():
-    """What names files of this repository in its comments."""
+    """Files whose comments name files of this repository."""
     found = [TOP / ".clang-format", TOP / ".clang-tidy", TOP / "CMakeLists.txt"]
     for folder in ("src", "include", "tests", "cmake", "slurm"):
         found += [path for path in (TOP / folder).rglob("*") if path.suffix in TEXTS]
@@ -93,7 +93,7 @@ def lost_tests():
 
 
 def run_together():
-    """Items of a list that stand within the one before, and lines of an item at the margin."""
+    """Items of a list that continue the one before, and lines of an item at the margin."""
     item = re.compile(r"(?:(\d+)\.|-) ")
     for page in pages():
         number, text, in_list = 0, "", False

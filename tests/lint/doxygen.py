@@ -83,7 +83,7 @@ def main():
     subprocess.run([doxygen, "docs/Doxyfile"], cwd=SOURCE, env=environment, check=True)
     lost = missing(folder)
     if lost:
-        sys.exit("Doxygen shows nothing of these:\n" + "\n".join(lost))
+        sys.exit("Doxygen does not show these:\n" + "\n".join(lost))
 
 
 main()

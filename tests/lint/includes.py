@@ -1,4 +1,4 @@
-"""Who includes whom: no circles, and no include that the table of docs/architecture.md forbids.
+"""The includes have no circles, and the table of docs/architecture.md allows each.
 
 Exit status 1 and one line for each fault.  The table is the rule, so that page and sources cannot
 differ."""
@@ -20,7 +20,8 @@ LIBRARIES = {
     "jpeglib.h": "libjpeg",
     "torch/": "libtorch",
 }
-# The numerics work on memory: of the system they know this and nothing that opens, waits or asks.
+# The numerics work on memory.  These headers of the system open nothing, wait for nothing and ask
+# nothing.
 NUMERICS = re.compile(r"(ctype|float|limits|math|std[a-z]+|string|fftw3|immintrin)\.h$")
 
 

@@ -1,4 +1,4 @@
-"""A header of include/ as Doxygen is to see it: an INPUT_FILTER, for which see docs/Doxyfile.
+"""Prints a header of include/ as Doxygen is to see it.  docs/Doxyfile names it as INPUT_FILTER.
 
 Doxygen does not look into a table that is included inside a struct or an enum.  This prints the
 header with the members in place of such a table, each with its meaning as a comment.  The header

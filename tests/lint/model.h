@@ -1,5 +1,5 @@
-/* For the analyser, which sees one file at a time: MPI_Abort does not return, and bd_fail returns
- * the status it is given. */
+/* Tells the analyser, which sees one file at a time, that MPI_Abort does not return and that
+   bd_fail returns the status it is given. */
 #include <barydef/error.h>
 #include <mpi.h>
 #include <stdlib.h>

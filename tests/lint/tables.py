@@ -1,7 +1,7 @@
-"""The tables of docs/formats.md say what the rows of include/barydef/*.def and
-of include/barydef/tables.h say.
+"""The tables of docs/formats.md say what the rows of include/barydef/*.def and of
+include/barydef/tables.h say.
 
-Compares the tables between the marks; with --write writes them."""
+Compares the tables between the marks.  With --write it writes them."""
 
 import ast
 import os
@@ -92,7 +92,9 @@ def main():
         with open(PAGE, "w") as file:
             file.write(right)
     elif right != page:
-        sys.exit(f"{PAGE}: its tables are not those of include/barydef: {sys.argv[0]} --write")
+        sys.exit(
+            f"{PAGE}: its tables differ from include/barydef; {sys.argv[0]} --write mends them"
+        )
 
 
 main()

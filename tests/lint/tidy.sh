@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # clang-tidy (.clang-tidy) over src/*.c; fails on any finding.   tidy.sh CACHE COMPILER-FLAG...
-# CACHE is a folder that remembers which texts were found without fault, so that a second run looks
-# at what has changed alone.
+# CACHE is a folder that remembers which texts had no fault, so that a second run looks only at what
+# has changed.
 set -u
 cd "$(dirname "$0")/../.." || exit
 command -v clang-tidy >/dev/null || { echo "SKIPPED: clang-tidy is not installed"; exit 77; }
@@ -12,7 +12,8 @@ settings=$(clang-tidy --version | cat - .clang-tidy)
 defines=(-D_GNU_SOURCE -DBD_PATH=baseline -DBD_HAS_X86_PATHS
   '-DBARYDEF_PYTHON_FROM_PROGRAM="python"')
 
-# One process a file, so that a crash of the tool names it.  model.h redefines what error.c defines.
+# One process for each file, so that a crash of the tool names the file.  model.h redefines what
+# error.c defines.
 tidy() {
   local file=$1 known
   shift

@@ -59,7 +59,7 @@ def faults():
     wanted = {(f"predicted_{name}", column, parameter(on)) for name, column, _, on in table}
     for view in sorted(of_package() ^ wanted, key=str):
         file = "views.def" if view in wanted else "analysis/barydef/views.py"
-        yield f"{file} alone has {view}"
+        yield f"only {file} has {view}"
     chosen = [(name, parameter(on)) for name, _, asked, on in table if asked != "ALWAYS"]
     default = [name for name, _, asked, _ in table if asked == "BY_DEFAULT"]
     named, named_default = of_page()

@@ -1,4 +1,4 @@
-/* Linked into the program under sanitizers: nothing is unloaded, so that a leak's stack still has
-   names at the end (LeakSanitizer's own walk over a module that is gone even crashes). */
+/* Linked into the program under sanitizers.  Nothing is unloaded, so that the stack of a leak still
+   has its names at the end.  LeakSanitizer crashes on a module that is gone. */
 int dlclose(void *module);
 int dlclose(void *module) { return (void)module, 0; }

@@ -1,7 +1,8 @@
-/* Linked into the program under sanitizers, whose reports are files (CMakePresets.json) that the
-   test sanitizers.reports shows. UBSan's runtime beside AddressSanitizer's writes to standard
-   errors alone, which a test may not look at: what it finds becomes an error of AddressSanitizer's,
-   with its stack.  And a child that reads a file may open its report: it has no limit of files. */
+/* Linked into the program under sanitizers.  Their reports are files (CMakePresets.json), which the
+   test sanitizers.reports shows.  UBSan's runtime beside AddressSanitizer's writes to standard
+   error only, where a test may not look.  So what UBSan finds becomes an error of AddressSanitizer,
+   with its stack.  A child that reads a file keeps its limit of files, so that it can open its
+   report. */
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>

@@ -1,7 +1,7 @@
-"""No command leaks: LeakSanitizer is preloaded into the program as it is, and knows what Open MPI
-keeps (lsan.supp).
+"""No command leaks.
 
-The victim is left to preset asan, since finding the caller of each allocation of libtorch takes
+LeakSanitizer is preloaded into the program as it is.  lsan.supp tells it what Open MPI keeps.  The
+victim is left to preset asan, since finding the caller of each allocation of libtorch takes
 half a minute."""
 
 import os
@@ -50,7 +50,7 @@ class Leaks(RunTest):
         )
 
     def test_a_leak_is_found(self):
-        """Of a job that is never freed, with the stack of who allocated it."""
+        """A job that is never freed is reported with the stack of its allocation."""
         library = os.path.join(self.folder, "forgetful.so")
         subprocess.run(
             ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library],
