@@ -1,4 +1,4 @@
-"""Helpers of the tests of files that were made to harm."""
+"""What the tests of files made to harm share."""
 
 import os
 import re
@@ -15,7 +15,7 @@ SECONDS = 10 * PATIENCE
 
 
 def preloaded(folder, name, code):
-    """A library to be preloaded.  Its functions may ask in_child() which process they are in."""
+    """Builds a library to be preloaded.  Its functions may ask in_child() where they run."""
     path = os.path.join(folder, f"{name}.so")
     head = """
         #define _GNU_SOURCE
@@ -69,7 +69,7 @@ class Hostile(RunTest):
         return finished
 
     def refused(self, text, status=2, job={}, ranks=0):
-        """Refused by run, in the same words by inspect; nothing is written."""
+        """run refuses the set, inspect does so in the same words, and nothing is written."""
         finished = self.run_it(job, ranks)
         self.assert_one_line(finished, status, text)
         self.assertRegex(finished.err, r"^[\x20-\x7e\n\u00a0-\uffff]*$")

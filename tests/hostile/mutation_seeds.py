@@ -10,7 +10,8 @@ from support import job_text, purify
 
 
 def make_seeds(folder):
-    """Small files of every layout the reader knows; a complete and a partial result; a job."""
+    """Makes small files of every layout that the reader knows, complete and partial results, a
+    job."""
     images = random_images(5, 2, 6, 5)
     name = lambda number: os.path.join(folder, f"set-{number}.h5")
     write_set(name(0), {"a": images, "b": images}, clean=images)
@@ -68,7 +69,7 @@ def make_seeds(folder):
 
 
 def rewrite(path):
-    """Attributes of other storage: heaps, B-trees of version 2, texts of variable length."""
+    """Gives attributes other storage: heaps, B-trees of version 2, texts of variable length."""
     os.rename(path, path + ".old")
 
     def attributes(old, new):

@@ -1,4 +1,5 @@
-"""Children that read files for the program: stopped, asleep, or interrupted with their parent."""
+"""Children that read files for the program are ended when they hang, and no file is blamed for a
+signal."""
 
 import os
 import shutil
@@ -32,7 +33,7 @@ class Signals(Hostile):
         return False
 
     def test_a_signal_while_a_child_reads_stops_the_run(self):
-        """The file is not blamed: the run stops as it would at any other moment."""
+        """The file is not blamed.  The run stops as it would at any other moment."""
         write_set(self.set, {"a": np.full((20000, 1, 4, 4), 0.5, "f4")}, chunks=(1, 1, 4, 4))
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text(BASE))

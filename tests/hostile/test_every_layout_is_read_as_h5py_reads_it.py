@@ -1,4 +1,4 @@
-"""The reader, which reads chunks without HDF5, agrees with h5py: for every layout, filter, type and
+"""The reader of chunks, which does without HDF5, agrees with h5py on every layout, filter, type and
 byte order that is allowed, at every block."""
 
 import ctypes
@@ -123,7 +123,7 @@ class Layouts(RunTest):
                     self.compare(path, blocks=((0, 23), (22, 1), (3, 9)))
 
     def test_chunk_indices_of_the_newest_format(self):
-        """Other chunk indices: single, implicit, fixed array, extensible array, version 2 tree."""
+        """They are single, implicit, fixed arrays, extensible arrays and trees of version 2."""
         for chunks, most in (
             (None, None),
             ((23, 3, 7, 5), None),

@@ -1,4 +1,4 @@
-"""Check, a resume and merge refuse a forged result: in one line, with nothing lost."""
+"""check, --resume and merge refuse a forged result in one line, and nothing is lost."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from support import ENVIRONMENT, MPIRUN, PATIENCE, PROGRAM, launch, purify, skip
 
 
 class Results(Hostile):
-    """A result to be resumed, checked or merged may be made up as well."""
+    """A result that is to be resumed, checked or merged may be made up."""
 
     def setUp(self):
         super().setUp()
@@ -209,7 +209,7 @@ class Results(Hostile):
             )
 
     def test_hostile_names_of_attacks_are_refused(self):
-        """Twice the same, what stands beside it would not be missed in the count of links."""
+        """Where a name came twice, the count of links would hide what stands beside it."""
         for names in "a/a/clean", "a/./clean", "a//clean", "a/b\t/clean", "a/\x1b[31m/clean":
             with h5py.File(self.result, "r+") as file:
                 file.attrs["attacks"] = names
@@ -245,7 +245,7 @@ class Results(Hostile):
         self.assertEqual(finished.out, "", finished)
 
     def test_a_rank_that_sees_another_file_is_told(self):
-        """Under the same name: an older copy, say, on a disk of its own."""
+        """The other file has the same name.  It may be an older copy on a disk of that rank."""
         shutil.copy(self.result, os.path.join(self.folder, "other.h5"))
         purify(self.folder, {"run.block": 2}, "--overwrite")
         script = os.path.join(self.folder, "rank.sh")

@@ -1,4 +1,4 @@
-"""Hostile jobs, victims and surroundings: one line says what is wrong, with its exit status."""
+"""Hostile jobs and victims are refused in one line, and hostile surroundings do no harm."""
 
 import os
 import signal
@@ -89,7 +89,7 @@ class Jobs(Hostile):
         )
 
     def test_closed_standard_files_do_no_harm(self):
-        """No file of the run becomes one of them, and what is printed."""
+        """No file of the run takes the place of a closed one, where what is printed would go."""
         expected = contents(purify(self.folder, {}))
         for closed in "0<&- 1>&- 2>&-", "2>&-", "0<&- 2>&-":
             command = (
@@ -132,7 +132,7 @@ class Victims(Hostile):
             self.assertRegex(lines[0], r"victim.pt: no answer within 1.5 s \(run.victim_seconds\)$")
 
     def test_a_victim_that_was_suspended_has_its_time_still(self):
-        """As batch systems do: it had no time meanwhile."""
+        """Batch systems suspend jobs.  A suspended victim has had no time."""
         need_victim()
         write_victim(
             os.path.join(self.folder, "victim.pt"),
@@ -168,7 +168,7 @@ class Victims(Hostile):
         self.assertIn("victim.pt: no answer within 1e-09 s", finished.err)
 
     def test_a_victim_that_is_no_file_is_refused(self):
-        """A pipe that nobody writes to would be waited for, by no clock."""
+        """A pipe that nobody writes to would make the program wait for ever."""
         need_victim()
         os.mkfifo(os.path.join(self.folder, "pipe.pt"))
         finished = self.run_it({"victim.file": "pipe.pt"})
@@ -187,7 +187,7 @@ class Victims(Hostile):
         self.assertIn("NOT COMPLETE", launch("check", os.path.join(self.folder, "result.h5")).out)
 
     def test_a_victim_is_said_to_be_a_program(self):
-        """By a dry run, too, which tries it."""
+        """A dry run says so too, since it tries the victim."""
         need_victim()
         write_victim(os.path.join(self.folder, "victim.pt"))
         for options in ("--dry-run",), ():

@@ -1,4 +1,4 @@
-"""Names and texts in files: control characters reach no terminal, and no name leaves its folder."""
+"""Control characters in a file reach no terminal, and no name leaves its folder."""
 
 import unittest
 
@@ -9,8 +9,8 @@ from support import launch, purify
 
 
 def lying_child(folder):
-    """A library to be preloaded, with which the child that reads a file works for others: where it
-    has cleaned a terminal's escape to "?[" or "?]" it hands over the escape."""
+    """A library to be preloaded.  The child that reads a file has been taken over: where it has
+    cleaned a terminal's escape to "?[" or "?]", it hands over the escape."""
     return preloaded(
         folder,
         "lying",

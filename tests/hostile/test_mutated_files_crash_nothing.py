@@ -1,11 +1,11 @@
-"""Mutated files, many of them: nothing may crash, hang, or take more memory than is allowed.
+"""Of many mutated files none makes the program crash, hang, or take more memory than is allowed.
 
-    test_mutated_files_crash_nothing.py                     300; with BARYDEF_LONG 5000
+    test_mutated_files_crash_nothing.py                     300 files; with BARYDEF_LONG 5000
     test_mutated_files_crash_nothing.py --count 20000       as many as that; --seed N for others
 
 Half are sets of images, which the library opens and reads.  A quarter are results for "barydef
-check", "inspect" and "run --resume"; half of these are not complete, and their marks are believed,
-so that they come to be finished.  A quarter are job files for the library.  One in 25 is a set for
+check", "inspect" and "run --resume".  Half of these are not complete, and their marks are believed,
+so that they are finished.  A quarter are job files for the library.  One in 25 is a set for
 "barydef run".  A file that fails the test is kept in a folder that is named."""
 
 import argparse
@@ -73,9 +73,8 @@ class Campaign:
     def judge(self, kind, path, found, quiet=0):
         status, seconds, used, message = found
         used -= quiet
-        if (
-            SLOW and "does not finish reading" in message
-        ):  # AddressSanitizer keeps what a loop has freed, and its child has no limit of addresses
+        if SLOW and "does not finish reading" in message:
+            # AddressSanitizer keeps what a loop has freed, and its child has no limit of addresses.
             used = 0
         self.most = max(self.most, used)
         self.counts[

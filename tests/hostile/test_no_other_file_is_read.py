@@ -11,7 +11,7 @@ from hostile import IMAGES, Hostile
 
 
 class Elsewhere(Hostile):
-    """What would read any file of the user."""
+    """A set can name other files, and reading it would read any file of the user."""
 
     def secret_is_not_opened(self):
         opened = self.opened_files()
@@ -74,7 +74,7 @@ class Elsewhere(Hostile):
                 self.refused(f"/{name} is a soft link; only hard links are followed")
 
     def test_links_of_another_kind_are_refused(self):
-        """Type 64 is an external link; patched to 70, it is some user's kind."""
+        """Type 64 is an external link.  Patched to 70 it is a kind that a user defined."""
         with self.change("attacks/a") as file:
             file["attacks/a"] = h5py.ExternalLink("secret.h5", "attacks/a")
         with open(self.set, "r+b") as file:

@@ -18,7 +18,7 @@ class Bombs(Hostile):
     """Few bytes that stand for many."""
 
     def bounded(self, text, memory=64):
-        """Refused, with the memory of a program that has read nothing, and what is allowed."""
+        """It is refused with the memory of a program that has read nothing, and what is allowed."""
         quiet = self.peak("inspect", self.secret)[2]
         status, err, used = self.peak("inspect", self.set)
         self.assertEqual(status, 2, err)
@@ -72,7 +72,7 @@ class Bombs(Hostile):
             )
 
     def test_images_in_a_hole_are_refused(self):
-        """Allocated at once, and never written."""
+        """HDF5 allocates them at once, and nobody writes them."""
         with self.change("clean", "attacks/b", "attacks/a/images") as file:
             hole(file["attacks/a"], "images", (6, 3, 16384, 16384))
         self.assertLess(os.stat(self.set).st_blocks * 512, 100000)
@@ -169,7 +169,7 @@ class Bombs(Hostile):
         self.refused("declares more than is stored|chunks that are not in the file")
 
     def test_a_chunk_for_each_of_many_images_is_read(self):
-        """No attack: HDF5 1.10 needs time that grows with their square, and gets it."""
+        """This is no attack.  HDF5 1.10 needs time that grows with their square, and gets it."""
         images = np.zeros((20000, 1, 4, 4), "u1")
         write_set(self.set, {"a": images}, chunks=(1, 1, 4, 4))
         start = time.time()

@@ -1,4 +1,4 @@
-"""Cases of bad jobs, sets and victims, and what each of them must come to."""
+"""Cases of bad jobs, sets and victims, and how each of them must end."""
 
 import os
 import re
@@ -23,7 +23,7 @@ Case = namedtuple("Case", "name ranks folder words options")
 
 
 def attempt(case):
-    """Run the job of a case: how it ended, the files it left behind, the files it changed."""
+    """Runs the job of a case.  Returns how it ended, what it left behind, and what it changed."""
     before = folder_contents(case.folder)
     finished = launch("run", os.path.join(case.folder, "job.ini"), *case.options, ranks=case.ranks)
     after = folder_contents(case.folder)
@@ -48,7 +48,8 @@ class BadInput(RunTest):
         return folder
 
     def case(self, name, job, words, *options, ranks=0, change=None, victim=None):
-        """A folder with a job (INI text, or changes of BASE), its set.h5 changed, with a victim."""
+        """A folder with a job (INI text, or changes of BASE), a set.h5 that is changed, and a
+        victim."""
         folder = self.make(name, ranks)
         with open(os.path.join(folder, "job.ini"), "w") as file:
             file.write(job if isinstance(job, str) else whole_text(job))
@@ -67,7 +68,7 @@ class BadInput(RunTest):
         return case
 
     def refused(self, cases):
-        """Each ends with status 2 and one line with the words of the case, and writes nothing."""
+        """Each case ends with status 2 and one line with its words, and writes nothing."""
         cases = list(cases)
         self.assertGreater(len(cases), 0)
         with ThreadPoolExecutor(2) as pool:

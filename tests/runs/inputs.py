@@ -1,4 +1,4 @@
-"""Inputs of the whole-run tests: files of attacked images, and victims."""
+"""Makes what a run reads: files of attacked images, and victims."""
 
 import textwrap
 
@@ -7,14 +7,14 @@ import numpy as np
 
 
 def random_images(count, channels=1, height=8, width=10, seed=0):
-    """float64 in [0,1], a third of the pixels zero."""
+    """Images of float64 in [0, 1], in which a third of the pixels is zero."""
     random = np.random.default_rng([seed, count, channels, height, width])
     return np.clip(1.5 * random.random((count, channels, height, width)) - 0.5, 0, 1)
 
 
 def write_set(path, attacks, clean=None, labels=None, **storage):
-    """A file of attacked images: {name: images or (images, norm, epsilon, source)}; `storage`
-    goes to h5py's create_dataset (compression, chunks ...)."""
+    """Writes a file of attacked images, {name: images or (images, norm, epsilon, source)}.
+    `storage` goes to h5py's create_dataset (compression, chunks ...)."""
     attacks = {
         name: entry if isinstance(entry, tuple) else (entry, "linf", 0.1, "random numbers")
         for name, entry in attacks.items()
@@ -31,7 +31,7 @@ def write_set(path, attacks, clean=None, labels=None, **storage):
     return path
 
 
-# Ten classes of images of any shape; a convolution, so that the order of a sum could matter.
+# Ten classes of images of any shape.  There is a convolution, so that the order of a sum matters.
 VICTIM_BODY = """
     kernel = torch.sin(torch.arange(4 * x.size(1) * 9).float()).view(4, x.size(1), 3, 3)
     features = torch.relu(torch.conv2d(x - 0.3, kernel, padding=1)).flatten(1)
@@ -40,7 +40,7 @@ VICTIM_BODY = """
 
 
 def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
-    """TorchScript whose forward(self, x) has this body."""
+    """Saves TorchScript whose forward(self, x) has this body."""
     import torch
 
     module = type("Victim", (torch.jit.ScriptModule,), {})()

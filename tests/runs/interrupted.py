@@ -21,7 +21,7 @@ from support import (
 
 
 class Interrupted(RunTest):
-    """A set, a job of some seconds' work in small blocks, and what it gives uninterrupted."""
+    """A set, a job of some seconds in small blocks, and what the job gives uninterrupted."""
 
     JOB = {
         "run.block": 4,
@@ -30,7 +30,7 @@ class Interrupted(RunTest):
         "victim.file": "victim.pt",
         "victim.batch": 8,
     }
-    # Where the victim does not matter.
+    # The same job, for where the victim does not matter.
     WITHOUT_VICTIM = {name: value for name, value in JOB.items() if not name.startswith("victim.")}
     COUNT = 30
 

@@ -7,17 +7,17 @@ import numpy as np
 
 
 def contents(path, below=""):
-    """Everything of a result that must not depend on clock or machine, bit by bit:
-    {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics,
-    /runs and /checksums, or of those below one group, named relative to it; tables field by field.
-    """
+    """Everything of a result that must not depend on clock or machine, bit by bit.
+
+    That is {name: (type, shape, bytes)} of the datasets and attributes of /labels, /statistics,
+    /runs and /checksums, or of those below one group, named relative to it.  Tables are taken field
+    by field too."""
     found = {}
 
     def add(name, item):
         if isinstance(item, h5py.Dataset):
-            values = item[
-                ()
-            ]  # all fields at once: HDF5 takes milliseconds to prepare each reading of one
+            # All fields at once, since HDF5 takes milliseconds to prepare the reading of each.
+            values = item[()]
             found[name] = (str(item.dtype), item.shape, values.tobytes())
             for field in item.dtype.names or []:
                 found[f"{name}.{field}"] = (
@@ -39,7 +39,7 @@ def contents(path, below=""):
 
 
 def read(path, *names):
-    """Datasets of a file; one, or a list."""
+    """The dataset of this name, or a list of datasets where there are several names."""
     with h5py.File(path, "r") as file:
         values = [file[name][()] for name in names]
     return values[0] if len(values) == 1 else values
@@ -99,7 +99,8 @@ STATISTICS = {
 
 
 def wilson(successes, trials):
-    """The fractions p with |fraction - p| = z sqrt(p (1 - p) / trials): roots of a quadratic."""
+    """The fraction, and both p with |fraction - p| = z sqrt(p (1 - p) / trials), which are roots of
+    a quadratic."""
     square = 1.9599639845400545**2 / trials
     low, high = sorted(
         np.roots([1 + square, -2 * successes / trials - square, (successes / trials) ** 2]).real

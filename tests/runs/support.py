@@ -23,15 +23,15 @@ import unittest
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch: its threads must not change a logit
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded, whose threads must not change a logit
 
 SOURCE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "build", "barydef"))
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
-# Times as slow as a usual build: with sanitizers, say.
+# How many times slower than a usual build this one is, with sanitizers say.
 PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))
 SLOW = PATIENCE > 1
-# The long forms of tests (tests/run.sh --long).
+# Whether the long forms of tests are wanted (tests/run.sh --long).
 LONG = bool(os.environ.get("BARYDEF_LONG"))
 FAULTS = os.path.abspath(
     os.environ.get("BARYDEF_FAULTS")
@@ -40,7 +40,7 @@ FAULTS = os.path.abspath(
 DEMO_SET = os.path.join(SOURCE, "jobs", "demo", "digits.h5")
 DEMO_VICTIM = os.path.join(SOURCE, "jobs", "demo", "victim.pt")
 
-# Open MPI as root, more ranks than cores, one host; no grace period when a rank exits non-zero.
+# Open MPI runs as root, more ranks than cores, on one host, and leaves no time where a rank fails.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
 ENVIRONMENT.update(
     OMPI_ALLOW_RUN_AS_ROOT="1",
@@ -75,7 +75,7 @@ class Finished(namedtuple("Finished", "command status out err")):
 
 
 def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
-    """barydef with these arguments, under mpirun unless ranks = 0; never longer than `timeout`."""
+    """Runs barydef with these arguments, under mpirun unless ranks = 0, for `timeout` at most."""
     command = [PROGRAM, *map(str, arguments)]
     if ranks:
         command = [MPIRUN, "-n", str(ranks), *command]
@@ -105,8 +105,8 @@ def ranks_of(process):
     return [int(number) for number in children.split()]
 
 
-# For /usr/bin/python3 -c, between mpirun and the program: prints the peak resident memory of each
-# rank, which peaks() reads.
+# A program for /usr/bin/python3 -c between mpirun and barydef.  It prints the peak resident memory
+# of each rank, which peaks() reads.
 PEAK = """
 import os, resource, subprocess, sys
 code = subprocess.call(sys.argv[1:])
@@ -122,7 +122,7 @@ def peaks(err):
 
 
 def kill(process):
-    """End a process group.  mpirun gets time to end its ranks, which have groups of their own."""
+    """Ends a process group.  mpirun gets time to end its ranks, which have groups of their own."""
     if process.poll() is not None:
         return
     for number, patience in (signal.SIGTERM, 10), (signal.SIGKILL, None):
@@ -155,14 +155,15 @@ BASE = {
 
 
 def run_job(folder, job, *options, ranks=0, name="job.ini", **others):
-    """Write `job` (INI text, or a dictionary added to BASE) into the folder and run it."""
+    """Writes `job` (INI text, or a dictionary added to BASE) into the folder and runs it."""
     with open(os.path.join(folder, name), "w") as file:
         file.write(job if isinstance(job, str) else job_text({**BASE, **job}))
     return launch("run", os.path.join(folder, name), *options, ranks=ranks, **others)
 
 
 def purify(folder, job, *options, output="result.h5", status=0, **others):
-    """Run a job that must end with `status` (or one of several); the path of its result."""
+    """Runs a job that must end with `status`, or one of several.  Returns the path of its
+    result."""
     if not isinstance(job, str):
         job = {"output.file": output, **job}
     finished = run_job(folder, job, *options, **others)
@@ -177,9 +178,8 @@ class RunTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="barydef-")
-        cls.addClassCleanup(
-            shutil.rmtree, cls.folder, ignore_errors=True
-        )  # ranks that were orphaned may still write
+        # Ranks that were orphaned may still write.
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
 
     def assert_same(self, first, second):
         """Two dictionaries of contents() are equal, and not because they are empty."""
@@ -196,7 +196,8 @@ class RunTest(unittest.TestCase):
 
 
 def side_by_side(case, at_once):
-    """A test file's main function, where the tests of one class mostly wait: so many at once."""
+    """The main function of a test file whose tests mostly wait.  Runs so many of one class at
+    once."""
     names = sys.argv[1:] or unittest.TestLoader().getTestCaseNames(case)
 
     def run(name):
@@ -224,14 +225,14 @@ def side_by_side(case, at_once):
 
 
 def skip(reason):
-    """Skip a test or class, loudly."""
+    """Skips a test or class, and says so."""
     print(f"SKIPPED: {reason}", file=sys.stderr)
     raise unittest.SkipTest(reason)
 
 
 @contextlib.contextmanager
 def small_file_system(folder, size):
-    """Make a folder with a file system of so many bytes; skip the test where that is forbidden."""
+    """A folder with a file system of so many bytes.  Skips the test where that is forbidden."""
     os.makedirs(folder)
     if subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True
@@ -244,7 +245,7 @@ def small_file_system(folder, size):
 
 
 def need_victim():
-    """The torch module, where the program was built with libtorch and Python has torch too."""
+    """The torch module.  Skips the test where the program or Python has no torch."""
     if "not built in" in launch("--version").out:
         skip("this barydef was built without libtorch")
     try:

@@ -1,4 +1,4 @@
-"""Bad images are counted, NaN in the result, and the run ends with 3; all others are untouched."""
+"""Bad images are counted and become NaN, and the run ends with 3.  All others are untouched."""
 
 import os
 import unittest

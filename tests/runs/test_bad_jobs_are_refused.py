@@ -7,7 +7,7 @@ from bad_input import BadInput, attempt, whole_text
 from support import BASE, job_text, launch, need_victim
 
 
-# Not numbers, whatever the key: C's strtod takes some of them.
+# These are no numbers for any key, though strtod() takes some of them.
 NO_NUMBERS = [
     "nan",
     "NAN(1)",
@@ -78,7 +78,7 @@ BAD_VALUES = {
 
 
 def numbers(count):
-    """So many different values of a sweep."""
+    """A sweep over so many values."""
     return ", ".join(map(str, range(1, count + 1)))
 
 
@@ -186,7 +186,7 @@ BAD_JOBS = {
 }
 
 
-# Text added to a good job: its last line is the one the message must name.
+# Text that is added to a good job.  The message must name its last line.
 BAD_TEXT = {
     "duplicate key": ("\n[solver]\ngamma = 0.1\n", "solver.gamma"),
     "duplicate key in one section": (
@@ -201,7 +201,7 @@ BAD_TEXT = {
 
 
 def line_of(job, key):
-    """The number of a key's line in whole_text(job); the key need not be known."""
+    """The number of a key's line in whole_text(job), whether the program knows the key or not."""
     section, key = key.split(".", 1)
     text = whole_text(job)
     start = text.find(f"[{section}]\n")
@@ -228,7 +228,7 @@ class BadJobs(BadInput):
     def test_bad_values_are_refused(self):
         def case(key, value):
             words = [f"job.ini:{line_of({key: value}, key)}:", "allowed"]
-            # How many weights there must be is no property of the line.
+            # How many weights there must be depends on other lines too.
             if key == "solver.weights" and value in ("1 2", "1 1 1 1 1 1 1"):
                 words = ["job.ini", "6 marginals"]
             return self.case(f"{key} = {value}", {key: value}, [key, *words])

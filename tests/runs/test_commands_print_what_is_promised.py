@@ -14,7 +14,7 @@ from results import read
 from support import ENVIRONMENT, PROGRAM, launch, need_victim, parameters, purify, run_job
 
 
-# The job file of the formats' documentation: key, default, what must be among the allowed values.
+# The keys of docs/formats.md, each with its default and a part of what is allowed.
 JOB_FILE = {
     "input.file": ("", "path"),
     "input.attacks": ("all", "names"),

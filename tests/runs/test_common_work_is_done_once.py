@@ -12,7 +12,7 @@ from support import FAULTS, RunTest, need_victim, purify
 
 
 class Shared(RunTest):
-    """What the runs of a sweep have in common is done once; counted by a preloaded library."""
+    """A preloaded library counts the work."""
 
     def traced(self, job, ranks=0):
         """{(word, rank, place ...): how often} of a run."""
@@ -32,7 +32,7 @@ class Shared(RunTest):
         return found
 
     def test_snapshots_share_the_transforms_of_a_trajectory(self):
-        """Of L = 10, 20, 40 as many as of L = 40 alone."""
+        """L = 10, 20, 40 needs as many as L = 40 alone."""
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(3)})
         job = {"solver.kernel": "fftw", "solver.gamma": 2}
         counts = {
@@ -40,13 +40,13 @@ class Shared(RunTest):
             for steps in ("10", "20", "40", "10, 20, 40")
         }
         self.assertEqual(counts["10, 20, 40"], counts["40"])
-        # The count grows with L, by two kernels of two transforms each for every marginal and step.
+        # Every marginal and step needs two kernels of two transforms each.
         self.assertEqual(counts["40"] - counts["20"], 2 * (counts["20"] - counts["10"]))
         self.assertGreaterEqual(counts["20"] - counts["10"], 10 * 6 * 2 * 2)
 
     def test_input_is_read_once(self):
-        """A rank alone reads for four points what it reads for one.  Where ranks share the work,
-        none reads a block of an attack again."""
+        """A rank alone reads as much for four points as for one.  Where ranks share the work, none
+        reads a block of an attack again."""
         path = os.path.join(self.folder, "set.h5")
         four = {"sweep.solver.gamma": "0.1, 0.2", "sweep.solver.theta": "10, 1e5"}
         for storage in {"chunks": (4, 1, 8, 10), "compression": "gzip"}, {}:

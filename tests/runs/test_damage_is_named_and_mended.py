@@ -74,8 +74,7 @@ class Damage(Interrupted):
         self.check_whole()
 
     def test_checking_reports_its_progress_and_can_be_stopped(self):
-        """Checking reports its progress and can be stopped; run.verify = marks believes the
-        marks."""
+        """run.verify = marks believes the marks instead."""
         shutil.copy(self.whole, self.result)
         with h5py.File(self.result, "r+") as file:
             image = file["runs/001/b/images"].id.get_offset() + 9
@@ -125,7 +124,7 @@ class Damage(Interrupted):
         self.check_whole()
 
     def test_a_run_that_finishes_while_it_is_waited_for_is_found_done(self):
-        """The head of the file, by which ranks know it, changes meanwhile."""
+        """Ranks know the file by its head, which changes meanwhile."""
         launch("run", self.job, "--set=run.max_minutes=1e-6")
         before = self.held(5, "--resume")
         after = subprocess.Popen(
@@ -147,7 +146,7 @@ class Damage(Interrupted):
         self.check_whole()
 
     def test_a_fault_on_another_rank_loses_nothing(self):
-        """With run.writers = all, another rank than 0 may be the one that cannot write."""
+        """With run.writers = all, a rank other than 0 may be the one that cannot write."""
         for fault in "ENOSPC", "kill":
             self.setUp()
             finished = launch(
@@ -261,7 +260,7 @@ class Attributes(Interrupted):
             self.check_whole()
 
     def test_attributes_of_another_type_or_missing_are_refused(self):
-        """There is no room for it where it stood, so nothing changes, and one line says so."""
+        """The attribute has no room where it stood, so nothing changes, and one line says so."""
         for path, name, value in (
             ("runs/001/a", "epsilon", "much"),
             ("runs/001", "solver.gamma", np.float32(0.5)),
@@ -289,7 +288,7 @@ class Attributes(Interrupted):
             self.assertEqual(contents(self.result), before)
 
     def test_damaged_instructions_are_refused(self):
-        """Where the job leaves them open, the file alone knows them."""
+        """Where the job leaves the instructions open, only the file knows them."""
         used = contents(self.whole)["runs/000@instructions_used"][2]
         for runs, text in (
             ((0,), "instructions_used of run 001 is"),
@@ -332,7 +331,7 @@ class Attributes(Interrupted):
         self.check_whole()
 
     def test_a_result_without_checksums_of_attributes_is_accepted(self):
-        """Results from before these were written are accepted; a result that lacks some is not."""
+        """Older results have none, and are accepted.  A result that lacks some of them is not."""
         shutil.copy(self.whole, self.result)
         with h5py.File(self.result, "r+") as file:
             del file["checksums/003/b"].attrs["attributes_checksum"]
@@ -344,7 +343,7 @@ class Attributes(Interrupted):
         self.assertIn("attribute epsilon of /runs/001/b; written anew", self.resume().err)
 
     def test_another_revision_is_reported(self):
-        """The difference is reported, and not refused."""
+        """Another git revision of the same version is reported, and not refused."""
         shutil.copy(self.stopped, self.result)
         self.damage("/", "git_revision", b"0ther")
         self.assertRegex(

@@ -12,8 +12,8 @@ import h5py
 
 from support import DEMO_SET, ENVIRONMENT, PATIENCE, PROGRAM, SOURCE, RunTest, need_victim
 
-# FAIL: barydef fails, with status 5, where this is in its command line, and runs no other job.
-# REPORT: what is done instead of the report.
+# Where FAIL is in its command line, barydef ends with status 5, and it runs no other job.  REPORT
+# is run instead of the report.
 STANDINS = {
     "dpkg-query": "echo installed\n",
     "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n',

@@ -60,7 +60,7 @@ class DryRun(CommandLine):
         self.assertEqual(run_job(self.folder, {"input.file": "absent.h5"}, "--dry-run").status, 2)
 
     def test_dry_run_announces_the_size_of_the_file(self):
-        """Of many runs without images it is mostly what HDF5 needs for their groups."""
+        """For many runs without images that is mostly what HDF5 needs for their groups."""
         many = {
             "sweep.solver.gamma": ", ".join(f"0.{100 + i}" for i in range(100)),
             "solver.iterations": "0, 1",

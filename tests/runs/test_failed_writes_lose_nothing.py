@@ -1,4 +1,4 @@
-"""A run survives failing writes, and --resume gives the bits of an uninterrupted one."""
+"""A run whose writes fail loses nothing, and --resume gives the bits of an uninterrupted run."""
 
 import errno
 import os
@@ -90,8 +90,8 @@ class Faults(Interrupted):
             self.at_each_call(fault, step, check)
 
     def test_a_write_that_fails_once_ends_the_run(self):
-        """The system reports a failed write once: after it nothing may be marked, and no run may go
-        on without labels."""
+        """The system reports a failed write once.  After it nothing may be marked, and no run may
+        go on without labels."""
 
         def check(finished):
             self.assertEqual(finished.status, 1, finished)
@@ -102,7 +102,7 @@ class Faults(Interrupted):
         )
 
     def test_a_write_that_fails_at_the_end_ends_the_run(self):
-        """Every write of a resume that has only the statistics to write."""
+        """Each write fails of a resume that has only the statistics to write."""
         failed = whole = 0
         for at in range(1, 60):
             shutil.copy(self.whole, self.result)
@@ -206,7 +206,8 @@ class Faults(Interrupted):
             self.assertIn("Read-only file system", finished.err)
 
     def test_blocks_before_unreadable_input_are_kept(self):
-        """One deflated chunk is overwritten: exit 1, and the blocks before it are kept."""
+        """One deflated chunk is overwritten.  The run ends with 1 and keeps the blocks before
+        it."""
         images = random_images(self.COUNT, 1, 12, 12)
         folder = os.path.join(self.folder, "unreadable")
         os.makedirs(folder)

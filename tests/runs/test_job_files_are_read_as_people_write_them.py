@@ -1,4 +1,4 @@
-"""Job files: where their paths lead, and every way of writing them that people use."""
+"""Job files are read however people write them, and their paths start at the file."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Kills and signals at any moment: --resume gives the bits of an uninterrupted run.
+"""After kills and signals at any moment --resume gives the bits of an uninterrupted run.
 
 test_kills_lose_nothing.py                  12 rounds of the kill campaign; with BARYDEF_LONG 100
 test_kills_lose_nothing.py --rounds 200     the kill campaign alone, for so many rounds
@@ -56,12 +56,11 @@ class Kills(Interrupted):
         )
 
     def one_run(self, dice, spared):
-        """Kill a rank, mpirun, or all of them, at a random moment of a run on 1 to 4 ranks.  A run
-        that is spared may end, since on a busy machine none does within a few seconds.
+        """Kills a rank, mpirun, or all of them, at a random moment of a run on 1 to 4 ranks.  Some
+        runs are spared, since on a busy machine none would end within a few seconds.
 
         Returns the exit status, stderr, whether ranks may live on, what rank 0 reported as written
-        (time, images), when the kill came (None: the run was not killed), and whether mpirun hung.
-        """
+        (time, images), when the kill came (None if it did not), and whether mpirun hung."""
         ranks, targets, lines, killed = dice.choice([0, 1, 2, 3, 4]), [], [], None
         process = self.start(ranks=ranks)
         reader = threading.Thread(
@@ -97,12 +96,12 @@ class Kills(Interrupted):
         return int(re.search(r"(\d+)(?: of 360)? images", checked.out).group(1))
 
     def test_a_kill_campaign_loses_nothing(self):
-        """Run after run is killed until the result is complete; then all begins again.  The next
-        run starts at once, when ranks whose mpirun was killed are still there, and write."""
+        """Run after run is killed until the result is complete.  Then all begins again.  The next
+        run starts at once, while ranks whose mpirun was killed are still there and write."""
         if ROUNDS < 100:
             print(f"REDUCED: {ROUNDS} rounds of the kill campaign; --long takes 100", flush=True)
         dice, count = random.Random(5), collections.Counter()
-        # Images of the present file that must be done, and that rank 0 has reported as written.
+        # How many images must be done in the file that is there, and how many rank 0 has reported.
         safe = written = 0
         while count["rounds"] < ROUNDS or not count["complete"]:
             self.assertLess(count["rounds"], ROUNDS + 3, "no round ends complete")
@@ -158,8 +157,8 @@ class Kills(Interrupted):
         self.assertGreater(count["resumed"], 0)
 
     def end(self, process, reader):
-        """Wait for the end of a run.  Returns whether mpirun had to be killed: after a kill of one
-        rank, that of Open MPI 4.1 deadlocks now and then in PMIx_server_finalize."""
+        """Waits for the end of a run.  Returns whether mpirun had to be killed, since that of Open
+        MPI 4.1 deadlocks now and then in PMIx_server_finalize after a rank was killed."""
         reader.join(30 * PATIENCE)
         hung = reader.is_alive()
         if hung:
@@ -178,7 +177,8 @@ class Kills(Interrupted):
         return hung
 
     def test_a_resume_at_once_waits_for_orphans(self):
-        """The ranks of a killed mpirun hold the file a while longer, and are waited for."""
+        """The ranks of a killed mpirun hold the file a while longer.  The next run waits for
+        them."""
         process = self.begun(2)
         process.kill()
         self.resume()
@@ -225,8 +225,8 @@ class Kills(Interrupted):
         self.check_whole()
 
     def test_mpirun_told_to_end_stops_a_run_that_can_go_on(self):
-        """On SIGTERM and SIGINT mpirun waits, signals its ranks, waits, kills, and ends with 1 in
-        any case.  It waits longer here, as the pages advise, since a block takes its time on a busy
+        """On SIGTERM and SIGINT mpirun signals its ranks, kills them later, and ends with 1 in any
+        case.  It waits longer here, as the pages advise, since a block takes its time on a busy
         machine."""
         for number in signal.SIGTERM, signal.SIGINT:
             with self.subTest(signal=number):
@@ -262,7 +262,7 @@ class Kills(Interrupted):
     def test_max_minutes_stops_a_run_that_can_go_on(self):
         rounds = 0
         while True:
-            # A second; more where that does not do for the start.
+            # A second, or more where a second is too short for the start.
             finished = launch(
                 "run",
                 self.job,
@@ -283,7 +283,7 @@ class Kills(Interrupted):
         self.check_whole()
 
     def test_a_stopped_rank_changes_no_bit(self):
-        """SIGSTOP for some seconds of one rank changes no bit."""
+        """One rank is stopped for some seconds by SIGSTOP."""
         process = self.begun(3)
         victim = max(ranks_of(process))
         os.kill(victim, signal.SIGSTOP)
@@ -307,7 +307,7 @@ class Kills(Interrupted):
         self.stopped(process)
 
     def test_a_reader_beside_a_run_does_no_harm(self):
-        """Somebody reads the file, with HDF5's lock, when the run ends."""
+        """The reader holds HDF5's lock when the run ends."""
         process = self.begun(2)
         with h5py.File(self.result, "r") as file:
             self.assertEqual(file.attrs["complete"], 0)

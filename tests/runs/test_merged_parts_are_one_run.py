@@ -71,7 +71,8 @@ class Parts(Interrupted):
             again(2, "part1.h5: is one of the parts that it would replace", one, two, option=option)
         self.result = kept
         self.assertEqual(folder_contents(self.folder), before)
-        # Another result there: of another job, damaged, not complete, a part, none.
+        # Another result is there: of another job, damaged, not complete, a part, or no result at
+        # all.
         with h5py.File(kept, "r+") as file:
             file["runs/002/a/images"][3] = 0.5
         again(
@@ -100,7 +101,8 @@ class Parts(Interrupted):
         self.assert_same(self.expected, contents(kept))
 
     def test_a_disk_that_is_full_or_fails_is_reported(self):
-        """HDF5 crashes where it copies onto one.  No file is blamed, and nothing is left behind."""
+        """HDF5 crashes where it copies onto a full disk.  No file is blamed, and nothing is
+        left."""
         parts = [self.part(1), self.part(2)]
         before = folder_contents(self.folder)
         for fault, calls in ("ENOSPC", (1, 5, 40)), ("EIO", (1, 5, 10, 20, 40)):
@@ -129,7 +131,7 @@ class Parts(Interrupted):
         self.assert_same(self.expected, contents(self.result))
         self.assertLess(
             os.stat(self.result).st_blocks * 512, os.path.getsize(self.result) + 16384
-        )  # what was taken in excess is given back
+        )  # room taken in excess is given back
 
     def test_a_wrong_number_of_parts_is_refused(self):
         parts = [self.part(number, of=3) for number in (1, 2, 3)]

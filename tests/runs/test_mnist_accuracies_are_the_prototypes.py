@@ -1,4 +1,4 @@
-"""The real thing: attacked MNIST and its victim, against the accuracies of a float64 prototype.
+"""Attacked MNIST and its victim give the accuracies of a float64 prototype.
 
 Needs the attacked sets (mnist.h5, victims/mnist.pt) in the folder that BARYDEF_DATA names, or
 beside the clone.
@@ -18,8 +18,8 @@ DATA = os.environ.get(
     "BARYDEF_DATA", os.path.join(os.path.dirname(support.SOURCE), "shared", "data")
 )
 
-# attack: attacked, mean of the marginals, barycenter, in percent; B6, gamma 0.02, L = 200, the
-# first 496 images.
+# {attack: accuracies on the attacked images, the mean of the marginals and the barycenter, in
+# percent}, for B6, gamma 0.02, L = 200 and the first 496 images.
 PROTOTYPE = {
     "linf_pgd": (21.8, 37.5, 39.3),
     "fgsm": (65.3, 69.2, 70.4),
@@ -30,8 +30,8 @@ PROTOTYPE = {
 }
 
 
-# Builds with sanitizers are some 25 times as slow: as many images as the figures need, and few for
-# the sweep.
+# Builds with sanitizers are some 25 times as slow.  They take as many images as the figures need,
+# and few for the sweep.
 LIMIT, LIMIT_SWEEP = (496, 8) if support.SLOW else (0, 64)
 
 

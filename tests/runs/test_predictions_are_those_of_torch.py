@@ -40,7 +40,7 @@ class Victim(RunTest):
 
     @staticmethod
     def blurred(images, sigma):
-        """Gaussian to 4 sigma, the edge pixel repeated in the mirror."""
+        """A Gaussian to 4 sigma, for which the image is mirrored at its edges."""
         radius = int(4 * sigma + 0.5)
         taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
         for axis in 2, 3:
@@ -95,7 +95,8 @@ class Victim(RunTest):
                 self.assert_predicted(images, figures["predicted_purified"])
 
     def test_memory_of_activations_is_kept(self):
-        """More batches meet no more new pages (some 30,000 where each met its own)."""
+        """More batches meet no more new pages.  They were some 30,000 when each batch met its
+        own."""
         if PATIENCE > 1:
             skip("the allocator of a sanitizer is another")
 

@@ -1,4 +1,4 @@
-"""Progress: lines in a log, a bar on a terminal."""
+"""Progress is shown as lines in a log and as a bar on a terminal."""
 
 import os
 import pty

@@ -24,7 +24,7 @@ from support import (
     purify,
 )
 
-# Ranks (0: without mpirun) and block size.  Each value of both occurs, more ranks than blocks too.
+# Ranks, where 0 means without mpirun, and block size.  Some have more ranks than blocks.
 LAUNCHES = [(0, 1000), (1, 32), (1, 3), (2, 1), (2, 8), (3, 3), (3, 1000), (5, 1), (5, 8), (5, 32)]
 
 
@@ -131,8 +131,8 @@ class Ranks(RunTest):
                     self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
 
     def test_each_instruction_set_and_precision(self):
-        """Each set gives the same bits on any ranks, is named in the result, and agrees with the
-        others; float32 likewise."""
+        """Each set of instructions gives the same bits on any ranks, is named in the result, and
+        agrees with the others.  So does float32."""
         images = random_images(25, 1, 12, 14)
         images[::4] = 0
         images[::4, 0, 6, 7] = 1
@@ -221,7 +221,7 @@ class Ranks(RunTest):
         return int(finished.stdout.split("peak ")[1])
 
     def test_memory_does_not_grow_with_the_set(self):
-        """One rank with 30 times the images: 94 MB of float64 in and 47 MB of float32 out."""
+        """One rank gets 30 times the images, 94 MB of float64, and gives 47 MB of float32."""
         write_set(
             os.path.join(self.folder, "large.h5"),
             {"a": np.tile(random_images(500, 1, 28, 28), (30, 1, 1, 1))},

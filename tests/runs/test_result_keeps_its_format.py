@@ -16,7 +16,7 @@ from support import RunTest, parameters, purify
 
 
 def types(dataset, promised):
-    """Types of the promised fields; there may be others."""
+    """The types of the promised fields.  There may be other fields."""
     return {
         name: dataset.dtype[name].newbyteorder("=").str.lstrip("<|")
         for name in dataset.dtype.names
@@ -25,7 +25,8 @@ def types(dataset, promised):
 
 
 class Format(RunTest):
-    """One result of everything: two attacks and clean, three channels, a sweep, two snapshots."""
+    """One result has everything: two attacks, clean images, three channels, a sweep, two
+    snapshots."""
 
     SWEEP = {
         "solver.theta": [1e5, 10],
@@ -167,8 +168,8 @@ class Format(RunTest):
         }
         for run in self.file["runs"].values():
             for name, value in expected.items():
-                # What changes no number is no parameter of a run, and what views there are is told
-                # by the columns.  A parameter of a view that came later is there with it.
+                # A run has no attributes that change no number.  The columns tell which views there
+                # are, and a view that came later brings its parameter.
                 if name.split(".")[0] in ("run", "output") or name in (
                     "baseline.views",
                     "baseline.jpeg_quality",

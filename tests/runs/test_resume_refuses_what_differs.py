@@ -12,7 +12,7 @@ from support import FAULTS, folder_contents, launch
 
 
 class Refusals(Interrupted):
-    """A resume of something else is refused, with the difference named, and nothing changes."""
+    """Nothing changes where a resume is refused."""
 
     def refused(self, text, *options, lines=1):
         before = folder_contents(self.folder)

@@ -50,8 +50,8 @@ class Bystanders(CommandLine):
                 self.assertEqual(file.read(), "precious")
 
     def test_programs_that_run_alone_share_no_folder(self):
-        """Open MPI would make one of the same name for each, /tmp/ompi.HOST.USER/jf.0, and fail
-        sometimes because another removes it."""
+        """Open MPI would use /tmp/ompi.HOST.USER/jf.0 for each, and fail now and then because
+        another program removes that folder."""
         self.succeed("run", "job.ini", "--overwrite", folder=self.folder, TMPDIR="/proc")
 
 

@@ -13,7 +13,7 @@ IN_ONE_PROCESS = os.environ["BARYDEF_IN_ONE_PROCESS"]
 
 class OneProcess(RunTest):
     def test_second_run_is_what_it_is_alone(self):
-        """A run, one that is refused, and one of other parameters, images and runs."""
+        """One run is followed by one that is refused and by one of other parameters and images."""
         write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(5)})
         write_set(os.path.join(self.folder, "other.h5"), {"b": random_images(3, 3, seed=1)})
         jobs = [

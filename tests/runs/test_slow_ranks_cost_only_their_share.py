@@ -1,8 +1,8 @@
-"""What it costs when one rank is slower than the others or stopped for a while, or the file is slow
-to write.
+"""A rank that is slower than the others or stopped for a while costs its share, and a file that is
+slow to write costs no memory.
 
-All that takes time here are sleeps (tests/faults), a known number for each image.  So other work on
-the machine changes the figures little, and the time of an ideal distribution is known."""
+Only sleeps take time here (tests/faults), a known number for each image.  So other work on the
+machine changes the figures little, and the time of an ideal distribution is known."""
 
 import os
 import re
@@ -33,8 +33,8 @@ IMAGE = SIDE * SIDE * 4  # bytes of float32
 
 
 class Slowness(RunTest):
-    # Messages small enough that MPI sends them at once.  A rank that sleeps, unlike one that
-    # solves, makes no progress with larger ones.
+    # Messages are small enough for MPI to send them at once.  A rank that sleeps makes no
+    # progress with larger ones, unlike a rank that solves.
     SMALL = {"run.block": 64, "output.images": "no"}
 
     def start(self, ranks, job, *wrapper, **environment):
@@ -81,15 +81,15 @@ class Slowness(RunTest):
         )
 
     def reading(self, *milliseconds):
-        """Of each rank, for an image."""
+        """The sleeps of each rank for an image."""
         return {
             "FAULT_FILE": "set.h5",
             "SLOW_READ": ",".join(str(1e6 * m / IMAGE) for m in milliseconds),
         }
 
     def within(self, measure):
-        """What is measured, (seconds, bound, text), is within the bound in one of three tries,
-        since other work only adds to it."""
+        """A measurement, (seconds, bound, text), keeps the bound in one of three tries.  Other work
+        only adds to it."""
         tries = []
         for _ in range(3):
             tries.append(measure())
@@ -99,8 +99,9 @@ class Slowness(RunTest):
         self.fail(f"three times beyond the bound: {tries}")
 
     def test_a_rank_ten_times_slower_costs_its_share(self):
-        """Two ranks, one at a tenth of the speed, make 1.1 ranks.  They are to be within a tenth of
-        that, so no slower than the fast one alone, and both are at work nearly to the end."""
+        """Two ranks, one at a tenth of the speed, make 1.1 ranks.  They come within a tenth of
+        that, so that they are no slower than the fast one alone, and both work nearly to the
+        end."""
         count = 1600
         self.write_set(count, SIDE)
         ideal = count / (1 / 0.002 + 1 / 0.02)
@@ -119,8 +120,8 @@ class Slowness(RunTest):
 
     def test_a_stopped_rank_costs_its_share(self):
         """SIGSTOP of one of three ranks for two seconds costs what that rank would do in them.
-        That is a quarter of the speed: rank 0, which reads no messages while it sleeps, sleeps half
-        as long as the others."""
+        That is a quarter of the work, since rank 0 sleeps half as long as the others.  It reads no
+        messages while it sleeps."""
         count = 2400
         self.write_set(count, SIDE)
         ideal = count / (1 / 0.0025 + 2 / 0.005)
@@ -151,8 +152,8 @@ class Slowness(RunTest):
 
     @unittest.skipIf(PATIENCE > 1, "AddressSanitizer keeps what was freed")
     def test_a_slow_writer_costs_no_memory(self):
-        """Blocks of 57 MB from four ranks, written at 25 MB/s, pile up on no rank.  Beside what a
-        run of one image needs, each stays within what --dry-run states."""
+        """Blocks of 57 MB from four ranks, written at 25 MB/s, pile up on no rank.  Beyond what a
+        run of one image needs, each rank takes no more than --dry-run states."""
         count, side, block = 1536, 96, 32
         self.write_set(count, side)
         job = {"run.block": block}
@@ -184,7 +185,7 @@ class Slowness(RunTest):
         )
         self.assertGreater(
             slow[0], 0.9 * 40e-9 * 4 * side * side * count
-        )  # it was the writing that took the time
+        )  # the writing took the time
         self.assertLess(slow[1][0] - fast[1][0], 3 * images)
         for rank in range(4):
             self.assertLess(slow[1][rank] - few[1][rank], stated + images, f"rank {rank}")

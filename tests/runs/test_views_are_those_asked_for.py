@@ -1,5 +1,5 @@
-"""The victim is shown the views that baseline.views names; the others' columns say that it was not,
-and every other bit stays."""
+"""The victim is shown the views that baseline.views names.  The columns of the others say that it
+was not, and every other bit stays."""
 
 import io
 import os
@@ -16,7 +16,7 @@ ADDED = ("median", "jpeg")
 
 
 def without_views(found):
-    """Contents but the columns of views and what is computed from them."""
+    """contents() without the columns of views and what is computed from them."""
     return {
         name: value
         for name, value in found.items()
@@ -207,7 +207,7 @@ class Views(RunTest):
             )
 
     def test_a_forged_column_is_refused(self):
-        """Whose types are not those of the views that its job asks for."""
+        """The types of its columns are not those of the views that its job asks for."""
         path = self.views("median")
         with h5py.File(path, "r+") as file:
             text = file.attrs["job"].decode()
