@@ -58,8 +58,8 @@ parsed_t arguments_parse(int argc, char **argv, refusal_t refusal, void *input) 
   const struct argp own = {manual->options, manual->parse, NULL, NULL, NULL, NULL, NULL};
   const struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
   char *text = help_text(manual), name[64], *given = argv[0];
-  const struct argp all = {common_options, parse_common, command->arguments, text, children,
-                           NULL,           NULL};
+  const char *arguments = *command->arguments ? command->arguments : NULL;
+  const struct argp all = {common_options, parse_common, arguments, text, children, NULL, NULL};
   snprintf(name, sizeof name, "barydef %s", command->name);
   argv[0] = name;
   const unsigned how = refusal == REFUSE_ALOUD ? ARGP_NO_EXIT | ARGP_NO_HELP : ARGP_SILENT;

@@ -89,11 +89,10 @@ const manual_t manual_help = {
 int command_help(int argc, char **argv) {
   arguments_t a = {0};
   int status;
-  char option[] = "--help";
   if (!arguments_take(argc, argv, &a, &status)) return status;
   if (a.command) {
     const command_t *command = find_command(a.command);
-    char name[32];
+    char name[32], option[] = "--help";
     snprintf(name, sizeof name, "%s", command->name);
     return command->run(2, (char *[]){name, option, NULL});
   }
