@@ -1,4 +1,4 @@
-"""The tables of docs/formats.md say what the rows of include/barydef/*.def and of
+"""The tables of docs/formats.md and docs/using.md say what the rows of include/barydef/*.def and of
 include/barydef/tables.h say.
 
 Compares the tables between the marks.  With --write it writes them."""
@@ -10,7 +10,6 @@ import sys
 
 from members import SOURCE, preprocessed, words
 
-PAGE = os.path.join(SOURCE, "docs", "formats.md")
 TYPES = {"int8_t": "int8", "int32_t": "int32", "int64_t": "int64", "double": "float64"}
 
 PER_IMAGE = """
@@ -38,6 +37,10 @@ STATISTICS = """
 #include <barydef/statistics.def>
 """
 
+STATUSES = """
+#define ROW(NAME, number, meaning) (number, meaning),
+BD_STATUS_TABLE(ROW)
+"""
 
 NAMES = """
 #define ROW(NAME, name, meaning) (name, meaning),
@@ -72,29 +75,47 @@ def names(text):
     return "\n".join(lines)
 
 
+def statuses(text):
+    """A table of exit statuses."""
+    lines = ["| status | meaning |", "|---|---|"]
+    for number, meaning in rows(text):
+        meaning = re.sub(r"(--[a-z]+)", r"`\1`", meaning)
+        lines.append(f"| {number} | {meaning} |")
+    return "\n".join(lines)
+
+
+def between(page, name, text, where):
+    """A page with this table between its marks."""
+    begin, end = f"<!-- table: {name} -->\n", f"\n<!-- /table: {name} -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        sys.exit(f"{where}: no table {name} between its marks")
+    before, rest = page.split(begin)
+    return before + begin + text + end + rest.split(end)[1]
+
+
 def main():
-    with open(PAGE) as file:
-        page = file.read()
-    right = page
     made = {
-        "per_image": table(PER_IMAGE),
-        "statistics": table(STATISTICS),
-        "status": names(NAMES % "BD_IMAGE_STATUS_TABLE"),
-        "convergence": names(NAMES % "BD_CONVERGENCE_TABLE"),
+        "formats.md": {
+            "per_image": table(PER_IMAGE),
+            "statistics": table(STATISTICS),
+            "status": names(NAMES % "BD_IMAGE_STATUS_TABLE"),
+            "convergence": names(NAMES % "BD_CONVERGENCE_TABLE"),
+        },
+        "using.md": {"exit_status": statuses(STATUSES)},
     }
-    for name, text in made.items():
-        begin, end = f"<!-- table: {name} -->\n", f"\n<!-- /table: {name} -->"
-        if page.count(begin) != 1 or page.count(end) != 1:
-            sys.exit(f"{PAGE}: no table {name} between its marks")
-        before, rest = right.split(begin)
-        right = before + begin + text + end + rest.split(end)[1]
-    if "--write" in sys.argv[1:]:
-        with open(PAGE, "w") as file:
-            file.write(right)
-    elif right != page:
-        sys.exit(
-            f"{PAGE}: its tables differ from include/barydef; {sys.argv[0]} --write mends them"
-        )
+    for name, tables in made.items():
+        path = os.path.join(SOURCE, "docs", name)
+        with open(path) as file:
+            page = right = file.read()
+        for mark, text in tables.items():
+            right = between(right, mark, text, path)
+        if "--write" in sys.argv[1:]:
+            with open(path, "w") as file:
+                file.write(right)
+        elif right != page:
+            sys.exit(
+                f"{path}: its tables differ from include/barydef; {sys.argv[0]} --write mends them"
+            )
 
 
 main()
