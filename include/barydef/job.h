@@ -63,6 +63,13 @@ typedef enum bd_writers { BD_WRITERS_TABLE(BD_WRITERS_VALUE) } bd_writers_t;
    each row of BD_VERIFY_TABLE. */
 typedef enum bd_verify { BD_VERIFY_TABLE(BD_VERIFY_VALUE) } bd_verify_t;
 
+/** The value of a row of BD_ALONE_TABLE. */
+#define BD_ALONE_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_ALONE_##NAME, meaning)
+
+/** What a task does that was started with others and finds itself alone in MPI.  Its values are
+   BD_ALONE_REFUSED and BD_ALONE_ALLOWED, one for each row of BD_ALONE_TABLE. */
+typedef enum bd_alone { BD_ALONE_TABLE(BD_ALONE_VALUE) } bd_alone_t;
+
 #define BD_TYPE_REAL double       /**< the type of a BD_KIND_REAL */
 #define BD_TYPE_INTEGER int       /**< the type of a BD_KIND_INTEGER */
 #define BD_TYPE_CHOICE int        /**< the type of a BD_KIND_CHOICE */

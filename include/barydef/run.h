@@ -92,9 +92,27 @@ typedef struct bd_run_summary {
                                  begun */
 } bd_run_summary_t;
 
+/** What the environment of a process tells about the tasks that were started together with it. */
+typedef struct bd_tasks {
+  const char *variable; /**< the environment variable that tells of others; NULL: none does */
+  int count;            /**< how many were started; -1: not told */
+  int number;           /**< which of them this process is, from 0; -1: not told */
+} bd_tasks_t;
+
+/** Ask the variables of the launchers (SLURM, PMI, PMIx, Open MPI ...).  Called before MPI is
+   started, since some MPIs change these variables then.  Not collective. */
+BD_API bd_tasks_t bd_world_tasks(void);
+
 /** Start MPI, for programs that do not speak it themselves.  Returns the rank of the process.
    Collective over all processes of the launch. */
 BD_API int bd_world_start(int *argc, char ***argv);
+
+/** Find out whether MPI has found the tasks that `tasks` tells of.  *leads is set to 1 on the
+   process that speaks for all: rank 0, or the first of the tasks that have not found each other, as
+   far as the environment tells.  Not collective.  Errors: BD_BAD_INPUT where `tasks` tells of
+   several tasks and MPI of one.  Each of them would run the whole job then, which run.alone
+   allows. */
+BD_API bd_status_t bd_world_check(const bd_tasks_t *tasks, int *leads, bd_error_t *error);
 
 /** Stop MPI.  Collective over all processes of the launch. */
 BD_API void bd_world_stop(void);

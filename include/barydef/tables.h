@@ -116,6 +116,12 @@
   ROW(CONTENTS, all, "marks and what is stored, which is compared with the marks")                 \
   ROW(MARKS, marks, "marks alone, which are believed: no image is found damaged")
 
+/** What a task does that was started with others and finds itself alone in MPI: ROW(NAME, name,
+    meaning). */
+#define BD_ALONE_TABLE(ROW)                                                                        \
+  ROW(REFUSED, refuse, "it ends with BD_BAD_INPUT")                                                \
+  ROW(ALLOWED, allow, "it runs the whole job")
+
 /** How the purification of one image ended: ROW(NAME, name, meaning). */
 #define BD_IMAGE_STATUS_TABLE(ROW)                                                                 \
   ROW(OK, "ok", "the image is purified")                                                           \

@@ -6,6 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined OMPI_MAJOR_VERSION && OMPI_MAJOR_VERSION < 5
+/* Was Open MPI built with one of the components that speak PMI?  Their parameters tell, and MPI_T
+   may be asked before MPI is started. */
+static int speaks_pmi(void) {
+  static const char *const parameters[] = {"pmix_s1_major_version", "pmix_s2_major_version",
+                                           "pmix_cray_major_version"};
+  int index, given, found = 0;
+  if (MPI_T_init_thread(MPI_THREAD_SINGLE, &given) != MPI_SUCCESS) return 0;
+  for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
+    found |= MPI_T_cvar_get_index(parameters[i], &index) == MPI_SUCCESS;
+  MPI_T_finalize();
+  return found;
+}
+
+/* In a step of SLURM that gives it neither PMIx nor a PMI that it speaks, Open MPI before 5 does
+   not start alone.  It ends the process with a page of text.  It starts where no step is to be
+   seen, and bd_world_check can tell what is wrong.  Returns the number of the step, which the
+   caller gives back with show_step, or NULL. */
+static char *hide_step(void) {
+  const char *step = getenv("SLURM_STEP_ID");
+  if (!step || getenv("PMIX_RANK") || (getenv("PMI_RANK") && speaks_pmi())) return NULL;
+  char *kept = strdup(step);
+  unsetenv("SLURM_STEP_ID");
+  return kept;
+}
+
+static void show_step(char *step) {
+  if (step) setenv("SLURM_STEP_ID", step, 1);
+  free(step);
+}
+#else
+static char *hide_step(void) { return NULL; }
+static void show_step(char *step) { (void)step; }
+#endif
+
 int bd_world_start(int *argc, char ***argv) {
   int rank;
   /* The child processes that read files (src/storage/hdf5/isolate.h) do not use MPI. */
@@ -17,7 +52,9 @@ int bd_world_start(int *argc, char ***argv) {
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
     setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
   }
+  char *step = hide_step();
   MPI_Init(argc, argv);
+  show_step(step);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   return rank;
 }

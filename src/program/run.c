@@ -171,14 +171,32 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
   return status;
 }
 
-/* Collective.  Rank 0 loads the job, and all ranks run it. */
-static int load_and_run(int rank, const arguments_t *a, const char *command_line) {
+/* Whether MPI has found all tasks, and who speaks for them. */
+typedef struct world {
+  int rank, leads;
+  bd_error_t apart; /* BD_OK where it has */
+} world_t;
+
+/* Load the job.  Tasks that have not found each other end here, unless the job allows it; whatever
+   else is wrong with the job, they hear of this alone, and the first of them says it. */
+static bd_status_t load(const arguments_t *a, const world_t *world, bd_job_t **job) {
   bd_error_t error = {BD_OK, ""};
+  const bd_status_t status = bd_job_load(a->job, a->set_count, a->sets, job, &error);
+  const int is_allowed = status == BD_OK && bd_job_point(*job, 0)->alone == BD_ALONE_ALLOWED;
+  if (world->apart.status != BD_OK && !is_allowed) {
+    if (world->leads) complain(&world->apart);
+    return world->apart.status;
+  }
+  if (status != BD_OK) complain(&error);
+  return status;
+}
+
+/* Collective.  Rank 0 loads the job, and all ranks run it. */
+static int load_and_run(const world_t *world, const arguments_t *a, const char *command_line) {
   bd_job_t *job = NULL;
   int status = BD_OK;
-  if (rank == 0) status = (int)bd_job_load(a->job, a->set_count, a->sets, &job, &error);
-  if (status != BD_OK) complain(&error);
-  if (bd_world_agree(&status) == BD_OK) status = run_job(rank, a, job, command_line);
+  if (world->rank == 0) status = (int)load(a, world, &job);
+  if (bd_world_agree(&status) == BD_OK) status = run_job(world->rank, a, job, command_line);
   bd_job_free(job);
   return status;
 }
@@ -191,11 +209,13 @@ int command_run(int argc, char **argv) {
   const int is_help = arguments_parse(argc, argv, REFUSE_SILENTLY, &unused) == PARSED_HELP;
   if (!is_help) {
     signals_catch();
+    const bd_tasks_t tasks = bd_world_tasks();
     /* Start MPI first, so that one rank prints a usage error, which ends all of them. */
-    const int rank = bd_world_start(&argc, &argv);
-    const refusal_t refusal = rank == 0 ? REFUSE_ALOUD : REFUSE_SILENTLY;
+    world_t world = {.rank = bd_world_start(&argc, &argv)};
+    bd_world_check(&tasks, &world.leads, &world.apart);
+    const refusal_t refusal = world.leads ? REFUSE_ALOUD : REFUSE_SILENTLY;
     status = arguments_parse(argc, argv, refusal, &arguments) == PARSED ? BD_OK : BD_BAD_INPUT;
-    if (status == BD_OK) status = load_and_run(rank, &arguments, line ? line : "");
+    if (status == BD_OK) status = load_and_run(&world, &arguments, line ? line : "");
     bd_world_stop();
   }
   free(line);
