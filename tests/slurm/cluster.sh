@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# A real SLURM of three nodes on this machine, for the tests: munged, slurmctld and three slurmd,
-# all of them in one folder and listening on this host alone.  Partition all has two of the nodes.
-# The third is for jobs that are preempted: in partition apart, by those in partition urgent.
+# Start or stop a real SLURM of three nodes on this machine, for the tests.  Its munged, slurmctld
+# and three slurmd keep all their files in one folder, and listen on this host alone.
 #
-#   cluster.sh start FOLDER     prints what to put into the environment; exit 77 where it cannot run
+#   cluster.sh start FOLDER     prints what to put into the environment; ends with 77 where SLURM
+#                               cannot run
 #   cluster.sh stop FOLDER
 #
-# Each slurmd has a host name of its own (Open MPI names its shared memory by it) and its own
-# TmpFS (PMIx keeps its sockets there).
+# Partition all has two of the nodes.  The third is in two partitions: jobs in partition urgent
+# preempt those in partition apart.
+#
+# Each slurmd has a host name of its own, since Open MPI names its shared memory by it, and a TmpFS
+# of its own, where PMIx keeps its sockets.
 set -u
 folder=$2 nodes=3 cpus=8
 export SLURM_CONF=$folder/slurm.conf PATH=$PATH:/usr/sbin
@@ -34,7 +37,7 @@ stop() {
   done
 }
 
-# Ports that nobody listens on, below those that the kernel gives to whoever asks.
+# Choose ports that nobody listens on, below those that the kernel gives to whoever asks.
 choose_port() {
   local i
   for _ in $(seq 100); do
@@ -71,10 +74,10 @@ start() {
   choose_port
   : >"$folder/plugstack.conf"
   echo PMIxCollFence=ring >"$folder/mpi.conf"
-  # cred_expire is also the time that a requeued job waits, 120 s unless configured.  Cutting that
-  # short by hand (scontrol update StartTime=now) fails a job now and then, without a word: slurmd
-  # refuses a job that starts in the very second in which it was killed ("already killed, do not
-  # launch batch job").
+  # A requeued job waits for cred_expire too, 120 s unless configured.  Where that is cut short by
+  # hand (scontrol update StartTime=now), a job fails now and then without a word: slurmd refuses a
+  # job that starts in the very second in which it was killed ("already killed, do not launch batch
+  # job").
   host=$(hostname -s)
   cat >"$SLURM_CONF" <<CONF
 ClusterName=test

@@ -1,27 +1,18 @@
-"""The templates of slurm/ on a real SLURM (cluster.sh), with the demo set: what they write is what
-a run by hand writes.  Skips, with exit status 77, where SLURM cannot run.
+"""On a real SLURM, the templates of slurm/ write what a run by hand writes, here of the demo set.
 
 Jobs mostly wait for SLURM, so the tests run side by side, each with results of its own name."""
 
 import os
 import re
 import shutil
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
+from real_slurm import TEMPLATES, SlurmTest
 from results import contents
-from support import DEMO_SET, DEMO_VICTIM, PROGRAM, SOURCE, RunTest, job_text, launch, side_by_side
-
-TEMPLATES = os.path.join(SOURCE, "slurm")
-CLUSTER = os.path.join(SOURCE, "tests", "slurm", "cluster.sh")
-
-# The time a state takes to come about on a busy machine, not the time it should take.
-PATIENCE = 480
+from support import DEMO_SET, DEMO_VICTIM, job_text, launch, side_by_side
 
 
-class Slurm(RunTest):
+class Templates(SlurmTest):
     JOB = {
         "input.file": DEMO_SET,
         "victim.file": DEMO_VICTIM,
@@ -33,48 +24,14 @@ class Slurm(RunTest):
         "solver.iterations": "20, 60",
         "sweep.marginals.set": "B4, B6, identity + rotate 4 + translate 1 1",
     }
-    # Ten seconds of one rank, to be interrupted.
+    # It takes one rank ten seconds, and is to be interrupted.
     LONG = {**JOB, "solver.iterations": "20, 2500", "solver.gamma": 0.5, "input.limit": 60}
-    # Half a minute of one rank, since SLURM's shortest limit is to interrupt it.
+    # It takes one rank half a minute, since SLURM's shortest limit is to interrupt it.
     LIMITED = {**LONG, "solver.iterations": "20, 6000"}
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.addClassCleanup(
-            subprocess.run,
-            ["bash", CLUSTER, "stop", os.path.join(cls.folder, "cluster")],
-            capture_output=True,
-        )
-        started = subprocess.run(
-            ["bash", CLUSTER, "start", os.path.join(cls.folder, "cluster")],
-            capture_output=True,
-            text=True,
-        )
-        if started.returncode == 77:
-            print(f"SKIPPED LOUDLY: no SLURM here: {started.stderr}", file=sys.stderr)
-            cls.doClassCleanups()
-            os._exit(77)
-        if started.returncode:
-            raise RuntimeError(started.stderr)
-        cls.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("SLURM_")
-        }
-        cls.environment.update(
-            dict([started.stdout.strip().split("=", 1)]),
-            BARYDEF=PROGRAM,
-            OMP_NUM_THREADS="1",
-            LC_ALL="C.UTF-8",
-            # More ranks than cores, on two nodes that are one machine; root.
-            OMPI_MCA_mpi_yield_when_idle="1",
-            OMPI_MCA_hwloc_base_binding_policy="none",
-            OMPI_MCA_btl_tcp_if_include="lo",
-            OMPI_MCA_oob_tcp_if_include="lo",
-            OMPI_ALLOW_RUN_AS_ROOT="1",
-            OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-            # mpirun waits twice as long where its ranks end with 75.
-            OMPI_MCA_odls_base_sigkill_timeout="2",
-        )
         with ThreadPoolExecutor() as pool:
             jobs = ("job", cls.JOB), ("long", cls.LONG), ("limited", cls.LIMITED)
             (
@@ -85,7 +42,7 @@ class Slurm(RunTest):
 
     @classmethod
     def by_hand(cls, name, values):
-        """A job file, and what a run of it gives without SLURM."""
+        """Write a job file and run it without SLURM.  Returns its path and what came out."""
         job = os.path.join(cls.folder, f"{name}.ini")
         with open(job, "w") as file:
             file.write(job_text(values))
@@ -94,97 +51,27 @@ class Slurm(RunTest):
             raise RuntimeError(str(finished))
         return job, contents(os.path.join(cls.folder, f"{name}-by-hand.h5"))
 
-    def command(self, *arguments, status=0, **environment):
-        done = subprocess.run(
-            list(map(str, arguments)),
-            capture_output=True,
-            text=True,
-            env={**self.environment, **environment},
-            cwd=self.folder,
-            timeout=PATIENCE,
-        )
-        self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}{done.stderr}")
-        return done.stdout.strip()
-
-    def state(self, number):
-        return self.shown(number, "JobState", r"\w+")
-
-    def restarts(self, number):
-        return sum(map(int, self.shown(number, "Restarts", r"\d+")))
-
-    def shown(self, number, name, pattern):
-        """What SLURM says of each task of a job."""
-        return re.findall(rf"\b{name}=({pattern})", self.command("scontrol", "show", "job", number))
-
-    def wait_until(self, happened, what):
-        deadline = time.time() + PATIENCE
-        while not happened():
-            self.assertLess(time.time(), deadline, f"waited for {what}\n{self.logs()}")
-            time.sleep(0.2)
-
-    ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "PREEMPTED"}
-
-    def ended(self, number, state):
-        """Wait until every task of the job has ended.  A job on its way back into the queue never
-        looks as if it had."""
-        self.wait_until(
-            lambda: self.ENDED >= set(self.state(number))
-            or (self.ENDED - {state}) & set(self.state(number)),
-            f"the end of job {number}",
-        )
-        self.assertEqual(
-            set(self.state(number)),
-            {state},
-            self.command("scontrol", "show", "job", number) + self.logs(),
-        )
-
-    def logs(self):
-        return "".join(
-            f"==> {name}\n{self.read(name)[-600:]}\n"
-            for name in sorted(os.listdir(self.folder))
-            if name.endswith(".log")
-        )
-
-    def log(self, number):
-        return self.read(
-            *[name for name in os.listdir(self.folder) if name.endswith(f"-{number}.log")]
-        )
-
-    def read(self, name):
-        with open(os.path.join(self.folder, name)) as file:
-            return file.read()
-
     def check(self, name, expected=None):
         path = os.path.join(self.folder, name)
         self.assert_same(expected or self.expected, contents(path))
         self.assertIn("all checksums are right", launch("check", path).out)
 
-    def sbatch(self, template, *arguments, options=(), **environment):
-        return self.command(
-            "sbatch",
-            "--parsable",
-            *options,
-            os.path.join(TEMPLATES, template),
-            *arguments,
-            **environment,
-        )
-
     def submit(self, *arguments, templates=TEMPLATES, **environment):
-        """submit.sh; the numbers of the jobs."""
+        """Call submit.sh.  Returns the numbers of the jobs."""
         return re.findall(
             r"job (\d+)",
             self.command("bash", os.path.join(templates, "submit.sh"), *arguments, **environment),
         )
 
     def done(self, name):
-        """(images done, of) of a result that is being written."""
+        """Tell how many images of a result that is being written are done, and of how many."""
         found = re.search(
             r"NOT COMPLETE: (\d+) of (\d+)", launch("check", os.path.join(self.folder, name)).out
         )
         return tuple(map(int, found.groups())) if found else (0, 1)
 
     def begun(self, name, share):
-        """Waits until a run has done more than this share, and not all."""
+        """Wait until a run has done more than this share, and not all."""
 
         def happened():
             done, total = self.done(name)
@@ -407,4 +294,4 @@ class Slurm(RunTest):
 
 
 if __name__ == "__main__":
-    side_by_side(Slurm, at_once=4)
+    side_by_side(Templates, at_once=4)
