@@ -1,9 +1,9 @@
-# Start barydef on all ranks of the job, hand signals on, and put the job back into the queue when
-# its time is over before the work is.  The batch scripts source this file.
+# Start barydef on all ranks of the job and hand signals on to them.  Put the job back into the
+# queue where its time is over before its work is.  The batch scripts source this file.
 
 ranks= asked= asking= time_is_over=${time_is_over:-}
-# Ask the ranks to stop, again and again until they have ended, since a signal that comes before
-# they are up is lost in the launcher.
+# Ask the ranks to stop, again and again until they have ended.  A signal that comes before they are
+# up is lost in the launcher.
 ask() {
   asked=1
   if [ -n "$ranks" ] && [ -z "$asking" ]; then
@@ -12,21 +12,15 @@ ask() {
   fi
 }
 # These traps stand here, not in launch, since a signal may come before that.  USR1 is what --signal
-# sends before the limit; both launchers hand it to every rank.
+# sends before the limit; the launchers hand it to every rank.
 trap 'time_is_over=1; ask' USR1
 # TERM (scancel, preemption) becomes USR1 too, since on TERM mpirun hides the exit status.
 trap ask TERM
 
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
-# One thread a rank, since barydef's parallelism is its ranks.
+# A rank has one thread, since barydef's parallelism is its ranks.
 export OMP_NUM_THREADS=1
-# Open MPI's daemons on other nodes that are told to end wait so many seconds, send TERM to the
-# ranks, wait again, and kill them.  Twice this should be less than SLURM's KillWait, 30 s unless
-# configured.
-export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-5}
-# SLURM 22.05's default way of meeting over PMIx lets MPI_Init crash now and then.
-export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 
 # launch run ARGUMENT...: start barydef with these arguments under srun or mpirun.  Ends the script.
 launch() {
@@ -35,18 +29,17 @@ launch() {
   # leaves them KillWait, 30 s.
   set -- "$1" --set run.wait="$WAIT_SECONDS" "${@:2}"
   # A job that was put back into the queue believes the marks of what is done.  Checking terabytes
-  # anew could last from one time limit to the next, and nothing would be computed. report.sbatch
+  # anew could last from one time limit to the next, and nothing would be computed.  report.sbatch
   # checks all in the end.  A --set run.verify=all of yours wins.
   [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || set -- "$1" --set run.verify=marks "${@:2}"
   case $BARYDEF_LAUNCHER in
     srun) srun "${SRUN_OPTIONS[@]}" "$BARYDEF" "$@" & ;;
     mpirun)
       # scancel sends TERM to every process of the job, and mpirun would drop what its ranks still
-      # say.  So mpirun blocks TERM.  The ranks hear it, since mpirun unblocks signals for them. env
-      # before coreutils 8.31 cannot do this.
+      # say.  So mpirun blocks TERM.  The ranks hear it, since mpirun unblocks signals for them.
+      # The env of coreutils before 8.31 cannot do this.
       env --block-signal=TERM true 2>/dev/null && deaf=(env --block-signal=TERM)
-      "${deaf[@]}" mpirun "$BARYDEF" "$@" & ;;
-    *) echo "settings.sh: BARYDEF_LAUNCHER is srun or mpirun" >&2; exit 2 ;;
+      "${deaf[@]}" "${MPIRUN[@]}" "$BARYDEF" "$@" & ;;
   esac
   ranks=$!
   [ -z "$asked$time_is_over" ] || ask

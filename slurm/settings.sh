@@ -1,16 +1,50 @@
-# The one place to edit for your cluster.  submit.sh reads it and, on the node, launch.sh.
+# The one place to edit for your cluster.  submit.sh reads it and, on the node, the batch scripts.
 
-# The program: a path, or a name that is found after the modules below are loaded.
+# What a job needs before it starts.  "module avail" lists the names of your cluster.  Load the MPI
+# that barydef was built with.  A batch script is no login shell, so its function "module" may have
+# to be made first, as the first line does with Environment Modules.  Lmod has another file there,
+# such as /etc/profile.d/lmod.sh.
+# type module >/dev/null 2>&1 || source /etc/profile.d/modules.sh
+# module purge
+# module load openmpi/4.1 hdf5/1.14 fftw/3.3
+
+# The program: a path, or a name that is found after the modules above are loaded.
 BARYDEF=${BARYDEF:-barydef}
 
-# What starts the ranks: srun, through PMIx, or mpirun.
+# What starts the ranks: srun or mpirun.  Take mpirun where srun has no interface for your MPI;
+# "srun --mpi=list" lists the interfaces that it has.
 BARYDEF_LAUNCHER=${BARYDEF_LAUNCHER:-srun}
+case $BARYDEF_LAUNCHER in
+  srun | mpirun) ;;
+  *) echo "settings.sh: BARYDEF_LAUNCHER is srun or mpirun" >&2; exit 2 ;;
+esac
 
-# How srun and Open MPI find each other here.  "srun --mpi=list" shows what there is.
-SRUN_OPTIONS=(--mpi=pmix)
+# The MPI that barydef was built with, as "barydef --version" tells: openmpi4, openmpi5 or mpich.
+BARYDEF_MPI=${BARYDEF_MPI:-openmpi4}
 
-# What a job needs before it starts, perhaps:
-# module load openmpi hdf5 fftw
+# What the MPI decides: the options by which srun and MPI meet, how mpirun is called, and variables
+# of MPI.
+case $BARYDEF_MPI in
+  openmpi4)
+    SRUN_OPTIONS=(--mpi=pmix)
+    MPIRUN=(mpirun)
+    # A daemon of mpirun that is told to end waits so many seconds, sends TERM to its ranks, waits
+    # again, and kills them.  Twice this should be less than SLURM's KillWait, 30 s unless
+    # configured.
+    export OMPI_MCA_odls_base_sigkill_timeout=${OMPI_MCA_odls_base_sigkill_timeout:-5} ;;
+  openmpi5)
+    SRUN_OPTIONS=(--mpi=pmix)
+    MPIRUN=(mpirun)
+    # As above.  mpirun is PRRTE there, and has its own names of variables.
+    export PRTE_MCA_odls_base_sigkill_timeout=${PRTE_MCA_odls_base_sigkill_timeout:-5} ;;
+  mpich)
+    # An MPICH that was built with PMIx takes --mpi=pmix, and Cray's takes --mpi=cray_shasta.
+    SRUN_OPTIONS=(--mpi=pmi2)
+    MPIRUN=(mpiexec) ;;
+  *) echo "settings.sh: BARYDEF_MPI is openmpi4, openmpi5 or mpich" >&2; exit 2 ;;
+esac
+# The default way of SLURM 22.05 to meet over PMIx lets MPI_Init crash now and then.
+export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
 
 # Options for every job that submit.sh submits.  They win over the #SBATCH lines.
 SBATCH_OPTIONS=(
@@ -30,15 +64,27 @@ REPORT_OPTIONS=(
   # --mem=8G
 )
 
+# Files.  All ranks read the input, each its own blocks, and write the result, or rank 0 does so for
+# them (run.writers).
+#
+# Lustre: a file gets its stripes when it is created, from its folder.  So before the first run
+#   lfs setstripe -c 8 -S 4M FOLDER      for the folder of the result
+#   lfs migrate -c 8 -S 4M INPUT.h5      for an input that is there already
+# Sets of less than a gigabyte need no stripes.  Where all ranks write, run.writers=all, take as
+# many stripes as there are nodes.
+#
+# NFS: leave run.writers=root, so that one host writes the result.  Locks keep two runs of one
+# result apart.  Where NFS has none, barydef says so in one line, and you must not start two.
+
 # For the figures of report.sbatch: a Python with h5py and matplotlib.
 export BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
 
-# Ranks that were told to stop and have not ended after so many seconds are told again, and end at
-# once.  Their blocks are computed again later.  Take less than --signal leaves, 120 s, or the limit
-# comes before the requeue.
+# Ranks that were told to stop and have not ended after so many seconds are told again, and then
+# end at once.  Their blocks are computed again later.  Take less than --signal leaves, 120 s, or
+# the limit comes before the requeue.
 STOP_SECONDS=${STOP_SECONDS:-60}
 
-# So many seconds a job waits for the ranks of an earlier one that still write its result.  Take a
+# A job waits so many seconds for the ranks of an earlier one that still write its result.  Take a
 # little more than SLURM's KillWait.
 WAIT_SECONDS=${WAIT_SECONDS:-60}
 

@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
 # Submit a job file with the settings of settings.sh:
 #
-#   submit.sh run    JOB.ini RESULT.h5              one job
-#   submit.sh sweep  JOB.ini RESULT.h5              one job over many nodes
-#   submit.sh array  JOB.ini RESULT.h5 PARTS        a job array, merged afterwards
+#   submit.sh run    JOB.ini RESULT.h5              one job on one node
+#   submit.sh sweep  JOB.ini RESULT.h5              a sweep as one job over many nodes
+#   submit.sh array  JOB.ini RESULT.h5 PARTS        a sweep as a job array, merged afterwards
 #   ... --set SECTION.KEY=VALUE...                  as for barydef run
 #   ... -- OPTION...                                options for sbatch of the run alone
+#   submit.sh -h | --help                           this text
 #
-# Each is followed by a report that waits for it.  The numbers of the jobs are printed.  Cancelling
-# the first cancels what waits for it.  Submitted again, it goes on, or finds everything done.
-set -euo pipefail
+# A report follows each of them and waits for it.  The numbers of the jobs are printed.  Where you
+# cancel the first, those that wait for it are cancelled.  Submitted again, it goes on, or finds
+# everything done.
+usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; }
+refuse() { echo "submit.sh: $1" >&2; exit 2; }
+for word; do
+  case $word in --) break ;; -h | --help) usage; exit ;; esac
+done
+[ $# -ge 1 ] || { usage >&2; exit 2; }
+
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/settings.sh"
-usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-refuse() { echo "submit.sh: $1" >&2; exit 2; }
+set -euo pipefail # not before: what loads modules may use names that are not set
 
-[ $# -ge 1 ] || usage
 case $1 in run | sweep | array) ;; *) refuse "\"$1\" is none of run, sweep, array" ;; esac
 [ $# -ge 3 ] || refuse "$1: give a job file and a result"
 [ -f "$2" ] || refuse "$2: no such job file"

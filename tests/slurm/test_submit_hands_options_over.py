@@ -1,6 +1,7 @@
-"""slurm/ without SLURM: what submit.sh hands to sbatch, and what the batch scripts hand to srun.
+"""slurm/ without SLURM: what submit.sh hands to sbatch, and what the batch scripts hand to srun and
+mpirun.
 
-Stand-ins for sbatch, scontrol and srun write down their arguments."""
+Stand-ins for these programs write down their arguments."""
 
 import json
 import os
@@ -35,6 +36,8 @@ import signal, time
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(75))
 time.sleep(20 if "SIGNAL" in os.environ else 0)
 """,
+    "mpirun": NOTE,
+    "mpiexec": NOTE,
 }
 
 
@@ -98,6 +101,7 @@ class Submit(RunTest):
         return done
 
     def submit(self, *arguments, status=0, **environment):
+        """Call submit.sh."""
         return self.command(
             "bash",
             os.path.join(self.templates, "submit.sh"),
@@ -131,7 +135,19 @@ class Submit(RunTest):
             self.assertRegex(done.stderr, "^submit.sh: .*\n$")
             self.assertIn(text, done.stderr)
             self.assertEqual((done.stdout, self.noted("sbatch")), ("", []))
-        self.assertIn("PARTS", self.submit(status=2).stderr)
+
+    def test_help_is_one_text(self):
+        text = self.submit(status=2).stderr
+        self.assertRegex(text, r"(?s)^Submit a job file.*PARTS.*--help.*everything done\.\n$")
+        for arguments in ("-h",), ("--help",), ("array", "job.ini", "--help"):
+            self.assertEqual(self.submit(*arguments).stdout, text)
+        self.assertEqual(self.noted("sbatch"), [])
+
+    def test_wrong_settings_are_refused_before_the_queue(self):
+        for name, value in ("BARYDEF_MPI", "lam"), ("BARYDEF_LAUNCHER", "rsh"):
+            done = self.submit("run", "job.ini", "result.h5", status=2, **{name: value})
+            self.assertRegex(done.stderr, f"^settings.sh: {name} is [^\n]*\n$")
+        self.assertEqual(self.noted("sbatch"), [])
 
     def test_options_reach_sbatch_and_srun(self):
         result = os.path.join(self.folder, "result.h5")
@@ -220,6 +236,58 @@ class Submit(RunTest):
         )
         started = self.noted("srun")
         return started[-1][3:] if started else None
+
+    def test_the_mpi_decides_how_ranks_start(self):
+        for mpi, option, mpirun, variable in (
+            ("openmpi4", "--mpi=pmix", "mpirun", "OMPI_MCA_odls_base_sigkill_timeout"),
+            ("openmpi5", "--mpi=pmix", "mpirun", "PRTE_MCA_odls_base_sigkill_timeout"),
+            ("mpich", "--mpi=pmi2", "mpiexec", None),
+        ):
+            self.batch("run.sbatch", "job.ini", status=0, BARYDEF_MPI=mpi)
+            self.assertEqual(self.noted("srun")[-1][:3], [option, PROGRAM, "run"])
+            self.batch(
+                "run.sbatch", "job.ini", status=0, BARYDEF_MPI=mpi, BARYDEF_LAUNCHER="mpirun"
+            )
+            self.assertEqual(self.noted(mpirun)[-1][:2], [PROGRAM, "run"])
+            shown = self.command(
+                *("env", "-u", str(variable), "bash", "-c", 'source "$1" && export -p', "-"),
+                os.path.join(self.templates, "settings.sh"),
+                status=0,
+                BARYDEF_MPI=mpi,
+            ).stdout
+            if variable:
+                self.assertIn(f'declare -x {variable}="5"', shown)
+
+    def test_the_example_of_modules_loads_them_first(self):
+        """The lines of settings.sh without their #, with a stand-in for the function."""
+        path = os.path.join(self.templates, "settings.sh")
+        with open(path) as file:
+            text = file.read()
+        lines, count = re.subn(r"(?m)^# (type module|module )", r"\1", text)
+        self.assertEqual(count, 3)
+        try:
+            with open(path, "w") as file:
+                file.write(lines)
+            function = '() { echo "$BARYDEF $unset $*" >>"$NOTES/module"; }'
+            self.batch("run.sbatch", "job.ini", status=0, **{"BASH_FUNC_module%%": function})
+        finally:
+            with open(path, "w") as file:
+                file.write(text)
+        with open(os.path.join(self.notes, "module")) as file:
+            calls = [line.split()[1:] for line in file]
+        self.assertEqual([call[0] for call in calls], ["purge", "load"])
+        self.assertEqual(len(self.noted("srun")), 1)
+
+    def test_every_sbatch_line_is_explained_where_it_stands(self):
+        scripts = [name for name in os.listdir(self.templates) if name.endswith(".sbatch")]
+        self.assertEqual(len(scripts), 5)
+        for name in scripts:
+            with open(os.path.join(self.templates, name)) as file:
+                lines = file.read().split("\n")
+            options = [at for at, line in enumerate(lines) if line.startswith("#SBATCH ")]
+            self.assertGreater(len(options), 3)
+            for at in options:
+                self.assertRegex(lines[at - 1], r"^# .*\.$", f"{name}: {lines[at]}")
 
     def test_a_requeued_job_verifies_once(self):
         """After a requeue marks are believed; what the user sets wins, as the last does."""
