@@ -5,17 +5,50 @@ add_custom_target(python-package ALL VERBATIM
   COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/python
   COMMAND ${CMAKE_COMMAND} -E create_symlink ${BARYDEF_PACKAGE} ${PROJECT_BINARY_DIR}/python/barydef)
 
-# Where the Python of the distribution looks for packages below a prefix: on Debian
+# The Python of the distribution, or else that of PATH.
+find_program(BARYDEF_CMAKE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+find_program(BARYDEF_CMAKE_PYTHON python3)
+mark_as_advanced(BARYDEF_CMAKE_PYTHON)
+set(BARYDEF_PYTHON_DIR "" CACHE STRING
+    "Folder below the prefix that the Python package is installed into; empty: where Python looks")
+
+# barydef_site_folder(PREFIX OUT): where Python looks for packages below a prefix.  On Debian that is
 # lib/python3/dist-packages below /usr, lib/python3.11/dist-packages below /usr/local, and
 # lib/python3.11/site-packages below any other.
-set(barydef_python_dir lib/python3/site-packages)
-if(EXISTS /usr/bin/python3)
-  execute_process(COMMAND /usr/bin/python3 ${PROJECT_SOURCE_DIR}/cmake/site_folder.py ${CMAKE_INSTALL_PREFIX}
-                  OUTPUT_VARIABLE barydef_python_dir OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
-endif()
-set(BARYDEF_PYTHON_DIR ${barydef_python_dir} CACHE STRING
-    "Folder below the prefix that the Python package is installed into")
-install(DIRECTORY ${BARYDEF_PACKAGE} DESTINATION ${BARYDEF_PYTHON_DIR} PATTERN __pycache__ EXCLUDE)
+set(BARYDEF_SITE_FOLDER "${BARYDEF_CMAKE_PYTHON}" ${PROJECT_SOURCE_DIR}/cmake/site_folder.py)
+function(barydef_site_folder prefix out)
+  set(folder lib/python3/site-packages)
+  if(BARYDEF_CMAKE_PYTHON)
+    execute_process(COMMAND ${BARYDEF_SITE_FOLDER} ${prefix} OUTPUT_VARIABLE folder
+                    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+  set(${out} ${folder} PARENT_SCOPE)
+endfunction()
 
-# How the program finds the installed package: from its own folder, so that a tree can be moved.
-file(RELATIVE_PATH BARYDEF_PYTHON_FROM_PROGRAM /${CMAKE_INSTALL_BINDIR} /${BARYDEF_PYTHON_DIR})
+# The prefix, and so the folder, is known when the package is installed: --prefix and CPack have
+# their own.  The program tries all folders that it may be, relative to its own, so that a tree can
+# be moved.
+set(folders ${BARYDEF_PYTHON_DIR})
+if(NOT folders)
+  foreach(prefix /usr /usr/local /opt/any)
+    barydef_site_folder(${prefix} folder)
+    list(APPEND folders ${folder})
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+endif()
+set(BARYDEF_PYTHON_FROM_PROGRAM)
+foreach(folder IN LISTS folders)
+  file(RELATIVE_PATH place /${CMAKE_INSTALL_BINDIR} /${folder})
+  list(APPEND BARYDEF_PYTHON_FROM_PROGRAM "\"${place}\"")
+endforeach()
+list(JOIN BARYDEF_PYTHON_FROM_PROGRAM "," BARYDEF_PYTHON_FROM_PROGRAM)
+
+set(find_folder "set(folder \"${folders}\")")
+if(NOT BARYDEF_PYTHON_DIR AND BARYDEF_CMAKE_PYTHON)
+  list(JOIN BARYDEF_SITE_FOLDER "\" \"" command)
+  set(find_folder "execute_process(COMMAND \"${command}\" \"\${CMAKE_INSTALL_PREFIX}\"
+    OUTPUT_VARIABLE folder OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)")
+endif()
+install(CODE "${find_folder}
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/\${folder}\" TYPE DIRECTORY
+       FILES \"${BARYDEF_PACKAGE}\" REGEX __pycache__ EXCLUDE)")

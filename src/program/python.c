@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Where the package is relative to the program's folder, in the build tree and when installed. */
+/* Where the package is relative to the program's folder: in the build tree, and where Python keeps
+   packages below a prefix. */
 static const char *const places[] = {"python", BARYDEF_PYTHON_FROM_PROGRAM};
 enum { PLACES = sizeof places / sizeof *places };
 

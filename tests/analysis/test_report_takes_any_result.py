@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from inputs import random_images, write_set
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need, need_victim, purify
 from package import command
 from sweep import DIGITS_JOB, rows_of
 
@@ -152,11 +152,7 @@ class Report(RunTest):
 
     def test_pandas_and_xarray(self):
         """As docs/using.md shows."""
-        try:
-            import pandas
-            import xarray
-        except ImportError as problem:
-            self.skipTest(f"SKIPPED LOUDLY: {problem}")
+        pandas, xarray = need("pandas"), need("xarray")
         with h5py.File(self.path) as file:
             frame = pandas.DataFrame(file["statistics"][:])
             for name in "attack", "norm":

@@ -2,13 +2,14 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 
 import h5py
 
 from inputs import random_images, write_set
-from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, run_job
+from support import BASE, ENVIRONMENT, PATIENCE, PROGRAM, RunTest, job_text, launch, run_job, skip
 
 IMAGES = random_images(6, 1, 8, 9)
 SECONDS = 10 * PATIENCE
@@ -94,6 +95,8 @@ class Hostile(RunTest):
 
     def opened_files(self, job={}):
         """Paths that the program and its children open, by strace."""
+        if not shutil.which("strace"):
+            skip("strace is not installed")
         trace = os.path.join(self.folder, "trace")
         with open(os.path.join(self.folder, "job.ini"), "w") as file:
             file.write(job_text({**BASE, **job}))

@@ -17,6 +17,7 @@ LIBRARIES = {
     "fftw3.h": "FFTW",
     "ini.h": "libinih",
     "libdeflate.h": "libdeflate",
+    "zlib.h": "zlib",
     "jpeglib.h": "libjpeg",
     "torch/": "libtorch",
 }

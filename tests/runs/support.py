@@ -10,6 +10,7 @@ The environment variable BARYDEF names the program under test (default: build/ba
 tree), MPIRUN the launcher (default: mpirun)."""
 
 import contextlib
+import importlib
 import io
 import os
 import re
@@ -242,6 +243,14 @@ def small_file_system(folder, size):
         yield
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def need(name):
+    """A module of a package that is not everywhere; skip the test without it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as problem:
+        skip(str(problem))
 
 
 def need_victim():

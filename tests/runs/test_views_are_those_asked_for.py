@@ -10,7 +10,17 @@ import h5py
 import numpy as np
 
 from results import contents
-from support import BASE, DEMO_SET, DEMO_VICTIM, RunTest, job_text, launch, need_victim, purify
+from support import (
+    BASE,
+    DEMO_SET,
+    DEMO_VICTIM,
+    RunTest,
+    job_text,
+    launch,
+    need,
+    need_victim,
+    purify,
+)
 
 ADDED = ("median", "jpeg")
 
@@ -125,16 +135,13 @@ class Views(RunTest):
 
     def shown(self, name, images, quality=75):
         if name == "median":
-            import scipy.ndimage
-
-            return scipy.ndimage.median_filter(images, size=(1, 1, 3, 3), mode="reflect")
-        import PIL.Image
-
+            return need("scipy.ndimage").median_filter(images, size=(1, 1, 3, 3), mode="reflect")
+        pillow = need("PIL.Image")
         out = np.empty_like(images)
         for i, image in enumerate(np.floor(images[:, 0] * 255 + 0.5).astype("u1")):
             file = io.BytesIO()
-            PIL.Image.fromarray(image).save(file, "JPEG", quality=quality)
-            out[i, 0] = np.asarray(PIL.Image.open(file)) / 255
+            pillow.fromarray(image).save(file, "JPEG", quality=quality)
+            out[i, 0] = np.asarray(pillow.open(file)) / 255
         return out
 
     def test_victim_sees_what_scipy_and_pillow_make(self):

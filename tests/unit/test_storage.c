@@ -2,14 +2,15 @@
 #include "storage/hdf5/parcel.h"
 #include "storage/names.h"
 #include "storage/set/chunk.h"
+#include "storage/set/inflate.h"
 
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
-#include <libdeflate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /* ---- parcels ------------------------------------------------------------------- */
 
@@ -119,9 +120,8 @@ static const char *decode(const place_t *place, const void *stored, size_t size,
 
 static size_t deflated(const unsigned char *plain, size_t size, unsigned char *stored,
                        size_t room) {
-  struct libdeflate_compressor *deflater = libdeflate_alloc_compressor(6);
-  const size_t length = libdeflate_zlib_compress(deflater, plain, size, stored, room);
-  libdeflate_free_compressor(deflater);
+  uLongf length = room;
+  cr_assert_eq(compress(stored, &length, plain, size), Z_OK);
   return length;
 }
 
@@ -143,6 +143,52 @@ Test(storage, truncated_deflate_is_refused) {
   const size_t size = deflated(plain, BYTES, stored, sizeof stored);
   for (size_t cut = 0; cut < size; cut++) cr_assert_not_null(decode(&place, stored, cut, back));
 }
+
+#ifdef BD_HAS_LIBDEFLATE
+/* The same source, built for zlib (tests/CMakeLists.txt). */
+const char *inflate_by_zlib(const unsigned char *from, size_t size, unsigned char *to, size_t room,
+                            size_t *got);
+
+static void expect_the_same(const unsigned char *stored, size_t size, size_t room) {
+  static unsigned char one[1 << 16], other[1 << 16];
+  size_t got = 0, gotten = 0;
+  const char *wrong = inflate_into(stored, size, one, room, &got);
+  const char *amiss = inflate_by_zlib(stored, size, other, room, &gotten);
+  cr_assert_eq(!wrong, !amiss, "%zu bytes, room %zu: %s, %s", size, room, wrong, amiss);
+  if (!wrong) cr_assert(got == gotten && memcmp(one, other, got) == 0);
+}
+
+Test(storage, libdeflate_and_zlib_inflate_alike) {
+  enum { MOST = 40000 };
+  static unsigned char plain[MOST], stored[2 * MOST];
+  uint32_t state = 1;
+  for (int i = 0; i < MOST; i++) { /* random bytes, then ever longer runs of one */
+    if (i % (1 + i / 1000) == 0) state = state * 1664525 + 1013904223;
+    plain[i] = (unsigned char)(state >> 24);
+  }
+  for (int level = 0; level <= 9; level++)
+    for (size_t length = 0; length <= MOST; length += MOST / 4) {
+      uLongf size = sizeof stored;
+      cr_assert_eq(compress2(stored, &size, plain + MOST - length, length, level), Z_OK);
+      size_t got = 0;
+      static unsigned char back[MOST];
+      cr_assert_null(inflate_by_zlib(stored, size, back, length, &got));
+      cr_assert(got == length && memcmp(back, plain + MOST - length, length) == 0);
+      expect_the_same(stored, size, length + 100);
+      expect_the_same(stored, size + 5, length); /* bytes behind the end */
+      if (length) expect_the_same(stored, size, length - 1);
+      for (size_t cut = 0; cut < size; cut += 1 + size / 50) expect_the_same(stored, cut, length);
+      for (int i = 0; i < 200; i++) { /* one bit is another */
+        state = state * 1664525 + 1013904223;
+        const size_t at = (state >> 8) % size;
+        const unsigned char bit = (unsigned char)(1 << (state >> 29));
+        stored[at] ^= bit;
+        expect_the_same(stored, size, length);
+        stored[at] ^= bit;
+      }
+    }
+}
+#endif
 
 Test(storage, chunk_of_another_size_is_refused) {
   const place_t deflate = place_with(1, FILTER_DEFLATE, 0), none = place_with(0, 0, 0),

@@ -1,6 +1,7 @@
 #include "storage/set/chunk.h"
 
-#include <libdeflate.h>
+#include "storage/set/inflate.h"
+
 #include <string.h>
 
 size_t chunk_room(const place_t *place) { return (size_t)chunk_bytes(place) + 4; }
@@ -25,16 +26,6 @@ static const char *check_sum(const unsigned char *bytes, size_t *size) {
       (uint32_t)end[0] | (uint32_t)end[1] << 8 | (uint32_t)end[2] << 16 | (uint32_t)end[3] << 24;
   return told == fletcher32(bytes, *size) ? NULL
                                           : "has another checksum (fletcher32) than is stored";
-}
-
-static const char *inflate_into(const unsigned char *from, size_t size, unsigned char *to,
-                                size_t room, size_t *got) {
-  struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
-  if (!inflater) return "cannot be inflated, as there is no memory";
-  const enum libdeflate_result result =
-      libdeflate_zlib_decompress(inflater, from, size, to, room, got);
-  libdeflate_free_decompressor(inflater);
-  return result == LIBDEFLATE_SUCCESS ? NULL : "cannot be inflated to the size declared";
 }
 
 /* Shuffling puts byte k of all elements together. */

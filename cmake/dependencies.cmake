@@ -1,0 +1,246 @@
+# Find what barydef is built from: targets need::NAME, and MPI::MPI_C.  What is missing and needed is
+# told in one message, with its names in three distributions (cmake/requirements.txt).  What is
+# missing and can be done without is told in one line each.
+set(barydef_missing)
+
+# ---- options that are ON, OFF, or AUTO: whatever is there ------------------------------------
+
+function(barydef_choice name help)
+  set(${name} AUTO CACHE STRING "${help}: ON, OFF, or AUTO, which is ON where it is installed")
+  set_property(CACHE ${name} PROPERTY STRINGS AUTO ON OFF)
+endfunction()
+barydef_choice(BARYDEF_VICTIM "Build the victim module, by libtorch; without it accuracies are NaN")
+barydef_choice(BARYDEF_JPEG "Make the view jpeg, by libjpeg; without it a job that asks for it is refused")
+barydef_choice(BARYDEF_LIBDEFLATE "Read compressed sets by libdeflate; without it by zlib")
+
+# ---- the table ------------------------------------------------------------------------------
+
+# barydef_row(NAME OUT): the row of a requirement, as the list of its columns.
+function(barydef_row name out)
+  string(REPLACE "+" "[+]" pattern "${name}")
+  file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/requirements.txt row REGEX "^${pattern} *\\|")
+  if(NOT row)
+    message(FATAL_ERROR "cmake/requirements.txt has no row ${name}")
+  endif()
+  string(REGEX REPLACE " *\\| *" ";" row "${row}")
+  set(${out} "${row}" PARENT_SCOPE)
+endfunction()
+
+# Tell in one line that something optional is left out.
+function(barydef_left_out name what)
+  barydef_row(${name} row)
+  list(GET row 1 debian)
+  message(NOTICE "barydef: ${name} was not found (Debian: ${debian}), so ${what}")
+endfunction()
+
+# End here if anything is missing that is needed, and name all of it.
+function(barydef_refuse_if_missing)
+  if(NOT barydef_missing)
+    return()
+  endif()
+  set(text "barydef needs these, and did not find them:\n")
+  foreach(name IN LISTS barydef_missing)
+    barydef_row(${name} row)
+    list(GET row 4 purpose)
+    string(APPEND text "\n  ${name}: ${purpose}")
+    foreach(column 1 2 3)
+      list(GET row ${column} package)
+      if(NOT package STREQUAL "-")
+        list(APPEND names_${column} ${package})
+      endif()
+    endforeach()
+  endforeach()
+  foreach(column 1 2 3)
+    list(JOIN names_${column} " " names_${column})
+  endforeach()
+  message(FATAL_ERROR
+    "${text}\n\n"
+    "  Debian, Ubuntu:          apt-get install ${names_1}\n"
+    "  Fedora, RHEL with EPEL:  dnf install ${names_2}\n"
+    "  Spack:                   spack install ${names_3}\n\n"
+    "  Without root, load the modules that have them, or name their folders in CMAKE_PREFIX_PATH.\n"
+    "  docs/install.md has examples.\n")
+endfunction()
+
+# ---- finding --------------------------------------------------------------------------------
+
+# Only a hint where to look: many modules bring no .pc file.
+find_package(PkgConfig QUIET)
+
+# barydef_find(NAME PKG_CONFIG HEADER LIBRARY [TEXT]): need::NAME and NAME_FOUND, in upper case, if
+# there are such a header, which must hold the text, and such a library.
+function(barydef_find name pkg_config header library)
+  string(TOUPPER ${name} variable)
+  if(PKG_CONFIG_FOUND)
+    pkg_check_modules(PC_${variable} QUIET ${pkg_config})
+  endif()
+  find_path(${variable}_INCLUDE_DIR ${header}
+            HINTS ${PC_${variable}_INCLUDE_DIRS} ENV CPATH ENV C_INCLUDE_PATH)
+  find_library(${variable}_LIBRARY ${library}
+               HINTS ${PC_${variable}_LIBRARY_DIRS} ENV LIBRARY_PATH ENV LD_LIBRARY_PATH)
+  mark_as_advanced(${variable}_INCLUDE_DIR ${variable}_LIBRARY)
+  set(found FALSE)
+  if(${variable}_INCLUDE_DIR AND ${variable}_LIBRARY)
+    set(found TRUE)
+    if(ARGN)
+      file(STRINGS ${${variable}_INCLUDE_DIR}/${header} found REGEX ${ARGN} LIMIT_COUNT 1)
+    endif()
+  endif()
+  if(found)
+    add_library(need::${name} UNKNOWN IMPORTED)
+    set_target_properties(need::${name} PROPERTIES
+      IMPORTED_LOCATION ${${variable}_LIBRARY}
+      INTERFACE_INCLUDE_DIRECTORIES ${${variable}_INCLUDE_DIR})
+    set(${variable}_FOUND TRUE PARENT_SCOPE)
+  else()
+    set(${variable}_FOUND FALSE PARENT_SCOPE)
+  endif()
+endfunction()
+
+find_package(MPI QUIET COMPONENTS C)
+if(NOT MPI_C_FOUND)
+  list(APPEND barydef_missing MPI)
+endif()
+# Which one it is decides names of packages and .pc files.
+set(BARYDEF_MPI_PC)
+foreach(folder IN LISTS MPI_C_INCLUDE_DIRS)
+  if(EXISTS ${folder}/mpi.h)
+    file(STRINGS ${folder}/mpi.h open_mpi REGEX "define +OPEN_MPI " LIMIT_COUNT 1)
+    file(STRINGS ${folder}/mpi.h mpich REGEX "define +MPICH_VERSION " LIMIT_COUNT 1)
+    if(open_mpi)
+      set(BARYDEF_MPI_PC ompi-c)
+    elseif(mpich)
+      set(BARYDEF_MPI_PC mpich)
+    endif()
+  endif()
+endforeach()
+
+find_package(HDF5 QUIET COMPONENTS C)
+if(NOT HDF5_FOUND OR HDF5_VERSION VERSION_LESS 1.10)
+  list(APPEND barydef_missing HDF5)
+endif()
+
+barydef_find(fftw fftw3 fftw3.h fftw3)
+barydef_find(inih inih ini.h inih ini_parse_stream)
+barydef_find(xxhash libxxhash xxhash.h xxhash XXH3_128bits)
+foreach(name FFTW inih xxHash)
+  string(TOUPPER ${name} variable)
+  if(NOT ${variable}_FOUND)
+    list(APPEND barydef_missing ${name})
+  endif()
+endforeach()
+
+# Compressed chunks: need::inflate, by libdeflate or zlib.
+barydef_find(zlib zlib zlib.h z)
+if(BARYDEF_LIBDEFLATE)
+  barydef_find(libdeflate libdeflate libdeflate.h deflate)
+endif()
+if(LIBDEFLATE_FOUND)
+  add_library(need::inflate ALIAS need::libdeflate)
+elseif(ZLIB_FOUND AND (NOT BARYDEF_LIBDEFLATE OR BARYDEF_LIBDEFLATE STREQUAL "AUTO"))
+  add_library(need::inflate ALIAS need::zlib)
+  if(BARYDEF_LIBDEFLATE)
+    barydef_left_out(libdeflate "zlib reads compressed sets")
+  endif()
+else()
+  list(APPEND barydef_missing libdeflate)
+endif()
+
+if(BARYDEF_JPEG)
+  barydef_find(libjpeg libjpeg jpeglib.h jpeg jpeg_mem_dest)
+  if(NOT LIBJPEG_FOUND)
+    if(BARYDEF_JPEG STREQUAL "AUTO")
+      barydef_left_out(libjpeg "a job that asks for the view jpeg will be refused")
+    else()
+      list(APPEND barydef_missing libjpeg)
+    endif()
+  endif()
+endif()
+
+# ---- libtorch, which is C++ -----------------------------------------------------------------
+
+# Its own TorchConfig.cmake ends with an error where a library is missing that it was built with,
+# such as CUDA, of which the victim uses nothing.  So header and libraries are looked for by hand,
+# where that file would lead.
+function(barydef_find_torch)
+  set(folders ${Torch_ROOT} $ENV{Torch_ROOT})
+  if(Torch_DIR)
+    list(APPEND folders ${Torch_DIR}/../../..)
+  endif()
+  # torch.utils.cmake_prefix_path of a Python package is torch/share/cmake.
+  string(REPLACE ":" ";" prefixes "$ENV{CMAKE_PREFIX_PATH}")
+  foreach(prefix IN LISTS CMAKE_PREFIX_PATH prefixes)
+    if(EXISTS ${prefix}/Torch/TorchConfig.cmake)
+      list(APPEND folders ${prefix}/../..)
+    endif()
+  endforeach()
+  find_path(TORCH_INCLUDE_DIR torch/script.h HINTS ${folders} PATH_SUFFIXES include)
+  find_library(TORCH_LIBRARY torch_cpu HINTS ${folders} PATH_SUFFIXES lib)
+  find_library(C10_LIBRARY c10 HINTS ${folders} PATH_SUFFIXES lib)
+  mark_as_advanced(TORCH_INCLUDE_DIR TORCH_LIBRARY C10_LIBRARY)
+  if(NOT TORCH_INCLUDE_DIR OR NOT TORCH_LIBRARY OR NOT C10_LIBRARY)
+    return()
+  endif()
+  add_library(need::c10 UNKNOWN IMPORTED)
+  set_target_properties(need::c10 PROPERTIES IMPORTED_LOCATION ${C10_LIBRARY})
+  add_library(need::torch UNKNOWN IMPORTED)
+  set_target_properties(need::torch PROPERTIES
+    IMPORTED_LOCATION ${TORCH_LIBRARY}
+    INTERFACE_LINK_LIBRARIES need::c10
+    INTERFACE_INCLUDE_DIRECTORIES
+      "${TORCH_INCLUDE_DIR};${TORCH_INCLUDE_DIR}/torch/csrc/api/include")
+  # Python's torch up to 2.6 has the old strings of libstdc++, and names no function with new ones.
+  file(STRINGS ${C10_LIBRARY} new_strings REGEX "_ZN3c10.*__cxx11" LIMIT_COUNT 1)
+  if(NOT new_strings)
+    set_target_properties(need::torch PROPERTIES
+                          INTERFACE_COMPILE_DEFINITIONS _GLIBCXX_USE_CXX11_ABI=0)
+  endif()
+endfunction()
+
+if(BARYDEF_VICTIM)
+  include(CheckLanguage)
+  check_language(CXX)
+  if(CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    set(CMAKE_CXX_STANDARD 17)
+    barydef_find_torch()
+  endif()
+  if(CMAKE_CXX_COMPILER)
+    set(lacking libtorch)
+  else()
+    set(lacking "C++ compiler")
+  endif()
+  if(NOT TARGET need::torch)
+    if(BARYDEF_VICTIM STREQUAL "AUTO")
+      barydef_left_out(${lacking} "there is no victim module, and accuracies will be NaN")
+    else()
+      list(APPEND barydef_missing ${lacking})
+    endif()
+  endif()
+endif()
+
+barydef_refuse_if_missing()
+
+# ---- the loader -----------------------------------------------------------------------------
+
+# barydef_folders(OUT LIBRARY...): folders of libraries that the loader does not look into by itself.
+# Those of modules and home folders are, and Debian's, which hold links, are not.
+function(barydef_folders out)
+  set(folders)
+  foreach(library IN LISTS ARGN)
+    if(TARGET "${library}")
+      list(APPEND folders "$<TARGET_FILE_DIR:${library}>")
+    elseif(IS_ABSOLUTE "${library}")
+      get_filename_component(file "${library}" REALPATH)
+      get_filename_component(folder "${library}" DIRECTORY)
+      if(NOT file MATCHES "^/(usr/)?lib")
+        list(APPEND folders "${folder}")
+      endif()
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES folders)
+  set(${out} "${folders}" PARENT_SCOPE)
+endfunction()
+barydef_folders(BARYDEF_FOLDERS ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${FFTW_LIBRARY}
+                ${INIH_LIBRARY} ${XXHASH_LIBRARY} ${LIBDEFLATE_LIBRARY} ${ZLIB_LIBRARY}
+                ${LIBJPEG_LIBRARY})
