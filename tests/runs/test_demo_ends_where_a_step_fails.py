@@ -1,4 +1,5 @@
-"""jobs/demo.sh on a small set, in a folder of its own, ends with its table or where a step fails.
+"""jobs/demo.sh on a small set, in a folder of its own, ends with its table or where a step fails, and
+goes on where nothing may be installed.
 
 Stand-ins replace what installs and builds.  barydef and the report are the real ones, except where
 they are told to fail."""
@@ -15,8 +16,8 @@ from support import DEMO_SET, ENVIRONMENT, PATIENCE, PROGRAM, SOURCE, RunTest, n
 # Where FAIL is in its command line, barydef ends with status 5, and it runs no other job.  REPORT
 # is run instead of the report.
 STANDINS = {
-    "dpkg-query": "echo installed\n",
-    "cmake": 'echo "cmake $1 $2"\nexit "${CMAKE_STATUS:-0}"\n',
+    "dpkg-query": 'echo "${PACKAGES:-installed}"\n',
+    "cmake": 'echo "cmake $1 $2"\necho "$*" >>"$(dirname "$0")/asked"\nexit "${CMAKE_STATUS:-0}"\n',
     "sudo": "exit 9\n",
     "apt-get": "exit 9\n",
     "../build/barydef": 'if [ "$1" = report ] && [ -n "${REPORT-}" ]; then\n'
@@ -57,14 +58,14 @@ class Demo(RunTest):
         with open(os.path.join(cls.tree, name), "w") as file:
             file.write(text)
 
-    def demo(self, **environment):
+    def demo(self, *arguments, **environment):
         environment = {
             **ENVIRONMENT,
             "PATH": os.path.join(self.tree, "bin") + ":" + ENVIRONMENT["PATH"],
             **environment,
         }
         return subprocess.run(
-            ["bash", os.path.join(self.tree, "jobs", "demo.sh")],
+            ["bash", os.path.join(self.tree, "jobs", "demo.sh"), *arguments],
             capture_output=True,
             text=True,
             timeout=300 * PATIENCE,
@@ -131,6 +132,41 @@ class Demo(RunTest):
         for status, report in (7, "exit 7"), (1, "echo /none/report.html"):  # fails; made nothing
             with self.subTest(report=report):
                 self.failing(status, FAIL="none of them", REPORT=report)
+
+    def asked_of_cmake(self):
+        """What it was told to configure and to build."""
+        path = os.path.join(self.tree, "bin", "asked")
+        with open(path) as file:
+            lines = file.read().split("\n")
+        os.remove(path)
+        return lines[0].split(), lines[1].split()
+
+    def test_goes_on_with_what_is_there(self):
+        """Nothing is installed: apt-get would fail."""
+        folder = os.path.join(self.tree, "build")
+        report = f"echo words >'{folder}/runs.md'; echo '{folder}/report.html'"
+        quick = {"FAIL": "none of them", "REPORT": report}
+        with open(os.path.join(SOURCE, "cmake", "packages.txt")) as file:
+            packages = " ".join(line for line in file.read().split("\n") if line[:1] != "#").strip()
+        self.demo(**quick)
+        configure, build = self.asked_of_cmake()
+        self.assertIn("-DBARYDEF_VICTIM=ON", configure)
+        self.assertEqual(build[-2:], ["--target", "product"])
+        done = self.demo("--no-install", PACKAGES="not", **quick)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(f"not installed, as --no-install says: {packages}\n", done.stdout)
+        configure, _ = self.asked_of_cmake()
+        self.assertIn("-DBARYDEF_VICTIM=AUTO", configure)
+        self.write(os.path.join("bin", "id"), "#!/bin/sh\necho 1000\n")  # no root
+        os.chmod(os.path.join(self.tree, "bin", "id"), 0o755)
+        try:
+            done = self.demo(PACKAGES="not", **quick)
+        finally:
+            os.remove(os.path.join(self.tree, "bin", "id"))
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(f"not installed, which takes root or sudo: {packages}\n", done.stdout)
+        self.assertEqual(self.demo(PACKAGES="not", **quick).returncode, 9)  # apt-get's
+        self.assertEqual(self.demo("--nothing").returncode, 2)
 
 
 if __name__ == "__main__":
