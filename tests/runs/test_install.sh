@@ -20,7 +20,7 @@ int main(void) {
 }
 C
 cat >"$work/CMakeLists.txt" <<'C'
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.20)
 project(stranger C)
 find_package(barydef 0.1 REQUIRED)
 add_executable(stranger main.c)
