@@ -65,24 +65,36 @@ hid_t h5_open_descriptor(int descriptor, h5_access_t how) {
   return file;
 }
 
+/* What kind of link `path` is, or H5L_TYPE_ERROR if there is none.  HDF5 1.12 gave links another
+   description, and leaves it to each build which of the two the name without a number means. */
+static H5L_type_t link_type(hid_t location, const char *path) {
+#if H5_VERSION_GE(1, 12, 0)
+  H5L_info2_t link;
+  const herr_t found = H5Lget_info2(location, path, &link, H5P_DEFAULT);
+#else
+  H5L_info_t link;
+  const herr_t found = H5Lget_info(location, path, &link, H5P_DEFAULT);
+#endif
+  return found < 0 ? H5L_TYPE_ERROR : link.type;
+}
+
 const char *h5_link_problem(hid_t location, const char *path, size_t *length) {
   char partial[512];
   *length = strlen(path);
   if (*length >= sizeof partial) return "is too long a path";
   for (const char *end = path; *end;) {
-    H5L_info_t link;
     end = strchr(end + 1, '/');
     if (!end) end = path + strlen(path);
     snprintf(partial, sizeof partial, "%.*s", (int)(end - path), path);
-    if (H5Lexists(location, partial, H5P_DEFAULT) <= 0 ||
-        H5Lget_info(location, partial, &link, H5P_DEFAULT) < 0)
-      return "is missing";
-    if (link.type == H5L_TYPE_HARD) continue;
+    const H5L_type_t type = H5Lexists(location, partial, H5P_DEFAULT) > 0
+                                ? link_type(location, partial)
+                                : H5L_TYPE_ERROR;
+    if (type == H5L_TYPE_ERROR) return "is missing";
+    if (type == H5L_TYPE_HARD) continue;
     *length = (size_t)(end - path);
-    return link.type == H5L_TYPE_SOFT ? "is a soft link; only hard links are followed"
-           : link.type == H5L_TYPE_EXTERNAL
-               ? "is an external link; only hard links are followed"
-               : "is some other kind of link; only hard links are followed";
+    return type == H5L_TYPE_SOFT       ? "is a soft link; only hard links are followed"
+           : type == H5L_TYPE_EXTERNAL ? "is an external link; only hard links are followed"
+                                       : "is some other kind of link; only hard links are followed";
   }
   return NULL;
 }
