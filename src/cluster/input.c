@@ -38,7 +38,7 @@ bd_status_t session_plan(session_t *session, bd_error_t *error) {
 /* Choose one instruction set for all ranks, so that bits do not depend on the rank that computes an
    image. */
 bd_status_t session_agree_on_instructions(session_t *session, bd_error_t *error) {
-  int best = bd_instructions_best();
+  int best = (int)bd_instructions_best();
   MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_INT, MPI_MIN, session->communicator);
   session->plan.instructions = (bd_instructions_t)best;
   for (int point = 0; point < bd_job_point_count(session->job); point++) {

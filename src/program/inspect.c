@@ -14,7 +14,7 @@ const manual_t manual_inspect = {
         (const topic_t[]){{"barydef inspect result.h5", "The tables of a result again."}, {0}},
 };
 
-static int inspect_images(const char *path, bd_error_t *error) {
+static bd_status_t inspect_images(const char *path, bd_error_t *error) {
   bd_images_t *images;
   bd_status_t status = bd_images_open(path, BD_IMAGES_MEMORY, &images, error);
   if (status != BD_OK) return status;
@@ -32,7 +32,7 @@ static int inspect_images(const char *path, bd_error_t *error) {
   return BD_OK;
 }
 
-static int inspect_result(const char *path, bd_error_t *error) {
+static bd_status_t inspect_result(const char *path, bd_error_t *error) {
   bd_result_summary_t summary;
   bd_status_t status = bd_result_read_summary(path, &summary, error);
   if (status != BD_OK) return status;
@@ -51,9 +51,9 @@ int command_inspect(int argc, char **argv) {
   const char *path = NULL;
   bd_error_t error;
   bd_file_kind_t kind;
-  int status;
-  if (!arguments_take(argc, argv, &path, &status)) return status;
-  status = bd_file_kind(path, &kind, &error);
+  int ended;
+  if (!arguments_take(argc, argv, &path, &ended)) return ended;
+  bd_status_t status = bd_file_kind(path, &kind, &error);
   if (status == BD_OK && kind == BD_FILE_OTHER)
     status = bd_fail(&error, BD_BAD_INPUT,
                      "%s: neither a file of attacked images nor a result of barydef", path);

@@ -196,7 +196,7 @@ static int load_and_run(const world_t *world, const arguments_t *a, const char *
   bd_job_t *job = NULL;
   int status = BD_OK;
   if (world->rank == 0) status = (int)load(a, world, &job);
-  if (bd_world_agree(&status) == BD_OK) status = run_job(world->rank, a, job, command_line);
+  if (bd_world_agree(&status) == BD_OK) status = (int)run_job(world->rank, a, job, command_line);
   bd_job_free(job);
   return status;
 }

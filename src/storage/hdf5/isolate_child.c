@@ -35,7 +35,8 @@ void isolate_more_time(double seconds) {
     set_seconds((double)time.rlim_cur + seconds, (double)time.rlim_max);
 }
 
-static void limit(int what, uint64_t value) {
+/* What is limited is an enumeration in glibc, so it is not signed. */
+static void limit(unsigned what, uint64_t value) {
   const struct rlimit both = {(rlim_t)value, (rlim_t)value};
   setrlimit(what, &both);
 }
