@@ -54,7 +54,7 @@ class Commands(CommandLine):
             r"^git revision (unknown|[0-9a-f]{7,})",
             r"^instructions (baseline|avx2|avx512)$",
             r"HDF5 1\.\d+",
-            r"Open MPI v?4\.",
+            r"^MPI: (Open MPI v?[45]\.|MPICH )",
             r"^libtorch(: not built in| \d)",
         ]:
             self.assertRegex(finished.out, re.compile(pattern, re.MULTILINE))

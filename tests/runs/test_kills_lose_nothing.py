@@ -44,7 +44,9 @@ class Kills(Interrupted):
             **ENVIRONMENT,
             "TMPDIR": scratch,
             "OMPI_MCA_btl_vader_backing_directory": scratch,
+            "OMPI_MCA_btl_sm_backing_directory": scratch,
             "OMPI_MCA_odls_base_sigkill_timeout": str(patience),
+            "PRTE_MCA_odls_base_sigkill_timeout": str(patience),
         }
         return subprocess.Popen(
             command,

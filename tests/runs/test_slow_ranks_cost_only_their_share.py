@@ -51,6 +51,7 @@ class Slowness(RunTest):
                 **ENVIRONMENT,
                 "OMPI_MCA_mpi_yield_when_idle": "1",
                 "OMPI_MCA_btl_vader_eager_limit": "16384",
+                "OMPI_MCA_btl_sm_eager_limit": "16384",
                 "LD_PRELOAD": FAULTS,
                 **environment,
             },
