@@ -109,6 +109,10 @@ def page(name, number, texts, summary, *sections):
     return "\n".join(head + [line for part in sections for line in part]) + "\n"
 
 
+def raised(text):
+    return text[0].upper() + text[1:]
+
+
 def lowered(text):
     return text[0].lower() + text[1:]
 
@@ -172,7 +176,7 @@ def program_page(texts):
                 for one in texts["commands"]
                 for line in item(
                     f"{bold(one['name'])} {placeholders(one['arguments'])}".strip(),
-                    words(one["help"][0].upper() + one["help"][1:] + "."),
+                    words(f"{raised(one['help'])}."),
                 )
             ],
         ),
@@ -191,12 +195,13 @@ def parameter_item(parameter):
     default = f"Default: {parameter['default'] or 'none'}."
     allowed = f"Allowed: {parameter['allowed'].replace('|', ' | ')}."
     swept = " It may be swept." if parameter["swept"] else ""
-    help = parameter["help"]
-    return item(
+    lines = item(
         bold(parameter["key"]),
-        words(help[0].upper() + help[1:] + "."),
+        words(f"{raised(parameter['help'])}."),
         words(f"Type: {parameter['kind']}.{unit} {allowed} {default}{swept}"),
     )
+    values = listed(parameter["values"])
+    return lines + [".RS", *values, ".RE"] * bool(values)
 
 
 def job_page(texts):

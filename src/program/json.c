@@ -77,6 +77,34 @@ static void print_command(FILE *out, const command_t *command) {
   fprintf(out, "]}");
 }
 
+/* ---- parameters ---------------------------------------------------------------- */
+
+/* The named values of parameters, with their meanings: the rows of the tables that parameters.def
+   names.  A meaning is the last member of a row, of which there are three to five. */
+#define LAST_OF_3(a, b, meaning, ...) meaning
+#define LAST_OF_4(a, b, c, meaning, ...) meaning
+#define LAST_OF_5(a, b, c, d, meaning, ...) meaning
+#define CHOSEN(a, b, c, d, e, LAST, ...) LAST
+#define LAST(...) CHOSEN(__VA_ARGS__, LAST_OF_5, LAST_OF_4, LAST_OF_3, )(__VA_ARGS__, )
+#define VALUE(NAME, name, ...) {#name, LAST(NAME, name, __VA_ARGS__)},
+#define CHOICES(TABLE) ((const topic_t[]){BD_##TABLE##_TABLE(VALUE){0}})
+
+/* parameters.def takes them from the second on. */
+static const topic_t view_choices[] = {{0},
+#define VIEW_ALWAYS(name, meaning)
+#define VIEW_BY_DEFAULT(name, meaning) {#name, meaning},
+#define VIEW_WHEN_NAMED(name, meaning) {#name, meaning},
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning) VIEW_##asked(name, meaning)
+#include <barydef/views.def>
+                                       {0}};
+
+/* In the order of bd_parameter_table().  NULL where choices are mere words, or there are none. */
+static const topic_t *const values[] = {
+#define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, ...)          \
+  _Generic((choices), const topic_t * : (choices), default : NULL),
+#include <barydef/parameters.def>
+};
+
 /* The words that a value may be, or be made of: "a|b". */
 static const char *words_of(const bd_parameter_t *parameter) {
   switch (parameter->kind) {
@@ -88,7 +116,7 @@ static const char *words_of(const bd_parameter_t *parameter) {
   }
 }
 
-static void print_parameter(FILE *out, const bd_parameter_t *parameter) {
+static void print_parameter(FILE *out, const bd_parameter_t *parameter, const topic_t *named) {
   static const char *const kinds[] = {
       [BD_KIND_REAL] = "number",         [BD_KIND_INTEGER] = "integer",
       [BD_KIND_WINDOW] = "window",       [BD_KIND_CHOICE] = "choice",
@@ -105,6 +133,7 @@ static void print_parameter(FILE *out, const bd_parameter_t *parameter) {
   print_member(out, ", ", "words", words_of(parameter));
   print_member(out, ", ", "unit", parameter->unit);
   print_member(out, ", ", "help", parameter->help);
+  print_topics(out, "values", named);
   fprintf(out, ", \"swept\": %s}", bd_parameter_is_swept(parameter) ? "true" : "false");
 }
 
@@ -128,7 +157,7 @@ void print_json(FILE *out) {
   fprintf(out, "],\n \"parameters\": [");
   for (int i = 0; i < parameters; i++) {
     if (i) fputc(',', out);
-    print_parameter(out, &parameter[i]);
+    print_parameter(out, &parameter[i], values[i]);
   }
   fprintf(out, "]}\n");
 }

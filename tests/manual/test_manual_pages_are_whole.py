@@ -113,6 +113,9 @@ class Pages(unittest.TestCase):
                 (row,) = [row for row in rows if re.match(rf"{key}\s", row)]
                 block = said.split(f"[{section}]\n")[1].split("\n\n")[0]
                 meaning = re.search(rf"^{key} = .*\n    (.*?)(?: \[.*\])?$", block, re.M)[1]
+                named = re.findall(r"\w+", "".join(re.findall(r"[\w|]+\|[\w]+$", allowed)))
+                told = [text.split()[0] for text in row.strip().split("\n\n")[1:]]
+                self.assertEqual(told, [] if named == ["no", "yes"] else named)
                 for text in meaning[1:], allowed.replace("|", " | "), default or "none":
                     self.assertIn(squeezed(text), squeezed(row))
 
