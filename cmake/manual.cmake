@@ -1,10 +1,17 @@
 # Manual pages and the completion of bash: what the program and its commands in Python say of
 # themselves, written by cmake/manual.  That runs the program, and Python without any package.
-set(Python3_FIND_STRATEGY LOCATION)
-set(Python3_ROOT_DIR /usr CACHE PATH "Where Python for the manual pages is looked for first")
-find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
-if(CMAKE_CROSSCOMPILING OR NOT Python3_Interpreter_FOUND)
-  message(STATUS "No manual pages and no completion: they need Python 3.9 and a program that runs here")
+set(told "No manual pages and no completion:")
+if(CMAKE_CROSSCOMPILING)
+  message(STATUS "${told} the program does not run here")
+  return()
+endif()
+set(version 0)
+if(BARYDEF_CMAKE_PYTHON)
+  execute_process(COMMAND ${BARYDEF_CMAKE_PYTHON} -ISc "import platform; print(platform.python_version())"
+                  OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
+endif()
+if(version VERSION_LESS 3.9)
+  message(STATUS "${told} they need Python 3.9 or later (-DBARYDEF_CMAKE_PYTHON=...)")
   return()
 endif()
 set(manual_folder ${PROJECT_BINARY_DIR}/share)
@@ -14,7 +21,7 @@ file(GLOB manual_sources CONFIGURE_DEPENDS cmake/manual/*)
 # neither packages nor the environment (-S -E).
 add_custom_command(OUTPUT ${manual_stamp} VERBATIM
   COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual_folder}
-  COMMAND ${Python3_EXECUTABLE} -BES ${PROJECT_SOURCE_DIR}/cmake/manual/manual.py
+  COMMAND ${BARYDEF_CMAKE_PYTHON} -BES ${PROJECT_SOURCE_DIR}/cmake/manual/manual.py
           $<TARGET_FILE:barydef-program> ${manual_folder}
   COMMAND ${CMAKE_COMMAND} -E touch ${manual_stamp}
   DEPENDS barydef-program ${manual_sources} ${BARYDEF_PACKAGE}/command_line.py
