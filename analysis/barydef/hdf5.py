@@ -1,5 +1,8 @@
-"""HDF5 files that others made, opened so that nothing of theirs runs and no other file is read."""
+"""HDF5 files, opened without a lock.
 
+Those that others made are opened so that nothing of theirs runs and no other file is read."""
+
+import inspect
 import os
 
 import h5py
@@ -11,13 +14,32 @@ def forbid_plugins():
         h5py.h5pl.remove(0)
 
 
+def has_locking():
+    """Can h5py be told to take no lock? HDF5 can from 1.10.7 and 1.12.1 on."""
+    version = h5py.version.hdf5_version_tuple
+    knows = version >= (1, 12, 1) or (1, 10, 7) <= version < (1, 11)
+    return knows and "locking" in inspect.signature(h5py.File.__init__).parameters
+
+
+def open_file(path, mode="r"):
+    """An h5py.File without HDF5's own lock.
+
+    That lock fails on file systems without locks, and a reader's would stop a writer. No other
+    place of the package opens an HDF5 file. HDF5_USE_FILE_LOCKING in the environment overrides
+    this."""
+    if has_locking():
+        return h5py.File(path, mode, locking=False)
+    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+    return h5py.File(path, mode)
+
+
 def opened(path):
     """The open file, which holds no links or storage elsewhere."""
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no such file")
     forbid_plugins()
     try:
-        file = h5py.File(path, "r")
+        file = open_file(path)
     except OSError as problem:
         raise OSError(f"{path}: {problem}") from None
     refuse_other_files(file, path)

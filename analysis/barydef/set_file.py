@@ -3,7 +3,6 @@
 The checks are those of src/storage/set and src/text.c, so that nothing is written that barydef
 would refuse."""
 
-import h5py
 import numpy as np
 
 from .errors import Unsuitable
@@ -17,6 +16,7 @@ from .formats import (
     SIZES_MAX,
     TEXT_BYTES,
 )
+from .hdf5 import open_file
 from .text import UNCLEAN
 
 CHUNK_BYTES = 4 << 20  # which any run.max_memory can hold
@@ -137,7 +137,7 @@ def write_set(path, labels, clean, attacks, dataset):
     if clean is not None:
         groups[CLEAN] = (clean, None, None, None)
     labels = check_set(labels, {group.split("/")[-1]: entry[0] for group, entry in groups.items()})
-    with written(path) as temporary, h5py.File(temporary, "w") as file:
+    with written(path) as temporary, open_file(temporary, "w") as file:
         file.attrs.update(schema=INPUT_SCHEMA, schema_version=SCHEMA_VERSION, dataset=dataset)
         file["labels"] = labels
         for group, (images, norm, epsilon, source) in groups.items():

@@ -139,10 +139,16 @@ typedef enum bd_writer {
 } bd_writer_t;
 
 /** Allow writing until the result is closed.  BD_WRITER_ALONE waits at most `seconds` for another
-   process that writes alone.  Errors: BD_FAILED, also where the file was replaced since it was
+   process that writes alone.  Where the file system has no locks it waits for nobody, and
+   bd_result_unlocked says so.  Errors: BD_FAILED, also where the file was replaced since it was
    opened. */
 BD_API bd_status_t bd_result_begin_writing(bd_result_t *result, bd_writer_t writer, double seconds,
                                            bd_error_t *error);
+
+/** NULL, or one line that says that the file system has no locks, so that nothing keeps two
+   processes that write alone apart.  Known after bd_result_begin_writing; valid until the result is
+   closed. */
+BD_API const char *bd_result_unlocked(const bd_result_t *result);
 
 /** Set the marks of these images to 0: they are not done, whatever becomes of this run.  The next
    bd_result_flush brings this to the disk.  Errors: BD_FAILED. */
@@ -248,7 +254,8 @@ BD_API bd_status_t bd_result_compare_attributes(bd_result_t *result,
 /** Join the complete results of the parts of one job into the result that a single run would have
    written.  BD_EXISTING_KEPT leaves a result that exists as it is where it is whole and made of
    these parts.  The message of `note` becomes empty, or says that other revisions of the program
-   computed some part.  Forks.
+   computed some part, and that the file system has no locks to keep a writer of the replaced file
+   away.  Forks.
    Errors: BD_BAD_INPUT, naming a part that is damaged, incomplete, missing or of another job than
    the first, or where `path` is a part or exists and must stay; BD_FAILED otherwise. */
 BD_API bd_status_t bd_result_merge(int part_count, const char *const *parts, const char *path,

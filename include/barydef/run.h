@@ -29,7 +29,9 @@ typedef struct bd_progress {
   int64_t damaged; /**< images of earlier sessions that do not fit their checksums, and are computed
                         again */
   int is_resumed;  /**< a result that was there is continued */
-  double seconds;  /**< since the first block was handed out */
+  const char *unlocked; /**< NULL, or one line that says that the output's file system has no locks,
+                             so that nothing keeps two runs of it apart */
+  double seconds;       /**< since the first block was handed out */
 } bd_progress_t;
 
 /** Called on rank 0 whenever a block has been written, and between the iterations of rank 0's own

@@ -234,6 +234,7 @@ static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[
                                   .before = work->done->done,
                                   .damaged = work->done->damaged,
                                   .is_resumed = work->is_resumed,
+                                  .unlocked = bd_result_unlocked(work->result),
                                   .total = summary->images},
                      .start = MPI_Wtime(),
                      .error = error};

@@ -87,7 +87,7 @@ volatile const sig_atomic_t *signals_stop(void);
 typedef struct progress {
   int is_terminal;
   int is_shown;     /* the line shows a bar */
-  int is_announced; /* the user has been told that a result is resumed */
+  int is_announced; /* the user has been told what goes before the work */
   double interval;  /* seconds */
   double last;      /* when the last line was printed, in seconds of the run's clock */
 } progress_t;

@@ -38,6 +38,21 @@ static void show_checking(progress_t *progress, const bd_progress_t *state, doub
           state->done, state->total);
 }
 
+/* Say once what a user must know before the work begins. */
+static void announce(progress_t *progress, const bd_progress_t *state) {
+  progress->is_announced = 1;
+  if (state->is_resumed) {
+    progress->last = 0; /* another clock */
+    fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
+  }
+  if (state->unlocked) fprintf(stderr, "barydef: %s\n", state->unlocked);
+  if (!state->is_resumed) return;
+  fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before,
+          state->total);
+  fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n",
+          state->damaged);
+}
+
 void progress_show(void *context, const bd_progress_t *state) {
   progress_t *progress = context;
   double interval = progress->is_terminal ? 0.1 : progress->interval;
@@ -45,15 +60,7 @@ void progress_show(void *context, const bd_progress_t *state) {
     show_checking(progress, state, interval);
     return;
   }
-  if (state->is_resumed && !progress->is_announced) {
-    progress->last = 0; /* another clock */
-    fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
-    fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before,
-            state->total);
-    fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n",
-            state->damaged);
-  }
-  progress->is_announced = 1;
+  if (!progress->is_announced) announce(progress, state);
   int is_last = state->done == state->total;
   if (interval <= 0 ||
       (state->seconds - progress->last < interval && !(is_last && progress->is_terminal)))

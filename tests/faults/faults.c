@@ -6,10 +6,16 @@
    FAULT_AT    the number of the call, from 1
    FAULT       kill (SIGKILL before the call; to the parent too where the call is a child's), stop
    (SIGSTOP before it), or the name of an error: ENOSPC, EIO, EDQUOT; from that call on all fail, or
-   with FAULT_ONCE set that call alone FAULT_LOCK  the errno that locking the file fails with,
-   FAULT_LOCK_TIMES times or always SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank
-   0, 1 ...: 0,2000; the last one counts for all that follow TRACE       a file that gets a line for
-   each read ("read RANK PLACE") and each transform of FFTW ("transform RANK"); not of children */
+   with FAULT_ONCE set that call alone
+
+   FAULT_LOCK  the errno that locking the file fails with, FAULT_LOCK_TIMES times or always
+   FAULT_LOCK_CALL  fcntl or flock: only that call fails; otherwise both
+
+   SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one
+   counts for all that follow
+
+   TRACE       a file that gets a line for each read ("read RANK PLACE") and each transform of FFTW
+   ("transform RANK"); not of children */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -135,13 +142,23 @@ WRAP(int, rename, (const char *from, const char *to), (from, to), fault(from))
 WRAP(int, renameat2, (int at, const char *from, int there, const char *to, unsigned flags),
      (at, from, there, to, flags), fault(from))
 
-static int lock_fault(int descriptor, int command) {
+/* `call` is fcntl or flock. */
+static int lock_fault(int descriptor, const char *call) {
   char path[4096];
   static long calls;
-  const char *number = getenv("FAULT_LOCK"), *times = getenv("FAULT_LOCK_TIMES");
-  if (!number || command != F_OFD_SETLK) return 0;
+  const char *number = getenv("FAULT_LOCK"), *times = getenv("FAULT_LOCK_TIMES"),
+             *only = getenv("FAULT_LOCK_CALL");
+  if (!number || (only && strcmp(only, call) != 0)) return 0;
   path_of(descriptor, path);
   return is_watched(path) && (!times || calls++ < atol(times)) ? atoi(number) : 0;
+}
+
+WRAP(int, flock, (int file, int operation), (file, operation),
+     (operation & LOCK_UN) ? 0 : lock_fault(file, "flock"))
+
+static int is_lock(int command) {
+  return command == F_OFD_SETLK || command == F_OFD_SETLKW || command == F_SETLK ||
+         command == F_SETLKW;
 }
 
 #define FCNTL(name)                                                                                \
@@ -151,7 +168,7 @@ static int lock_fault(int descriptor, int command) {
     va_start(more, command);                                                                       \
     void *argument = va_arg(more, void *);                                                         \
     va_end(more);                                                                                  \
-    int number = lock_fault(file, command);                                                        \
+    int number = is_lock(command) ? lock_fault(file, "fcntl") : 0;                                 \
     if (number) return errno = number, -1;                                                         \
     return real(file, command, argument);                                                          \
   }

@@ -160,7 +160,8 @@ class Faults(Interrupted):
             ("--overwrite", errno.EAGAIN, 20, 3, "images failed"),
             ("--resume", errno.EAGAIN, 60, 1, "result.h5: another run is writing it"),
             ("--resume", errno.ENOSYS, 1, 3, "images failed"),
-            ("--resume", errno.ENOLCK, 1, 1, "result.h5: cannot be locked: No locks available"),
+            ("--resume", errno.ENOLCK, 1, 3, "result.h5: its file system has no locks (ENOLCK)"),
+            ("--resume", errno.EIO, 1, 1, "result.h5: cannot be locked: Input/output error"),
         ):
             self.setUp()
             shutil.copy(self.stopped, self.result)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error) {
@@ -22,21 +21,6 @@ int file_read(int descriptor, uint64_t place, void *bytes, size_t size) {
     size -= (size_t)got;
   }
   return 0;
-}
-
-bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error_t *error) {
-  const double slice = 0.1;
-  /* Do not use flock.  HDF5's readers respect it, and would fail. */
-  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  for (int i = 0; fcntl(descriptor, F_OFD_SETLK, &whole) != 0; i++) {
-    if (errno == ENOSYS || errno == EOPNOTSUPP) break;
-    if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-      return bd_fail(error, BD_FAILED, "%s: cannot be locked: %m", path);
-    if (i * slice >= seconds)
-      return bd_fail(error, BD_FAILED, "%s: another run is writing it", path);
-    nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * slice)}, NULL);
-  }
-  return BD_OK;
 }
 
 bd_status_t file_take_room(int descriptor, int64_t size, const char *path, bd_error_t *error) {

@@ -16,11 +16,6 @@ bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_e
    too early. */
 int file_read(int descriptor, uint64_t place, void *bytes, size_t size);
 
-/* Take the writer's lock of a file, and hold it until the descriptor is closed.  Waits at most so
-   many seconds for another process that has it.  On a file system without locks the call succeeds.
-   Errors: BD_FAILED, naming the file. */
-bd_status_t file_lock(int descriptor, double seconds, const char *path, bd_error_t *error);
-
 /* Reserve space on the disk for the first `size` bytes, also beyond the end of the file, which does
    not move.  A file system that cannot promise space is assumed to have it.  Errors: BD_FAILED,
    naming the file. */

@@ -52,15 +52,26 @@ void h5_close(hid_t id) {
   }
 }
 
+/* How to open a file without HDF5's lock.  The variable HDF5_USE_FILE_LOCKING of the environment
+   overrides the property. */
+static hid_t access_without_lock(void) {
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
+  H5Pset_file_locking(access, 0, 1);
+#else
+  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
+#endif
+  return access;
+}
+
 hid_t h5_open_descriptor(int descriptor, h5_access_t how) {
   char path[64];
   snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
   h5_silence();
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-#if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(access, 0, 1);
-#endif
-  hid_t file = H5Fopen(path, how == H5_TO_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
+  hid_t access = access_without_lock();
+  hid_t file = how == H5_TO_CREATE
+                   ? H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access)
+                   : H5Fopen(path, how == H5_TO_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
   h5_close(access);
   return file;
 }

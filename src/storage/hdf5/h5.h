@@ -28,9 +28,10 @@ int h5_get_text(hid_t object, const char *name, char *text, size_t size);
 int h5_get_integer(hid_t object, const char *name, int64_t *value);
 int h5_get_real(hid_t object, const char *name, double *value);
 
-/* Open the file of a descriptor, even if another file has taken its name since.  HDF5's own lock
-   is not used, because it would let a reader stop a writer.  Negative on failure. */
-typedef enum h5_access { H5_TO_READ, H5_TO_WRITE } h5_access_t;
+/* Open the file of a descriptor, even if another file has taken its name since, or begin a file in
+   it anew.  HDF5's own lock is not used, unless the environment demands it: it would let a reader
+   stop a writer, and it fails on file systems without locks (lock.h).  Negative on failure. */
+typedef enum h5_access { H5_TO_READ, H5_TO_WRITE, H5_TO_CREATE } h5_access_t;
 hid_t h5_open_descriptor(int descriptor, h5_access_t access);
 
 /* Create an attribute.  Returns 1 on success.  A text has room for `room` bytes, or if that is 0,

@@ -170,7 +170,7 @@ bd_status_t bd_result_create(const char *path, bd_existing_t existing,
                              const bd_result_layout_t *layout, bd_result_t **result,
                              bd_error_t *error) {
   struct stat made, opened;
-  const new_file_t new_file = {path, existing, fill_layout, (void *)(uintptr_t)layout};
+  const new_file_t new_file = {path, existing, fill_layout, (void *)(uintptr_t)layout, NULL};
   *result = NULL;
   bd_status_t status = new_file_create(&new_file, &made, error);
   if (status == BD_OK) status = bd_result_open(path, result, error);

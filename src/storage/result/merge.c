@@ -54,28 +54,37 @@ static bd_status_t check_path(int part_count, const char *const *parts, const ch
   return BD_OK;
 }
 
+/* Add what the child has to say.  A part that was made to harm may have written it. */
+static void add_note(merge_news_t *news, bd_error_t *note) {
+  const bd_error_t before = *note;
+  news->note.message[sizeof news->note.message - 1] = 0;
+  if (*news->note.message)
+    bd_fail(note, BD_OK, "%s%s%s", before.message, *before.message ? "; " : "", news->note.message);
+}
+
 /* Have a child join the parts. */
 static bd_status_t join(const merge_t *merge, const char *path, bd_existing_t existing,
-                        bd_error_t *error) {
+                        bd_error_t *note, bd_error_t *error) {
   merge_request_t request = {merge, path, existing, NULL};
   struct stat file;
   parcel_t nothing;
   int64_t bytes = 0;
   for (int i = 0; i < merge->count; i++)
     bytes += fstat(merge->parts[i]->descriptor, &file) == 0 ? isolate_size(&file) : 0;
-  void *shared = mmap(NULL, sizeof *request.is_writing, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void *shared =
+      mmap(NULL, sizeof *request.news, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED) return bd_fail(error, BD_FAILED, "%s: no memory", path);
-  request.is_writing = shared;
+  request.news = shared;
   const isolation_t isolation = {merge_child, &request, path, bytes,
                                  2 * (int64_t)CHILD_RESULT_MEMORY};
   bd_status_t status = isolate(&isolation, &nothing, error);
-  if (*request.is_writing)
+  if (request.news->is_writing)
     status = bd_fail(error, BD_FAILED,
                      "%s: cannot be written: HDF5 crashed while copying the parts", path);
   if (status != BD_OK) new_file_remove_leftovers(path);
   parcel_free(&nothing);
-  munmap(shared, sizeof *request.is_writing);
+  add_note(shared, note);
+  munmap(shared, sizeof *request.news);
   return status;
 }
 
@@ -89,10 +98,10 @@ bd_status_t bd_result_merge(int part_count, const char *const *parts, const char
   if (!merge.parts) return bd_fail(error, BD_FAILED, "no memory for %d parts", part_count);
   status = open_parts(&merge, parts, error);
   if (status == BD_OK) status = merge_check(&merge, path, error);
+  if (status == BD_OK) compare_revisions(&merge, note);
   if (status == BD_OK && existing == BD_EXISTING_KEPT && access(path, F_OK) == 0)
     status = merge_check_existing(&merge, path, error);
-  else if (status == BD_OK) status = join(&merge, path, existing, error);
-  if (status == BD_OK) compare_revisions(&merge, note);
+  else if (status == BD_OK) status = join(&merge, path, existing, note, error);
   for (int i = 0; i < merge.count; i++) bd_result_close(merge.parts[i]);
   free(merge.parts);
   return status;

@@ -183,13 +183,13 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
   bd_status_t status = open_parts(joining, error);
   if (status == BD_OK) status = take_room(file, path, joining->request->merge, error);
   if (status != BD_OK) return status;
-  *joining->request->is_writing = 1;
+  joining->request->news->is_writing = 1;
   const hid_t first = joining->open[0].file;
   const int done =
       H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
       copy(first, file, "labels") && join_statistics(file, joining) && join_runs(file, joining) &&
       H5Adelete(file, "part") >= 0 && h5_put_text(file, "part", "1/1", 0);
-  *joining->request->is_writing = 0;
+  joining->request->news->is_writing = 0;
   return done ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
 }
 
@@ -201,7 +201,8 @@ bd_status_t merge_child(void *context, FILE *out, bd_error_t *error) {
   joining_t joining = {request, malloc((size_t)count * sizeof *joining.open)};
   if (!joining.open) return bd_fail(error, BD_FAILED, "no memory for %d parts", count);
   for (int i = 0; i < count; i++) joining.open[i].file = -1;
-  const new_file_t new_file = {request->path, request->existing, join, &joining};
+  const new_file_t new_file = {request->path, request->existing, join, &joining,
+                               &request->news->note};
   bd_status_t status = new_file_create(&new_file, &made, error);
   for (int i = 0; i < count; i++) h5_close(joining.open[i].file);
   free(joining.open);

@@ -7,13 +7,17 @@
 
 #include <stdio.h>
 
+/* What the parent learns of the child, in memory that both share. */
+typedef struct merge_news {
+  volatile int is_writing; /* 1 while HDF5 copies: a crash then is not one while reading */
+  bd_error_t note;         /* as new_file_t has it */
+} merge_news_t;
+
 typedef struct merge_request {
   const merge_t *merge;
   const char *path;
   bd_existing_t existing;
-  /* 1 while HDF5 copies.  Shared with the parent, so that it can tell a crash while copying from
-     one while reading. */
-  volatile int *is_writing;
+  merge_news_t *news;
 } merge_request_t;
 
 /* An isolated_t whose context is a merge_request_t.  Puts nothing. */

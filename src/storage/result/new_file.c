@@ -2,6 +2,7 @@
 
 #include "storage/hdf5/file.h"
 #include "storage/hdf5/h5.h"
+#include "storage/hdf5/lock.h"
 #include "storage/limits.h"
 
 #include <errno.h>
@@ -11,10 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-/* HDF5 holds a lock on a file that is still being created. */
+/* A file that is still being created is locked.  Where there are no locks, nothing is removed. */
 void new_file_remove_leftovers(const char *path) {
   glob_t found;
   char *pattern = malloc(2 * strlen(path) + 32), *end = pattern;
@@ -25,7 +25,7 @@ void new_file_remove_leftovers(const char *path) {
   if (glob(pattern, 0, NULL, &found) == 0) {
     for (size_t i = 0; i < found.gl_pathc; i++) {
       int file = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-      if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0) unlink(found.gl_pathv[i]);
+      if (file >= 0 && lock_is_free(file)) unlink(found.gl_pathv[i]);
       if (file >= 0) close(file);
     }
     globfree(&found);
@@ -38,21 +38,16 @@ static int is_cause_of_user(int number) {
 }
 
 /* Reserve space now rather than fail after hours. */
-static bd_status_t reserve(const char *temporary, const char *path, struct stat *made,
-                           bd_error_t *error) {
-  int file = open(temporary, O_RDWR | O_CLOEXEC);
-  if (file < 0 || fstat(file, made) != 0) {
-    if (file >= 0) close(file);
+static bd_status_t reserve(int descriptor, const char *path, struct stat *made, bd_error_t *error) {
+  if (fstat(descriptor, made) != 0)
     return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
-  }
   bd_status_t result = BD_OK;
   /* This gives back what was reserved beyond the end (merge_child.c). */
-  if (ftruncate(file, made->st_size) != 0)
+  if (ftruncate(descriptor, made->st_size) != 0)
     result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
-  else result = file_take_room(file, made->st_size, path, error);
-  if (result == BD_OK && fsync(file) != 0)
+  else result = file_take_room(descriptor, made->st_size, path, error);
+  if (result == BD_OK && fsync(descriptor) != 0)
     result = bd_fail(error, BD_FAILED, "%s: cannot be written: %m", path);
-  close(file);
   return result;
 }
 
@@ -76,11 +71,12 @@ typedef struct old {
 } old_t;
 
 /* Keep its lock until it has been replaced, so that two creators of a file take turns. */
-static bd_status_t lock_old(const char *path, old_t *old, bd_error_t *error) {
+static bd_status_t lock_old(const new_file_t *new_file, old_t *old, bd_error_t *error) {
+  const char *path = new_file->path;
   old->exists = lstat(path, &old->file) == 0;
   old->descriptor = old->exists ? open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK) : -1;
   if (old->descriptor < 0) return BD_OK;
-  bd_status_t status = file_lock(old->descriptor, LOCK_SECONDS, path, error);
+  bd_status_t status = lock_take(old->descriptor, LOCK_SECONDS, path, new_file->note, error);
   if (status == BD_OK && fstat(old->descriptor, &old->file) != 0)
     status = bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
   return status;
@@ -107,14 +103,23 @@ static bd_status_t put_in_place(const char *temporary, const char *path, const o
   return bd_fail(error, BD_FAILED, "%s: cannot be created: %m", path);
 }
 
-/* Take the temporary file from empty to the result under its name. */
-static bd_status_t fill_and_place(const new_file_t *new_file, hid_t file, const char *temporary,
-                                  old_t *old, bd_error_t *error) {
+static bd_status_t fill(const new_file_t *new_file, int descriptor, bd_error_t *error) {
   const char *path = new_file->path;
+  hid_t file = h5_open_descriptor(descriptor, H5_TO_CREATE);
+  if (file < 0) return bd_fail(error, BD_FAILED, "%s: cannot be created: %s", path, h5_reason());
   bd_status_t status = new_file->fill(file, path, new_file->context, error);
   if (H5Fclose(file) < 0 && status == BD_OK)
     status = bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());
-  if (status == BD_OK) status = reserve(temporary, path, &old->made, error);
+  return status;
+}
+
+/* Take the temporary file from empty to the result under its name. */
+static bd_status_t fill_and_place(const new_file_t *new_file, int descriptor, const char *temporary,
+                                  old_t *old, bd_error_t *error) {
+  const char *path = new_file->path;
+  bd_status_t status = lock_take(descriptor, 0, path, NULL, error);
+  if (status == BD_OK) status = fill(new_file, descriptor, error);
+  if (status == BD_OK) status = reserve(descriptor, path, &old->made, error);
   if (status == BD_OK) status = put_in_place(temporary, path, old, error);
   if (status != BD_OK) unlink(temporary);
   else sync_folder(path);
@@ -128,15 +133,12 @@ static bd_status_t create_beside(const new_file_t *new_file, old_t *old, bd_erro
   if (!temporary) return bd_fail(error, BD_FAILED, "%s: no memory", path);
   /* The name is this process's own, and a file that has it is not truncated. */
   sprintf(temporary, "%s.%ld.creating", path, (long)getpid());
-  errno = 0;
-  hid_t file = H5Fcreate(temporary, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
-  if (file < 0) {
-    int number = errno;
-    free(temporary);
-    return bd_fail(error, is_cause_of_user(number) ? BD_BAD_INPUT : BD_FAILED,
-                   "%s: cannot be created: %s", path, number ? strerror(number) : h5_reason());
-  }
-  bd_status_t status = fill_and_place(new_file, file, temporary, old, error);
+  const int descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  bd_status_t status = descriptor < 0
+                           ? bd_fail(error, is_cause_of_user(errno) ? BD_BAD_INPUT : BD_FAILED,
+                                     "%s: cannot be created: %m", path)
+                           : fill_and_place(new_file, descriptor, temporary, old, error);
+  if (descriptor >= 0) close(descriptor);
   free(temporary);
   return status;
 }
@@ -146,7 +148,7 @@ bd_status_t new_file_create(const new_file_t *new_file, struct stat *made, bd_er
   h5_silence();
   if (new_file->existing != BD_EXISTING_REPLACED && access(new_file->path, F_OK) == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", new_file->path);
-  bd_status_t status = lock_old(new_file->path, &old, error);
+  bd_status_t status = lock_old(new_file, &old, error);
   if (status == BD_OK) status = create_beside(new_file, &old, error);
   if (old.descriptor >= 0) close(old.descriptor);
   *made = old.made;

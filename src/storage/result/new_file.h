@@ -17,6 +17,7 @@ typedef struct new_file {
   bd_existing_t existing; /* BD_EXISTING_KEPT counts as BD_EXISTING_REFUSED */
   new_file_fill_t *fill;
   void *context;
+  bd_error_t *note; /* as lock_take fills it for the file that is replaced; may be NULL */
 } new_file_t;
 
 /* Create the file under a temporary name, fill it, reserve its space, and rename it.  *made becomes

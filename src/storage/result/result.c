@@ -12,6 +12,9 @@
 const bd_result_shape_t *bd_result_shape(const bd_result_t *result) { return &result->shape; }
 const int64_t *bd_result_places(const bd_result_t *result) { return result->places; }
 const char *bd_result_path(const bd_result_t *result) { return result->path; }
+const char *bd_result_unlocked(const bd_result_t *result) {
+  return *result->unlocked.message ? result->unlocked.message : NULL;
+}
 const char *bd_result_attack(const bd_result_t *result, int attack) {
   return result->names[attack];
 }

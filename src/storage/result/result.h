@@ -32,6 +32,7 @@ struct bd_result {
   double synced;       /* when the last sync ended (clock_seconds) */
   double sync_seconds; /* how long it took */
   char *wrong;         /* what bd_result_verify_tables has named */
+  bd_error_t unlocked; /* for bd_result_unlocked */
   int is_broken; /* a flush failed, which the system reports only once, so nothing is marked any
                     more */
 };

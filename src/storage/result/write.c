@@ -1,5 +1,6 @@
 #include "clock.h"
 #include "storage/hdf5/file.h"
+#include "storage/hdf5/lock.h"
 #include "storage/limits.h"
 #include "storage/result/result.h"
 
@@ -27,7 +28,8 @@ bd_status_t bd_result_begin_writing(bd_result_t *result, bd_writer_t writer, dou
       result->waiting ? result->waiting : malloc(MARKS_WAITING_MAX * sizeof *result->waiting);
   if (!result->waiting) return bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   if (writer == BD_WRITER_JOINED) return BD_OK;
-  bd_status_t status = file_lock(result->descriptor, seconds, result->path, error);
+  bd_status_t status =
+      lock_take(result->descriptor, seconds, result->path, &result->unlocked, error);
   result_identify(result); /* a previous writer may have completed it */
   return status;
 }
