@@ -21,7 +21,9 @@ small; perturbations are rounded towards zero, so an attacked image cannot leave
 eps ball. The accuracies printed are those of the stored classifier on the stored images.
 
 Needs numpy, scipy, scikit-learn, h5py and PyTorch; takes a minute on one core. Seeds are
-fixed: the same library versions give the same files.
+fixed: the same library versions give the same files. From the folder analysis:
+
+    python3 -m barydef.demo_set --output ../jobs/demo
 """
 import argparse
 import io
@@ -29,7 +31,6 @@ import struct
 import zipfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,9 @@ from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
+
+from . import torchscript
+from .hdf5 import open_file
 
 SEED, N_TEST, EPOCHS = 2024, 300, 100
 PAPER, INK = 0.3, 0.7  # enlarged values up to PAPER become 0, those from INK on become 1
@@ -186,7 +190,7 @@ def save_victim(model, example, path):
 
 
 def save_images(path, labels, clean, attacked):
-    with h5py.File(path, "w") as file:
+    with open_file(path, "w") as file:
 
         def store(name, images):
             file.create_dataset(
@@ -214,9 +218,9 @@ def save_images(path, labels, clean, attacked):
 
 def report(h5_path, victim_path):
     """Check the stored images, and print the stored classifier's accuracy on them."""
-    victim = torch.jit.load(str(victim_path))
+    victim = torchscript.load(victim_path)
     print(f"{'attack':<14} {'norm':<5} {'eps':>5} {'largest':>8} {'accuracy':>9}")
-    with h5py.File(h5_path) as file:
+    with open_file(h5_path) as file:
         labels, clean = file["labels"][:], file["clean/images"][:]
         for name in ["clean", *ATTACKS]:
             group = file[name if name == "clean" else f"attacks/{name}"]
@@ -248,7 +252,7 @@ def main():
     output.mkdir(parents=True, exist_ok=True)
     h5_path, victim_path = output / "digits.h5", output / "victim.pt"
     save_victim(model, clean[:2], victim_path)
-    assert torch.equal(torch.jit.load(str(victim_path))(clean), model(clean))
+    assert torch.equal(torchscript.load(victim_path)(clean), model(clean))
 
     attacked = {}
     for name, (attack, _, settings) in ATTACKS.items():

@@ -7,10 +7,15 @@
    One that does not answer within it is ended, with its process, by SIGALRM; a program installs a
    handler that says so (bd_victim_watched).
 
+   A victim runs as it is written, whatever the process has set: neither the profiling executor of
+   libtorch nor its fusers recompile it after the first calls, which would take minutes and change
+   digits.  Their settings for other TorchScript of the process stay as they are.
+
    libtorch is in a module of its own, which is loaded at the first call of this header.  Loading it
    sets OPENBLAS_CORETYPE where the environment does not, and has malloc keep what is freed
-   (mallopt), both for the whole process.  Where the module was not built or not installed,
-   bd_victim_load says so.  No call is collective, and one thread at a time may use this header. */
+   (mallopt), and bd_victim_load gives libtorch one thread, all for the whole process.  Where the
+   module was not built or not installed, bd_victim_load says so.  No call is collective, and one
+   thread at a time may use this header. */
 #ifndef BARYDEF_VICTIM_H
 #define BARYDEF_VICTIM_H
 

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <torch/csrc/jit/api/compilation_unit.h>
+#include <torch/csrc/jit/api/function_impl.h>
 #include <torch/script.h>
 #include <torch/version.h>
 
@@ -31,6 +33,20 @@ int explain(const char *what, char *why) {
   return 1;
 }
 
+/* Have the module run as it is written.  libtorch would watch the first calls and then recompile
+   the module for what it has seen: with LLVM this takes minutes, and the fused kernels give other
+   digits than the first calls (pytorch issue 74534).  The mode is one of the victim's own
+   functions, so that TorchScript of the calling program keeps libtorch's settings, and these do not
+   reach the victim. */
+void run_as_written(const torch::jit::Module &module) {
+  for (torch::jit::Function *function : module._ivalue()->compilation_unit()->get_functions()) {
+    /* A function that freezing has removed is null. */
+    auto *graph = function ? torch::jit::tryToGraphFunction(*function) : nullptr;
+    if (graph)
+      graph->_set_initial_executor_execution_mode(torch::jit::ExecutorExecutionMode::SIMPLE);
+  }
+}
+
 int load(const char *path, void **module, char *why) {
   try {
     /* A rank has one core, and the number of threads must not change a logit. */
@@ -44,6 +60,7 @@ int load(const char *path, void **module, char *why) {
     } catch (const std::exception &) {
       *module = new torch::jit::Module(frozen);
     }
+    run_as_written(*static_cast<torch::jit::Module *>(*module));
     return 0;
   } catch (const std::exception &error) {
     return explain(error.what(), why);

@@ -9,7 +9,7 @@ import reference
 
 import numpy as np
 import torch
-from barydef import marginals
+from barydef import marginals, torchscript
 from barydef.report import data as report_data
 from barydef.text import shortened
 from barydef.result import Result
@@ -50,7 +50,7 @@ class Marginals(RunTest):
         need_victim()
         job = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 40}
         result = Result(purify(self.folder, job, output="demo.h5"))
-        model = torch.jit.load(DEMO_VICTIM).eval()
+        model = torchscript.load(DEMO_VICTIM)
         rows = list(range(40))
         images = result.attacked("fgsm", rows)
         means = np.stack([marginals.mean_of_marginals(image, "B6") for image in images])

@@ -6,13 +6,14 @@ from support import DEMO_SET, DEMO_VICTIM
 
 import h5py
 import torch
+from barydef import torchscript
 from barydef.attack import own, presets, runners
 
 
 class Attacks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.model = torch.jit.load(DEMO_VICTIM).eval()
+        cls.model = torchscript.load(DEMO_VICTIM)
         with h5py.File(DEMO_SET) as file:
             cls.x, cls.y = torch.as_tensor(file["clean/images"][:100]), torch.as_tensor(
                 file["labels"][:100].astype("i8")

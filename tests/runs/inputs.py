@@ -39,15 +39,16 @@ VICTIM_BODY = """
 """
 
 
-def write_victim(path, body=VICTIM_BODY, arguments="self, x"):
-    """Saves TorchScript whose forward(self, x) has this body."""
+def write_victim(path, body=VICTIM_BODY, arguments="self, x", **methods):
+    """Saves TorchScript whose forward(self, x) has this body, and other methods these."""
     import torch
 
     module = type("Victim", (torch.jit.ScriptModule,), {})()
-    module.define(
-        f"def forward({arguments}):\n"
-        + textwrap.indent(textwrap.dedent(body.strip("\n")), "    ")
-        + "\n"
-    )
+    for name, text in {**methods, "forward": body}.items():
+        module.define(
+            f"def {name}({arguments}):\n"
+            + textwrap.indent(textwrap.dedent(text.strip("\n")), "    ")
+            + "\n"
+        )
     module.save(path)
     return path

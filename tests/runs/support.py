@@ -265,6 +265,9 @@ def need_victim():
         import torch
     except ImportError:
         skip("python3-torch is not installed")
+    from barydef import torchscript
+
+    torchscript.run_as_written()
     return torch
 
 

@@ -5,18 +5,9 @@ import os
 import subprocess
 import unittest
 
-from support import (
-    ENVIRONMENT,
-    FAULTS,
-    PROGRAM,
-    RunTest,
-    contents,
-    launch,
-    purify,
-    random_images,
-    run_job,
-    write_set,
-)
+from inputs import random_images, write_set
+from results import contents
+from support import ENVIRONMENT, FAULTS, PROGRAM, RunTest, launch, purify, run_job
 
 # What file systems say: Lustre; FUSE and SMB; NFS without lockd; kernels without these locks; NFS
 # whose server has no lock manager; Cray DVS.

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from ..errors import Unsuitable, line_of
+from .. import torchscript
 
 
 def load(path):
     if not os.path.isfile(path):
         raise Unsuitable(f"{path}: no such file")
     try:
-        return torch.jit.load(path, map_location="cpu").eval()
+        return torchscript.load(path)
     except Exception as problem:
         raise Unsuitable(f"{path}: no TorchScript classifier ({line_of(problem)})") from None
 

@@ -6,6 +6,7 @@ no hooks of Python, so the output of the convolution is made a second output of 
 import numpy as np
 import torch
 
+from .. import torchscript
 from ..errors import Unsuitable
 
 BATCH = 16
@@ -44,7 +45,7 @@ class Victim:
     `layer` is the number of the convolution, from 0 (-1: the last), or the name of its module."""
 
     def __init__(self, path, layer=-1):
-        module = named = torch.jit.load(path, map_location="cpu").eval()
+        module = named = torchscript.load(path)
         try:
             # Optimising would change the weights that tell a name.
             module = torch.jit.freeze(module, optimize_numerics=not isinstance(layer, str))
