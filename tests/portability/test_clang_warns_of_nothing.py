@@ -1,0 +1,69 @@
+"""clang compiles the library and the program without a warning, with the flags of this build.
+
+The gate lets it look at each source without making code.  The long form builds everything, and
+compares the demo's results with those of this build.  CLANG names the compiler (default: clang)."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import unittest
+
+import support
+
+CLANG = os.environ.get("CLANG", "clang")
+BUILD = pathlib.Path(support.PROGRAM).parent
+ROOMS = f"{support.SOURCE}/src/"
+
+
+def commands():
+    """(object, options, source) of each source in C of library and program, as this build compiles
+    it."""
+    with open(BUILD / "compile_commands.json") as file:
+        for entry in json.load(file):
+            if entry["file"].startswith(ROOMS) and entry["file"].endswith(".c"):
+                words = shlex.split(entry["command"])
+                first = next(i for i, word in enumerate(words) if word.startswith("-"))
+                at = words.index("-o")
+                yield words[at + 1], words[first:at], entry["file"]
+
+
+def look_at(options, source):
+    return subprocess.run(
+        [CLANG, "-Werror", "-fsyntax-only", *options, source],
+        cwd=BUILD,
+        capture_output=True,
+        text=True,
+    )
+
+
+class Clang(support.RunTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if not shutil.which(CLANG):
+            support.skip(f"{CLANG} is not installed")
+
+    def test_no_source_has_a_warning(self):
+        names, options, sources = zip(*commands())
+        self.assertGreater(len(names), 100)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for name, finished in zip(names, pool.map(look_at, options, sources)):
+                with self.subTest(name):
+                    self.assertEqual((finished.returncode, finished.stderr), (0, ""))
+
+    def test_a_warning_would_be_seen(self):
+        """A sign conversion, in a source that the flags of the build are given for."""
+        path = os.path.join(self.folder, "wrong.c")
+        with open(path, "w") as file:
+            file.write("unsigned f(int i);\nunsigned f(int i) { return i * 2u + i; }\n")
+        finished = look_at(next(commands())[1], path)
+        self.assertNotEqual(finished.returncode, 0)
+        self.assertIn("-Wsign-conversion", finished.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
