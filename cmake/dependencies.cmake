@@ -175,17 +175,17 @@ function(barydef_find_torch)
     endif()
   endforeach()
   find_path(TORCH_INCLUDE_DIR torch/script.h HINTS ${folders} PATH_SUFFIXES include)
-  find_library(TORCH_LIBRARY torch_cpu HINTS ${folders} PATH_SUFFIXES lib)
+  find_library(TORCH_CPU_LIBRARY torch_cpu HINTS ${folders} PATH_SUFFIXES lib)
   find_library(C10_LIBRARY c10 HINTS ${folders} PATH_SUFFIXES lib)
-  mark_as_advanced(TORCH_INCLUDE_DIR TORCH_LIBRARY C10_LIBRARY)
-  if(NOT TORCH_INCLUDE_DIR OR NOT TORCH_LIBRARY OR NOT C10_LIBRARY)
+  mark_as_advanced(TORCH_INCLUDE_DIR TORCH_CPU_LIBRARY C10_LIBRARY)
+  if(NOT TORCH_INCLUDE_DIR OR NOT TORCH_CPU_LIBRARY OR NOT C10_LIBRARY)
     return()
   endif()
   add_library(need::c10 UNKNOWN IMPORTED)
   set_target_properties(need::c10 PROPERTIES IMPORTED_LOCATION ${C10_LIBRARY})
   add_library(need::torch UNKNOWN IMPORTED)
   set_target_properties(need::torch PROPERTIES
-    IMPORTED_LOCATION ${TORCH_LIBRARY}
+    IMPORTED_LOCATION ${TORCH_CPU_LIBRARY}
     INTERFACE_LINK_LIBRARIES need::c10
     INTERFACE_INCLUDE_DIRECTORIES
       "${TORCH_INCLUDE_DIR};${TORCH_INCLUDE_DIR}/torch/csrc/api/include")
