@@ -125,15 +125,8 @@ def convert(arguments):
     if back:
         conversion.to_arrays(paths[0], output, arguments.run, arguments.attack)
     else:
-        conversion.to_set(
-            paths,
-            output,
-            arguments.labels,
-            arguments.dataset,
-            arguments.norm,
-            arguments.epsilon,
-            arguments.attack,
-        )
+        unsaid = conversion.Unsaid(arguments.dataset, arguments.norm, arguments.epsilon)
+        conversion.to_set(paths, output, arguments.labels, unsaid, arguments.attack)
     return output
 
 
@@ -143,14 +136,9 @@ def report(arguments):
     return make.make(
         arguments.result,
         arguments.folder,
-        inputs=arguments.input,
-        victim=arguments.victim,
-        layer=arguments.layer,
-        count=arguments.images,
-        blurs=arguments.blurs,
-        run=arguments.run,
-        attacks=arguments.attack,
-        use_victim_of_result=arguments.use_victim_of_result,
+        arguments.input,
+        make.Shown(arguments.run, arguments.attack, arguments.images, arguments.blurs),
+        make.Look(arguments.victim, arguments.layer, arguments.use_victim_of_result),
         warn=lambda line: print(f"{arguments.program}: {line}", file=sys.stderr),
     )
 

@@ -12,6 +12,7 @@ labels beside an attack x_adv (RESERVED).
 import json
 import os
 import zipfile
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -126,10 +127,20 @@ def rename_purified(images, attacks, about, path):
         attacks[name]["source"] = f"{purified[name]}; made from: {attacks[name]['source']}"
 
 
-def to_set(
-    paths, output, labels=None, dataset="", norm="unknown", epsilon=float("nan"), chosen=None
-):
-    """Write NumPy's files in barydef's format."""
+@dataclass(frozen=True)
+class Unsaid:
+    """What is written where the files do not say it."""
+
+    dataset: str = ""
+    norm: str = "unknown"
+    epsilon: float = float("nan")
+
+
+def to_set(paths, output, labels=None, unsaid=Unsaid(), chosen=None):
+    """Write NumPy's files in barydef's format.
+
+    `labels` is the path of the labels, where the other files have none; `chosen` are the names of
+    the attacks to take, None for all."""
     arrays, origins = read_arrays(paths, labels)
     numbers = arrays.pop("labels", None)
     about = attributes_of(arrays.pop("attributes", None), origins.get("attributes"))
@@ -143,8 +154,8 @@ def to_set(
     images = {name: planes_first(arrays[name], name) for name in wanted(arrays, chosen, paths[0])}
     attacks = {
         name: {
-            "norm": norm,
-            "epsilon": epsilon,
+            "norm": unsaid.norm,
+            "epsilon": unsaid.epsilon,
             "source": f"converted from {origins[name]}",
             **about["attacks"].get(name, {}),
         }
@@ -157,7 +168,7 @@ def to_set(
         numbers,
         images.get(CLEAN),
         {name: (images[name], *known.values()) for name, known in attacks.items()},
-        dataset or about["dataset"],
+        unsaid.dataset or about["dataset"],
     )
 
 

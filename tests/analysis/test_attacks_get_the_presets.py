@@ -225,7 +225,8 @@ class Command(RunTest):
         with unittest.mock.patch("barydef.attack.runners.own_attack", attack), unittest.mock.patch(
             "barydef.attack.runners.installed", lambda package: False
         ):
-            found, _ = runners.run("fgsm", None, x, None, "linf", 0.1, {}, 0, said)
+            setting = presets.Setting("fgsm", "linf", 0.1, {})
+            found, _ = runners.run(setting, None, own.Batch(x, None), 0, said)
         self.assertEqual((found.unique().tolist(), said), ([0, 1], {"odd": None}))
 
     def test_victims_of_few_classes(self):

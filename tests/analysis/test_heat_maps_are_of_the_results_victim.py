@@ -15,7 +15,7 @@ import numpy as np
 from barydef import files
 from barydef.report import gradcam, heat_maps, make as report_maker
 from barydef.report.page import Report
-from barydef.report.make import make
+from barydef.report.make import Look, Shown, make
 from barydef.result import Result
 
 
@@ -151,7 +151,10 @@ class Victims(RunTest):
             command("report", strange, "--victim", other, status=2).stderr,
         )
         page = make(
-            self.path, os.path.join(self.folder, "same"), victim=DEMO_VICTIM, count=2
+            self.path,
+            os.path.join(self.folder, "same"),
+            shown=Shown(count=2),
+            look=Look(DEMO_VICTIM),
         ).read_text()
         self.assertIn("grad-cam.png", page)
         self.assertNotIn("another class here", page)
@@ -199,7 +202,9 @@ class Victims(RunTest):
 
     def test_nothing_is_loaded_that_nobody_named(self):
         with mock.patch.object(gradcam, "Victim", side_effect=Exception("loaded")) as victim:
-            page = make(self.path, os.path.join(self.folder, "safe"), count=2).read_text()
+            page = make(
+                self.path, os.path.join(self.folder, "safe"), shown=Shown(count=2)
+            ).read_text()
             self.assertFalse(victim.called)
             for text in "--victim FILE", "--use-victim-of-result", "classifiers/mine.pt":
                 self.assertIn(text, page)
@@ -207,8 +212,8 @@ class Victims(RunTest):
             make(
                 self.path,
                 os.path.join(self.folder, "asked"),
-                count=2,
-                use_victim_of_result=True,
+                shown=Shown(count=2),
+                look=Look(use_victim_of_result=True),
                 warn=said.append,
             )
             self.assertEqual(len(said), 1)

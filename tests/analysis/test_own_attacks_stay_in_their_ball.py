@@ -18,6 +18,7 @@ class Attacks(unittest.TestCase):
             cls.x, cls.y = torch.as_tensor(file["clean/images"][:100]), torch.as_tensor(
                 file["labels"][:100].astype("i8")
             )
+        cls.batch = own.Batch(cls.x, cls.y)
 
     def accuracy(self, x):
         with torch.no_grad():
@@ -33,7 +34,7 @@ class Attacks(unittest.TestCase):
             (own.deepfool, "l2", 1.2, 0.8),
         ):
             with self.subTest(attack=attack.__name__, norm=norm):
-                found = attack(self.model, self.x, self.y, epsilon, norm)
+                found = attack(self.model, self.batch, own.Ball(norm, epsilon))
                 self.assertTrue(0 <= found.min() and found.max() <= 1)
                 self.assertLessEqual(
                     float(own.norms(found - self.x, norm).max()), epsilon * (1 + 1e-5)
@@ -43,7 +44,7 @@ class Attacks(unittest.TestCase):
 
     def test_stronger_with_epsilon(self):
         falling = [
-            self.accuracy(own.pgd(self.model, self.x, self.y, epsilon))
+            self.accuracy(own.pgd(self.model, self.batch, own.Ball("linf", epsilon)))
             for epsilon in (0.02, 0.1, 0.2)
         ]
         self.assertEqual(falling, sorted(falling, reverse=True))
@@ -56,10 +57,8 @@ class Attacks(unittest.TestCase):
             for steps in 10, 40:
                 found = own.pgd(
                     self.model,
-                    self.x,
-                    self.y,
-                    epsilon,
-                    norm,
+                    self.batch,
+                    own.Ball(norm, epsilon),
                     steps,
                     epsilon / 16,
                     torch.Generator().manual_seed(0),
@@ -70,18 +69,17 @@ class Attacks(unittest.TestCase):
                 wrong.append(logits.argmax(1) != self.y)
             self.assertGreater(int(wrong[0].sum()), 10)
             self.assertGreater(float((losses[1] - losses[0])[wrong[0]].min()), 1, norm)
-        settings = presets.setting("linf_pgd", "mnist")[2]
+        setting = presets.setting("linf_pgd", "mnist")
+        two = own.Batch(self.x[:2], self.y[:2])
         self.assertRegex(
-            runners.own_attack(
-                "linf_pgd", self.model, self.x[:2], self.y[:2], "linf", 0.1, settings, 0
-            )[1],
+            runners.own_attack(setting, self.model, two, 0)[1],
             r"own pgd\(norm=linf, steps=40, .*, no early stop\)$",
         )
 
     def test_deepfool_finds_small_perturbations(self):
         """Without a ball it fools nearly all, most with less than FGSM's fixed step."""
         for norm in "linf", "l2":
-            found = own.deepfool(self.model, self.x, self.y, None, norm)
+            found = own.deepfool(self.model, self.batch, own.Ball(norm, None))
             self.assertLess(self.accuracy(found), 0.05)
             self.assertLess(
                 float(own.norms(found - self.x, norm).median()), {"linf": 0.15, "l2": 2.0}[norm]
@@ -89,7 +87,12 @@ class Attacks(unittest.TestCase):
 
     def test_seeded(self):
         one, two, other = (
-            own.pgd(self.model, self.x, self.y, 0.1, generator=torch.Generator().manual_seed(seed))
+            own.pgd(
+                self.model,
+                self.batch,
+                own.Ball("linf", 0.1),
+                generator=torch.Generator().manual_seed(seed),
+            )
             for seed in (1, 1, 2)
         )
         self.assertTrue(torch.equal(one, two))

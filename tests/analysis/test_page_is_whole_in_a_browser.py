@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 from barydef.report import figures, sections, tables
 from barydef.report.page import NAMES
-from barydef.report.make import make
+from barydef.report.make import Look, Shown, make
 
 
 class Page(Sweep):
@@ -30,10 +30,8 @@ class Page(Sweep):
         cls.page = make(
             cls.mnist,
             os.path.join(cls.folder, "page"),
-            victim=DEMO_VICTIM,
-            count=4,
-            run="5",
-            attacks=["linf_pgd", "clean"],
+            shown=Shown(run="5", attacks=["linf_pgd", "clean"], count=4),
+            look=Look(DEMO_VICTIM),
         )
         cls.text = cls.page.read_text()
 
@@ -161,7 +159,9 @@ class Page(Sweep):
         worst = min(self.runs, key=self.mean)
         with mock.patch.object(sections, "LONGEST", 3):
             text = make(
-                self.path, os.path.join(self.folder, "short"), run=worst, attacks=["fgsm"], count=2
+                self.path,
+                os.path.join(self.folder, "short"),
+                shown=Shown(run=worst, attacks=["fgsm"], count=2),
             ).read_text()
         rows = re.findall(r"<tr(?: class=marked)?><td>(attacked|\d{3})<.*?</tr>", text)
         self.assertEqual((rows[0], len(rows), rows[-1]), ("attacked", 5, worst))
@@ -189,7 +189,7 @@ class Page(Sweep):
                 file.write("mine")
         with open(os.path.join(folder, "report.html"), "a") as file:
             file.write("<a href='data.csv'>csv</a><a href='../runs.csv'>csv</a>")
-        text = make(self.path, folder, run="4", attacks=["fgsm"], count=2).read_text()
+        text = make(self.path, folder, shown=Shown("4", ["fgsm"], 2)).read_text()
         self.assertEqual(
             set(os.listdir(folder)) - {"wide.html"},
             set(re.findall("<a href='([^']+)'>", text)) | {"report.html"} | others,
@@ -202,7 +202,7 @@ class Page(Sweep):
         self.assertTrue(os.path.exists(os.path.join(self.folder, "runs.csv")))
         with open(os.path.join(folder, "report.html"), "w") as file:
             file.write("<title>A page of another</title><a href='accuracy-009.csv'>csv</a>")
-        make(self.path, folder, run="4", attacks=["fgsm"], count=2)
+        make(self.path, folder, shown=Shown("4", ["fgsm"], 2))
         self.assertTrue(others <= set(os.listdir(folder)))
 
     def test_in_a_browser(self):

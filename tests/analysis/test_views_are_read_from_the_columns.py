@@ -79,7 +79,9 @@ class Views(Sweep):
 
     def test_a_report_is_made_of_them(self):
         page = make.make(
-            self.views.path, os.path.join(self.folder, "page"), run="1", attacks=["fgsm"], count=2
+            self.views.path,
+            os.path.join(self.folder, "page"),
+            shown=make.Shown(run="1", attacks=["fgsm"], count=2),
         )
         text = page.read_text()
         self.assertIn("wavelet: the baseline of this name.", text)

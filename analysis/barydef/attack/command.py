@@ -8,6 +8,7 @@ import torch
 from .. import set_file
 from ..files import check_output
 from . import datasets, presets, runners, victim
+from .own import Batch
 
 
 def say(line):
@@ -23,33 +24,30 @@ def progress(what, done, total):
         say(f"{what}: {done} images")
 
 
-def attacked(name, model, clean, labels, setting, batch, seed):
-    """(images, source) of one attack. Each batch has a seed of its own."""
-    stacks, source, said = [], "", {}
-    for start in range(0, len(labels), batch):
-        x, y = (torch.as_tensor(part[start : start + batch]) for part in (clean, labels))
-        images, made = runners.run(name, model, x, y, *setting, seed + start, said)
+def attacked(setting, model, images, arguments):
+    """(images, source) of one attack on a Batch of all images. Each part has a seed of its own."""
+    stacks, source, said, count, size = [], "", {}, len(images.labels), arguments.batch
+    for start in range(0, count, size):
+        part = Batch(*(torch.as_tensor(one[start : start + size]) for one in images))
+        found, made = runners.run(setting, model, part, arguments.seed + start, said)
         source = source or made
-        stacks.append(images.numpy().astype("f4"))
-        progress(name, min(start + batch, len(labels)), len(labels))
+        stacks.append(found.numpy().astype("f4"))
+        progress(setting.name, min(start + size, count), count)
     for line in said:
-        say(f"{name}: {line}")
+        say(f"{setting.name}: {line}")
     return np.concatenate(stacks), source
 
 
-def announce(arguments, name, how, preset, settings, count, accuracy, guesses):
-    doubt = " (no better than guessing: is this their victim?)" * bool(guesses)
-    say(f"{name} ({how}): {count} images, accuracy {100 * accuracy:.1f} %{doubt}")
-    attacks = ", ".join(
-        f"{one} {norm} {epsilon:.4g}" for one, (norm, epsilon, _) in settings.items()
-    )
+def announce(arguments, preset, settings):
+    """Say which settings are taken, and which attacks are not."""
+    attacks = ", ".join(f"{one.name} {one.norm} {one.epsilon:.4g}" for one in settings)
     say(f"settings of {preset}{' (--preset)' * bool(arguments.preset)}: {attacks}")
     if not arguments.attacks and presets.left_out():
         say(presets.left_out())
 
 
 def run(arguments):
-    """Write arguments.output; its path."""
+    """Write arguments.output. Returns its path."""
     path, batch = arguments.victim, arguments.batch
     check_output(arguments.output, arguments.overwrite, [arguments.data, path])
     name, how, images, labels = datasets.read(arguments.data, arguments.dataset)
@@ -57,22 +55,20 @@ def run(arguments):
     clean = (images / 255 if images.dtype == np.uint8 else images).astype("f4")
     preset = arguments.preset or presets.preset_of(name, clean.shape[1])
     chosen = arguments.attacks.split(",") if arguments.attacks else presets.runnable()
-    settings = {one: presets.setting(one, preset, arguments.epsilon) for one in chosen}
+    settings = [presets.setting(one, preset, arguments.epsilon) for one in dict.fromkeys(chosen)]
     torch.set_num_threads(arguments.threads)
     model = victim.load(path)
     accuracy, guesses = victim.check(model, path, clean, labels, batch)
     classes = victim.logits_of(model, path, clean[:1], 1).shape[1]
-    settings = {
-        one: (norm, epsilon, presets.for_classes(one, options, classes))
-        for one, (norm, epsilon, options) in settings.items()
-    }
-    announce(arguments, name, how, preset, settings, len(labels), accuracy, guesses)
+    settings = [presets.for_classes(one, classes) for one in settings]
+    doubt = " (no better than guessing: is this their victim?)" * bool(guesses)
+    say(f"{name} ({how}): {len(labels)} images, accuracy {100 * accuracy:.1f} %{doubt}")
+    announce(arguments, preset, settings)
     found = {}
-    for one, setting in settings.items():
-        norm, epsilon, _ = setting
-        stack, source = attacked(one, model, clean, labels, setting, batch, arguments.seed)
-        found[one] = (stack, norm, epsilon, source)
+    for one in settings:
+        stack, source = attacked(one, model, Batch(clean, labels), arguments)
+        found[one.name] = (stack, one.norm, one.epsilon, source)
         right = np.mean(victim.logits_of(model, path, stack, batch).argmax(1) == labels)
-        say(f"{one}, {norm} {epsilon:.4g}: accuracy {100 * right:.1f} % ({source})")
+        say(f"{one.name}, {one.norm} {one.epsilon:.4g}: accuracy {100 * right:.1f} % ({source})")
     set_file.write_set(arguments.output, labels, clean, found, name)
     return arguments.output

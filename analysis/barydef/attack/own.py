@@ -3,7 +3,14 @@
 FGSM (Goodfellow et al., ICLR 2015), PGD (Madry et al., ICLR 2018) and DeepFool (Moosavi-Dezfooli
 et al., CVPR 2016). All take images in [0,1] and stay there."""
 
+from collections import namedtuple
+
 import torch
+
+# norm: "linf" or "l2"; epsilon: its radius, None where DeepFool has no bound
+Ball = namedtuple("Ball", "norm epsilon")
+# x: images [n,C,H,W] in [0,1]; labels: their classes [n]
+Batch = namedtuple("Batch", "x labels")
 
 
 def norms(x, norm):
@@ -13,9 +20,9 @@ def norms(x, norm):
     return length.view(-1, 1, 1, 1)
 
 
-def project(x, start, norm, epsilon):
+def project(x, start, ball):
     """The point nearest to x in the ball about `start`, then in [0,1]."""
-    difference = x - start
+    difference, (norm, epsilon) = x - start, ball
     if norm == "linf":
         difference = difference.clamp(-epsilon, epsilon)
     else:
@@ -34,16 +41,18 @@ def direction(gradient, norm):
     return gradient.sign() if norm == "linf" else gradient / norms(gradient, norm).clamp_min(1e-12)
 
 
-def fgsm(model, x, labels, epsilon, norm="linf"):
+def fgsm(model, batch, ball):
     """One step."""
-    return project(x + epsilon * direction(slope(model, x, labels), norm), x, norm, epsilon)
+    x, labels = batch
+    return project(x + ball.epsilon * direction(slope(model, x, labels), ball.norm), x, ball)
 
 
-def pgd(model, x, labels, epsilon, norm="linf", steps=40, step=None, generator=None):
+def pgd(model, batch, ball, steps=40, step=None, generator=None):
     """Steps of `step` (2.5 epsilon / steps where not given) from a random start in the ball.
 
     Every image takes all of them, as with Foolbox. An image that stopped at its first
     misclassification would lie so near the boundary that any blur undoes the attack."""
+    (x, labels), (norm, epsilon) = batch, ball
     step = step or 2.5 * epsilon / steps
     noise = (
         torch.rand(x.shape, generator=generator) * 2 - 1
@@ -52,18 +61,17 @@ def pgd(model, x, labels, epsilon, norm="linf", steps=40, step=None, generator=N
     )
     if norm != "linf":
         noise = noise / norms(noise, norm) * torch.rand(len(x), 1, 1, 1, generator=generator)
-    found = project(x + epsilon * noise, x, norm, epsilon)
+    found = project(x + epsilon * noise, x, ball)
     for _ in range(steps):
-        found = project(
-            found + step * direction(slope(model, found, labels), norm), x, norm, epsilon
-        )
+        found = project(found + step * direction(slope(model, found, labels), norm), x, ball)
     return found
 
 
-def deepfool(model, x, labels, epsilon=None, norm="linf", steps=50, overshoot=0.02):
-    """To the nearest linearised decision boundary, until an image is misclassified.
+def deepfool(model, batch, ball, steps=50, overshoot=0.02):
+    """Steps to the nearest linearised decision boundary, until an image is misclassified.
 
-    With an epsilon, the result is projected into the ball."""
+    Where the ball has a radius, the result is projected into it."""
+    (x, labels), norm = batch, ball.norm
     found = x.clone()
     for _ in range(steps):
         point = found.detach().requires_grad_()
@@ -89,4 +97,4 @@ def deepfool(model, x, labels, epsilon=None, norm="linf", steps=50, overshoot=0.
         push = length * (way.sign() if norm == "linf" else way / norms(way, "l2").clamp_min(1e-12))
         moved = (x + (1 + overshoot) * (found + push - x)).clamp(0, 1)
         found = torch.where(going.view(-1, 1, 1, 1), moved, found).detach()
-    return project(found, x, norm, epsilon) if epsilon is not None else found
+    return project(found, x, ball) if ball.epsilon is not None else found

@@ -18,12 +18,16 @@ Where the numbers come from:
 
 import importlib.util
 import re
+from collections import namedtuple
 
 from ..errors import Unsuitable
 
+# An attack as it is run. name: its key in ATTACKS; options: the keyword arguments of its class
+Setting = namedtuple("Setting", "name norm epsilon options")
+
 PGD = {"steps": 40, "rel_stepsize": 0.01 / 0.3, "random_start": True}
 DEEPFOOL = {"steps": 50, "candidates": 10, "overshoot": 0.02, "loss": "logits"}
-# attack: (class in foolbox.attacks, norm, settings)
+# attack: (class in foolbox.attacks, norm, options)
 ATTACKS = {
     "l2_pgd": ("L2PGD", "l2", {"steps": 50, "rel_stepsize": 0.025, "random_start": True}),
     "l2_carlini_wagner": (
@@ -98,7 +102,7 @@ def preset_of(dataset, channels):
 
 
 def setting(name, preset, epsilon=None):
-    """(norm, epsilon, settings) of an attack. Refuses an attack that cannot be run."""
+    """The Setting of an attack. Refuses an attack that cannot be run."""
     if name not in ATTACKS:
         raise Unsuitable(f"{name}: no such attack; there are {', '.join(ATTACKS)}")
     if lacking(name):
@@ -106,22 +110,20 @@ def setting(name, preset, epsilon=None):
             f"{name} needs the package {lacking(name)}, which is not installed; "
             f"without it there are {', '.join(runnable())}"
         )
-    _, norm, settings = ATTACKS[name]
+    _, norm, options = ATTACKS[name]
     usual = 0.17 if name == "linf_pgd_0.17" else DATASETS[preset]["epsilon"][norm]
-    return (
-        norm,
-        usual if epsilon is None else epsilon,
-        {**settings, **DATASETS[preset].get(name, {})},
-    )
+    options = {**options, **DATASETS[preset].get(name, {})}
+    return Setting(name, norm, usual if epsilon is None else epsilon, options)
 
 
-def for_classes(name, settings, classes):
-    """The settings for a victim with so many classes."""
-    if name != "autoattack":
-        return settings
+def for_classes(setting, classes):
+    """The Setting for a victim with so many classes."""
+    if setting.name != "autoattack":
+        return setting
     if classes < 4:  # its targeted loss takes the four largest logits
         raise Unsuitable(
             f"autoattack needs a victim of at least 4 classes, this one has {classes}; "
             "--attacks chooses others"
         )
-    return {**settings, "n_target_classes": min(9, classes - 1)}
+    targets = {"n_target_classes": min(9, classes - 1)}
+    return setting._replace(options={**setting.options, **targets})

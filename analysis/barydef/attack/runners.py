@@ -25,68 +25,67 @@ def listening(said):
     )
 
 
-def run(name, model, x, labels, norm, epsilon, settings, seed, said):
-    """Attack one batch; (images, source)."""
+def run(setting, model, batch, seed, said):
+    """(images, source) of an attack on one own.Batch, by a presets.Setting."""
     how = own_attack
-    if name == "autoattack":
+    if setting.name == "autoattack":
         how = by_autoattack
     elif installed("foolbox"):
         how = by_foolbox
     with listening(said):
-        found, source = how(name, model, x, labels, norm, epsilon, settings, seed)
+        found, source = how(setting, model, batch, seed)
     return found.detach().clamp(0, 1), source  # rounding may leave [0,1], which barydef refuses
 
 
-def by_autoattack(name, model, x, labels, norm, epsilon, settings, seed):
+def by_autoattack(setting, model, batch, seed):
     from autoattack import AutoAttack
 
     attack = AutoAttack(
         model,
-        norm={"linf": "Linf", "l2": "L2"}[norm],
-        eps=epsilon,
+        norm={"linf": "Linf", "l2": "L2"}[setting.norm],
+        eps=setting.epsilon,
         seed=seed,
         verbose=False,
         device="cpu",
-        version=settings["version"],
+        version=setting.options["version"],
     )
-    attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = settings[
-        "n_target_classes"
-    ]
+    targets = setting.options["n_target_classes"]
+    attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = targets
     return (
-        attack.run_standard_evaluation(x, labels, bs=len(x)),
-        f"autoattack (fra31/auto-attack) {written(settings)}; seed={seed}",
+        attack.run_standard_evaluation(batch.x, batch.labels, bs=len(batch.x)),
+        f"autoattack (fra31/auto-attack) {written(setting.options)}; seed={seed}",
     )
 
 
-def by_foolbox(name, model, x, labels, norm, epsilon, settings, seed):
+def by_foolbox(setting, model, batch, seed):
     import foolbox
     import torch
 
     torch.manual_seed(seed)  # Foolbox draws its random starts from PyTorch's generator
-    kind = ATTACKS[name][0]
-    attack = getattr(foolbox.attacks, kind)(**settings)
-    raw, clipped, _ = attack(
-        foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu"), x, labels, epsilons=epsilon
-    )
-    if name == "l2_carlini_wagner":
+    kind = ATTACKS[setting.name][0]
+    attack = getattr(foolbox.attacks, kind)(**setting.options)
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    raw, clipped, _ = attack(wrapped, batch.x, batch.labels, epsilons=setting.epsilon)
+    if setting.name == "l2_carlini_wagner":
         # Where it finds nothing it returns black, which is clipped to a darker image.
-        clipped = torch.where(raw.flatten(1).any(1).view(-1, 1, 1, 1), clipped, x)
-    return clipped, f"foolbox {foolbox.__version__} {kind}({written(settings)})"
+        clipped = torch.where(raw.flatten(1).any(1).view(-1, 1, 1, 1), clipped, batch.x)
+    return clipped, f"foolbox {foolbox.__version__} {kind}({written(setting.options)})"
 
 
-def own_attack(name, model, x, labels, norm, epsilon, settings, seed):
+def own_attack(setting, model, batch, seed):
     import torch
 
     from . import own
 
-    kind, options, noted, words = OWN[name], {}, {}, ""
+    kind, known, ball = OWN[setting.name], setting.options, own.Ball(setting.norm, setting.epsilon)
+    noted, random, words = {}, {}, ""
     if kind == "pgd":
-        noted = {"steps": settings["steps"], "step": settings["rel_stepsize"] * epsilon}
-        options, words = {"generator": torch.Generator().manual_seed(seed)}, ", no early stop"
+        noted = {"steps": known["steps"], "step": known["rel_stepsize"] * setting.epsilon}
+        random, words = {"generator": torch.Generator().manual_seed(seed)}, ", no early stop"
     elif kind == "deepfool":
-        noted = {"steps": settings["steps"], "overshoot": settings["overshoot"]}
-    found = getattr(own, kind)(model, x, labels, epsilon, norm, **noted, **options)
-    return found, f"barydef's own {kind}({written({'norm': norm, **noted})}{words})"
+        noted = {"steps": known["steps"], "overshoot": known["overshoot"]}
+    found = getattr(own, kind)(model, batch, ball, **noted, **random)
+    return found, f"barydef's own {kind}({written({'norm': setting.norm, **noted})}{words})"
 
 
 def written(settings):

@@ -9,6 +9,7 @@ from ..files import digest, reading
 from ..formats import CLEAN
 from ..text import text
 from . import data, figures
+from .tables import Table
 from .words import lack_of
 
 IMAGES_MAX = 200  # whose heat maps are compared
@@ -88,7 +89,7 @@ def draw(report, attack, looker, count):
         "where a map is empty, no part of the image does",
     )
     title = f"Likeness of heat maps (Grad-CAM), {attack}"
-    report.table("grad-cam-similarity", likeness(found), title, run)
+    report.table(Table("grad-cam-similarity", likeness(found), title, run))
     report.note(
         "1: the maps point at the same pixels. "
         "Images in the order of the galleries: recovered ones first."

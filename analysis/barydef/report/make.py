@@ -2,6 +2,7 @@
 
 import html
 import pathlib
+from dataclasses import dataclass
 
 from ..errors import Failed
 from ..result import SAME, Result
@@ -9,6 +10,32 @@ from ..text import plain
 from . import sections, words
 from .heat_maps import looker_of, where_it_looks
 from .page import Report
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a result is shown.
+
+    `run` is the number of the run in detail, None for the best. `attacks` are those in tables and
+    galleries, None for all. `count` is the number of images of a gallery. `blurs` is the path of a
+    result over baseline.blur_sigma, to stand beside the runs."""
+
+    run: str = None
+    attacks: list = None
+    count: int = 6
+    blurs: str = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Whose heat maps (Grad-CAM) are drawn.
+
+    `victim` is the path of a classifier; `layer` is the number or the name of its convolution.
+    Without `victim`, `use_victim_of_result` takes the classifier that the job named."""
+
+    victim: str = None
+    layer: object = -1
+    use_victim_of_result: bool = False
 
 
 def victim_of(result):
@@ -60,45 +87,35 @@ def attacks_in_galleries(result, run, named):
     return named or most[:3] or result.attacks
 
 
-def make(
-    path,
-    folder=None,
-    inputs=None,
-    victim=None,
-    layer=-1,
-    count=6,
-    blurs=None,
-    run=None,
-    attacks=None,
-    use_victim_of_result=False,
-    warn=lambda line: None,
-):
-    """Write the report of a result; the path of its page.
+def make(path, folder=None, inputs=None, shown=Shown(), look=Look(), warn=lambda line: None):
+    """Write the report of a result. Returns the path of its page.
 
-    What is named on the command line is judged before anything is written. A victim that only the
-    job named costs no report, as a batch job may make it: `warn` is told what is missing."""
-    result, blurs = opened(path, inputs, blurs)
-    shown, why = chosen_run(result, run)
-    chosen, named = chosen_attacks(result, attacks), victim
-    victim = victim or (victim_of(result) if use_victim_of_result else None)
-    looker = looker_of(result, victim, layer) if named or victim and layer != -1 else None
+    `inputs` is the file of attacked images, where it is not where the result says. What is named on
+    the command line is judged before anything is written. A victim that only the job named costs no
+    report, since a batch job may make it: `warn` is told what is missing."""
+    result, blurs = opened(path, inputs, shown.blurs)
+    run, why = chosen_run(result, shown.run)
+    chosen = chosen_attacks(result, shown.attacks)
+    victim = look.victim or (victim_of(result) if look.use_victim_of_result else None)
+    is_judged = look.victim or victim and look.layer != -1
+    looker = looker_of(result, victim, look.layer) if is_judged else None
     folder = folder or str(pathlib.Path(path).with_suffix("")) + "-report"
-    report = Report(result, folder, shown, chosen, run is not None)
+    report = Report(result, folder, run, chosen, shown.run is not None)
     if result.has_victim and result.robust:
-        summary = html.escape(words.summary(result, shown)).replace(" %", "&nbsp;%")
+        summary = html.escape(words.summary(result, run)).replace(" %", "&nbsp;%")
         report.parts.append(f"<p>{summary}</p>")
     report.terms(words.introduction(report, why, victim))
     sections.accuracy(report)
     sections.front(report, blurs)
     sections.sweeps(report)
     sections.changes(report)
-    galleries = attacks_in_galleries(result, shown, attacks)
-    sections.pictures(report, galleries, count)
+    galleries = attacks_in_galleries(result, run, shown.attacks)
+    sections.pictures(report, galleries, shown.count)
     sections.by_class(report)
-    where_it_looks(report, galleries[0], victim, looker, layer, count)
+    where_it_looks(report, galleries[0], victim, looker, look.layer, shown.count)
     sections.provenance(report)
     page = report.write(f"barydef: {result.dataset or 'a result'}, {len(result.labels)} images")
-    if report.lack and named:
+    if report.lack and look.victim:
         raise Failed(f"{page}: written, but {report.lack}")
     if report.lack:
         warn(f"{page}: {report.lack}")

@@ -99,15 +99,12 @@ class Report:
     def caption(self, words, name, kinds):
         return f"<figcaption>{html.escape(words)} ({self.files(name, kinds)})</figcaption>"
 
-    def table(self, name, rows, words, run=None, marked=(), shown=None, more="", bold=None):
-        """Write a table and show it.
-
-        `shown` is what the page has of it, where that is not all; `more` ends the caption; `marked`
-        are columns in bold, `bold` is a row in bold, by its first cell."""
-        words = f"{tables.caption(self.result, words, run)} {more}".strip()
-        table_formats.write(self.folder, name, rows, words)
-        caption = self.caption(words, name, ("csv", "md", "tex"))
-        body = table_formats.as_html(shown or rows, marked, bold)
+    def table(self, table):
+        """Write a tables.Table and show it."""
+        words = f"{tables.caption(self.result, table.words, table.run)} {table.more}".strip()
+        table_formats.write(self.folder, table.name, table.rows, words)
+        caption = self.caption(words, table.name, ("csv", "md", "tex"))
+        body = table_formats.as_html(table.shown or table.rows, table.marked, table.bold)
         self.parts.append(f"<figure>{caption}{body}</figure>")
 
     def figure(self, name, figure, words):

@@ -7,6 +7,7 @@ from .. import published
 from ..formats import CLEAN
 from ..text import shortened, text
 from . import data, figures, tables, words
+from .tables import Table
 
 LONGEST = 30  # rows of a table on the page; the files have all
 CLASSES_MAX = 40  # of a figure by class; the table has all
@@ -29,13 +30,15 @@ def accuracy(report):
         report.heading(f"Accuracy of the victim, %: run {one}" + (f", {label}" if label else ""))
         rows = tables.accuracies(result, one, report.attacks)
         report.table(
-            f"accuracy-{one}",
-            rows,
-            "Accuracy of the victim in percent",
-            one,
-            [barycenter],
-            tables.narrowed(rows),
-            published.note(result) if published.HEADS[0] in rows[0] else "",
+            Table(
+                f"accuracy-{one}",
+                rows,
+                "Accuracy of the victim in percent",
+                one,
+                more=published.note(result) if published.HEADS[0] in rows[0] else "",
+                shown=tables.narrowed(rows),
+                marked=(barycenter,),
+            )
         )
     if len(result.runs) > 1:
         all_runs(report)
@@ -57,13 +60,15 @@ def all_runs(report):
     report.heading(heading)
     has_own = rows[0][-1].endswith(", mean of attacks")
     report.table(
-        "runs",
-        rows,
-        "Accuracy on barycenters in percent",
-        shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
-        more="Above the runs: accuracy on the attacked images, and on baselines that are the same "
-        "for all of them" + ("; of others the mean is at the right." if has_own else "."),
-        bold=run,
+        Table(
+            "runs",
+            rows,
+            "Accuracy on barycenters in percent",
+            more="Above the runs: accuracy on the attacked images, and on baselines that are the "
+            "same for all of them" + ("; of others the mean is at the right." if has_own else "."),
+            shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
+            bold=run,
+        )
     )
     report.note(f"In bold: run {run}, which is shown in detail{more}.")
 
@@ -126,12 +131,8 @@ def sweeps(report):
 def changes(report):
     """What the purifier did to the images."""
     report.heading(f"What changed: {named_run(report)}")
-    report.table(
-        "changes",
-        tables.changes(report.result, report.run, report.attacks),
-        "What the purifier did to the images",
-        report.run,
-    )
+    rows = tables.changes(report.result, report.run, report.attacks)
+    report.table(Table("changes", rows, "What the purifier did to the images", report.run))
     report.note(
         "Means over the images that did not fail: distances of the barycenter from the attacked "
         "and the clean image (pixels in [0,1]); residual: how far the marginals' barycenters are "
@@ -197,11 +198,13 @@ def by_class(report):
         )
     rows = tables.per_class(result, run, attacks)
     report.table(
-        "per-class",
-        rows,
-        "Accuracy on barycenters by class, in percent",
-        run,
-        shown=rows[: 1 + LONGEST],
+        Table(
+            "per-class",
+            rows,
+            "Accuracy on barycenters by class, in percent",
+            run,
+            shown=rows[: 1 + LONGEST],
+        )
     )
 
 

@@ -1,5 +1,7 @@
 """The tables of a report as lists of rows, each with a caption."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .. import published
@@ -8,6 +10,25 @@ from ..text import plain, short_name
 from ..views import label_of, view_of
 from . import data
 from .table_formats import percent
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report.
+
+    `name` is that of its files, `words` begin its caption and `more` ends it. `run` is the run
+    whose parameters the caption tells, None for all runs. The page shows the rows `shown`, where
+    those are not all. Columns `marked` are bold there, and so is the row that begins with `bold`.
+    """
+
+    name: str
+    rows: list
+    words: str
+    run: str = None
+    more: str = ""
+    shown: list = None
+    marked: tuple = ()
+    bold: str = None
 
 
 def caption(result, words, run=None):
