@@ -11,11 +11,11 @@ import io
 import subprocess
 import unittest.mock
 
-from support import SOURCE  # noqa: F401 - before torch, whose threads it bounds
+from support import SOURCE  # noqa: F401 - before torch, whose threads it limits
 
 
 def run(module, name, arguments, status):
-    """Call main() of a module in this process, as starting Python with torch takes long.
+    """Call main() of a module in this process, since starting Python with torch takes long.
 
     A command that must fail says why in one line."""
     ended, out, err = 0, io.StringIO(), io.StringIO()

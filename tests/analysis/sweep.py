@@ -1,4 +1,4 @@
-"""A result over three parameters that several tests read, here with h5py alone."""
+"""A result over three parameters that several tests read with h5py alone."""
 
 import csv
 import functools
@@ -30,7 +30,7 @@ DIGITS_JOB = {
 
 
 def write_digits(path, count):
-    """Write the first digits of the demo. One image of linf_pgd is NaN: it fails, and is wrong."""
+    """Write the first digits of the demo. One image of linf_pgd is NaN, so that it fails."""
     with h5py.File(DEMO_SET) as file:
         stacks = {attack: file[f"attacks/{attack}/images"][:count] for attack in ATTACKS[:2]}
         stacks["linf_pgd"][3] = np.nan
@@ -43,12 +43,12 @@ def rows_of(path):
 
 
 class Sweep(RunTest):
-    """A result over three parameters, of which runs are read here with h5py alone."""
+    """A result over three parameters, whose runs are read here with h5py alone."""
 
     @staticmethod
     @functools.cache
     def made():
-        """For all classes."""
+        """(set, result), made once for all classes."""
         folder = tempfile.mkdtemp(prefix="barydef-")
         unittest.addModuleCleanup(shutil.rmtree, folder)
         return write_digits(os.path.join(folder, "set.h5"), 60), purify(

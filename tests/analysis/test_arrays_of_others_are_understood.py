@@ -16,7 +16,7 @@ from barydef.attack import datasets
 
 
 class Arrays(RunTest):
-    def test_npy_files_and_channels_last(self):
+    def test_npy_files_with_channels_last_are_understood(self):
         images = random_images(7, 3, 9, 11).astype("f4")
         np.save(os.path.join(self.folder, "pgd.npy"), images.transpose(0, 2, 3, 1))
         np.save(os.path.join(self.folder, "y.npy"), np.arange(7))
@@ -40,7 +40,7 @@ class Arrays(RunTest):
         self.assertEqual(launch("inspect", os.path.join(self.folder, "set.h5")).status, 0)
 
     def test_options_stand_anywhere_and_sources_name_their_files(self):
-        """`convert clean.npy --labels y.npy noise.npy made.h5` and every other order."""
+        """`convert clean.npy --labels y.npy noise.npy made.h5` works, as does any other order."""
         folder, set_of = os.path.join(self.folder, "orders"), random_images(4).astype("f4")
         os.mkdir(folder)
         x, clean, noise, y, made = (
@@ -70,7 +70,7 @@ class Arrays(RunTest):
                 self.assertIn(known, command(*words).stdout)
         self.assertIn("--bogus", command("convert", x, "--bogus", made, status=2).stderr)
 
-    def test_names_of_others(self):
+    def test_names_of_others_mean_the_same(self):
         """ART's and RobustBench's names mean the same to `convert` and to `attack`."""
         clean, adversarial, labels = (
             random_images(4).astype("f4"),
@@ -103,10 +103,10 @@ class Arrays(RunTest):
         for read in lambda: convert.to_set([path], made), lambda: datasets.read(path):
             self.assertRaisesRegex(errors.Unsuitable, "a second array of clean", read)
 
-    def test_labels_of_others(self):
-        """Keras' columns and ART's one-hot rows are taken for the labels they are.
+    def test_labels_in_columns_and_one_hot_rows_are_understood(self):
+        """Keras gives columns, and ART gives one-hot rows.
 
-        Such labels tell the data set, too."""
+        Such labels tell the data set too."""
         labels, images, (path, made) = (
             np.array(datasets.FIRST["mnist"]),
             random_images(10).astype("f4"),
@@ -136,7 +136,7 @@ class Arrays(RunTest):
             )
         self.assertEqual(launch("inspect", made).status, 0)
 
-    def test_what_is_refused(self):
+    def test_arrays_that_do_not_fit_are_refused(self):
         some, labels = random_images(4), np.arange(4)
         for name, arrays, text in (
             ("range", {"a": 255 * some, "labels": labels}, "floats must be in"),

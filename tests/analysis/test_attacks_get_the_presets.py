@@ -22,7 +22,7 @@ from barydef.result import Result
 
 
 class Command(RunTest):
-    def test_attack_convert_and_back(self):
+    def test_attacked_sets_can_be_purified_and_converted(self):
         need_victim()
         with h5py.File(DEMO_SET) as file:
             np.savez(
@@ -62,7 +62,7 @@ class Command(RunTest):
     def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28), classes=10, status=0):
         """(calls, file, done): what `attack` asks of Foolbox and AutoAttack, and what it makes.
 
-        Neither is installed: stand-ins with their signatures record the calls."""
+        Neither need be installed, since stand-ins with their signatures record the calls."""
         victim, data, made, record = (
             os.path.join(self.folder, name)
             for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record")
@@ -199,7 +199,7 @@ class Command(RunTest):
                     file["attacks/autoattack"].attrs["source"],
                 )
 
-    def test_what_their_attacks_return(self):
+    def test_attacks_that_find_nothing_leave_images_clean(self):
         """Images for which nothing was found stay clean, and nothing is out of the range.
 
         What the packages print stands neither in the output nor in a progress bar."""
@@ -229,7 +229,7 @@ class Command(RunTest):
             found, _ = runners.run(setting, None, own.Batch(x, None), 0, said)
         self.assertEqual((found.unique().tolist(), said), ([0, 1], {"odd": None}))
 
-    def test_victims_of_few_classes(self):
+    def test_autoattack_targets_no_more_classes_than_there_are(self):
         """AutoAttack's targeted attacks try nine classes, and fail where there are fewer."""
         for classes, targets in (10, 9), (12, 9), (6, 5), (4, 3):
             calls, made, done = self.calls("--attacks", "autoattack", classes=classes)
@@ -251,7 +251,7 @@ class Command(RunTest):
         self.assertEqual(len(self.calls("--attacks", "fgsm,linf_deepfool", classes=3)[0]), 4)
 
     def test_presets_can_be_chosen(self):
-        """Another set has the settings of its kind, --preset and --epsilon come before."""
+        """Another set has the settings of its kind. --preset and --epsilon override them."""
         for arguments, epsilon in (
             ((), 0.1),
             (("--preset", "cifar10"), 8 / 255),
@@ -279,7 +279,7 @@ class Command(RunTest):
             self.assertIn(text, done.stderr)
 
     def test_what_is_left_out_is_named(self):
-        """Without --attacks; on a line of its own."""
+        """A line of its own says so where --attacks is not given."""
         line = (
             "left out: l2_carlini_wagner (the package foolbox is not installed), autoattack "
             "(the package autoattack is not installed)"
@@ -301,8 +301,8 @@ class Command(RunTest):
             [presets.left_out()] * bool(presets.left_out()),
         )
 
-    def test_progress_bars(self):
-        """On a terminal a bar after each batch, elsewhere a line for each attack."""
+    def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(self):
+        """A terminal gets a bar after each batch, anything else a line for each attack."""
         self.calls("--attacks", "fgsm")
         command = [
             sys.executable,
@@ -335,7 +335,7 @@ class Command(RunTest):
         ).stderr
         self.assertIn("\nfgsm: 30 images\n", piped)
         self.assertNotIn("\r", piped)
-        self.assertNotIn("left out", piped)  # with --attacks nothing is
+        self.assertNotIn("left out", piped)  # --attacks leaves nothing out
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ class Best(RunTest):
         cls.path = purify(cls.folder, cls.JOB)
         cls.result = Result(cls.path)
 
-    def test_chosen_on_one_half(self):
-        """Halves have the same classes; the choice knows nothing of the second one."""
+    def test_the_choice_knows_nothing_of_the_second_half(self):
+        """Both halves have the same classes."""
         labels = np.tile(np.arange(10), 7)  # classes in turn
         second = selection.is_second(labels)
         self.assertEqual([list(labels[second]).count(number) for number in range(10)], [3] * 10)
@@ -88,8 +88,8 @@ class Best(RunTest):
     def best(self, *paths, status=0):
         return tool("best_run", *paths, status=status)
 
-    def test_best_of_several_results(self):
-        """A sweep over the blur goes beside one over the purifier; other images do not."""
+    def test_a_sweep_over_the_blur_goes_beside_and_other_images_do_not(self):
+        """It goes beside one over the purifier."""
         blur = purify(
             self.folder,
             {
@@ -114,14 +114,14 @@ class Best(RunTest):
         )
         self.assertIn("of other images", self.best(self.path, other, status=2).stderr)
 
-    def test_wilson(self):
+    def test_wilson_intervals_are_those_of_the_result(self):
         row = self.result.row("000", "fgsm")
         low, high = best_run.wilson(row["barycenter_accuracy"], row["images"])
         self.assertAlmostEqual(low, row["barycenter_accuracy_low"], 6)
         self.assertAlmostEqual(high, row["barycenter_accuracy_high"], 6)
 
-    def test_the_one_rule(self):
-        """best_run does what its definition says, computed here from the statistics."""
+    def test_best_run_keeps_its_rule(self):
+        """The rule is computed here from the statistics."""
         whole = selection.best_run([self.result])
         clean = {run: self.result.accuracy(run, "clean") for run in self.result.runs}
         before = self.result.accuracy("000", "clean", "attack")
@@ -135,8 +135,8 @@ class Best(RunTest):
         )
         self.assertEqual(selection.best_run([self.result], half=1).result, self.result)
 
-    def test_what_is_said(self):
-        """Whatever was not measured, not known or not reached."""
+    def test_what_was_not_measured_known_or_reached_is_said(self):
+        """Each sentence fits what the result lacks."""
 
         def of(accuracies, clean=None, dataset="mnist", **others):
             runs = [f"{run:03d}" for run in range(len(accuracies))]
@@ -244,7 +244,7 @@ class Best(RunTest):
     def test_each_number_says_of_which_images_it_is(self):
         """Each run loses three clean images of the first half and none of the second.
 
-        So there are three prices; that of all 100 images is 3 points."""
+        So there are three prices. That of all 100 images is 3 points."""
         path = shutil.copy(self.path, os.path.join(self.folder, "halves.h5"))
         with h5py.File(path, "a") as file:
             second = selection.is_second(file["labels"][:])
@@ -282,10 +282,10 @@ class Best(RunTest):
             why,
         )
 
-    def test_the_blur_of_like_clean_accuracy(self):
-        """It is nearest in clean accuracy to the run on the first half, and told on the second.
+    def test_the_blur_of_like_clean_accuracy_stands_beside_the_run(self):
+        """It is the nearest in clean accuracy on the first half, and is judged on the second.
 
-        Of several it is the one of the highest mean."""
+        Of several such blurs it is the one of the highest mean."""
         table = {
             "run": ((0.98, 0.5), (0.97, 0.6)),
             "0": ((0.99, 0.9), (1, 1)),
@@ -325,8 +325,8 @@ class Best(RunTest):
             table["2"] = ((0.98, 0.1), (0.9, 0.1))
             self.assertEqual([one.run for one in best_run.blurs_beside([sweep], chosen)], ["2"])
 
-    def test_of_clean_images_alone(self):
-        """Only what purifying costs is told: there are no attacks for a mean or a blur."""
+    def test_clean_images_alone_tell_what_purifying_costs(self):
+        """There are no attacks for a mean or a blur."""
         inputs = os.path.join(self.folder, "clean-set.h5")
         with h5py.File(DEMO_SET) as file:
             write_set(inputs, {}, file["clean/images"][:60], file["labels"][:60])
@@ -350,7 +350,7 @@ class Best(RunTest):
         self.assertNotRegex(said.stdout, "nan|against this run|as good")
         self.assertRegex(said.stdout, r"\n\| attack \| attacked .*\n.*\n\| clean \| ")
 
-    def test_without_clean_or_whole(self):
+    def test_missing_clean_images_are_told_and_damaged_results_refused(self):
         unclean = purify(
             self.folder,
             {**self.JOB, "input.clean": "no", "solver.iterations": 5},

@@ -16,7 +16,7 @@ from barydef.hdf5 import opened
 
 
 class Back(RunTest):
-    """From HDF5 to NumPy's arrays, and round again."""
+    """Files go from HDF5 to NumPy's arrays and back."""
 
     @classmethod
     def setUpClass(cls):
@@ -41,7 +41,7 @@ class Back(RunTest):
         command("convert", *arguments[1:-1], arguments[-1], output, "--overwrite", **others)
         return output
 
-    def test_a_set(self):
+    def test_a_set_comes_back_bit_by_bit(self):
         back = self.convert("back.h5", self.convert("there.npz", self.set))
         with h5py.File(self.set) as a, h5py.File(back) as b:
             self.assertEqual(a["labels"][:].tolist(), b["labels"][:].tolist())
@@ -75,7 +75,7 @@ class Back(RunTest):
                 (["attacks", "labels"], ["b"], "mine", 1 / 3),
             )
 
-    def test_a_run_of_a_result(self):
+    def test_a_run_of_a_result_becomes_a_set_that_names_it(self):
         there = os.path.join(self.folder, "run.npz")
         command("convert", self.result, there, "--run", 3, "--attack", "a", "--attack", "clean")
         with np.load(there) as arrays, h5py.File(self.result) as file:
@@ -97,7 +97,7 @@ class Back(RunTest):
                 ("003", "noise", 0.25, 3),
             )
             self.assertEqual(set(about["parameters"]), set(run.attrs))
-        # The purified images are a set themselves, none of them clean, and say what made them.
+        # The purified images are a set of their own without clean images, and say what made them.
         # Clean images can be put beside them.
         made, again, clean = (
             os.path.join(self.folder, name) for name in ("purified.h5", "again.npz", "clean.npy")
@@ -153,8 +153,8 @@ class Back(RunTest):
         with h5py.File(made) as file:
             self.assertEqual(file["attacks/a"].attrs["source"], "\u00e4" * 32500)
 
-    def test_files_that_point_elsewhere(self):
-        """No other file is opened, as by barydef; a cycle is no reason."""
+    def test_files_that_point_elsewhere_are_refused(self):
+        """No other file is opened, as by barydef. A cycle of groups is no reason to refuse."""
         path, storage = os.path.join(self.folder, "pointing.h5"), h5py.h5p.create(
             h5py.h5p.DATASET_CREATE
         )
@@ -200,7 +200,7 @@ class Back(RunTest):
                 self.assertIn(f"{path}: {text}", command(*arguments, status=2).stderr)
         opened(path).close()
 
-    def test_what_is_refused(self):
+    def test_what_cannot_be_converted_is_refused(self):
         strange, empty, text, made = (
             os.path.join(self.folder, name)
             for name in ("strange.h5", "empty.h5", "text.h5", "made.npz")

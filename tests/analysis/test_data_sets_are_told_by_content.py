@@ -34,7 +34,7 @@ class Datasets(RunTest):
                 file.write(content)
         return folder
 
-    def test_told_by_content_else_by_its_own_name(self):
+    def test_sets_are_told_by_content_else_by_their_own_name(self):
         few = [1, 2, 3]
         self.idx("fashion project/MNIST/raw", few)
         self.idx("fashion project/digits/raw", datasets.FIRST["mnist"] + few)
@@ -70,8 +70,8 @@ class Datasets(RunTest):
             ["fashion_mnist", "cifar10", "cifar100"],
         )
 
-    def test_several_below_a_folder(self):
-        """torchvision keeps all its sets below one root: none is taken by chance."""
+    def test_several_below_a_folder_need_a_choice(self):
+        """torchvision keeps all its sets below one root, and none is taken by chance."""
         few = [1, 2, 3]
         self.idx("root/MNIST/raw", few)
         self.idx("root/FashionMNIST/raw", few + few)
@@ -86,7 +86,7 @@ class Datasets(RunTest):
             [len(datasets.read(root, name)[3]) for name in ("MNIST", "fashion_mnist")], [3, 6]
         )
 
-    def test_damaged_or_missing(self):
+    def test_damaged_or_missing_files_are_refused(self):
         folder = self.idx("torn", [1, 2, 3], gz=True)
         path = os.path.join(folder, "t10k-images-idx3-ubyte.gz")
         for damage in (
@@ -152,7 +152,7 @@ class Datasets(RunTest):
             errors.Unsuitable, "neither MNIST's", datasets.read, os.path.join(self.folder, "empty")
         )
 
-    def test_mnist_and_cifar_folders(self):
+    def test_mnist_and_cifar_folders_are_read(self):
         images, labels = np.arange(2 * 28 * 28, dtype=np.uint8).reshape(2, 28, 28), np.array(
             [3, 4], np.uint8
         )

@@ -11,7 +11,7 @@ from barydef.report import data as report_data, figures
 
 
 class Figures(Sweep):
-    def test_along(self):
+    def test_lines_are_the_best_of_each_value_and_dots_every_run(self):
         for name, values in (
             ("solver.gamma", ["0.05", "2"]),
             ("solver.iterations", ["10", "50"]),
@@ -50,7 +50,7 @@ class Figures(Sweep):
             )
 
     def test_lines_that_coincide_are_all_seen(self):
-        """Of each attack's colour something is in the axes, at each of the values."""
+        """The colour of each attack is seen in the axes at each of the values."""
         for count, values in (
             (2, ["1", "2", "3"]),
             (5, ["1", "2", "3"]),
@@ -74,7 +74,7 @@ class Figures(Sweep):
                     np.sum(abs(inside - colour).max(-1) < 12), 5 * len(values), (count, values, i)
                 )
 
-    def test_legend_is_below_long_names(self):
+    def test_the_legend_is_below_long_names(self):
         values = [
             "B6",
             "identity + rotate 2 + rotate -2 + rotate 4 + rotate -4 + rotate 6 + rotate -6 + "
@@ -97,7 +97,7 @@ class Figures(Sweep):
                 -1 <= words.x0 and words.x1 <= figure.bbox.x1 + 1 and -1 <= words.y0, name
             )
 
-    def test_heat_map(self):
+    def test_a_heat_map_holds_the_best_of_each_pair(self):
         figure = figures.heat_map(
             *report_data.heat_map(self.result, "solver.gamma", "marginals.set")
         )
@@ -120,7 +120,7 @@ class Figures(Sweep):
                 self.assertAlmostEqual(ax.images[0].get_array()[y, x], best)
                 self.assertAlmostEqual(float(texts[x, y]), best, delta=0.5001)
 
-    def test_front(self):
+    def test_the_front_is_the_runs_that_no_other_beats(self):
         data = report_data.front(self.result)
         points = [(self.percent(run, "clean"), self.mean(run)) for run in self.runs]
         beaten = [any(a >= x and b >= y and (a, b) != (x, y) for a, b in points) for x, y in points]
@@ -159,7 +159,7 @@ class Figures(Sweep):
             (100, 100, False),
         )
 
-    def test_by_class(self):
+    def test_accuracies_by_class_are_counted_over_their_images(self):
         labels = self.file["labels"][:]
         classes, grids = report_data.per_class(self.result, "003", ATTACKS)
         figure = figures.per_class(ATTACKS, classes, grids)
@@ -195,7 +195,7 @@ class Figures(Sweep):
             )
             self.assertGreater((high + 0.05) / (low + 0.05), 4.4, value)
 
-    def test_gallery(self):
+    def test_a_gallery_shows_recovered_images_first(self):
         run, attack = "005", "linf_pgd"
         before, after = self.right(run, attack, "attacked"), self.right(run, attack, "purified")
         order = [
@@ -248,7 +248,7 @@ class Figures(Sweep):
         self.assertIn(f"red -{np.abs(rows[-1].images).max():.2f}", axes[4, 0].texts[0].get_text())
 
     def test_words_above_a_row_are_whole(self):
-        """Of however few images, and of the widest differences."""
+        """They are whole above few images, and with the widest differences."""
         for count in 1, 2, 3, 10:
             chosen, rows = report_data.gallery(self.result, "005", "linf_pgd", count)
             for figure in figures.gallery(rows, self.result.labels[chosen]), figures.heat(
@@ -276,7 +276,7 @@ class Figures(Sweep):
                     )
                 figures.plt.close(figure)
 
-    def test_sensitivity(self):
+    def test_sensitivity_shows_an_image_that_half_of_the_settings_get_right(self):
         """Numbers go down and across, and the marginals stay at those of the run.
 
         Each field shows the image of the run it names."""

@@ -1,4 +1,4 @@
-"""Grad-CAM shows what speaks for a class, by hand and by the name of a layer."""
+"""Grad-CAM shows what speaks for a class, as computed by hand."""
 
 import os
 import tempfile
@@ -11,8 +11,8 @@ from barydef.report import gradcam
 
 
 class GradCam(unittest.TestCase):
-    def test_gradient_by_hand(self):
-        """A convolution whose map is known: heat is relu of the class's weighted channels."""
+    def test_heat_is_the_weighted_channels_of_the_class(self):
+        """The map of this convolution is known: heat is relu of the weighted channels."""
 
         class Net(torch.nn.Module):
             def __init__(self):
@@ -45,10 +45,10 @@ class GradCam(unittest.TestCase):
             gradcam.similarity(heat, heat), heat.any((1, 2)), atol=1e-6
         )  # 0 where nothing speaks for the class
 
-    def test_layer_by_name(self):
+    def test_a_layer_by_name_is_the_one_by_number(self):
         """A name leads to the maps of the convolution's number.
 
-        It does so before a normalisation, too, which freezing would fold into the weights."""
+        That holds before a normalisation too, which freezing would fold into the weights."""
 
         class Net(torch.nn.Module):
             def __init__(self):

@@ -36,7 +36,7 @@ class Victims(RunTest):
         )
 
     def victimless(self, victim, status):
-        """(what the report of a result without victim says of this one, its page or "")."""
+        """(stderr, page or "") of a report of the result without victim, with this one."""
         folder = os.path.join(self.folder, "victimless")
         shutil.rmtree(folder, ignore_errors=True)
         done, page = command(
@@ -45,7 +45,7 @@ class Victims(RunTest):
         with open(page if os.path.exists(page) else os.devnull) as file:
             return done.stderr, file.read()
 
-    def test_a_failure_is_a_line(self):
+    def test_a_failure_of_the_victim_costs_its_heat_maps_alone(self):
         """What can be no victim is refused before anything is written.
 
         The report and the exit status tell of any other failure."""
@@ -105,8 +105,8 @@ class Victims(RunTest):
                 self.assertIn(f": {text}", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "layer")))
 
-    def test_in_batches(self):
-        """As many images at once as memory is sure to have; the maps are those of all at once."""
+    def test_batches_give_the_maps_of_all_at_once(self):
+        """Batches are small enough for any memory."""
         result = Result(self.path)
         looker, sizes = gradcam.Victim(DEMO_VICTIM), []
         maps = looker.maps
@@ -175,8 +175,8 @@ class Victims(RunTest):
         with open(os.path.join(self.folder, "same", "report.html")) as file:
             self.assertNotIn("grad-cam.png", file.read())
 
-    def test_a_result_without_victim(self):
-        """Any victim can be looked into, but nothing else is of it."""
+    def test_a_result_without_victim_takes_any_victim(self):
+        """Nothing but the heat maps is of that victim."""
         err, page = self.victimless(DEMO_VICTIM, 0)
         self.assertEqual(err, "")
         self.assertIn("grad-cam.png", page)
@@ -185,7 +185,7 @@ class Victims(RunTest):
         )
 
     def test_another_rounding_is_noticed(self):
-        """As with another PyTorch than that of the run."""
+        """Another PyTorch than that of the run may round otherwise."""
         result = Result(self.path)
         made, looker = (
             Report(result, os.path.join(self.folder, "rounding"), "000", result.attacks, False),

@@ -1,4 +1,4 @@
-"""Texts of files that others made reach neither a terminal nor a page as more than text."""
+"""Texts of files that others made are no more than text to a terminal or a page."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from barydef.result import Result
 
 
 class HostileTexts(RunTest):
-    def test_failed_images_colour_and_names_from_elsewhere(self):
+    def test_names_that_are_html_formulas_or_markdown_stay_text(self):
         """A downloaded set may have names that are HTML, formulas or Markdown.
 
         It may also have an attack of which no image can be purified."""
@@ -57,7 +57,7 @@ class HostileTexts(RunTest):
         )
         self.assertNotIn("<", "".join(lines))
 
-    def test_texts_that_would_drive_a_terminal(self):
+    def test_texts_that_would_drive_a_terminal_are_cleaned(self):
         """No control characters are written, whatever the author of a result called things.
 
         Names of attributes are no HTML, either."""

@@ -52,7 +52,7 @@ class Jobs(RunTest):
             with open(path) as file:
                 self.assertTrue(file.read().startswith("# "), f"{path} does not say what it is for")
 
-    def test_scripts_parse(self):
+    def test_scripts_are_valid_bash(self):
         for name in "demo.sh", "paper/reproduce.sh":
             subprocess.run(["bash", "-n", os.path.join(SOURCE, "jobs", name)], check=True)
 
@@ -60,7 +60,7 @@ class Jobs(RunTest):
 class Commands(RunTest):
     """Commands that the job files of jobs/paper/ give, as they stand."""
 
-    def test_commands_as_they_stand(self):
+    def test_commands_in_job_files_run_as_they_stand(self):
         need_victim()
         shutil.copytree(
             os.path.join(SOURCE, "jobs", "paper"), os.path.join(self.folder, "jobs", "paper")
@@ -103,7 +103,7 @@ class Commands(RunTest):
 class Reproduce(RunTest):
     SCRIPT = os.path.join(SOURCE, "jobs", "paper", "reproduce.sh")
 
-    def test_errors_before_anything_is_built(self):
+    def test_errors_come_before_anything_is_built(self):
         data, out = os.path.join(self.folder, "data"), os.path.join(self.folder, "out")
         os.makedirs(os.path.join(data, "victims"))
         cases = [
@@ -133,10 +133,10 @@ class Reproduce(RunTest):
                 open(os.path.join(data, why.split(":")[0]), "w").close()
         self.assertFalse(os.path.exists(out))
 
-    def test_tables(self):
-        """The tables are those of the document, made from results of these names.
+    def test_tables_are_those_of_the_page(self):
+        """docs/reproduction.md has the same heads, and the tool reads results of these names.
 
-        h5py gives each figure, of all images or of the second half."""
+        Each figure is that which h5py gives, of all images or of the second half."""
         need_victim()
         folder = os.path.join(self.folder, "results")
         os.mkdir(folder)

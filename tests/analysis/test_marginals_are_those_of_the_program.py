@@ -16,7 +16,7 @@ from barydef.result import Result
 
 
 class Marginals(RunTest):
-    def test_short_names_of_marginals(self):
+    def test_short_names_say_what_moves(self):
         for long, short in (
             ("B6", "B6"),
             ("identity + rotate 2 + rotate -2 + translate 3 0", "id, \u00b12\u00b0, shift (3,0)"),
@@ -46,7 +46,7 @@ class Marginals(RunTest):
                     np.testing.assert_allclose(found[:, c], wanted.astype(float), atol=1e-12)
 
     def test_mean_of_marginals_is_what_was_predicted(self):
-        """The victim sees in it the class that the result holds."""
+        """The victim sees the class in it that the result holds."""
         need_victim()
         job = {"input.file": DEMO_SET, "victim.file": DEMO_VICTIM, "input.limit": 40}
         result = Result(purify(self.folder, job, output="demo.h5"))
@@ -59,7 +59,7 @@ class Marginals(RunTest):
         np.testing.assert_array_equal(seen, result.per_image("000", "fgsm")["predicted_mean"][rows])
 
     def test_mean_of_marginals_is_where_the_solver_starts(self):
-        """The image of L = 0, of each channel's mass or of all together, whatever the weights."""
+        """That is the image of L = 0, with the mass of each channel or of all of them together."""
         images = random_images(4, 3, 9, 12)  # and gamma small, so that the kernel moves nothing
         images[:, 1] *= 0.1  # channels that lose different shares at the border
         images[:, 2, :, 3:] = 0

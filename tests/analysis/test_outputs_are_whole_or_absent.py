@@ -16,13 +16,13 @@ from barydef import errors, files, set_file
 class Outputs(RunTest):
     """An output is whole, is judged before the work, and replaces nothing unasked."""
 
-    def test_refused_before_the_work(self):
+    def test_bad_outputs_are_refused_before_the_work(self):
         there, folder = os.path.join(self.folder, "there.h5"), os.path.join(
             self.folder, "none", "set.h5"
         )
         with open(there, "w") as file:
             file.write("mine")
-        # The data and the victim do not exist: they have not been looked at.
+        # The data and the victim do not exist, so they cannot have been looked at.
         for arguments, text in (
             (("attack", "no data", "no victim", there), "exists; --overwrite"),
             (("convert", "none.npz", there), "exists; --overwrite"),
@@ -35,8 +35,8 @@ class Outputs(RunTest):
         with open(there) as file:
             self.assertEqual(file.read(), "mine")
 
-    def test_no_right_to_write(self):
-        """Status 1, as barydef ends with: the input is not to blame."""
+    def test_a_folder_that_takes_nothing_fails(self):
+        """The status is 1, as that of barydef, since the input is not to blame."""
         path = os.path.join(self.folder, "good.npz")
         np.savez(path, fgsm=random_images(3), labels=np.arange(3))
         with unittest.mock.patch("os.access", return_value=False):  # of root, too
@@ -52,7 +52,7 @@ class Outputs(RunTest):
             "/proc/set.h5: (cannot be written|no right to write)",
         )
 
-    def test_whole_or_not_at_all(self):
+    def test_outputs_are_whole_or_absent(self):
         path = os.path.join(self.folder, "half.h5")
 
         def fail(problem):
@@ -69,8 +69,8 @@ class Outputs(RunTest):
         self.assertRaises(KeyboardInterrupt, fail, KeyboardInterrupt())
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("half")], [])
 
-    def test_names_as_barydef_reads_them(self):
-        """Both take a name, or both refuse it."""
+    def test_names_are_taken_and_refused_as_by_barydef(self):
+        """Both take a name or both refuse it."""
         images, labels = random_images(4).astype("f4"), np.arange(4)
         good = [
             "..",
@@ -114,7 +114,7 @@ class Outputs(RunTest):
         self.assertFalse(os.path.exists(path + "2"))
 
     def test_barydef_takes_what_is_written(self):
-        """Large images come in chunks of few; any type, byte order and NaN is taken."""
+        """Large images come in chunks of few. Any type and byte order is taken, and NaN too."""
         large, small = os.path.join(self.folder, "large.npz"), os.path.join(
             self.folder, "small.npz"
         )

@@ -24,7 +24,7 @@ class Attacks(unittest.TestCase):
         with torch.no_grad():
             return float((self.model(x).argmax(1) == self.y).float().mean())
 
-    def test_inside_the_ball_and_accuracy_falls(self):
+    def test_attacks_stay_in_the_ball_and_accuracy_falls(self):
         clean = self.accuracy(self.x)
         for attack, norm, epsilon, most in (
             (own.fgsm, "linf", 0.1, 0.75),
@@ -42,7 +42,7 @@ class Attacks(unittest.TestCase):
                 self.assertLess(self.accuracy(found), min(most, clean))
                 self.assertGreater(float(own.norms(found - self.x, norm).max()), 0.1 * epsilon)
 
-    def test_stronger_with_epsilon(self):
+    def test_pgd_fools_more_images_with_more_epsilon(self):
         falling = [
             self.accuracy(own.pgd(self.model, self.batch, own.Ball("linf", epsilon)))
             for epsilon in (0.02, 0.1, 0.2)
@@ -85,7 +85,7 @@ class Attacks(unittest.TestCase):
                 float(own.norms(found - self.x, norm).median()), {"linf": 0.15, "l2": 2.0}[norm]
             )
 
-    def test_seeded(self):
+    def test_pgd_depends_on_its_seed_alone(self):
         one, two, other = (
             own.pgd(
                 self.model,

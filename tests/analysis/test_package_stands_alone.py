@@ -1,4 +1,4 @@
-"""The package stands alone: found beside the program or installed, with what a command needs."""
+"""The package is found beside the program or installed, and loads only what a command needs."""
 
 import os
 import shutil

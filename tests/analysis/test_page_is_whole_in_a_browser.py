@@ -104,8 +104,8 @@ class Page(Sweep):
         with open(self.page.parent / "per-class.md") as file:
             self.assertIn("| class | images | clean | linf_pgd |\n", file.read())
 
-    def test_the_papers_figures(self):
-        """They stand beside the sets and attacks that the paper has, marked in every form.
+    def test_the_papers_figures_stand_beside_its_attacks(self):
+        """They are marked in every form of the table.
 
         The interval is one column on the page."""
         with open(self.page.parent / "accuracy-005.csv") as file:
@@ -177,8 +177,8 @@ class Page(Sweep):
             "the end, as it is not one of these",
         )
 
-    def test_into_the_folder_of_another_report(self):
-        """What the earlier report made goes; what others put there stays, whatever its name."""
+    def test_an_earlier_report_is_replaced_and_nothing_else_is(self):
+        """What the earlier report made goes. What others put there stays, whatever its name."""
         folder = shutil.copytree(self.page.parent, os.path.join(self.folder, "again"))
         old = {name for name in os.listdir(folder) if name != "wide.html"}
         self.assertEqual(set(re.findall("<a href='([^']+)'>", self.text)) | {"report.html"}, old)
@@ -205,11 +205,11 @@ class Page(Sweep):
         make(self.path, folder, shown=Shown("4", ["fgsm"], 2))
         self.assertTrue(others <= set(os.listdir(folder)))
 
-    def test_in_a_browser(self):
-        """At any width no error, every image loaded, and nothing wider than the window.
+    def test_a_browser_shows_it_whole_at_any_width(self):
+        """There is no error, every image is loaded, and nothing is wider than the window.
 
-        Only tables are wider: they scroll in their own box past the names of their rows. Clean
-        accuracy is where no window hides it."""
+        Only tables may be wider, and scroll in their own box past the names of their rows. No
+        window hides clean accuracy."""
         browser = shutil.which("chromium") or shutil.which("google-chrome")
         if not browser:
             skip("chromium is not installed")

@@ -11,8 +11,8 @@ from barydef.attack import presets
 
 
 class Published(RunTest):
-    def test_paper_figures(self):
-        """Figures are of an attack with the paper's name, norm and epsilon.
+    def test_paper_figures_stand_by_attacks_of_the_same_norm_and_epsilon(self):
+        """An attack of another name, norm or epsilon is another attack.
 
         Where a set does not tell these, the figures are shown but nothing is concluded."""
 

@@ -26,7 +26,7 @@ class Report(RunTest):
         cls.page = command("report", cls.path, "--use-victim-of-result").stdout.strip()
         cls.result = Result(cls.path)
 
-    def test_tables(self):
+    def test_tables_hold_the_figures_of_the_result(self):
         folder = os.path.dirname(self.page)
         run, _ = sentences.best_run_of(self.result)
         rows = rows_of(os.path.join(folder, f"accuracy-{run}.csv"))
@@ -64,7 +64,7 @@ class Report(RunTest):
             overall = np.average([float(row[attack]) for row in classes], weights=weights)
             self.assertAlmostEqual(overall, 100 * self.result.accuracy(run, attack), delta=0.06)
 
-    def test_files(self):
+    def test_every_figure_is_there_and_the_page_needs_no_network(self):
         names = os.listdir(os.path.dirname(self.page))
         for name in [
             "front",
@@ -126,7 +126,7 @@ class Report(RunTest):
                 f"barydef: {folder}: a report is a folder, but there is a file of this name or "
                 "in its path\n",
             )
-        for folder in "/proc/foo", "/proc":  # which take nothing of root, either
+        for folder in "/proc/foo", "/proc":  # which take nothing, not even of root
             self.assertEqual(
                 command("report", self.path, folder, status=1).stderr,
                 f"barydef: {folder}: cannot be written into (No such file or directory)\n",
@@ -150,8 +150,8 @@ class Report(RunTest):
         job = {"input.file": DEMO_SET, "input.limit": 2, "solver.iterations": 1}
         return purify(self.folder, job, output="other.h5")
 
-    def test_pandas_and_xarray(self):
-        """As docs/using.md shows."""
+    def test_pandas_and_xarray_read_it_as_the_pages_show(self):
+        """docs/using.md shows how."""
         pandas, xarray = need("pandas"), need("xarray")
         with h5py.File(self.path) as file:
             frame = pandas.DataFrame(file["statistics"][:])
@@ -180,8 +180,8 @@ class Report(RunTest):
 
 
 class Blurs(RunTest):
-    def test_a_sweep_over_the_blur(self):
-        """It changes the blurred images alone, so no picture of barycenters has it for an axis."""
+    def test_a_sweep_over_the_blur_changes_blurred_images_alone(self):
+        """So no picture of barycenters has it for an axis."""
         need_victim()
         path = purify(
             self.folder,

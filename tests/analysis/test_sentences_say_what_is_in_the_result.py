@@ -18,7 +18,7 @@ from barydef.result import NAMED, Result, USUAL
 
 
 class Words(Sweep):
-    def test_summary(self):
+    def test_summary_names_the_baselines_that_are_as_good(self):
         fields = {
             "attacked": "attacked",
             "8 bits": "rounded",
@@ -58,8 +58,8 @@ class Words(Sweep):
         made = Report(result, self.folder, run, attacks or result.attacks, True)
         return dict(sentences.introduction(made, why, victim))
 
-    def test_introduction(self):
-        """Each thing the page speaks of is said in short sentences, before it is met."""
+    def test_introduction_explains_every_column(self):
+        """Short sentences explain each thing before the page speaks of it."""
         terms = self.introduction(self.result, "005", ["fgsm"], "Asked for.")
         self.assertEqual(
             list(terms),
@@ -102,7 +102,7 @@ class Words(Sweep):
         for words in terms.values():
             self.assertLess(max(map(len, re.split(r"[.?:;] ", words))), 160, words)
 
-    def test_introduction_without_victim_or_clean_images(self):
+    def test_introduction_leaves_out_victim_and_clean_images_that_are_not_there(self):
         with mock.patch.object(self.result, "has_victim", False):
             terms = self.introduction(self.result, victim="mine.pt")
             self.assertEqual(
@@ -114,8 +114,8 @@ class Words(Sweep):
         terms = self.introduction(self.altered("uncleaned", clean=False))
         self.assertNotIn("clean", terms["Attacks"] + terms["Where to look first"])
 
-    def test_where_attacks_came_from(self):
-        """In a line for each; what the author of the set wrote is text and nothing else."""
+    def test_each_attack_says_where_it_came_from(self):
+        """Each has a line. What the author of the set wrote is text and nothing else."""
         path, wrote = shutil.copy(self.path, os.path.join(self.folder, "origin.h5")), {
             "fgsm": "<b>Mine</b> & 'yours'\n\x1b[1m\u202edone\x85",
             "linf_pgd": "",
@@ -166,8 +166,8 @@ class Words(Sweep):
                     file["statistics"][:] = rows
         return Result(path)
 
-    def test_best_run(self):
-        """Cheap ones first; of those what reaches the paper; then the mean."""
+    def test_best_run_is_cheap_then_reaches_the_paper_then_has_the_best_mean(self):
+        """Cheap runs come first, then those that reach the paper, then those of a high mean."""
         runs = {
             "001": {"clean": 60, "fgsm": 30, "linf_pgd": 30},
             "002": {"clean": 60, "fgsm": 20, "linf_pgd": 59},
@@ -203,7 +203,7 @@ class Words(Sweep):
         self.assertEqual(run, "001")
         self.assertRegex(why, r"falls .*short.* by up to \d+\.\d points")
 
-    def test_no_run_qualifies_or_clean_was_not_measured(self):
+    def test_best_run_is_shown_where_none_qualifies_or_clean_was_not_measured(self):
         run, why = sentences.best_run_of(
             self.altered(
                 "dear",
@@ -229,7 +229,7 @@ class Words(Sweep):
 
 class Captions(RunTest):
     def test_without_victim_the_first_run_that_iterates_is_shown(self):
-        """One of no iterations purifies nothing; where there are no others it is the first."""
+        """A run of no iterations purifies nothing. It is shown where there are no others."""
         for iterations, shown, words in (
             ("0, 5", "001", "the first that iterates"),
             ("5, 10", "000", "the first"),
@@ -254,7 +254,7 @@ class Captions(RunTest):
                 ),
             )
 
-    def test_they_name_what_is_not_usual_and_nothing_that_is_not_used(self):
+    def test_captions_name_what_is_not_usual_and_nothing_that_is_not_used(self):
         job = {
             "input.file": DEMO_SET,
             "input.limit": 2,
@@ -302,7 +302,7 @@ class Captions(RunTest):
 
 
 class Cost(RunTest):
-    def test_after_a_resume(self):
+    def test_cost_after_a_resume_is_of_its_own_images(self):
         """The time of the last session is over the images of that session."""
         write_digits(os.path.join(self.folder, "set.h5"), 60)
         job = {"run.block": 8, "solver.iterations": 20, "output.images": "no"}

@@ -23,7 +23,7 @@ class Victims(RunTest):
         self.assertNotIn("\n", str(caught.exception))
         return str(caught.exception)
 
-    def test_what_is_refused(self):
+    def test_victims_that_cannot_be_attacked_are_refused(self):
         path = os.path.join(self.folder, "victim.pt")
         write_victim(path)
         model, images = victim.load(path), random_images(60).astype("f4")
@@ -58,7 +58,7 @@ class Victims(RunTest):
         self.assertIn("no TorchScript classifier (", self.refused(path))
         self.assertIn("no such file", self.refused(path + "2"))
 
-    def test_one_line_and_no_output(self):
+    def test_a_refusal_is_one_line_and_writes_nothing(self):
         data, path, made = (
             os.path.join(self.folder, name) for name in ("digits.npz", "no.pt", "made.h5")
         )
@@ -72,7 +72,7 @@ class Victims(RunTest):
             self.assertIn(text, command("attack", data, path, made, status=2).stderr)
         self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("made")], [])
 
-    def test_other_failures(self):
+    def test_every_failure_has_its_exit_status(self):
         def work(problem):
             raise problem
 

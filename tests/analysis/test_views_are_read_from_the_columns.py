@@ -15,7 +15,7 @@ from barydef.result import Result
 
 
 class Views(Sweep):
-    """The result with a column of nothing, one of another name, and one that is to come."""
+    """The result has a column of nothing, one of an unknown name, and one of a view named later."""
 
     @classmethod
     def setUpClass(cls):
@@ -49,7 +49,7 @@ class Views(Sweep):
         self.assertEqual([row[0] for row in rows[1:before]], ["attacked", "8 bits", "median"])
         self.assertEqual(rows[0][-1], "wavelet, mean of attacks")
 
-    def test_unknown_names_are_labels(self):
+    def test_an_unknown_name_is_its_own_label(self):
         self.assertEqual(
             [views.label_of(name) for name in ("attack", "jpeg", "wavelet")],
             ["attacked", "JPEG", "wavelet"],
@@ -77,7 +77,7 @@ class Views(Sweep):
             rows[0], ["attack", "attacked", "8 bits", "mean of marginals", "barycenter", "95 %"]
         )
 
-    def test_a_report_is_made_of_them(self):
+    def test_a_report_shows_any_baseline(self):
         page = make.make(
             self.views.path,
             os.path.join(self.folder, "page"),

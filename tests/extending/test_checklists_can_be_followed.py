@@ -1,4 +1,4 @@
-"""The checklists of docs/extending.md, followed: each patch is what one of them asks for.
+"""The checklists of docs/extending.md can be followed.  Each patch is what one of them asks for.
 
 Patches must apply to the tree as it is.  The long form also applies them all to a copy, which it
 builds and runs."""
@@ -19,7 +19,7 @@ PATCHES = pathlib.Path(__file__).resolve().parent
 
 
 def apply(patch, tree, *options):
-    # A tree within a repository is treated as one that is in none.
+    # A tree within another repository is treated as one that is in none.
     return subprocess.run(
         ["git", "apply", *options, PATCHES / f"{patch}.patch"],
         cwd=tree,

@@ -82,7 +82,7 @@ class Layouts(RunTest):
         opened.close()
         joined.close()
 
-    def test_contiguous_storage(self):
+    def test_contiguous_storage_is_read(self):
         for kind in "<f4", ">f4", "<f8", ">f8", "u1":
             images = self.images(kind)
             self.compare(
@@ -97,7 +97,7 @@ class Layouts(RunTest):
         images = random_images(self.COUNT, *self.SHAPE)
         return (images * 255).astype("u1") if kind == "u1" else images.astype(kind)
 
-    def test_chunks_of_every_filter(self):
+    def test_chunks_of_every_filter_are_read(self):
         dice = random.Random(3)
         filters = [
             dict(zip(("compression", "shuffle", "fletcher32"), chosen))
@@ -122,7 +122,7 @@ class Layouts(RunTest):
                     )
                     self.compare(path, blocks=((0, 23), (22, 1), (3, 9)))
 
-    def test_chunk_indices_of_the_newest_format(self):
+    def test_chunk_indices_of_the_newest_format_are_read(self):
         """They are single, implicit, fixed arrays, extensible arrays and trees of version 2."""
         for chunks, most in (
             (None, None),
@@ -152,7 +152,7 @@ class Layouts(RunTest):
                             )
                     self.compare(path)
 
-    def test_a_filter_that_a_chunk_skipped(self):
+    def test_a_chunk_that_skipped_a_filter_is_read(self):
         """HDF5 leaves out a filter that did not help, chunk by chunk."""
         path = write_set(
             os.path.join(self.folder, "skipped.h5"),

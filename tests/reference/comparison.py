@@ -1,4 +1,4 @@
-"""The C library against references in 80 bits, setting by setting."""
+"""Compares the C library with references in 80 bits, setting by setting."""
 
 import os
 import unittest
@@ -9,7 +9,7 @@ import library
 import reference
 
 LONG = bool(os.environ.get("BARYDEF_LONG"))
-SLOW = float(os.environ.get("BARYDEF_PATIENCE", 1)) > 1  # sanitizers: some 25 times
+SLOW = float(os.environ.get("BARYDEF_PATIENCE", 1)) > 1  # with sanitizers, some 25 times
 
 GAMMAS = [1e-3, 0.005, 0.01, 0.02, 0.1, 0.5, 1, 5, 50]
 SETS = {1: "rotate 2", 2: "identity + translate 1 0", 4: "B4", 6: "B6"}
@@ -18,8 +18,8 @@ SETS_HERE = library.INSTRUCTIONS[1 : library.lib.bd_instructions_best() + 1]
 
 
 def compare(image, iterations, kernels=("auto",), solve=reference.solve, **options):
-    """Per kernel: the largest error of all snapshots, relative to the mass of the image;
-    reports."""
+    """For each kernel its name, the largest error of all snapshots relative to the mass of the
+    image, and the reports."""
     settings = dict(options)
     ops = reference.operators(settings.pop("marginals"))
     wanted = solve(image, ops, iterations=list(iterations), **settings)

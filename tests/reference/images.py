@@ -5,7 +5,7 @@ import scipy.ndimage
 
 
 def random_images(seed, n, channels, height, width):
-    """Sparse images like digits: smooth blobs over exact zeros, different in every channel."""
+    """Sparse images like digits, smooth blobs over exact zeros that differ in every channel."""
     random = np.random.default_rng(seed)
     images = scipy.ndimage.gaussian_filter(
         random.random((n, channels, height, width)), (0, 0, 1, 1)

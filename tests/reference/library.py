@@ -1,4 +1,4 @@
-"""libbarydef through ctypes: the public C API as numpy functions."""
+"""The public C API of libbarydef as numpy functions, through ctypes."""
 
 import contextlib
 import ctypes as c
@@ -124,7 +124,7 @@ def marginals(image, text, interpolation="bilinear"):
 
 
 def parameters(**values):
-    """The parameters of a job with these values, "section__key" each; owned by the process."""
+    """The parameters of a job with these values, named "section__key".  The process owns them."""
     values = {"input__file": "set.h5", "output__file": "result.h5", **values}
     text = "".join("[%s]\n%s = %s\n" % (*name.split("__"), values[name]) for name in values)
     job = c.c_void_p()
@@ -178,7 +178,7 @@ def solve(
 ):
     """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].
 
-    moved comes from shared_moves, and is for the same images."""
+    `moved` comes from shared_moves() and is for the same images."""
     images = np.ascontiguousarray(images, dtype=np.float64)
     n, channels, height, width = images.shape
     options = Options(

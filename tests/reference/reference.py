@@ -9,8 +9,8 @@ results can serve as a yardstick for faster implementations.
 
 The steps are only stable while tau is small against gamma / max(p).  Beyond that
 (sparse or small images, gamma near 1e-3, many iterations) the iteration amplifies
-rounding without bound, and no two number types need agree; compare two of them
-here before trusting digits.
+rounding without bound, and no two number types need agree.  Compare two of them
+before trusting digits.
 
 Array layout: images [C, H, W]; marginals and p_k [C, N, H, W]; dual potentials
 u [C, N-1, H, W] and v [C, H, W].
@@ -194,7 +194,7 @@ class GibbsKernel:
 def dual_value_and_gradient(u, q, kernel, gamma):
     """H*_q(u) and grad H*_q(u) = a . K(q / K a), a = exp(u/gamma).
 
-    The value is summed over pixels; leading axes are independent problems.
+    The value is summed over pixels.  Leading axes are independent problems.
     """
     log_a = u / gamma
     log_q = safe_log(q)
@@ -242,7 +242,7 @@ def solve(
         raise ValueError("need N weights >= 0, the last one > 0")
     beta = beta / beta.sum()
 
-    # Scaling to mass 1.  A zero mass divides by 1 instead: zeros stay zeros.
+    # Scaling to mass 1.  A zero mass divides by 1 instead, so that zeros stay zeros.
     q = np.stack([marginals(c, ops, interpolation, dtype) for c in image])
     x_mass = image.sum(axis=(1, 2), keepdims=True)  # [C, 1, 1]
     q_mass = q.sum(axis=(2, 3), keepdims=True)  # [C, N, 1, 1]

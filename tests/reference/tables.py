@@ -1,8 +1,8 @@
-"""Make docs/numerics.md: how exact each kernel is, and which one is fastest where.
+"""Makes docs/numerics.md, which says how exact each kernel is, and which one is fastest where.
 
     /usr/bin/python3 tests/reference/tables.py > docs/numerics.md      (about five minutes)
 
-Errors are against twin.c (80 bits); times are ratios within this one run."""
+Errors are against twin.c in 80 bits.  Times are ratios within this one run."""
 
 import statistics
 import sys

@@ -10,13 +10,13 @@ from images import random_images
 
 
 class Neighbours(unittest.TestCase):
-    """An image that leaves the guard and its neighbours in the block that do not: bits must
-    not depend on who sits beside whom."""
+    """An image that leaves the guard sits beside neighbours that do not.  Bits must not depend on
+    who sits beside whom."""
 
     def test_bits_do_not_depend_on_the_block(self):
         images = random_images(60, 19, 1, 12, 14)
         images[::3] = 0
-        images[::3, 0, 6, 7] = 1  # a single pixel: p is large, and so is the range of u
+        images[::3, 0, 6, 7] = 1  # a single pixel, for which p and the range of u are large
         for options in [
             dict(gamma=0.01, tau=0.5, cost="l1", window=7),
             dict(gamma=0.01, tau=0.5, cost="l1", window="full"),
@@ -41,7 +41,7 @@ class Neighbours(unittest.TestCase):
             np.testing.assert_array_equal(alone[0, 0], together[0, i])
             self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
-    def test_nor_on_how_far_neighbours_reach(self):
+    def test_bits_do_not_depend_on_how_far_neighbours_reach(self):
         images = random_images(61, 9, 1, 5, 90)
         images[::3] = 0
         images[::3, 0, 2, 40] = 1
@@ -60,8 +60,8 @@ class Neighbours(unittest.TestCase):
                         images, *library.solve(images, iterations=[60], **options)[::2], **options
                     )
 
-    def test_nor_does_the_sum_over_channels(self):
-        """Which end at different iterations, and are of one block or of two."""
+    def test_the_sum_over_channels_does_not_depend_on_neighbours(self):
+        """Images end at different iterations, and are of one block or of two."""
         images = random_images(62, 7, 3, 12, 12)
         images[:, 1] **= 4
         for name in SETS_HERE:

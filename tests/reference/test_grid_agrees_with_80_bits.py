@@ -1,5 +1,5 @@
-"""The C library against its twin in 80 bits, over the product of gammas, costs, windows, shapes and
-numbers of marginals."""
+"""The C library agrees with its twin in 80 bits over the product of gammas, costs, windows, shapes
+and numbers of marginals."""
 
 import itertools
 import unittest
@@ -14,14 +14,13 @@ CELLS = list(itertools.product(library.COSTS, [3, 7, 11, "full"]))
 
 
 class Grid(Comparison):
-    """The gate takes two shapes and numbers for each gamma, cost and window, so chosen that each
-    pair of a shape and a number meets each gamma.  Each gamma goes to 2000 iterations in a third of
-    the costs and windows.  The long form takes all of them, all to 2000 iterations: an hour on one
-    core.
-    """
+    """The gate takes two shapes and numbers for each gamma, cost and window.  They are chosen so
+    that each pair of a shape and a number meets each gamma.  Each gamma goes to 2000 iterations in
+    a third of the costs and windows.  The long form takes all of them to 2000 iterations, an hour
+    on one core."""
 
     def turns(self, gamma, cell):
-        """Shapes and numbers; those of the gate meet all twelve pairs in twelve steps."""
+        """Shapes and numbers.  Those of the gate meet all twelve pairs in twelve steps."""
         if LONG:
             return [(shape, number) for shape in SHAPES for number in SETS]
         numbers = list(SETS)

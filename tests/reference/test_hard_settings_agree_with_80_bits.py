@@ -1,5 +1,5 @@
 """Settings that are hard for floating point agree with the reference in logarithms, which has no
-limit of range, and with the twin in 80 bits; and the twin agrees with the reference."""
+limit of range, and with the twin in 80 bits.  The twin agrees with the reference."""
 
 import unittest
 
@@ -15,7 +15,7 @@ SMALL = (9, 12)  # for the reference in logarithms
 
 
 class Logarithms(Comparison):
-    """Against the reference in logarithms, which has no limit of range; and the twin against it."""
+    """The library and the twin are compared with the reference in logarithms."""
 
     def test_the_twin_agrees_with_the_logarithms(self):
         image = random_images(45, 1, 1, *SMALL)[0]
@@ -44,7 +44,7 @@ class Logarithms(Comparison):
                             self.assertLess(abs(one.objective - two.objective), 1e-16 * (1 + gamma))
                             self.assertLess(abs(one.residual - two.residual), 1e-16)
 
-    def test_200_and_2000_iterations(self):
+    def test_200_and_2000_iterations_agree(self):
         image = random_images(40, 1, 1, *SMALL)[0]
         for gamma in [1e-3, 0.005, 0.02, 0.5, 50]:
             for cost, window in [("l1", 7), ("l1", "full"), ("sql2", 5), ("l2", 3)]:
@@ -52,13 +52,13 @@ class Logarithms(Comparison):
                 tau = stable_tau(image, 2000, **options)
                 self.check(image, [200, 2000], tau=tau, **options)
 
-    def test_the_papers_step_at_small_gamma(self):
-        """tau = 0.2 is past the bound at gamma <= 0.005: trajectories agree for a while only."""
+    def test_the_papers_step_at_small_gamma_agrees(self):
+        """tau = 0.2 is past the bound at gamma <= 0.005, where trajectories agree for a while."""
         image = random_images(41, 1, 1, 28, 28)[0]
         for gamma in [1e-3, 0.002, 0.005, 0.01]:
             self.check(image, [10, 50], tau=0.2, gamma=gamma, cost="l1", window=7, marginals="B6")
 
-    def test_the_papers_setting(self):
+    def test_the_papers_setting_agrees(self):
         image = random_images(42, 1, 1, 28, 28)[0]
         self.check(
             image,
@@ -72,7 +72,7 @@ class Logarithms(Comparison):
         )
 
     def test_huge_steps_lose_no_mass(self):
-        """Potentials of 1e5 gamma and more: nothing overflows, no mass is lost."""
+        """Potentials reach 1e5 gamma and more.  Nothing overflows, and no mass is lost."""
         image = random_images(43, 1, 1, 17, 23)[0]
         for gamma in [1e-3, 1]:
             for cost, window in [("l1", 7), ("l1", "full"), ("l2", 5), ("sql2", "full")]:
@@ -85,7 +85,7 @@ class Logarithms(Comparison):
                     self.assertLess(reports[0][0].mass_defect, 1e-10)
 
     def test_tiny_weights_lose_no_mass(self):
-        """The eliminated potential is divided by its weight: u/gamma of 1e13, and no mass lost."""
+        """The eliminated potential is divided by its weight, so that u/gamma reaches 1e13."""
         image = random_images(44, 1, 1, 11, 12)[0]
         for cost, window in [("l1", 7), ("l1", "full"), ("l2", 7), ("l2", "full"), ("sql2", 9)]:
             purified, _, reports = library.solve(
@@ -103,7 +103,7 @@ class Logarithms(Comparison):
 
 
 class Variants(Comparison):
-    def test_regularizers_masses_and_weights(self):
+    def test_regularizers_masses_and_weights_agree(self):
         image = random_images(50, 1, 2, 11, 13)[0]
         for cost, window in [("l2", 5), ("sql2", "full"), ("l1", "full")]:
             for regularizer in library.REGULARIZERS:
@@ -121,7 +121,7 @@ class Variants(Comparison):
                         mass=mass,
                     )
 
-    def test_extreme_theta_and_gamma(self):
+    def test_extreme_theta_and_gamma_agree(self):
         image = random_images(51, 1, 1, 11, 13)[0]
         for theta in [1e-3, 1e9]:
             for gamma in [1e-3, 1e3]:
@@ -136,9 +136,9 @@ class Variants(Comparison):
                     marginals="B4",
                 )
 
-    def test_kernels_cut_at_their_reach(self):
-        """Long kernels of sql2: sweeps to the reach of the potentials, the wide way beyond what
-        sweeps can take, and FFT."""
+    def test_kernels_cut_at_their_reach_agree(self):
+        """Long kernels of sql2 are applied by sweeps to the reach of the potentials, by wide
+        arithmetic beyond what sweeps can take, and by FFT."""
         image = np.zeros((1, 3, 200))
         image[0, 1, 20], image[0, 2, 60] = 1, 0.5
         options = dict(

@@ -35,7 +35,7 @@ class Paths(unittest.TestCase):
             for name, result in zip(SETS_HERE, results):
                 with self.subTest(instructions=name, **options):
                     self.assertEqual({r.status for row in result[2] for r in row}, {0})
-                    # fista's backtracking decides by comparing objectives, which rounding can turn.
+                    # FISTA's backtracking compares objectives, which rounding can turn.
                     self.assertLess(
                         np.abs(result[0] - results[-1][0]).max(),
                         1e-9 if "method" in options else 1e-12,
@@ -58,7 +58,7 @@ class Paths(unittest.TestCase):
                         self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
     def test_the_best_set_is_this_processors(self):
-        """The kernel says so, not the program: a lost dispatch would only be slow."""
+        """The kernel is asked and not the program, since a lost dispatch would only be slow."""
         with open("/proc/cpuinfo") as file:
             flags = set(next((line for line in file if line.startswith("flags")), "").split())
         wanted = 1 + {"avx2", "fma", "bmi1", "bmi2"}.issubset(flags)

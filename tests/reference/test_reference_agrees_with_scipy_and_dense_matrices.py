@@ -1,5 +1,5 @@
-"""The reference is right: against scipy, against dense matrices without logarithms, and against
-what the method promises of masses, gradients and descent."""
+"""The reference agrees with scipy and with dense matrices without logarithms, and keeps what the
+method promises of masses, gradients and descent."""
 
 import unittest
 
@@ -179,8 +179,8 @@ class Reference(unittest.TestCase):
     # ---- the kernel, and the same without logarithms -----------------------------
 
     def test_passes_along_rows_and_columns_are_the_sum_over_the_plane(self):
-        """log(K f) itself, for f spread over hundreds of orders of magnitude and zero in places;
-        then whole solutions."""
+        """Compares log(K f) itself, for f spread over hundreds of orders of magnitude and zero in
+        places, and then whole solutions."""
         log_f = safe_log(self.small) + 300 * self.random.standard_normal(self.small.shape)
         log_f = log_f.astype(np.longdouble)
         log_f[0, :, :3] = -np.inf

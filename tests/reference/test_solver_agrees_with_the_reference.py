@@ -1,4 +1,4 @@
-"""The C library against the independent reference and against scipy."""
+"""The C library agrees with the independent reference and with scipy."""
 
 import unittest
 
@@ -39,7 +39,7 @@ class Marginals(unittest.TestCase):
 
 
 class Blur(unittest.TestCase):
-    def test_agrees_with_scipy(self):
+    def test_blur_agrees_with_scipy(self):
         for shape in [(28, 28), (3, 40)]:
             image = np.random.default_rng(3).random(shape)
             for sigma in [0.5, 1.0, 2.3]:
@@ -71,31 +71,31 @@ class Solver(unittest.TestCase):
                     )
                     self.assertLess(reports[s][i].mass_defect, 1e-12)
 
-    def test_shapes(self):
+    def test_every_shape_agrees(self):
         for seed, shape in enumerate(
             [(2, 1, 28, 28), (1, 3, 16, 16), (3, 1, 17, 23), (1, 2, 6, 31), (1, 1, 1, 12)]
         ):
             self.compare(random_images(seed, *shape), gamma=0.1, iterations=[0, 1, 10, 50])
 
-    def test_gammas(self):
+    def test_every_gamma_agrees(self):
         image = random_images(11, 1, 1, 20, 20)
         for gamma in [0.02, 0.05, 0.1, 0.5, 1, 5, 50]:
             self.compare(image, gamma=gamma)
 
-    def test_many_iterations(self):
+    def test_many_iterations_agree(self):
         self.compare(random_images(12, 1, 1, 14, 14), gamma=0.1, iterations=[200, 500])
 
-    def test_numbers_of_marginals(self):
+    def test_any_number_of_marginals_agrees(self):
         image = random_images(13, 1, 1, 15, 15)
         for text in ["identity", "rotate 2", "identity + translate 1 0", "B4", MOTIONS]:
             self.compare(image, gamma=0.1, marginals=text, iterations=[0, 3, 40])
 
-    def test_windows(self):
+    def test_every_window_agrees(self):
         image = random_images(14, 1, 1, 13, 16)
         for window in [1, 3, 5, 11, 41]:
             self.compare(image, gamma=0.7, window=window, iterations=[0, 3, 40])
 
-    def test_variants(self):
+    def test_every_variant_agrees(self):
         image = random_images(15, 2, 2, 12, 12)
         for regularizer in library.REGULARIZERS:
             for mass in library.MASSES:

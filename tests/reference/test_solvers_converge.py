@@ -13,7 +13,7 @@ class Convergence(unittest.TestCase):
     def test_fista_and_fb_reach_the_same_optimum(self):
         image = 0.2 + 0.8 * np.random.default_rng(70).random(
             (1, 1, 6, 6)
-        )  # no zeros: fb converges linearly
+        )  # without zeros fb converges linearly
         for gamma, theta in [(0.5, 1), (1, 10), (5, 10), (5, 1e3)]:
             options = dict(
                 gamma=gamma, theta=theta, marginals="identity + rotate 5 + translate 1 0"
@@ -44,8 +44,8 @@ class Convergence(unittest.TestCase):
                     self.assertEqual(slow.iterations, limit)
 
     def test_fista_gap_falls_as_one_over_k_squared(self):
-        """From k to 4 k the gap of the objective falls 16 times or more; with fb (1/k) not 8
-        times."""
+        """From k to 4 k the gap of the objective falls 16 times or more.  With fb, whose gap falls
+        as 1/k, it does not fall 8 times."""
         image = random_images(72, 1, 1, 12, 12)
         for gamma, theta in [(0.5, 10), (1, 1e3), (5, 1e3)]:
             options = dict(gamma=gamma, theta=theta)

@@ -24,8 +24,8 @@ def twin_once(image, ops, **settings):
 
 
 class Strips(Comparison):
-    """Where the lanes are strips of one image they are joined as if they were one, on every
-    instruction set."""
+    """Lanes that are strips of one image are joined as if they were one, on every instruction
+    set."""
 
     IMAGES = random_images(99, 3, 1, 96, 96)
 
@@ -49,9 +49,9 @@ class Strips(Comparison):
             ):
                 self.check_with(name, self.IMAGES[0], iterations, **options)
 
-    def test_widths_that_no_strip_divides(self):
-        """The paper's window, which is unrolled for planes beyond the caches: in bands of four
-        rows, or of two where rows are long."""
+    def test_widths_that_no_strip_divides_agree(self):
+        """The paper's window is unrolled for planes beyond the caches, in bands of four rows, or of
+        two where rows are long."""
         for shape in (91, 91), (43, 201):
             for name in SETS_HERE:
                 self.check_with(
@@ -70,8 +70,8 @@ class Strips(Comparison):
                 **{"cost": "l1", "theta": 1e5, **options},
             )
 
-    def test_the_ways_agree(self):
-        """Kernels that reach over several strips, by FFT and else, on every set."""
+    def test_the_ways_of_a_kernel_agree(self):
+        """Kernels reach over several strips, by FFT and otherwise, on every set."""
         for image, options in (
             (self.IMAGES[:1], dict(gamma=20, window="full")),
             (self.IMAGES[1:2], dict(gamma=5, window=27)),
@@ -102,8 +102,8 @@ class Strips(Comparison):
                     np.testing.assert_array_equal(alone[0, 0], together[0, i])
                     self.assertEqual(bytes(report[0][0]), bytes(reports[0][i]))
 
-    def test_fista_joins_strips_anywhere(self):
-        """On every set, and turned, strips are joined at other places."""
+    def test_fista_may_join_strips_anywhere(self):
+        """Strips are joined at other places on each set, and where the image is turned."""
         image = 0.2 + 0.8 * np.random.default_rng(98).random((1, 1, 96, 96))
         for options in (
             dict(window=7),

@@ -1,4 +1,4 @@
-"""The views that the literature knows, against the programs that it uses: bit by bit."""
+"""The views that the literature knows are bit by bit those of the programs that it uses."""
 
 import io
 import unittest
@@ -23,7 +23,7 @@ class Median(unittest.TestCase):
 
 
 def compressed(image, quality):
-    """Pillow's JPEG of [C,H,W]: RGB where there are three channels, else each on its own."""
+    """Pillow's JPEG of [C,H,W], RGB where there are three channels, else each on its own."""
     grey = np.floor(image * 255 + 0.5).astype("u1")
     parts = [np.ascontiguousarray(np.moveaxis(grey, 0, -1))] if len(grey) == 3 else list(grey)
     found = []

@@ -1,10 +1,10 @@
-/* The plain twin of the solver: its iteration for one channel as the formulas stand, in
-   80-bit floats, with nothing fused, skipped or guarded.
+/* The plain twin of the solver.  It iterates one channel as the formulas stand, in 80-bit floats,
+   with nothing fused, skipped or guarded.
 
    An 80-bit float reaches from e^-11355 to e^11355, so exp((u - max u)/gamma), K a and
-   q / K a are themselves numbers as long as u spans less than 11000 gamma; twin_solve says
-   when it does not.  reference.py computes the same in logarithms, with no such limit, some
-   hundred times slower; each is tested against the other. */
+   q / K a are themselves numbers as long as u spans less than 11000 gamma.  twin_solve says
+   when it does not.  reference.py computes the same in logarithms, with no such limit and some
+   hundred times slower.  Each is tested against the other. */
 #include <stdlib.h>
 #include <tgmath.h>
 
@@ -14,8 +14,8 @@ typedef double real;
 typedef long double real;
 #endif
 
-/* K is a product of passes; one pass sums weight[dy + ry][dx + rx] over the offsets of a
-   rectangle, inside the image. */
+/* K is a product of passes.  A pass sums weight[dy + ry][dx + rx] over the offsets of a rectangle,
+   inside the image. */
 typedef struct pass {
   int ry, rx;
   const real *weight;
@@ -33,7 +33,7 @@ typedef struct figures {
   real residual, mass_defect, objective;
 } figures_t;
 
-/* Four partial sums: an addition that waits for the one before takes six cycles. */
+/* There are four partial sums, since an addition that waits for the one before takes six cycles. */
 static real dot(int n, const real *a, const real *b) {
   real sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
   for (; n >= 4; n -= 4, a += 4, b += 4) {
@@ -95,7 +95,7 @@ static int gradient(const setting_t *s, const real *u, const real *q, real *p, r
   return 0;
 }
 
-/* mean = (1/N) sum_k p_k, and what a report says of this point. */
+/* Computes mean = (1/N) sum_k p_k and the figures of a report at this point. */
 static figures_t describe(const setting_t *s, const real *p, real *mean) {
   const int n = s->height * s->width;
   figures_t f = {0};

@@ -1,5 +1,5 @@
-"""twin.c as a numpy function with the signature of reference.solve: 80-bit floats in C, fast enough
-for thousands of iterations on whole grids of parameters."""
+"""twin.c as a numpy function with the signature of reference.solve.  It has 80-bit floats and is
+fast enough for thousands of iterations on whole grids of parameters."""
 
 import ctypes as c
 import os

@@ -47,7 +47,7 @@ class BadImages(RunTest):
         )
         cls.bad = os.path.join(cls.folder, "bad-result.h5")
 
-    def test_they_end_the_run_with_3_and_one_line(self):
+    def test_bad_images_end_the_run_with_3_and_one_line(self):
         self.assertEqual(self.finished.status, 3, self.finished)
         self.assertEqual(len(self.finished.err_lines), 1, self.finished)
         for word in ["barydef: ", "bad-result.h5", "10", "failed"]:
@@ -55,7 +55,7 @@ class BadImages(RunTest):
         with h5py.File(self.bad, "r") as file:
             self.assertEqual(file.attrs["complete"], 1)
 
-    def test_each_has_its_status(self):
+    def test_each_bad_image_has_its_status(self):
         with h5py.File(self.bad, "r") as file:
             table = file["runs/000/a/per_image"]
             for image, status in enumerate(table["status"]):
@@ -98,7 +98,7 @@ class BadImages(RunTest):
                     contents(self.good, f"runs/{run_name}/{attack}"),
                 )
 
-    def test_they_count_as_failed_in_the_statistics(self):
+    def test_bad_images_count_as_failed_in_the_statistics(self):
         rows = check_statistics(self, self.bad, has_victim=True)
         self.assertEqual(rows["failed"].tolist(), [5, 0, 0] * 2)
         self.assertEqual(rows["images"].tolist(), [self.COUNT] * 6)

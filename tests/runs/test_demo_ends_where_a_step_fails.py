@@ -74,7 +74,7 @@ class Demo(RunTest):
             cwd="/",
         )
 
-    def test_ends_with_the_table_and_the_report(self):
+    def test_demo_ends_with_the_table_and_the_report(self):
         need_victim()
         done = self.demo()
         self.assertEqual(done.returncode, 0, done)
@@ -119,7 +119,7 @@ class Demo(RunTest):
         self.assertNotIn("report of this sweep", done.stdout)
         return done
 
-    def test_ends_where_a_step_fails(self):
+    def test_demo_ends_where_a_step_fails(self):
         self.assertIn(
             "cmake --preset release\n", self.failing(1, CMAKE_STATUS="4").stdout
         )  # its log is shown

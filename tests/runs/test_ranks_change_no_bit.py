@@ -51,7 +51,7 @@ class Ranks(RunTest):
                 self.assert_same(expected, contents(other))
         return first
 
-    def test_colour_with_failing_images_victim_and_sweep(self):
+    def test_ranks_change_nothing_in_colour_with_failures_victim_and_sweep(self):
         need_victim()
         count = 21
         attacked, clean = random_images(count, 3, 9, 11), random_images(count, 3, 9, 11, seed=1)
@@ -84,7 +84,7 @@ class Ranks(RunTest):
         self.assertEqual(np.flatnonzero(figures["status"]).tolist(), [2, 8, 15, 20])
         self.assertGreater(len(set(figures["predicted_purified"])), 3)
 
-    def test_the_demo_set(self):
+    def test_ranks_change_nothing_of_the_demo_set(self):
         need_victim()
         self.check(
             {
@@ -98,7 +98,7 @@ class Ranks(RunTest):
             [(1, 1000), (3, 3), (5, 8)],
         )
 
-    def test_grey_without_victim(self):
+    def test_ranks_change_nothing_in_grey_without_victim(self):
         images = random_images(40, 1, 8, 10)
         images[17] = np.nan
         write_set(os.path.join(self.folder, "set.h5"), {"a": images})
@@ -107,7 +107,7 @@ class Ranks(RunTest):
         )
         self.check({}, [(5, 3)], status=3)
 
-    def test_images_beyond_the_guard_beside_others(self):
+    def test_images_beyond_the_guard_change_no_others(self):
         """Single lit pixels leave float64's range, or an FFT's, where their neighbours do not."""
         images = random_images(25, 1, 12, 14)
         images[::3] = 0
@@ -130,7 +130,7 @@ class Ranks(RunTest):
                     self.assertTrue(0 < used.sum() < len(used), f"{solver}: {used}")
                     self.assertEqual(file["runs/000"].attrs["fallbacks"], used.sum())
 
-    def test_each_instruction_set_and_precision(self):
+    def test_ranks_change_nothing_of_any_instructions_and_precision(self):
         """Each set of instructions gives the same bits on any ranks, is named in the result, and
         agrees with the others.  So does float32."""
         images = random_images(25, 1, 12, 14)

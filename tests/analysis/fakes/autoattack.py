@@ -1,7 +1,7 @@
-"""Stands in for AutoAttack: its signature, what it refuses, prints and returns; records the calls.
+"""Stands in for AutoAttack: its signature, and what it refuses, prints and returns.
 
-It attacks nothing: images that are classified rightly go down by half of epsilon, as if that fooled
-the model, and the others stay as they are."""
+It records the calls and attacks nothing. Images that are classified rightly go down by half of
+epsilon, as if that fooled the model, and the others stay as they are."""
 
 import types
 

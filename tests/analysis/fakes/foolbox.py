@@ -108,7 +108,7 @@ class DeepFoolAttack(Attack):
         self.steps, self.candidates, self.overshoot, self.loss = steps, candidates, overshoot, loss
 
     def run(self, model, inputs, epsilon):
-        """Where it fails, as far as it came."""
+        """Where it fails, it gives how far it came."""
         raw = 1 - inputs
         raw[::3] = inputs[::3]
         return raw
@@ -142,7 +142,7 @@ class L2CarliniWagnerAttack(Attack):
         )
 
     def run(self, model, inputs, epsilon):
-        """Where it fails, zeros."""
+        """Where it fails, it gives zeros."""
         raw = 1 - inputs
         raw[::3] = 0
         return raw
