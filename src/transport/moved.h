@@ -1,5 +1,5 @@
-/* What solvers of the same marginals share: the motions as sparse matrices and, of the images at
-   hand, the moved planes.
+/* What solvers of the same marginals share: the motions as sparse matrices, and the moved planes of
+   the images at hand.
 
    Here a batch of planes is so many bytes.  The engine that wrote it (engine/batch.c) knows its
    layout. */
@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 struct bd_moved {
-  /* What it is prepared for.  Without marginals it is for nothing yet. */
+  /* What the share is prepared for.  No marginals mean that nothing is prepared yet. */
   bd_solver_options_t options;
   int channels, height, width;
 
@@ -20,8 +20,8 @@ struct bd_moved {
   bd_stencil_t stencils[BD_MARGINALS_MAX];
   double *column_mass; /* [marginals][height width]: mass of A_k e_j */
 
-  /* Batches of the images at hand, of which the first `filled` are written, laid out as an engine
-     of this path and so many strips does. */
+  /* Batches of the images at hand.  The first `filled` are written, in the layout of an engine with
+     this path and number of strips. */
   const void *path;
   int strips, room, filled; /* room: batches that may be kept */
   double most;              /* bytes that all of them may take */
