@@ -2,11 +2,11 @@
 
     python3 -m barydef.best_run RESULT.h5 ... [--cost 2]
 
-The run is chosen on the first half of the images and reported on the second. The rule is in
-barydef/selection.py: few points of clean accuracy lost, the paper's figures reached, a high mean
-over the attacks. The table is of the second half and shows the baselines too. The blur among the
-sweeps is chosen by the same rule. Beside it stands the blur whose clean accuracy on the first half
-is nearest to that of the run; of several such blurs, the one of the highest mean."""
+The run is chosen on the first half of the images and reported on the second. The rule of
+barydef/selection.py prefers few points of clean accuracy lost, the paper's figures reached, and a
+high mean over the attacks. The table is of the second half and shows the baselines too. The blur
+among the sweeps is chosen by the same rule. Beside it stands the blur whose clean accuracy on the
+first half is nearest to that of the run, and of several such blurs the one of the highest mean."""
 
 import argparse
 import os

@@ -1,8 +1,8 @@
 """Before and after barydef: attacked sets, conversion, reports.
 
     barydef attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--limit 1000]
-    barydef convert SET.npz SET.h5            or .npy files, one an attack
-    barydef convert RESULT.h5 SET.npz --run 12     back again; so do sets
+    barydef convert SET.npz SET.h5            or .npy files, one for each attack
+    barydef convert RESULT.h5 SET.npz --run 12     and back; a set needs no run
     barydef report RESULT.h5 [FOLDER]
 
 "barydef COMMAND -h" has the options and exit statuses of a command."""
@@ -23,8 +23,8 @@ ENDINGS = {
 REPORT_ENDINGS = {
     0: "the report is whole; where --use-victim-of-result finds no victim that will do, one line "
     "and the report say so, since a batch job's report is whole without Grad-CAM",
-    1: "the report is written, but without the Grad-CAM that --victim asked for: the victim failed "
-    "on the images; or the report cannot be written",
+    1: "the report is written, but without the Grad-CAM that --victim asked for, since the victim "
+    "failed on the images; or the report cannot be written",
     2: "bad usage or input, or the file of --victim is no TorchScript classifier, is not the "
     "victim of the result, or has no such --layer; nothing was written",
 }
@@ -172,22 +172,26 @@ def add_attack(commands):
     add(
         "--attacks",
         metavar="NAME,...",
-        help=f"with commas between: {', '.join(presets.ATTACKS)} (default: those of the first six "
-        "that something installed can run: Foolbox, AutoAttack, or FGSM, PGD and DeepFool of "
-        "our own)",
+        help=f"attacks, separated by commas: {', '.join(presets.ATTACKS)} (default: those of the "
+        "first six that something installed can run, which is Foolbox, AutoAttack, or FGSM, PGD "
+        "and DeepFool of our own)",
     )
     add(
         "--dataset",
         metavar="NAME",
-        help="its name, where neither content nor the name of the folder or file tells; "
-        "also chooses among several sets below the folder",
+        help="name of the data set, where neither its content nor the name of its folder or file "
+        "tells it; also chooses among several sets below the folder",
     )
-    add("--preset", choices=presets.DATASETS, help="whose settings (default: the data set's own)")
+    add(
+        "--preset",
+        choices=presets.DATASETS,
+        help="take the settings of this set (default: its own)",
+    )
     add(
         "--epsilon",
         metavar="E",
         type=number(float, 0),
-        help="of all of them, instead of the preset's",
+        help="bound of each attack, instead of the preset's",
     )
     add("--limit", metavar="N", type=number(int, 0), default=0, help="only the first images")
     add(
@@ -202,14 +206,14 @@ def add_attack(commands):
         metavar="N",
         type=int,
         default=0,
-        help="of the random numbers (default: %(default)s)",
+        help="seed of the random numbers (default: %(default)s)",
     )
     add(
         "--threads",
         metavar="N",
         type=number(int, 1),
         default=1,
-        help="of torch (default: %(default)s)",
+        help="threads of torch (default: %(default)s)",
     )
     add("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(call=attack)
@@ -251,7 +255,7 @@ def add_convert(commands):
         "--dataset",
         metavar="NAME",
         default="",
-        help="name of the data set, to be kept in the .h5 (default: what the .npz says)",
+        help="name of the data set that the .h5 keeps (default: what the .npz says)",
     )
     add(
         "--norm",
@@ -272,13 +276,13 @@ def add_convert(commands):
         "--run",
         metavar="N",
         type=number(int, 0),
-        help="which run of a result, where it has several",
+        help="number of the run, where a result has several",
     )
     add(
         "--attack",
         action="append",
         metavar="NAME",
-        help="only this one (can be given again); clean is one of them",
+        help="only this attack, or clean; may be given again",
     )
     add("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(call=convert)
@@ -315,12 +319,12 @@ def add_report(commands):
         "--victim",
         metavar="VICTIM.pt",
         help="the job's TorchScript classifier, for Grad-CAM (a program: use only what you "
-        "trust); any, where the job named none",
+        "trust); any classifier, where the job named none",
     )
     add(
         "--use-victim-of-result",
         action="store_true",
-        help="Grad-CAM of the classifier that the job named (it is loaded, and runs)",
+        help="Grad-CAM of the classifier that the job named, which is loaded and runs",
     )
     add(
         "--run",
@@ -373,7 +377,7 @@ def make_parser(program="barydef"):
 
 
 def main(program="barydef"):
-    """Run the command of sys.argv. `program` is the name that messages begin with."""
+    """Run the command of sys.argv. Messages begin with the name `program`."""
     arguments = make_parser(program).parse_args()
     arguments.program = program
     print(errors.run(lambda: arguments.call(arguments), program))

@@ -1,10 +1,10 @@
 """Sets of attacked images between NumPy's files and barydef's format.
 
 An .npz holds `labels` (integers [n] or [n,1], or one-hot rows), optionally `clean`, and an array
-for each attack. Images are [n,C,H,W] or [n,H,W,C], told apart by which axis has 1 or 3; they are
+for each attack. Images are [n,C,H,W] or [n,H,W,C], told apart by which axis has 1 or 3, and are
 floats in [0,1] or uint8. The names of the arrays become the names of the attacks. Sets made with
-Foolbox, ART or RobustBench are kept in this form: x_test and y_test, say, are clean images and
-labels beside an attack x_adv (RESERVED).
+Foolbox, ART or RobustBench are kept in this form. Their x_test and y_test, for example, are clean
+images and labels beside an attack x_adv (RESERVED).
 `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm",
 "epsilon", "source"}}}. Of a result it also holds the file's name as "result", its "run" and
 "parameters", and which arrays are "purified"."""
@@ -24,7 +24,7 @@ from .result import Result
 from .set_file import check_labels, check_name, planes_first, write_set
 from .text import text
 
-# What the name of an array means, in lower case; any other is an attack's. `attack` reads the same.
+# What the name of an array means, in lower case. Any other is an attack's. `attack` reads the same.
 RESERVED = {
     **dict.fromkeys(("labels", "y", "y_test"), "labels"),
     **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN),
@@ -224,7 +224,7 @@ def check_groups(groups, path):
 
 
 def told_of(group):
-    """What the attributes of a group say of its attack; epsilon only where it is known."""
+    """What the attributes of a group say of its attack, epsilon only where it is known."""
     known = {key: plain(group.attrs[key]) for key in KINDS if key in group.attrs}
     return {key: value for key, value in known.items() if value == value}
 

@@ -12,16 +12,16 @@ Two files are written to the output directory:
 The images are the real 8x8 digits of scikit-learn with a border of one empty pixel, enlarged
 by cubic splines. The classifier is the small strided network usual for MNIST, trained on 1497
 digits that are moved, sheared, bent, thinned and thickened at random. That stands in for
-MNIST's many hands; without it purification gains much less. (The random moves contain the
-rotations and shifts of the sets B4 and B6.) The other 300 digits, stratified by label, are the
-test images; all are kept, rightly classified or not. The attacks are white-box.
+MNIST's many hands, and purification gains much less without it. The random moves contain the
+rotations and shifts of the sets B4 and B6. The other 300 digits, stratified by label, are the
+test images. All are kept, rightly classified or not. The attacks are white-box.
 
 Clean pixels are multiples of 2^-8, attacked pixels multiples of 2^-16, which keeps the file
-small; perturbations are rounded towards zero, so an attacked image cannot leave [0,1] or its
+small. Perturbations are rounded towards zero, so an attacked image cannot leave [0,1] or its
 eps ball. The accuracies printed are those of the stored classifier on the stored images.
 
-Needs numpy, scipy, scikit-learn, h5py and PyTorch; takes a minute on one core. Seeds are
-fixed: the same library versions give the same files. From the folder analysis:
+Needs numpy, scipy, scikit-learn, h5py and PyTorch, and takes a minute on one core. Seeds are
+fixed, so the same versions of the libraries give the same files. From the folder analysis:
 
     python3 -m barydef.demo_set --output ../jobs/demo
 """
@@ -56,12 +56,12 @@ def load_enlarged():
 
 
 def stretch(large, thinner=0.0):
-    """Stretch the contrast: crisp strokes on paper that is exactly 0 (no spline ripples)."""
+    """Stretch the contrast to crisp strokes on paper that is exactly 0, without spline ripples."""
     return ((large - PAPER - thinner) / (INK - PAPER)).clamp(0, 1)
 
 
 def vary(large):
-    """Random variants of enlarged digits, stretched: what the classifier is trained on."""
+    """Random variants of enlarged digits, stretched, on which the classifier is trained."""
 
     def uniform(limit, *shape):
         return limit * (2 * torch.rand(len(large), *shape) - 1)
@@ -138,7 +138,7 @@ def pgd(model, clean, y, norm, eps, steps, step_size):
 
 
 def linf_deepfool(model, clean, y, norm, eps, steps, overshoot):
-    """Linf steps towards the nearest class border; what they add up to is clipped to eps."""
+    """Linf steps towards the nearest class border, whose sum is clipped to eps."""
     x = clean.clone()
     for _ in range(steps):
         todo = (model(x).argmax(1) == y).nonzero().flatten()

@@ -1,4 +1,4 @@
-"""What can go wrong, and how a command tells it: one line and an exit status."""
+"""What can go wrong, and how a command tells it in one line and an exit status."""
 
 import errno
 import sys

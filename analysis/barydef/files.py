@@ -47,7 +47,7 @@ def reading(path, what):
 
 
 def check_output(path, overwrite, inputs=()):
-    """Refuse an output that could not be written in the end, before anything is computed."""
+    """Refuse, before anything is computed, an output that could not be written in the end."""
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise Unsuitable(f"{path}: cannot be created: there is no folder {folder}")

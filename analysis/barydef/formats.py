@@ -1,4 +1,4 @@
-"""Limits of the files that barydef reads; a test compares them with those in C."""
+"""Limits of the files that barydef reads. A test compares them with those in C."""
 
 INPUT_SCHEMA, RESULT_SCHEMA, SCHEMA_VERSION = "attacked-images", "barydef-result", 1
 NAME_BYTES = 63  # of an attack

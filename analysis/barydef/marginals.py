@@ -1,4 +1,4 @@
-"""Marginals of an image, for pictures: the motions of src/transport/marginal.c, with scipy."""
+"""Marginals of an image for pictures, by scipy and with the motions of src/transport/marginal.c."""
 
 import re
 
@@ -23,7 +23,7 @@ def positions(term, y, x):
 
 
 def marginals(image, motions, interpolation="bilinear"):
-    """[N,C,H,W] moved copies of an image [C,H,W]; zero outside."""
+    """[N,C,H,W] moved copies of an image [C,H,W], which is zero outside."""
     from scipy.ndimage import map_coordinates
 
     y, x = (axis.astype(float) for axis in np.indices(image.shape[1:]))

@@ -27,8 +27,8 @@ FIGURES = {
 
 HEADS = ["paper: attacked", "paper: B6"]
 NOTE = (
-    'Columns "paper" are the paper\'s own figures, of its own victim and attacks; '
-    "its barycenters are of B6 at its own setting, whatever run they stand beside."
+    'Columns "paper" hold the paper\'s own figures, of its own victim and attacks. '
+    "Its barycenters are of B6 at its own setting, whatever run they stand beside."
 )
 
 
@@ -75,6 +75,6 @@ def note(result):
     if not unknown:
         return NOTE
     return (
-        f"{NOTE} Norm or epsilon of {', '.join(unknown)} are not known here: "
-        "they may be others than the paper's."
+        f"{NOTE} Norm or epsilon of {', '.join(unknown)} are not known here, "
+        "and may be others than the paper's."
     )

@@ -23,7 +23,7 @@ NAMED = (
     "solver.theta",
     "solver.tau",
 )
-# The other parameters of solver and marginals; captions name those that differ from these defaults.
+# The other parameters of solver and marginals. Captions name those that differ from these defaults.
 USUAL = {
     "marginals.interpolation": "bilinear",
     "solver.kernel": "auto",
@@ -39,7 +39,7 @@ PARAMETER = re.compile(r"[a-z]+\.[a-z_0-9]+")  # any other attribute of a run is
 
 
 class Result:
-    """An open result; `inputs` is the file of attacked images it was made from, or None."""
+    """An open result. `inputs` is the file of attacked images it was made from, or None."""
 
     def __init__(self, path, inputs=None):
         self.path = path
@@ -110,7 +110,7 @@ class Result:
             return found
 
     def label(self, run, short=False):
-        """The swept parameters of a run; `short` for figures."""
+        """The swept parameters of a run, in the short form of figures if `short`."""
         values = {name: self.setting(run, name) for name in self.swept}
         return ", ".join(
             f"{short_name(name)} {shortened(value) if short else value}"
@@ -144,7 +144,7 @@ class Result:
         return self.rows[(self.rows["run"] == int(run)) & (self.rows["attack"] == stored)][0]
 
     def bound(self, attack):
-        """(norm, epsilon) of what an attack changed; NaN where epsilon is not known."""
+        """(norm, epsilon) of what an attack changed. Epsilon is NaN where it is not known."""
         row = self.row(self.runs[0], attack)
         return plain(row["norm"]), float(row["epsilon"])
 

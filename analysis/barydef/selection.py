@@ -6,7 +6,8 @@ The rule asks three things in turn.
 2. How far does it fall short of the paper's barycenter accuracy on the attacks whose figures are
    known and whose norm and epsilon are the paper's? Runs that reach it on all of them come first.
 3. How high is its mean over the attacks?
-It can be asked of one half of the images: every second image of each class is of the second."""
+The rule can be asked of one half of the images. The second half has every second image of each
+class."""
 
 from collections import namedtuple
 
@@ -15,16 +16,16 @@ import numpy as np
 from . import published
 from .formats import CLEAN
 
-# cost: of clean accuracy, as a fraction, None where it was not measured; cheap: it is small enough
-# or not known; lack: the largest by which an attack's accuracy falls short of the paper's, None
-# where its figures are not known.
+# cost: how much clean accuracy is lost, as a fraction, None where that was not measured; cheap: the
+# cost is small enough or not known; lack: how far the accuracy on the worst attack falls short of
+# the paper's, None where the paper's figures are not known.
 Choice = namedtuple("Choice", "result run cost cheap lack")
 
 
 def is_second(labels):
     """Which images are of the second half.
 
-    Sets come with their classes in turn: plain even and odd images would be of other classes."""
+    Sets come with their classes in turn, so even and odd images would be of other classes."""
     second = np.zeros(len(labels), bool)
     for number in np.unique(labels):
         second[np.flatnonzero(labels == number)[1::2]] = True
@@ -76,7 +77,7 @@ def choose(candidates, view, cost, wanted, half=None):
 def candidates_of(results, view):
     """[(result, run)] of the runs that have images in this view.
 
-    Runs without an iteration purify nothing: they are taken only where there are no others."""
+    Runs without an iteration purify nothing, and are taken only where there are no others."""
     if view != "barycenter":
         return [(result, run) for result in results if view in result.views for run in result.runs]
     runs = [(result, run) for result in results for run in result.runs]
@@ -84,7 +85,7 @@ def candidates_of(results, view):
 
 
 def best_run(results, cost=2, view="barycenter", half=None):
-    """The Choice among the runs of these results; half None: on all images.
+    """The Choice among the runs of these results, on one half or (None) on all images.
 
     Without a victim it is the first run."""
     candidates = candidates_of(results, view)
@@ -112,7 +113,7 @@ def elsewhere(choice, view="barycenter", half=None):
 
 def price(choice):
     if choice.cost is None:
-        return "Clean accuracy was not measured: what the run costs is not known."
+        return "Clean accuracy was not measured, so what the run costs is not known."
     if choice.cost <= 0:
         return "Clean accuracy does not fall."
     return f"Clean accuracy falls by {100 * choice.cost:.1f} points."
@@ -148,14 +149,14 @@ def said(choice, cost=2):
         return "Without a victim there are no accuracies, and no run is better than another."
     if not choice.cheap:
         return (
-            f"No run costs at most {cost:g} points of clean accuracy: "
-            f"this one costs least, {100 * choice.cost:.1f} points. {reach(choice)}"
+            f"No run costs at most {cost:g} points of clean accuracy. "
+            f"This one costs least, {100 * choice.cost:.1f} points. {reach(choice)}"
         )
     if choice.lack:
         within = f" that costs at most {cost:g} points of clean accuracy"
         return (
             f"{price(choice)} No run{within * (choice.cost is not None)} reaches "
-            f"{papers(choice)}: this one falls short by up to {100 * choice.lack:.1f} points."
+            f"{papers(choice)}. This one falls short by up to {100 * choice.lack:.1f} points."
         )
     return f"{price(choice)} {reach(choice)}"
 

@@ -1,4 +1,4 @@
-"""Sets of attacked images in barydef's format: what its reader accepts, and writing one.
+"""Sets of attacked images in barydef's format, what its reader accepts, and how one is written.
 
 The checks are those of src/storage/set and src/text.c, so that nothing is written that barydef
 would refuse."""

@@ -1,13 +1,13 @@
-"""Views: what the victim is shown of an image. One row here for each that has a name in words.
+"""Views, which the victim is shown of an image. Each that has a name in words has a row here.
 
-A result stores X_accuracy for each view X in /statistics. Whatever columns it has are taken;
-a view without a row here is called by its own name."""
+A result stores X_accuracy for each view X in /statistics. Whatever columns it has are taken. A view
+without a row here is called by its own name."""
 
 from collections import namedtuple
 
 import numpy as np
 
-# predicted: the view's name in per_image; parameter: the setting shown beside its label.
+# predicted: its name in per_image, where that is another; parameter: what is shown beside its label
 View = namedtuple("View", "label meaning predicted parameter", defaults=(None, None))
 VIEWS = {
     "attack": View("attacked", "", "attacked"),

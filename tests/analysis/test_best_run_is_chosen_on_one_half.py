@@ -176,14 +176,14 @@ class Best(RunTest):
                 "002",
                 "Clean accuracy does not fall. No run that costs at most 2 points of clean "
                 "accuracy reaches the paper's barycenter (B6) "
-                "on every attack that the paper has: this one falls short by up to 5.0 points.",
+                "on every attack that the paper has. This one falls short by up to 5.0 points.",
             ),
         )
         self.assertEqual(
             of([0.8, 0.7], [0.9, 0.95]),
             (
                 "001",
-                "No run costs at most 2 points of clean accuracy: this one costs least, 4.0 "
+                "No run costs at most 2 points of clean accuracy. This one costs least, 4.0 "
                 "points. The run falls short of the paper's barycenter (B6) by "
                 "up to 5.0 points.",
             ),
@@ -192,17 +192,17 @@ class Best(RunTest):
             of([0.7, 0.8]),
             (
                 "001",
-                "Clean accuracy was not measured: what the run costs is not known. The run reaches "
-                "the paper's barycenter (B6) on every attack that the paper has.",
+                "Clean accuracy was not measured, so what the run costs is not known. The run "
+                "reaches the paper's barycenter (B6) on every attack that the paper has.",
             ),
         )
         self.assertEqual(
             of([0.7, 0.6]),
             (
                 "000",
-                "Clean accuracy was not measured: what the run costs is not known. No run "
+                "Clean accuracy was not measured, so what the run costs is not known. No run "
                 "reaches the paper's barycenter (B6) on every attack that the paper "
-                "has: this one falls short by up to 5.0 points.",
+                "has. This one falls short by up to 5.0 points.",
             ),
         )
         self.assertEqual(
@@ -229,8 +229,8 @@ class Best(RunTest):
             )
         self.assertEqual(
             of([0.8, 0.7], attacks=["fgsm", "linf_pgd"])[1],
-            "Clean accuracy was not measured: what the run costs is not known. The run reaches the "
-            "paper's barycenter (B6) on every "
+            "Clean accuracy was not measured, so what the run costs is not known. The run reaches "
+            "the paper's barycenter (B6) on every "
             "attack that the paper has with this norm and epsilon.",
         )
         self.assertEqual(
@@ -263,7 +263,7 @@ class Best(RunTest):
             file.attrs["dataset"] = "MNIST"
         points = 100 * 3 / np.sum(~second)
         there = (
-            "no run costs at most 2 points of clean accuracy: this one costs least, "
+            "no run costs at most 2 points of clean accuracy. This one costs least, "
             f"{points:.1f} points. The run reaches the paper's"
         )
         run = self.best(path).stdout

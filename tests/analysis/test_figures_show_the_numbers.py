@@ -314,7 +314,7 @@ class Figures(Sweep):
         self.assertEqual(
             grid.why,
             "It was chosen because it is classified rightly at 2 of these 4 settings and wrongly "
-            "at the others: no other image comes nearer to half and half.",
+            "at the others, and no other image comes nearer to half and half.",
         )
         same = report_data.changing(self.result, "003", "fgsm", ["003"])
         self.assertEqual(same[0], report_data.choose(self.result, "003", "fgsm", 1)[0])

@@ -155,7 +155,7 @@ class Page(Sweep):
     def test_the_run_in_detail_is_marked_among_all(self):
         """It is shown even where it is not among those that the page has room for."""
         self.assertEqual(re.findall(r"<tr class=marked><td>(\w+)<", self.text), ["005"])
-        self.assertIn("In bold: run 005, which is shown in detail.", self.text)
+        self.assertIn("Run 005, which is shown in detail, is in bold.", self.text)
         worst = min(self.runs, key=self.mean)
         with mock.patch.object(sections, "LONGEST", 3):
             text = make(
@@ -173,8 +173,8 @@ class Page(Sweep):
         )
         self.assertRegex(
             text,
-            f"<tr class=marked><td>{worst}<.*In bold: run {worst}, which is shown in detail, at "
-            "the end, as it is not one of these",
+            f"<tr class=marked><td>{worst}<.*Run {worst}, which is shown in detail, is in bold at "
+            "the end, since it is not one of these",
         )
 
     def test_an_earlier_report_is_replaced_and_nothing_else_is(self):

@@ -69,7 +69,7 @@ class Published(RunTest):
                     {"fgsm": (71.8, 75.0)},
                     [],
                     ["fgsm"],
-                    " Norm or epsilon of fgsm are not known here: they may be others than the "
+                    " Norm or epsilon of fgsm are not known here, and may be others than the "
                     "paper's.",
                 ),
                 unknown,

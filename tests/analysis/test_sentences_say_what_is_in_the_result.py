@@ -32,10 +32,10 @@ class Words(Sweep):
                 f"Run {run}: the victim classifies {means['attacked']} of the attacked images "
                 f"rightly, and {means['barycenter']} of their barycenters (means over the "
                 "attacks). "
-                f"The baselines: 8 bits {means['8 bits']}, blurred {means['blurred']}, mean of "
-                f"marginals {means['mean of marginals']}. "
-                f"Of the clean images {self.percent(run, 'clean', 'attacked'):.1f} %, of their "
-                f"barycenters {self.percent(run, 'clean'):.1f} % are right."
+                f"The baselines give: 8 bits {means['8 bits']}, blurred {means['blurred']}, "
+                f"mean of marginals {means['mean of marginals']}. "
+                f"It classifies {self.percent(run, 'clean', 'attacked'):.1f} % of the clean images "
+                f"rightly, and {self.percent(run, 'clean'):.1f} % of their barycenters."
             )
             as_good = {
                 label: [
@@ -215,7 +215,7 @@ class Words(Sweep):
         )
         self.assertEqual(run, "004")
         self.assertRegex(
-            why, "(?i)no run costs at most (two|2) points of clean accuracy.* this one costs least"
+            why, r"(?i)no run costs at most (two|2) points of clean accuracy\. this one costs least"
         )
         unknown = self.altered(
             "unknown", {"005": {"clean": 0, "fgsm": 60, "linf_pgd": 60}}, clean=False
@@ -249,8 +249,8 @@ class Captions(RunTest):
                 (run, why),
                 (
                     shown,
-                    f"Run {shown}, {words}, is shown in detail: without accuracies none is the "
-                    "best.",
+                    f"Run {shown}, {words}, is shown in detail, since without accuracies none is "
+                    "the best.",
                 ),
             )
 

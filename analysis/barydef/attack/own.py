@@ -1,4 +1,4 @@
-"""Attacks of our own on a classifier in PyTorch, for where Foolbox is not installed.
+"""Attacks of our own on a classifier in PyTorch, where Foolbox is not installed.
 
 FGSM (Goodfellow et al., ICLR 2015), PGD (Madry et al., ICLR 2018) and DeepFool (Moosavi-Dezfooli
 et al., CVPR 2016). All take images in [0,1] and stay there."""

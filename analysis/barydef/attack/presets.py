@@ -2,17 +2,17 @@
 
 Where the numbers come from:
   epsilon     0.1 (linf) and 1 (l2) on MNIST and Fashion-MNIST, 8/255 and 0.5
-              on CIFAR-10: those of the sets of docs/reproduction.md. CIFAR-100
+              on CIFAR-10, as in the sets of docs/reproduction.md. CIFAR-100
               has CIFAR-10's. Any other set has MNIST's where it is grey,
               CIFAR-10's where it has colours.
   the others  The paper gives its settings only in part. These are of the same
-              sets: Foolbox 3.3.4's own, except for Carlini-Wagner, whose
-              9 searches of 10,000 steps take hours: 6 of 300 on grey images,
-              5 of 100 from a constant of 0.01 on colour. They are written out
-              here and in the file, so that another release cannot change them
-              unseen.
-  autoattack  Its standard version: apgd-ce, apgd-t, fab-t, square with 5,000
-              queries. The targeted ones try 9 classes, or all others of
+              sets. They are the defaults of Foolbox 3.3.4, except for
+              Carlini-Wagner, whose 9 searches of 10,000 steps take hours. It
+              has 6 of 300 on grey images, and 5 of 100 from a constant of 0.01
+              on colour. All are written out here and in the file, so that
+              another release cannot change them unseen.
+  autoattack  Its standard version has apgd-ce, apgd-t, fab-t, and square with
+              5,000 queries. The targeted ones try 9 classes, or all others of
               a victim that has fewer than ten.
 """
 

@@ -1,4 +1,4 @@
-"""The attacked classifier: what must be known of it before hours are spent."""
+"""The attacked classifier, and what must be known of it before hours are spent."""
 
 import os
 

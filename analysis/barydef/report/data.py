@@ -1,6 +1,6 @@
-"""What the figures of a report show, as numbers: one function for each figure.
+"""What the figures of a report show, as numbers, with a function for each figure.
 
-figures.py draws what it returns. A function returns None where the result lacks what it takes."""
+figures.py draws what the function returns. It returns None where the result lacks what it takes."""
 
 import itertools
 from collections import namedtuple
@@ -58,7 +58,7 @@ def seen_in(result, records, field):
 
 
 def sensitivity(result, run, attack, columns_at_most=12):
-    """The paper's Figure 1: one image over the swept numbers, the first down, the others across.
+    """The paper's Figure 1, one image over the swept numbers, the first down, the others across.
 
     Where they would make too many columns, the last ones stay at the values of `run`, as do
     parameters that are no numbers."""
@@ -86,7 +86,7 @@ def sensitivity(result, run, attack, columns_at_most=12):
 
 
 def changing(result, run, attack, runs):
-    """(image, why) of one that the victim sees rightly in some of these runs, not in others.
+    """(image, why) of one that the victim sees rightly in some of these runs and not in others.
 
     An image that is right everywhere would show no sensitivity."""
     first = next(iter(choose(result, run, attack, 1)), 0)
@@ -106,7 +106,7 @@ def changing(result, run, attack, runs):
     image = int(np.argmin(np.where(sound, abs(2 * right - len(runs)), np.inf)))
     return image, (
         f"It was chosen because it is classified rightly at {right[image]} of these {len(runs)} "
-        "settings and wrongly at the others: no other image comes nearer to half and half."
+        "settings and wrongly at the others, and no other image comes nearer to half and half."
     )
 
 
@@ -123,7 +123,7 @@ def purifying(result):
 
 
 def changed_by(name):
-    """The view that a parameter changes: the baseline it is of, or the barycenter."""
+    """The view that a parameter changes, which is the blur or the barycenter."""
     return "blurred" if name == BLUR else "barycenter"
 
 

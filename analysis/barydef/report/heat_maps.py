@@ -1,4 +1,4 @@
-"""Grad-CAM in a report: where the victim looks.
+"""Grad-CAM in a report shows where the victim looks.
 
 A victim may be any program, so none of its failures costs the report."""
 
@@ -73,7 +73,7 @@ def likeness(found):
 
 
 def draw(report, attack, looker, count):
-    """The heat maps of the first images, and the table of how alike all are."""
+    """Draw the heat maps of the first images, and the table of how alike all are."""
     result, run = report.result, report.run
     rows, found = heat_maps(report, looker, attack)
     if len(found) < 2:
@@ -85,14 +85,14 @@ def draw(report, attack, looker, count):
     report.figure(
         "grad-cam",
         picture,
-        f"What speaks for the class the victim sees: {attack}, run {run}; "
+        f"What speaks for the class that the victim sees: {attack}, run {run}; "
         "where a map is empty, no part of the image does",
     )
     title = f"Likeness of heat maps (Grad-CAM), {attack}"
     report.table(Table("grad-cam-similarity", likeness(found), title, run))
     report.note(
-        "1: the maps point at the same pixels. "
-        "Images in the order of the galleries: recovered ones first."
+        "A cosine of 1 means that the maps point at the same pixels. "
+        "The images are in the order of the galleries, recovered ones first."
     )
     records = result.per_image(run, attack)[rows]
     other = sum(
@@ -102,28 +102,28 @@ def draw(report, attack, looker, count):
     )
     if result.has_victim and other:
         report.note(
-            f"In {other} images the victim sees another class here than in the run: "
-            "this PyTorch, or this processor, rounds otherwise."
+            f"In {other} images the victim sees another class here than in the run, "
+            "since this PyTorch or this processor rounds otherwise."
         )
 
 
 def where_it_looks(report, attack, victim, looker, layer, count):
-    """The section. `looker` is looker_of the victim, where that was asked before."""
+    """Write the section. `looker` is looker_of the victim, where that was asked for before."""
     report.heading("Where the victim looks (Grad-CAM)")
     result = report.result
     if not victim:
         named = ""
         if result.has_victim:
-            named = f" ({text(result.attribute(report.run, 'victim.file'))})"
+            named = f", {text(result.attribute(report.run, 'victim.file'))}"
         report.note(
-            "Not drawn, as no victim was named: it is a program, and would run with your rights. "
-            "To have the heat maps, --victim FILE; or --use-victim-of-result, the file that "
-            f"the job named{named}."
+            "Not drawn, since no victim was named. A victim is a program, and would run with your "
+            "rights. --victim FILE draws the heat maps of that file, and --use-victim-of-result "
+            f"those of the file that the job named{named}."
         )
         return
     if not result.has_victim:
         report.note(
-            f"The job named no victim: only the heat maps are of {victim}, "
+            f"The job named no victim, so only the heat maps are of {victim}, "
             "and nothing else in this report is."
         )
     try:

@@ -1,4 +1,4 @@
-"""The folder of a report: a page, figures as PNG and SVG, tables as CSV, Markdown and LaTeX.
+"""The folder of a report, with a page, figures as PNG and SVG, tables as CSV, Markdown and LaTeX.
 
 The page opens from disk and needs no network."""
 
@@ -17,7 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-
 p, pre, figcaption { max-width: 60rem; }
 h1 { font-size: 1.6rem; }
 h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid #ddd; }
-/* A table scrolls in its own box; a shadow says that it goes on. */
+/* A table scrolls in its own box, where a shadow says that it goes on. */
 .table { overflow-x: auto;
   background: linear-gradient(to left, #fff 1.5rem, #fff0 3rem) right / 100% 100% no-repeat local,
   linear-gradient(to left, #0003, #0000 1rem) right / 100% 100% no-repeat scroll; }
@@ -126,7 +126,7 @@ class Report:
     def clear(self, page):
         """Remove the files of an earlier report that this one has not made.
 
-        They would be taken for this result's. The page of the earlier report names them."""
+        They would be taken for those of this result. The page of the earlier report names them."""
         text = page.read_text(errors="replace") if page.is_file() else ""
         if "<title>barydef: " in text:
             for name in set(re.findall("<a href='([^']+)'>", text)) - self.made:
@@ -134,7 +134,7 @@ class Report:
                     (self.folder / name).unlink(missing_ok=True)
 
     def write(self, title):
-        """Write the page; its path."""
+        """Write the page. Returns its path."""
         path, title = self.folder / "report.html", html.escape(title)
         self.clear(path)
         path.write_text(

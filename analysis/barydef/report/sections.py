@@ -56,7 +56,7 @@ def all_runs(report):
         order = order[:LONGEST]
         if result.runs.index(run) not in order:
             order.append(result.runs.index(run))
-            more = ", at the end, as it is not one of these"
+            more = " at the end, since it is not one of these"
     report.heading(heading)
     has_own = rows[0][-1].endswith(", mean of attacks")
     report.table(
@@ -64,13 +64,14 @@ def all_runs(report):
             "runs",
             rows,
             "Accuracy on barycenters in percent",
-            more="Above the runs: accuracy on the attacked images, and on baselines that are the "
-            "same for all of them" + ("; of others the mean is at the right." if has_own else "."),
+            more="Above the runs stands the accuracy on the attacked images, and on baselines that "
+            "are the same for all runs"
+            + ("; of others the mean is at the right." if has_own else "."),
             shown=rows[:before] + [list(map(shortened, rows[before + i])) for i in order],
             bold=run,
         )
     )
-    report.note(f"In bold: run {run}, which is shown in detail{more}.")
+    report.note(f"Run {run}, which is shown in detail, is in bold{more}.")
 
 
 def front(report, blurs):
@@ -85,12 +86,12 @@ def front(report, blurs):
         "front",
         figures.front(found, result.runs.index(run), label),
         "Each run, and the baselines; no attack here knows of the purifier"
-        + ("; at the blurs their sigma in pixels" if blurs else ""),
+        + ("; numbers at the blurs are their sigma in pixels" if blurs else ""),
     )
 
 
 def sweeps(report):
-    """What the swept parameters do: one by one, and in pairs."""
+    """What the swept parameters do, one by one and in pairs."""
     result = report.result
     if len(result.runs) < 2 or not result.has_victim:
         return
@@ -99,7 +100,7 @@ def sweeps(report):
     report.note(
         (
             "Each point of a line is the highest accuracy on one attack of all runs that have this "
-            "value, whatever their other parameters: the best for each attack by itself. "
+            "value, whatever their other parameters. It is the best for each attack by itself. "
             "So points above one another may be of different runs. "
         )
         * many
@@ -134,15 +135,15 @@ def changes(report):
     rows = tables.changes(report.result, report.run, report.attacks)
     report.table(Table("changes", rows, "What the purifier did to the images", report.run))
     report.note(
-        "Means over the images that did not fail: distances of the barycenter from the attacked "
-        "and the clean image (pixels in [0,1]); residual: how far the marginals' barycenters are "
-        "apart (mass 1). Unstable: images for which tau is too long; wide range: images that left "
-        "the range of float64."
+        "The figures are means over the images that did not fail. Distances are those of the "
+        "barycenter from the attacked and the clean image, with pixels in [0,1]. The residual says "
+        "how far the marginals' barycenters are apart, with mass 1. Unstable are images for which "
+        "tau is too long, and wide range those that left the range of float64."
     )
 
 
 def galleries(report, attacks, count):
-    """A gallery of each attack; how many there are."""
+    """Draw a gallery of each attack. Returns how many there are."""
     result, run, drawn = report.result, report.run, 0
     order = "the first images"
     if result.has_victim:
@@ -166,7 +167,7 @@ def pictures(report, attacks, count):
     report.heading(f"Images: run {run}")
     if not galleries(report, attacks, count):
         report.note(
-            "No gallery: it needs the purified images (output.images = yes) "
+            "There is no gallery, which needs the purified images (output.images = yes) "
             "and the input file (--input)."
         )
     grid = data.sensitivity(result, run, attacks[0]) if len(result.runs) > 1 else None

@@ -47,7 +47,7 @@ def heading_of(result, run, view):
 
 
 def accuracies(result, run, attacks):
-    """The form of the paper's Tables I to V: a row for each attack, the baselines beside.
+    """The form of the paper's Tables I to V, a row for each attack with the baselines beside.
 
     The paper's own figures are added where data set, attack and its bound match."""
     figures = published.figures(result)
@@ -70,7 +70,7 @@ def accuracies(result, run, attacks):
 
 
 def narrowed(rows):
-    """The same for a page: the interval in one column."""
+    """The same for a page, which has the interval in one column."""
     low = rows[0].index("95 % low")
     return [
         row[:low] + ["95 %" if row is rows[0] else "-".join(row[low : low + 2])] + row[low + 2 :]
@@ -103,8 +103,8 @@ def all_runs(result, attacks):
     """(rows, how many stand before the runs) of the accuracies on barycenters.
 
     Each run has its swept parameters, clean accuracy, the mean over all attacks, and each attack
-    that is asked for. Before the runs stands what they are measured against: the attacked images,
-    and every baseline that is the same for all runs. A baseline that differs from run to run has a
+    that is asked for. Before the runs stand the attacked images and every baseline that is the same
+    for all runs. A baseline that differs from run to run has a
     column for its mean over the attacks instead."""
     clean, attacks = [CLEAN] * (CLEAN in attacks), [attack for attack in attacks if attack != CLEAN]
 

@@ -13,7 +13,10 @@ def best_run_of(result):
     if not result.has_victim:
         (_, run), *_ = candidates_of([result], "barycenter")
         which = "the first" if run == result.runs[0] else "the first that iterates"
-        return run, f"Run {run}, {which}, is shown in detail: without accuracies none is the best."
+        return (
+            run,
+            f"Run {run}, {which}, is shown in detail, since without accuracies none is the best.",
+        )
     if len(result.runs) == 1:
         return result.runs[0], ""
     choice = best_run([result], half=0)
@@ -25,8 +28,8 @@ def best_run_of(result):
     )
     return (
         choice.run,
-        f"Run {choice.run} is shown in detail: the best by the rule of barydef.best_run. {words} "
-        "For the other half, run python3 -m barydef.best_run.",
+        f"Run {choice.run} is shown in detail. It is the best by the rule of barydef.best_run. "
+        f"{words} For the other half, run python3 -m barydef.best_run.",
     )
 
 
@@ -40,12 +43,14 @@ def summary(result, run):
         f"and {means['barycenter']} of their barycenters (means over the attacks). "
     )
     if others:
-        words += f"The baselines: {', '.join(others)}. "
+        words += f"The baselines give: {', '.join(others)}. "
     if CLEAN in result.attacks:
         before, after = (
             f"{100 * result.accuracy(run, CLEAN, view):.1f} %" for view in ("attack", "barycenter")
         )
-        words += f"Of the clean images {before}, of their barycenters {after} are right."
+        words += (
+            f"It classifies {before} of the clean images rightly, and {after} of their barycenters."
+        )
     else:
         words += "The job had no clean images."
     equal = {
@@ -77,11 +82,11 @@ def of_the_attacks(report):
     if result.robust:
         words = (
             f"{', '.join(size_of(result, attack) for attack in result.robust)}. "
-            "Each is the same images, changed so that the victim may err; "
-            "in brackets the norm and the bound of the change."
+            "Each holds the same images, changed so that the victim may err. "
+            "The norm and the bound of the change stand in brackets."
         )
     if CLEAN in result.attacks:
-        words += " The clean images are purified, too: that tells what purifying costs."
+        words += " The clean images are purified too, which tells what purifying costs."
     if report.attacks != result.attacks:
         shown = ", ".join(report.attacks)
         words += f" Tables and images here are of {shown}; means are over all attacks."
@@ -90,16 +95,16 @@ def of_the_attacks(report):
 
 def where_to_look(report):
     if not report.result.has_victim:
-        return "At the images, and at the table above them: what changed."
+        return "Look at the images, and at what changed in the table above them."
     words = (
-        "At the first table, row by row: "
+        "Look at the first table, row by row: "
         "is the barycenter above attacked, and above every baseline?"
     )
     if CLEAN in report.attacks:
-        words += " Then at the row clean: what is lost where nobody attacked?"
+        words += " Then look at the row clean: what is lost where nobody attacked?"
     if len(report.result.runs) > 1:
         words += (
-            " Then at the table of all runs, and the figures after it: "
+            " Then look at the table of all runs, and at the figures after it: "
             "how much depends on the parameters?"
         )
     return words
@@ -158,7 +163,8 @@ def introduction(report, why, victim):
 def cost(result):
     """What an image cost.
 
-    The result has the time of the session that finished it, and how many images it computed."""
+    A result knows the time of the session that finished it, and how many images that session
+    computed."""
     attributes, images = result.file.attrs, sum(int(row["images"]) for row in result.rows)
     words, seconds, ranks, computed = (
         f"{images} images (each run and attack counted)",
@@ -168,8 +174,8 @@ def cost(result):
     )
     if computed == 0:
         return (
-            f"{words}. The cost of one is not known: "
-            "the result does not hold the time of a session that computed some."
+            f"{words}. The cost of one is not known, "
+            "since the result does not hold the time of a session that computed some."
         )
     if computed != images:
         words += (
