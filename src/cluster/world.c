@@ -73,6 +73,7 @@ void world_library(char *text, size_t size) {
   int length;
   MPI_Get_library_version(version, &length);
   version[strcspn(version, ",\n")] = 0;
+  for (char *tab = version; (tab = strchr(tab, '\t'));) *tab = ' '; /* MPICH writes one */
   snprintf(text, size, "%s", version);
 }
 
