@@ -35,10 +35,13 @@ case $BARYDEF_MPI in
   openmpi5)
     SRUN_OPTIONS=(--mpi=pmix)
     MPIRUN=(mpirun)
-    # As above.  mpirun is PRRTE there, and has its own names of variables.
-    export PRTE_MCA_odls_base_sigkill_timeout=${PRTE_MCA_odls_base_sigkill_timeout:-5} ;;
+    # Its mpirun is PRRTE, which waits a time of its own and has names of its own.  This one lets it
+    # start more ranks than there are cores.
+    # export PRTE_MCA_rmaps_default_mapping_policy=:OVERSUBSCRIBE
+    ;;
   mpich)
-    # An MPICH that was built with PMIx takes --mpi=pmix, and Cray's takes --mpi=cray_shasta.
+    # An MPICH that was built with PMIx takes --mpi=pmix, and Cray's takes --mpi=cray_shasta.  The
+    # mpiexec of Debian's MPICH is called mpiexec.mpich.
     SRUN_OPTIONS=(--mpi=pmi2)
     MPIRUN=(mpiexec) ;;
   *) echo "settings.sh: BARYDEF_MPI is openmpi4, openmpi5 or mpich" >&2; exit 2 ;;
