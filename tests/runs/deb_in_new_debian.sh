@@ -8,8 +8,9 @@ set -eu
 deb=$1 root=$2
 [ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase bookworm "$root" >&2
 cp "$deb" "$root/barydef.deb"
-trap 'umount "$root/dev/shm" "$root/dev" "$root/proc" 2>/dev/null' EXIT
+trap 'umount "$root/dev/shm" "$root/dev" "$root/sys" "$root/proc" 2>/dev/null' EXIT
 mount -t proc none "$root/proc"
+mount -t sysfs -o ro none "$root/sys"
 mount --bind /dev "$root/dev"
 mount -t tmpfs none "$root/dev/shm" 2>/dev/null || :
 inside() {
@@ -25,3 +26,6 @@ inside mpirun -n 2 barydef run /usr/share/barydef/jobs/demo.ini --overwrite \
 inside barydef check /tmp/result.h5
 inside barydef report /tmp/result.h5 --victim /usr/share/barydef/jobs/demo/victim.pt
 inside python3 -c 'import barydef; print(barydef.__version__, barydef.__file__)'
+inside apt-get purge -y -qq barydef >&2
+left=$(find "$root/usr" -path '*barydef*')
+[ -z "$left" ] || { echo "purged, and there still are: $left" >&2; exit 1; }
