@@ -38,7 +38,7 @@ function(barydef_refuse_if_missing)
   if(NOT barydef_missing)
     return()
   endif()
-  set(text "barydef needs these, and did not find them:\n")
+  set(text "barydef needs these, and did not find them:")
   foreach(name IN LISTS barydef_missing)
     barydef_row(${name} row)
     list(GET row 4 purpose)
@@ -54,10 +54,10 @@ function(barydef_refuse_if_missing)
     list(JOIN names_${column} " " names_${column})
   endforeach()
   message(FATAL_ERROR
-    "${text}\n\n"
+    "${text}\n \n"
     "  Debian, Ubuntu:          apt-get install ${names_1}\n"
     "  Fedora, RHEL with EPEL:  dnf install ${names_2}\n"
-    "  Spack:                   spack install ${names_3}\n\n"
+    "  Spack:                   spack install ${names_3}\n \n"
     "  Without root, load the modules that have them, or name their folders in CMAKE_PREFIX_PATH.\n"
     "  docs/install.md has examples.\n")
 endfunction()

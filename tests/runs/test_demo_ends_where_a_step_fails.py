@@ -141,6 +141,17 @@ class Demo(RunTest):
             lines = file.read().split("\n")
         return lines[0].split(), lines[1].split()
 
+    def without_apt(self):
+        """A PATH of all there is on the usual one but apt-get and dpkg-query."""
+        folder = os.path.join(self.folder, "without apt")
+        os.makedirs(folder)
+        for place in os.path.join(self.tree, "bin"), "/usr/bin", "/bin":
+            for name in (
+                set(os.listdir(place)) - set(os.listdir(folder)) - {"apt-get", "dpkg-query"}
+            ):
+                os.symlink(os.path.join(place, name), os.path.join(folder, name))
+        return folder
+
     def test_goes_on_with_what_is_there(self):
         """Nothing is installed: apt-get would fail."""
         folder = os.path.join(self.tree, "build")
@@ -166,6 +177,9 @@ class Demo(RunTest):
         self.assertEqual(done.returncode, 0, done)
         self.assertIn(f"not installed, which takes root or sudo: {packages}\n", done.stdout)
         self.assertEqual(self.demo(PACKAGES="not", **quick).returncode, 9)  # apt-get's
+        done = self.demo(PATH=self.without_apt(), **quick)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn("nothing is installed, as there is no apt-get: going on with", done.stdout)
         self.assertEqual(self.demo("--nothing").returncode, 2)
 
 

@@ -54,6 +54,8 @@ said=$(env -u PYTHONPATH "$work/prefix/bin/barydef" report none.h5 2>&1) && exit
 [ "$said" = "barydef: none.h5: no such file" ] || { echo "$said"; exit 1; }
 package=$(find "$work/prefix" -path '*/barydef/command_line.py')
 folder=${package%/barydef/command_line.py}
+looked_for=$(/usr/bin/python3 "$(dirname "$0")/../../cmake/site_folder.py" "$work/prefix")
+[ "$folder" = "$work/prefix/$looked_for" ] || { echo "$folder is not $looked_for"; exit 1; }
 PYTHONPATH=$folder /usr/bin/python3 -c '
 import sys
 import barydef.command_line, barydef.report.make, barydef.convert, barydef.best_run

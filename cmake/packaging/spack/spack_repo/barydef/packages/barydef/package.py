@@ -26,7 +26,7 @@ class Barydef(CMakePackage):
     depends_on("git", type="build")
 
     depends_on("mpi")
-    depends_on("hdf5@1.10:")
+    depends_on("hdf5@1.10:1.14")
     depends_on("fftw@3.3: precision=double")
     depends_on("libinih")
     depends_on("xxhash@0.8:")
