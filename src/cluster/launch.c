@@ -30,6 +30,13 @@ static const struct launcher {
 };
 enum { LAUNCHERS = sizeof launchers / sizeof *launchers };
 
+/* The options by which srun and this MPI meet as a rule. */
+#ifdef MPICH_VERSION
+#define SRUN "srun --mpi=pmi2 or --mpi=pmix"
+#else
+#define SRUN "srun --mpi=pmix"
+#endif
+
 /* The number that a variable holds, or -1. */
 static int number_of(const char *variable) {
   const char *text = variable ? getenv(variable) : NULL;
@@ -71,9 +78,10 @@ bd_status_t bd_world_check(const bd_tasks_t *tasks, int *leads, bd_error_t *erro
              tasks->number);
   else snprintf(others, sizeof others, "%d tasks were started (%s)", tasks->count, tasks->variable);
   world_library(library, sizeof library);
-  return bd_fail(error, BD_BAD_INPUT,
-                 "%s, but in MPI (%.60s) each is alone and would run the whole job: start them by "
-                 "srun --mpi=pmix (srun --mpi=list shows what there is), or by the mpirun of this "
-                 "MPI; run.alone = allow if that is meant",
-                 others, library);
+  return bd_fail(
+      error, BD_BAD_INPUT,
+      "%s, but in MPI (%.60s) each is alone and would run the whole job: start them by " SRUN
+      " (srun --mpi=list shows what there is), or by the mpirun of this MPI; run.alone = "
+      "allow if that is meant",
+      others, library);
 }

@@ -6,7 +6,10 @@ import os
 import h5py
 
 from real_slurm import SlurmTest
-from support import DEMO_SET, PROGRAM, job_text, side_by_side
+from support import DEMO_SET, PROGRAM, job_text, side_by_side, skip
+
+# The program with MPICH, where tests/portability has built it.
+MPICH = os.path.join(os.path.dirname(PROGRAM), "tests", "portability", "barydef-mpich")
 
 
 class Ranks(SlurmTest):
@@ -26,9 +29,9 @@ class Ranks(SlurmTest):
                 )
             )
 
-    def run_job(self, name, *more):
+    def run_job(self, name, *more, program=PROGRAM):
         """The command of a run that writes this result."""
-        return [PROGRAM, "run", self.job, f"--set=output.file={name}", *more]
+        return [program, "run", self.job, f"--set=output.file={name}", *more]
 
     def ranks(self, name):
         """By how many ranks a whole result was written."""
@@ -57,6 +60,19 @@ class Ranks(SlurmTest):
     def test_srun_with_pmix_is_one_run(self):
         self.command("srun", "--mpi=pmix", "--ntasks=2", *self.run_job("pmix.h5"))
         self.assertEqual(self.ranks("pmix.h5"), 2)
+
+    def test_mpich_is_one_run_with_pmi2_and_refused_with_pmix(self):
+        if not os.path.exists(MPICH):
+            skip("no barydef-mpich was built: that takes libmpich-dev, beside Open MPI")
+        run = self.run_job("mpich.h5", program=MPICH)
+        self.command("srun", "--mpi=pmi2", "--ntasks=2", *run)
+        self.assertEqual(self.ranks("mpich.h5"), 2)
+        done = self.finished("srun", "--mpi=pmix", "--ntasks=2", *run, status=2)
+        self.assertRegex(
+            done.stderr,
+            r"(?m)^barydef: 2 tasks were started \(SLURM_STEP_NUM_TASKS\), but in MPI \(MPICH .*"
+            r"srun --mpi=pmi2 or --mpi=pmix \(srun --mpi=list",
+        )
 
     def test_one_task_may_run_alone(self):
         self.command("srun", "--mpi=none", "--ntasks=1", *self.run_job("one.h5"))
