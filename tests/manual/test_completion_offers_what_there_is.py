@@ -59,7 +59,7 @@ class Completion(RunTest):
         with self.subTest(line, **others):
             self.assertEqual(sorted(self.offered(line, **others)), sorted(wanted))
 
-    def test_commands(self):
+    def test_every_command_is_offered(self):
         names = re.findall(r"^  barydef ([a-z]+) ", launch("-h").out, re.M)
         self.assertGreaterEqual(len(names), 9)
         self.check("barydef ", names)
@@ -68,7 +68,7 @@ class Completion(RunTest):
         self.check("barydef --", ["--help", "--version"])
         self.check("barydef nonsense ", [])
 
-    def test_options(self):
+    def test_every_option_of_a_command_is_offered(self):
         for name in re.findall(r"^  barydef ([a-z]+) ", launch("-h").out, re.M):
             listed = re.split("(?i)exit status:", launch(name, "-h").out)[0]
             listed = re.findall(r"^ {1,7}(?:-\w, )?(--[a-z-]+)", listed, re.M)
@@ -76,7 +76,7 @@ class Completion(RunTest):
         self.check("barydef run job.ini --re", ["--resume"])
         self.check("barydef run --set solver.gamma=1 --dr", ["--dry-run"])
 
-    def test_parameters(self):
+    def test_every_parameter_is_offered(self):
         known = parameters()
         self.check("barydef run job.ini --set ", [f"{name}=" for name in known] + ["sweep."])
         self.check("barydef run job.ini --set solver.ga", ["solver.gamma="])
@@ -87,7 +87,7 @@ class Completion(RunTest):
         self.assertLess({f"sweep.{name}=" for name in swept}, set(offered))
         self.assertNotIn("sweep.run.block=", offered)
 
-    def test_values(self):
+    def test_named_values_are_offered(self):
         """Every parameter that has named values offers them all, and no other offers any."""
         for name, (_, allowed) in parameters().items():
             words = re.findall(r"(?:^|: )([\w]+(?:\|[\w]+)+)$", allowed)
@@ -101,7 +101,7 @@ class Completion(RunTest):
         self.check("barydef run --set baseline.views=rounded,j", ["rounded,jpeg"])
         self.check("barydef attack data victim.pt --preset cifar10", ["cifar10", "cifar100"])
 
-    def test_files(self):
+    def test_files_of_the_right_kind_are_offered(self):
         folder, sets = ["folder"], ["result.h5", "set.h5"]
         jobs = ["a b.ini", "job.ini", "other.ini"]
         self.check("barydef run ", folder + jobs)
