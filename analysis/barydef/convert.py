@@ -41,7 +41,7 @@ FOREMOST = (
     "solver.cost",
     "solver.window",
 )
-PURIFIED_CLEAN = "purified_clean"  # once purified, clean images are clean no more
+PURIFIED_CLEAN = "purified_clean"  # purified images of clean ones are no longer clean
 
 
 # ---- into barydef's format ----

@@ -32,7 +32,7 @@ class PyTorchModel:
 
 
 def clip_perturbation(inputs, perturbed, epsilon, norm):
-    """Into the ball about the inputs; not into the bounds of the model, within which both are."""
+    """Clips to the ball about the inputs. Both are within the bounds of the model anyway."""
     change = perturbed - inputs
     if norm == "linf":
         return inputs + change.clamp(-epsilon, epsilon)
