@@ -10,9 +10,9 @@ import unittest
 from inputs import write_set
 from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 
-import h5py
 import numpy as np
 from barydef.report import figures
+from barydef.hdf5 import open_file
 from barydef.result import Result
 
 
@@ -31,7 +31,7 @@ DIGITS_JOB = {
 
 def write_digits(path, count):
     """Write the first digits of the demo. One image of linf_pgd is NaN, so that it fails."""
-    with h5py.File(DEMO_SET) as file:
+    with open_file(DEMO_SET) as file:
         stacks = {attack: file[f"attacks/{attack}/images"][:count] for attack in ATTACKS[:2]}
         stacks["linf_pgd"][3] = np.nan
         return write_set(path, stacks, file["clean/images"][:count], file["labels"][:count])
@@ -68,7 +68,7 @@ class Sweep(RunTest):
         need_victim()
         cls.input, cls.path = cls.made()
         cls.result = Result(cls.path)
-        cls.file = h5py.File(cls.path)
+        cls.file = open_file(cls.path)
         cls.addClassCleanup(cls.file.close)
         cls.runs = sorted(cls.file["runs"])
         cls.addClassCleanup(figures.plt.close, "all")

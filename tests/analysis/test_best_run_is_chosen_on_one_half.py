@@ -12,9 +12,9 @@ from inputs import write_set
 from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 from package import command, tool
 
-import h5py
 import numpy as np
 from barydef import best_run, selection
+from barydef.hdf5 import open_file
 from barydef.report import words as sentences
 from barydef.result import Result
 
@@ -246,7 +246,7 @@ class Best(RunTest):
 
         So there are three prices. That of all 100 images is 3 points."""
         path = shutil.copy(self.path, os.path.join(self.folder, "halves.h5"))
-        with h5py.File(path, "a") as file:
+        with open_file(path, "a") as file:
             second = selection.is_second(file["labels"][:])
             lost = np.flatnonzero(~second)[:3]
             for run in file["runs"].values():
@@ -328,7 +328,7 @@ class Best(RunTest):
     def test_clean_images_alone_tell_what_purifying_costs(self):
         """There are no attacks for a mean or a blur."""
         inputs = os.path.join(self.folder, "clean-set.h5")
-        with h5py.File(DEMO_SET) as file:
+        with open_file(DEMO_SET) as file:
             write_set(inputs, {}, file["clean/images"][:60], file["labels"][:60])
         path = purify(
             self.folder,
@@ -373,7 +373,7 @@ class Best(RunTest):
                 file.write(data)
             self.assertIn(why, self.best(damaged, status=2).stderr)
         shutil.copy(self.path, damaged)
-        with h5py.File(damaged, "a") as file:
+        with open_file(damaged, "a") as file:
             del file["statistics"]
         self.assertIn(
             "damaged.h5: not a result of barydef, or damaged", self.best(damaged, status=2).stderr

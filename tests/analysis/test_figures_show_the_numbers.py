@@ -5,9 +5,9 @@ from unittest import mock
 
 from sweep import ATTACKS, Sweep
 
-import h5py
 import numpy as np
 from barydef.report import data as report_data, figures
+from barydef.hdf5 import open_file
 
 
 class Figures(Sweep):
@@ -217,7 +217,7 @@ class Figures(Sweep):
         figure = figures.gallery(rows, self.file["labels"][:][chosen])
         axes = np.reshape(figure.axes, (5, 8))
         table = self.file[f"runs/{run}/{attack}/per_image"][:]
-        with h5py.File(self.input) as file:
+        with open_file(self.input) as file:
             for x, i in enumerate(order[:8]):
                 attacked, purified = (
                     file[f"attacks/{attack}/images"][i, 0],

@@ -10,9 +10,9 @@ from support import DEMO_VICTIM, RunTest, need_victim, purify
 from package import command
 from sweep import write_digits
 
-import h5py
 import numpy as np
 from barydef import files
+from barydef.hdf5 import open_file
 from barydef.report import gradcam, heat_maps, make as report_maker
 from barydef.report.page import Report
 from barydef.report.make import Look, Shown, make
@@ -131,7 +131,7 @@ class Victims(RunTest):
     def test_another_victim_than_the_results_is_refused(self):
         """Tables and heat maps are of one victim, whose digest tells it under any name."""
         other = write_victim(os.path.join(self.folder, "other.pt"))
-        with h5py.File(self.path) as file:
+        with open_file(self.path) as file:
             stored = file.attrs["victim_digest"].decode()
         self.assertEqual(files.digest(DEMO_VICTIM), stored)
         done = command(
@@ -144,7 +144,7 @@ class Victims(RunTest):
         )
         self.assertFalse(os.path.exists(os.path.join(self.folder, "another")))
         strange = shutil.copy(self.path, os.path.join(self.folder, "strange.h5"))
-        with h5py.File(strange, "a") as file:
+        with open_file(strange, "a") as file:
             file["runs/000"].attrs["victim.file"] = "a\nb\x1b[2J.pt"
         self.assertIn(
             "which was a b?[2J.pt (",

@@ -11,9 +11,9 @@ from support import DEMO_SET, DEMO_VICTIM, RunTest, need, need_victim, purify
 from package import command
 from sweep import DIGITS_JOB, rows_of
 
-import h5py
 import numpy as np
 from barydef.report import data as report_data, figures, words as sentences
+from barydef.hdf5 import open_file
 from barydef.result import Result
 
 
@@ -153,7 +153,7 @@ class Report(RunTest):
     def test_pandas_and_xarray_read_it_as_the_pages_show(self):
         """docs/using.md shows how."""
         pandas, xarray = need("pandas"), need("xarray")
-        with h5py.File(self.path) as file:
+        with open_file(self.path) as file:
             frame = pandas.DataFrame(file["statistics"][:])
             for name in "attack", "norm":
                 frame[name] = frame[name].str.decode("utf-8")

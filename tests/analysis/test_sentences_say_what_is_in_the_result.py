@@ -9,9 +9,9 @@ from unittest import mock
 from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, parameters, purify
 from sweep import ATTACKS, Sweep, write_digits
 
-import h5py
 import numpy as np
 from barydef.report import sections, tables, words as sentences
+from barydef.hdf5 import open_file
 from barydef.report.page import Report
 from barydef.text import plain
 from barydef.result import NAMED, Result, USUAL
@@ -130,7 +130,7 @@ class Words(Sweep):
                 ],
             ),
         ):
-            with h5py.File(path, "a") as file:
+            with open_file(path, "a") as file:
                 for run in self.runs:
                     for attack, source in sources.items():
                         file[f"runs/{run}/{attack}"].attrs["source"] = source
@@ -146,7 +146,7 @@ class Words(Sweep):
         """The result with other predictions: {run: {attack: how many images are right}}."""
         path = os.path.join(self.folder, f"{name}.h5")
         shutil.copy(self.path, path)
-        with h5py.File(path, "a") as file:
+        with open_file(path, "a") as file:
             file.attrs["dataset"] = dataset
             if not clean:
                 file.attrs["attacks"] = "/".join(ATTACKS[:2])
@@ -308,21 +308,21 @@ class Cost(RunTest):
         job = {"run.block": 8, "solver.iterations": 20, "output.images": "no"}
         path = purify(self.folder, job, status=3)
         words = sentences.cost(Result(path))
-        with h5py.File(path) as file:
+        with open_file(path) as file:
             self.assertEqual(file.attrs["computed"], 180)
             self.assertIn(
                 f"180 images (each run and attack counted) in {file.attrs['seconds']:.1f} s on 1 "
                 f"rank: {1e3 * file.attrs['seconds'] / 180:.2f} ms",
                 words,
             )
-        with h5py.File(path, "a") as file:  # as a kill leaves it
+        with open_file(path, "a") as file:  # as a kill leaves it
             file.attrs["complete"] = 0
             file["checksums/000/fgsm"][:50] = 0
         done = launch("run", os.path.join(self.folder, "job.ini"), "--resume")
         self.assertIn("130 of 180 images are done", done.err)
         computed = 50
         words = sentences.cost(Result(path))
-        with h5py.File(path, "a") as file:
+        with open_file(path, "a") as file:
             self.assertEqual(file.attrs["computed"], computed)
             self.assertIn(
                 f"180 images (each run and attack counted), {computed} of which were computed by "
