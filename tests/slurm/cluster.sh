@@ -74,6 +74,15 @@ start() {
   choose_port
   : >"$folder/plugstack.conf"
   echo PMIxCollFence=ring >"$folder/mpi.conf"
+  # A folder for the temporary files of each job, as clusters have it.  mpirun of Open MPI 4 removes
+  # the folder that it shares with other jobs of the node, and now and then does so while another
+  # makes its own there ("orte_session_dir failed").
+  cat >"$folder/prolog.sh" <<PROLOG
+#!/bin/sh
+mkdir -p $folder/tmp/job-\$SLURM_JOB_ID
+echo export TMPDIR=$folder/tmp/job-\$SLURM_JOB_ID
+PROLOG
+  chmod +x "$folder/prolog.sh"
   # A requeued job waits for cred_expire too, 120 s unless configured.  Where that is cut short by
   # hand (scontrol update StartTime=now), a job fails now and then without a word: slurmd refuses a
   # job that starts in the very second in which it was killed ("already killed, do not launch batch
@@ -102,6 +111,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SlurmdParameters=config_overrides
 PropagateResourceLimits=NONE
 PlugStackConfig=$folder/plugstack.conf
+TaskProlog=$folder/prolog.sh
 TmpFS=$folder/tmp/%n
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
