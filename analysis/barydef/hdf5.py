@@ -26,11 +26,17 @@ def open_file(path, mode="r"):
 
     That lock fails on file systems without locks, and a reader's would stop a writer. No other
     place of the package opens an HDF5 file. HDF5_USE_FILE_LOCKING in the environment overrides
-    this."""
-    if has_locking():
+    this. Within a process HDF5 wants one choice for a file: whoever opens what is open here passes
+    locking=False too, and a file that is open with a lock already is opened like that."""
+    if not has_locking():
+        os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
+        return h5py.File(path, mode)
+    try:
         return h5py.File(path, mode, locking=False)
-    os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-    return h5py.File(path, mode)
+    except OSError as problem:
+        if "locking flag values don't match" not in str(problem):
+            raise
+        return h5py.File(path, mode)
 
 
 def opened(path):

@@ -65,6 +65,11 @@ class Result:
         self.inputs = self._open_inputs(inputs)
         self.swept = self._swept()
 
+    def close(self):
+        for file in self.file, self.inputs:
+            if file is not None:
+                file.close()
+
     def _stored(self):
         """{clean name of an attack: its name in the file}."""
         names = as_stored(self.file.attrs["attacks"]).split("/")

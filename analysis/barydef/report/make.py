@@ -94,12 +94,21 @@ def make(path, folder=None, inputs=None, shown=Shown(), look=Look(), warn=lambda
     the command line is judged before anything is written. A victim that only the job named costs no
     report, since a batch job may make it: `warn` is told what is missing."""
     result, blurs = opened(path, inputs, shown.blurs)
+    try:
+        return page_of(result, blurs, folder, shown, look, warn)
+    finally:
+        for one in filter(None, (result, blurs)):
+            one.close()
+
+
+def page_of(result, blurs, folder, shown, look, warn):
+    """Write the report of open results, as make() says."""
     run, why = chosen_run(result, shown.run)
     chosen = chosen_attacks(result, shown.attacks)
     victim = look.victim or (victim_of(result) if look.use_victim_of_result else None)
     is_judged = look.victim or victim and look.layer != -1
     looker = looker_of(result, victim, look.layer) if is_judged else None
-    folder = folder or str(pathlib.Path(path).with_suffix("")) + "-report"
+    folder = folder or str(pathlib.Path(result.path).with_suffix("")) + "-report"
     report = Report(result, folder, run, chosen, shown.run is not None)
     if result.has_victim and result.robust:
         summary = html.escape(words.summary(result, run)).replace(" %", "&nbsp;%")
