@@ -13,7 +13,6 @@ from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 import numpy as np
 from barydef.hdf5 import open_file
 from barydef.report import figures
-from barydef.hdf5 import open_file
 from barydef.result import Result
 
 

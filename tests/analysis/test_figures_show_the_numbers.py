@@ -8,7 +8,6 @@ from sweep import ATTACKS, Sweep
 import numpy as np
 from barydef.hdf5 import open_file
 from barydef.report import data as report_data, figures
-from barydef.hdf5 import open_file
 
 
 class Figures(Sweep):

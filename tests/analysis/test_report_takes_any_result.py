@@ -14,7 +14,6 @@ from sweep import DIGITS_JOB, rows_of
 import numpy as np
 from barydef.hdf5 import open_file
 from barydef.report import data as report_data, figures, words as sentences
-from barydef.hdf5 import open_file
 from barydef.result import Result
 
 
