@@ -13,9 +13,7 @@ def folder_of(prefix):
         folder = os.path.relpath(sysconfig.get_path("purelib", scheme), prefix)
         if folder.startswith("lib"):
             return folder
-    return os.path.relpath(
-        sysconfig.get_path("purelib", "posix_prefix", {"base": prefix}), prefix
-    )
+    return os.path.relpath(sysconfig.get_path("purelib", "posix_prefix", {"base": prefix}), prefix)
 
 
 print(folder_of(os.path.abspath(sys.argv[1])))
