@@ -69,6 +69,9 @@ hid_t h5_open_descriptor(int descriptor, h5_access_t how) {
   snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
   h5_silence();
   hid_t access = access_without_lock();
+  /* Writes go to the file at once.  Since 1.12 HDF5 crashes when it closes a file, if the buffer of
+     a dataset could not be written when that was closed. */
+  H5Pset_sieve_buf_size(access, 0);
   hid_t file = how == H5_TO_CREATE
                    ? H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access)
                    : H5Fopen(path, how == H5_TO_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
