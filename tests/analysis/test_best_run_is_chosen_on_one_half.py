@@ -368,7 +368,7 @@ class Best(RunTest):
         )
         with open(self.path, "rb") as file:
             content = file.read()
-        for data, why in (content[:5000], "damaged.h5: "), (b"none", "damaged.h5: Unable to open"):
+        for data, why in (content[:5000], "damaged.h5: "), (b"none", "damaged.h5: Unable to "):
             with open(damaged, "wb") as file:
                 file.write(data)
             self.assertIn(why, self.best(damaged, status=2).stderr)

@@ -219,7 +219,7 @@ class Back(RunTest):
             (strange, None, None, "attack Y would be taken for labels"),
             (bare, None, None, "output.images = no"),
             (empty, None, None, "or damaged"),
-            (text, None, None, "Unable to open file"),
+            (text, None, None, "open file .file signature not found"),
             (text + "2", None, None, "no such file"),
         ):
             self.assertRaisesRegex(

@@ -114,7 +114,7 @@ class Report(RunTest):
         write_set(other, {"fgsm": random_images(5)})
         for arguments, text in (
             ((DEMO_SET,), "not a result of barydef"),
-            ((__file__,), f"{__file__}: Unable to open"),
+            ((__file__,), f"{__file__}: Unable to "),
             (("none.h5",), "none.h5: no such file"),
             ((self.path, "--input", other), "its labels are not those of"),
             ((self.path, "--blurs", self.other()), "of other images"),
