@@ -30,6 +30,7 @@
 #include <barydef/error.h>
 #include <barydef/marginal.h>
 #include <barydef/tables.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -140,6 +141,8 @@ typedef struct bd_solver_options {
   bd_weights_t weights;             /**< of the marginals */
   bd_precision_t precision;         /**< arithmetic */
   bd_instructions_t instructions;   /**< processor instructions */
+  int shortcuts; /**< 1: a marginal that the kernel cannot move by half an ulp of the mass is not
+                    evaluated; 0: every marginal is, in every iteration */
 } bd_solver_options_t;
 
 /** The value of a row of BD_IMAGE_STATUS_TABLE. */
@@ -178,7 +181,9 @@ typedef struct bd_image_report {
   double residual; /**< max over k of |p_k - mean p|_1, in units of the scaled mass */
   double mass_defect; /**< max over k and iterations of |sum p_k - sum q_k|, scaled mass */
   double objective; /**< the dual objective F + J*(v), in units of the cost, summed over channels */
-  double safe_tau;  /**< 2 gamma beta_N / max p; longer forward steps are unstable */
+  int64_t evaluations_skipped; /**< evaluations of a marginal of a channel that shortcuts made
+                                  needless */
+  double safe_tau;             /**< 2 gamma beta_N / max p; longer forward steps are unstable */
 } bd_image_report_t;
 
 /** A solver: options, stencils, kernel and work space for images of one size. */
@@ -221,6 +226,11 @@ BD_API const char *bd_kernel_choice(const bd_solver_options_t *options, int heig
 BD_API bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, int height,
                                     int width, bd_moved_t *moved, bd_solver_t **solver,
                                     bd_error_t *error);
+
+/** Marginals that an iteration is expected to evaluate.  Where shortcuts serve, that is 1 of N at a
+   small gamma, and 0 for a window of one pixel.  An estimate, which what the potentials do can
+   exceed. */
+BD_API int bd_solver_evaluated(const bd_solver_options_t *options, int height, int width);
 
 /** Upper estimate of the bytes that a solver of these options takes. */
 BD_API double bd_solver_bytes(const bd_solver_options_t *options, int height, int width);

@@ -49,7 +49,7 @@ static void summarise(const session_t *session, bd_run_summary_t *summary) {
                          .attacks = plan->attack_count,
                          .images_per_attack = plan->count,
                          .blocks = plan->attack_count * plan_blocks(plan) * plan->point_count,
-                         .steps = estimate_steps(plan),
+                         .steps = estimate_steps(plan, info),
                          .pixels = (int64_t)info->channels * info->height * info->width,
                          .file_bytes = estimate_file_bytes(plan, info),
                          .rank_bytes = worker_bytes(plan, info, NULL),

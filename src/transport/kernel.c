@@ -46,6 +46,26 @@ double kernel_tap(double cost, double gamma) {
   return tap < DBL_MIN ? 0 : tap;
 }
 
+/* log2 of the sum of all taps of the window but that of the offset 0.  The nearest offset is taken
+   out of the sum, which would underflow at a small gamma. */
+static double moving_bits(const bd_solver_options_t *o, int height, int width) {
+  const int rows = kernel_radius(o->window, height), columns = kernel_radius(o->window, width);
+  if (rows == 0 && columns == 0) return -INFINITY;
+  const double nearest = kernel_cost(o->cost, 0, 1);
+  double sum = 0;
+  for (int dy = 0; dy <= rows; dy++)
+    for (int dx = dy == 0; dx <= columns; dx++) {
+      const double tap = exp((nearest - kernel_cost(o->cost, dy, dx)) / o->gamma);
+      if (tap < DBL_EPSILON / 4 && dx > 0) break; /* so are those behind it */
+      sum += tap * (dy > 0 ? 2 : 1) * (dx > 0 ? 2 : 1);
+    }
+  return log2(sum) - nearest / o->gamma * M_LOG2E;
+}
+
+double kernel_identity_range(const bd_solver_options_t *o, int height, int width, int fraction) {
+  return -moving_bits(o, height, width) - (fraction + 2);
+}
+
 int kernel_support(const bd_solver_options_t *o, int radius) {
   while (radius > 0 && kernel_tap(kernel_cost(o->cost, radius, 0), o->gamma) == 0) radius--;
   return radius;

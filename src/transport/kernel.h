@@ -28,6 +28,12 @@ int kernel_radius(int window, int size);
    let matter. */
 double kernel_tap(double cost, double gamma);
 
+/* The range of a potential, in bits, up to which K moves less than half an ulp of the mass in a
+   precision of so many bits after the point (engine/identity.h).  INFINITY where the window is one
+   pixel; negative where K always moves more. */
+double kernel_identity_range(const bd_solver_options_t *options, int height, int width,
+                             int fraction);
+
 /* Half-width, at most `radius`, beyond which taps are 0, along dy and dx alike. */
 int kernel_support(const bd_solver_options_t *options, int radius);
 
@@ -41,5 +47,11 @@ enum { SWEEP_RADIUS_USUAL = 63, SWEEP_RADIUS_MAX = 95 };
 /* An offset whose cost exceeds the range of the potentials by this many gamma contributes less than
    e^-60 of a result. */
 enum { KERNEL_MARGIN = 60 };
+
+/* The same for odd windows at a small gamma, where the tails are short: the offsets that are left
+   out make at most 4 e^-39 of K a, and so of the next product, which is less than half an ulp of
+   the mass. */
+enum { KERNEL_SHORT_MARGIN = 39 };
+#define KERNEL_SHORT_GAMMA 0.1
 
 #endif

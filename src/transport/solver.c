@@ -2,6 +2,7 @@
 #include "transport/moved.h"
 #include "transport/paths.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -150,6 +151,18 @@ double bd_solver_bytes(const bd_solver_options_t *o, int height, int width) {
                                                              : taps_bytes(o, height, width, plane);
   bytes += plane * (of_marginals + STRIPS_PLANES) / 8; /* one image in strips */
   return o->precision == BD_PRECISION_DOUBLE ? bytes : 2 * bytes;
+}
+
+/* ---- work ------------------------------------------------------------------------- */
+
+/* What potentials of real images span after some hundred iterations at gamma 0.02, in units of the
+   cost. */
+static const double usual_span = 0.11;
+
+int bd_solver_evaluated(const bd_solver_options_t *o, int height, int width) {
+  if (!o->shortcuts) return o->marginals.count;
+  const double span = kernel_identity_range(o, height, width, DBL_MANT_DIG - 1) * o->gamma * M_LN2;
+  return span >= usual_span ? isfinite(span) ? 1 : 0 : o->marginals.count;
 }
 
 /* ---- creation --------------------------------------------------------------------- */

@@ -161,6 +161,29 @@ def counted(few, many, *setting):
     return [after - before for before, after in zip(*counts)]
 
 
+def sweeps(*setting):
+    """(sweeps over a marginal of a register of images, evaluations left out) of one setting,
+    counted by valgrind."""
+    with tempfile.NamedTemporaryFile() as profile:
+        said = subprocess.run(
+            [
+                "valgrind",
+                "--tool=callgrind",
+                "--callgrind-out-file=" + profile.name,
+                os.environ["BARYDEF_COUNT"],
+                *map(str, setting),
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert said.returncode == 0, said.stderr
+        text = profile.read().decode()
+    # A name is written once, with a number that stands for it from then on.
+    number = re.search(r"fn=\((\d+)\) bd_sweep_marginal_", text)
+    calls = re.findall(r"^cfn=\(%s\).*\ncalls=(\d+)" % number[1], text, re.M) if number else []
+    return sum(map(int, calls)), int(said.stdout)
+
+
 def instructions():
     """Instructions per pixel, marginal and iteration."""
     return counted(16, 48)[0] / (8 * 784 * 6 * 32)

@@ -79,6 +79,19 @@ class Memory(unittest.TestCase):
                 self.assertLess(misses, 1.25)
 
 
+class Shortcuts(unittest.TestCase):
+    def test_what_is_left_out_is_not_computed(self):
+        """Eight equal images fill two or more registers, all of whose lanes do alike."""
+        N, L, images, side = 6, 20, 8, 22
+        whole, nothing = solver_costs.sweeps(L, side, images, "l1", 7, 0.02, 0)
+        self.assertEqual(nothing, 0)
+        lanes = images * N * (L + 1) // whole
+        self.assertEqual(whole * lanes, images * N * (L + 1))
+        some, skipped = solver_costs.sweeps(L, side, images, "l1", 7, 0.02, 1)
+        self.assertGreater(skipped, images * (N - 1) * L)
+        self.assertEqual(some * lanes, images * N * (L + 1) - skipped)
+
+
 class Victim(unittest.TestCase):
     def test_openblas_takes_this_processor_for_what_it_can_do(self):
         """Old versions take a newer processor for a Pentium 4, with which a classifier costs twice

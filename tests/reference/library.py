@@ -63,6 +63,7 @@ class Options(c.Structure):
         ("weights", Weights),
         ("precision", c.c_int),
         ("instructions", c.c_int),
+        ("shortcuts", c.c_int),
     ]
 
 
@@ -76,6 +77,7 @@ class Report(c.Structure):
         ("residual", c.c_double),
         ("mass_defect", c.c_double),
         ("objective", c.c_double),
+        ("evaluations_skipped", c.c_int64),
         ("safe_tau", c.c_double),
     ]
 
@@ -174,6 +176,7 @@ def solve(
     tolerance=0.0,
     precision="double",
     instructions="auto",
+    shortcuts=1,
     moved=None,
 ):
     """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].
@@ -196,6 +199,7 @@ def solve(
         marginals=marginal_set(marginals),
         precision=PRECISIONS.index(precision),
         instructions=INSTRUCTIONS.index(instructions),
+        shortcuts=shortcuts,
     )
     options.iterations.count = len(iterations)
     options.iterations.values[: len(iterations)] = list(iterations)

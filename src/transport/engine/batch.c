@@ -113,11 +113,15 @@ static void move_strips(bd_batch_t *b, int k) {
   }
 }
 
-/* E(q_k) = -sum q log q. */
-static void take_entropy(bd_batch_t *b, int k) {
-  bd_lanes_t sum = lanes_all(0);
-  for (size_t i = 0; i < b->setup->pixels; i++) sum -= b->q[k][i] * lanes_log(b->q[k][i]);
+/* E(q_k) = -sum q log q, and the largest q. */
+static void take_figures(bd_batch_t *b, int k) {
+  bd_lanes_t sum = lanes_all(0), max = lanes_all(0);
+  for (size_t i = 0; i < b->setup->pixels; i++) {
+    sum -= b->q[k][i] * lanes_log(b->q[k][i]);
+    max = lanes_max(max, b->q[k][i]);
+  }
   b->q_entropy[k] = whole_sum(b->setup, sum);
+  b->q_max[k] = whole_max(b->setup, max);
 }
 
 /* Would 1/mass leave the range of float32? */
@@ -155,7 +159,7 @@ static void write_planes(bd_batch_t *b) {
     else move_images(b, k);
     for (int l = 0; l < b->queued; l++) mass[l] = b->queue[l].marginal_mass[k];
     scale_to_one(b, b->q[k], mass, &b->q_mass[k]);
-    take_entropy(b, k);
+    take_figures(b, k);
   }
   for (int l = 0; l < b->queued; l++) mass[l] = b->queue[l].mass;
   scale_to_one(b, b->x, mass, &ignored);
@@ -169,6 +173,7 @@ void BD_X(batch_load)(bd_batch_t *b) {
   for (int k = 0; k < s->marginals; k++) b->q[k] = b->x + (size_t)(1 + k) * s->pixels;
   b->q_mass = b->x + (size_t)(1 + s->marginals) * s->pixels;
   b->q_entropy = b->q_mass + s->marginals;
+  b->q_max = b->q_entropy + s->marginals;
   b->unusable = (bd_mask_t)lanes_all(0);
   for (int l = 0; BD_IS_SINGLE && l < b->queued; l++)
     if (beyond_single(&b->queue[l], s->marginals)) b->unusable[l] = -1;
@@ -189,10 +194,10 @@ void BD_X(batch_read)(const bd_batch_t *b, const bd_lanes_t *plane, int l, doubl
 /* Its address tells the batches of one path from those of another. */
 static const char this_path;
 
-/* Bytes of x and q_k, then of mass and entropy of each q_k. */
+/* Bytes of x and q_k, then of mass, entropy and maximum of each q_k. */
 static size_t planes_size(const bd_setup_t *s) {
   const size_t n = (size_t)s->marginals;
-  return ((n + 1) * s->pixels + 2 * n) * sizeof(bd_lanes_t);
+  return ((n + 1) * s->pixels + 3 * n) * sizeof(bd_lanes_t);
 }
 
 void BD_X(batch_begin)(bd_batch_t *b, size_t count) {

@@ -19,8 +19,8 @@ typedef struct bd_batch {
   int queued;
 
   /* Planes of the batch, which batch_load puts in place: of the queued problems, scaled to mass 1,
-     with mass and entropy of each q_k. */
-  bd_lanes_t *x, *q[BD_MARGINALS_MAX], *q_mass, *q_entropy;
+     with mass, entropy and largest pixel of each q_k. */
+  bd_lanes_t *x, *q[BD_MARGINALS_MAX], *q_mass, *q_entropy, *q_max;
   bd_mask_t unusable; /* lanes whose mass is too small for float32 */
 
   /* Where they lie: with what solvers share, or where that has no room, in memory of its own. */

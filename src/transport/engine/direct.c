@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Separable windows up to this half-width are not cut at the reach, which would save less than it
-   costs. */
+/* Full windows of a cost that separates are not cut at the reach below this half-width, which would
+   save less than it costs. */
 enum { UNCUT = 7 };
 
-/* The paper's window: its loops are unrolled. */
+/* The paper's window and what a short reach leaves of it: these loops are unrolled. */
 enum { UNROLLED_RADIUS = 3 };
 
 typedef struct direct {
@@ -16,6 +16,8 @@ typedef struct direct {
   bd_solver_options_t options;
   bd_shape_t shape;
   bd_radii_t radii;         /* beyond them no tap matters, whatever the reach */
+  bd_radii_t least;         /* half-widths that are not cut any more */
+  bd_real_t trim;           /* what a reach may be shortened by */
   bd_real_t *tap;           /* separable: [radius + 1]; else [radii.y + 1][radii.x + 1] */
   bd_lanes_t *cut;          /* the same in each lane, but 0 beyond its reach */
   bd_lanes_t *padded, *row; /* one row, with radii.x pixels on either side */
@@ -37,15 +39,22 @@ static int is_separable(const direct_t *g) { return kernel_separates(g->options.
 
 static int larger(int a, int b) { return a > b ? a : b; }
 
-/* A compiler may fuse other operations in an unrolled loop than elsewhere, so whether it is taken
-   must not depend on how far the neighbours reach.  Therefore the columns of this window are never
-   cut. */
-static int is_unrolled(const direct_t *g) { return g->radii.x == UNROLLED_RADIUS; }
+/* Where a reach may be cut.  A compiler may fuse other operations in an unrolled loop than
+   elsewhere, and whether one is taken depends on how far the neighbours reach.  All of them are
+   one sum of fused products, so a tap that is cut and one that is zero leave the same bits
+   (tests/reference/test_bits_depend_on_no_neighbour.py). */
+static void allow_cuts(direct_t *g) {
+  const bd_solver_options_t *o = &g->options;
+  const int is_short =
+      o->shortcuts && o->window != BD_WINDOW_FULL && o->gamma <= KERNEL_SHORT_GAMMA;
+  const int shortest = g->base.sweep ? BD_X(sweep_least)(&g->sweeper) : 1;
+  const int least = is_short ? shortest : is_separable(g) ? UNCUT : 0;
+  g->least = (bd_radii_t){least, !is_short && g->radii.x == UNROLLED_RADIUS ? g->radii.x : least};
+  g->trim = is_short ? (bd_real_t)((KERNEL_MARGIN - KERNEL_SHORT_MARGIN) * o->gamma) : 0;
+}
 
-static int cut_radius(const direct_t *g, int radius, bd_real_t reach) {
-  while (radius > (is_separable(g) ? UNCUT : 0) &&
-         (bd_real_t)kernel_cost(g->options.cost, radius, 0) > reach)
-    radius--;
+static int cut_radius(const direct_t *g, int radius, int least, bd_real_t reach) {
+  while (radius > least && (bd_real_t)kernel_cost(g->options.cost, radius, 0) > reach) radius--;
   return radius;
 }
 
@@ -53,9 +62,10 @@ static int cut_radius(const direct_t *g, int radius, bd_real_t reach) {
    of every lane are left out.  In a single lane their taps are zero, so that a lane does not see
    how far its neighbours reach. */
 static bd_radii_t cut_taps(const direct_t *g, bd_lanes_t reach) {
+  reach -= g->trim;
   const bd_real_t longest = (bd_real_t)lanes_largest(reach);
-  const bd_radii_t radii = {.y = cut_radius(g, g->radii.y, longest),
-                            .x = is_unrolled(g) ? g->radii.x : cut_radius(g, g->radii.x, longest)};
+  const bd_radii_t radii = {.y = cut_radius(g, g->radii.y, g->least.y, longest),
+                            .x = cut_radius(g, g->radii.x, g->least.x, longest)};
   const int rows = is_separable(g) ? 0 : radii.y,
             columns = is_separable(g) ? larger(radii.y, radii.x) : radii.x;
   for (int dy = 0; dy <= rows; dy++)
@@ -122,6 +132,16 @@ BD_INLINE void add_rows(const direct_t *g, const bd_lanes_t *in, int y, int dy, 
   }
 }
 
+BD_INLINE void add_rows_unrolled(const direct_t *g, const bd_lanes_t *in, int y, int dy,
+                                 int radius_x, bd_lanes_t *out) {
+  switch (radius_x) {
+    case 1: add_rows(g, in, y, dy, 1, out); break;
+    case 2: add_rows(g, in, y, dy, 2, out); break;
+    case UNROLLED_RADIUS: add_rows(g, in, y, dy, UNROLLED_RADIUS, out); break;
+    default: add_rows(g, in, y, dy, radius_x, out);
+  }
+}
+
 static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out,
                        const bd_lanes_t *reach) {
   const direct_t *g = (direct_t *)base;
@@ -130,8 +150,7 @@ static void apply_taps(bd_gibbs_t *base, const bd_lanes_t *in, bd_lanes_t *out,
     bd_lanes_t *row = out + (size_t)y * (size_t)g->shape.width;
     for (int x = 0; x < g->shape.width; x++) row[x] = lanes_all(0);
     for (int dy = 0; dy <= radii.y && (dy <= y || y + dy < g->shape.height); dy++)
-      if (is_unrolled(g)) add_rows(g, in, y, dy, UNROLLED_RADIUS, row);
-      else add_rows(g, in, y, dy, radii.x, row);
+      add_rows_unrolled(g, in, y, dy, radii.x, row);
   }
 }
 
@@ -194,6 +213,7 @@ bd_status_t BD_X(gibbs_direct)(const bd_solver_options_t *o, const bd_shape_t *s
     g->base.sweep = sweep;
     status = BD_X(sweeper_create)(shape, g->radii, usual_y, &g->sweeper, error);
   }
+  allow_cuts(g);
   if (status == BD_OK) return BD_OK;
   destroy(&g->base);
   *gibbs = NULL;

@@ -125,21 +125,22 @@ bd_mask_t BD_X(beyond_range)(const bd_setup_t *s, const bd_potentials_t *at, int
          (BD_X(reach_of)(s, at, k) > (bd_real_t)s->gibbs->farthest);
 }
 
-void BD_X(account)(bd_iterate_t *it, int k, const bd_dual_sums_t *sums) {
+void BD_X(account)(bd_iterate_t *it, const bd_evaluation_t *e) {
   bd_figures_t *f = &it->figures;
-  f->p_max = lanes_max(f->p_max, sums->largest);
-  f->mass_defect = lanes_max(f->mass_defect, lanes_abs(sums->mass - it->batch->q_mass[k]));
+  f->p_max = lanes_max(f->p_max, e->sums.largest);
+  f->mass_defect = lanes_max(f->mass_defect, lanes_abs(e->sums.mass - it->batch->q_mass[e->k]));
 }
 
 /* p_k = a . K(q_k / K a), a = 2^(u_k - max u_k).  A constant added to u_k does not change p_k.
    Lanes for which float64 or an FFT is not right go the wide way.  The choice is made lane by lane,
    so that it cannot depend on the neighbours. */
-void BD_X(evaluate_marginal)(bd_iterate_t *it, bd_evaluation_t *e) {
+static void evaluate_dense(bd_iterate_t *it, bd_evaluation_t *e) {
   const bd_setup_t *s = it->setup;
   const bd_lanes_t reach = BD_X(reach_of)(s, e->at, e->k);
-  e->beyond = BD_X(beyond_range)(s, e->at, e->k);
+  e->beyond = BD_X(beyond_range)(s, e->at, e->k) & ~e->known;
   e->sums = no_sums();
-  if (lanes_any(~e->beyond)) evaluate_narrow(it, e, reach);
+  if (lanes_any(~(e->beyond | e->known))) evaluate_narrow(it, e, reach);
+  e->beyond &= ~e->known;
   if (lanes_any(e->beyond)) {
     bd_evaluation_t wide = *e;
     wide.p = e->p ? it->b : NULL; /* the planes a and b are free again */
@@ -148,7 +149,15 @@ void BD_X(evaluate_marginal)(bd_iterate_t *it, bd_evaluation_t *e) {
       e->p[i] = lanes_select(e->beyond, it->b[i], e->p[i]);
     merge_sums(&e->sums, &e->beyond, &wide.sums);
   }
-  if (e->p) BD_X(account)(it, e->k, &e->sums);
+  if (lanes_any(e->known)) BD_X(merge_known)(it, e);
+}
+
+void BD_X(evaluate_marginal)(bd_iterate_t *it, bd_evaluation_t *e) {
+  if (every_lane(e->known)) BD_X(evaluate_known)(it, e);
+  else evaluate_dense(it, e);
+  if (!e->p) return;
+  it->figures.skipped -= e->known;
+  BD_X(account)(it, e);
 }
 
 /* ---- the objective ------------------------------------------------------------------ */
@@ -178,8 +187,11 @@ void BD_X(evaluate)(bd_iterate_t *it, bd_potentials_t *at, bd_wanted_t wanted,
   BD_X(eliminate)(it->setup, at);
   BD_X(conjugate)(it, at->v, objective);
   for (int k = 0; k < it->setup->marginals; k++) {
-    bd_evaluation_t e = {
-        .at = at, .k = k, .p = wanted == BD_WANT_P_AND_OBJECTIVE ? it->p[k] : NULL, .wants_log = 1};
+    bd_evaluation_t e = {.at = at,
+                         .k = k,
+                         .p = wanted == BD_WANT_P_AND_OBJECTIVE ? it->p[k] : NULL,
+                         .wants_log = 1,
+                         .known = identity_lanes(it->setup, at, k)};
     BD_X(evaluate_marginal)(it, &e);
     *objective += BD_X(objective_of)(it, at, k, &e.sums.log_ka);
   }

@@ -2,17 +2,7 @@
 #ifndef BD_DUAL_H
 #define BD_DUAL_H
 
-#include "transport/engine/iterate.h"
-
-/* What is asked of one marginal. */
-typedef struct bd_evaluation {
-  const bd_potentials_t *at;
-  int k;
-  bd_lanes_t *p;       /* plane for p_k = grad H*_{q_k}(u_k); NULL: not wanted */
-  int wants_log;       /* 1: sums.log_ka is wanted */
-  bd_mask_t beyond;    /* lanes that need the wide way */
-  bd_dual_sums_t sums; /* the result */
-} bd_evaluation_t;
+#include "transport/engine/identity.h"
 
 /* What an offset may cost and still matter in p_k, lane by lane, in units of the cost. */
 bd_lanes_t BD_X(reach_of)(const bd_setup_t *setup, const bd_potentials_t *at, int k);
@@ -20,23 +10,16 @@ bd_lanes_t BD_X(reach_of)(const bd_setup_t *setup, const bd_potentials_t *at, in
 /* Lanes whose exp(u_k/gamma) leaves the range of this precision, or the reach of the kernel. */
 bd_mask_t BD_X(beyond_range)(const bd_setup_t *setup, const bd_potentials_t *at, int k);
 
-/* Evaluate a marginal; `beyond` is set here.  The figures of p_k go into those of the iterate. */
+/* Evaluate a marginal, some of whose lanes may be known; `beyond` is set here.  The figures of p_k
+   go into those of the iterate. */
 void BD_X(evaluate_marginal)(bd_iterate_t *iterate, bd_evaluation_t *evaluation);
 
 /* Its wide part: lanes `beyond` of p and the sums are right, others are void.  Where the engine has
    no wide way those lanes are 0, and only marked in the figures. */
 void BD_X(evaluate_wide)(bd_iterate_t *iterate, bd_evaluation_t *evaluation);
 
-/* Replace the sums of the lanes that went the wide way. */
-BD_INLINE void merge_sums(bd_dual_sums_t *sums, const bd_mask_t *beyond,
-                          const bd_dual_sums_t *wide) {
-  sums->mass = lanes_select(*beyond, wide->mass, sums->mass);
-  sums->largest = lanes_select(*beyond, wide->largest, sums->largest);
-  sums->log_ka = lanes_select(*beyond, wide->log_ka, sums->log_ka);
-}
-
 /* The sums of p_k into the figures: the mass defect and the largest p. */
-void BD_X(account)(bd_iterate_t *iterate, int k, const bd_dual_sums_t *sums);
+void BD_X(account)(bd_iterate_t *iterate, const bd_evaluation_t *evaluation);
 
 /* What marginal k adds to the objective, without J*: beta_k H*(u_k). */
 bd_lanes_t BD_X(objective_of)(const bd_iterate_t *iterate, const bd_potentials_t *at, int k,

@@ -144,7 +144,7 @@ void BD_X(fista)(bd_iterate_t *it, bd_trajectory_t *t) {
     const bd_lanes_t p_max = it->figures.p_max;
     t->figures.p_max = lanes_all(0); /* only the last step says which is stable */
     BD_X(trajectory_account)(t, &it->figures);
-    BD_X(trajectory_range)(t, &it->at);
+    BD_X(trajectory_range)(t, it);
     if (BD_X(trajectory_wants_objective)(t, iteration) &&
         BD_X(trajectory_look)(t, it, iteration, &objective))
       return;

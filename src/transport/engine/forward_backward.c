@@ -2,17 +2,19 @@
 
 #include <math.h>
 
-/* u_k <- u_k - tau beta_k (p_k - p_N).  The eliminated potential follows from the others. */
-static bd_step_t step_of(bd_iterate_t *it, int k) {
+/* u_k <- u_k - tau beta_k (p_k - p_N).  The eliminated potential follows from the others, and that
+   of a known marginal from p_N. */
+static bd_step_t step_of(bd_iterate_t *it, const bd_lanes_t *p_last, const bd_evaluation_t *e) {
   const bd_setup_t *s = it->setup;
-  if (k == s->marginals - 1) return (bd_step_t){0};
-  return (bd_step_t){.u = it->at.u[k],
-                     .other = it->p[s->marginals - 1],
-                     .length = (bd_real_t)(s->options.tau / s->unit * s->beta[k])};
+  if (e->k == s->marginals - 1) return (bd_step_t){0};
+  const bd_lanes_t length = lanes_all(s->options.tau / s->unit * s->beta[e->k]);
+  return (bd_step_t){
+      .u = it->at.u[e->k], .other = p_last, .length = lanes_select(e->known, lanes_all(0), length)};
 }
 
-/* v <- (v + tau p_N - tau x) / (1 + tau/theta), and the eliminated potential with it. */
-static void step_and_eliminate(bd_iterate_t *it) {
+/* v <- (v + tau p_N - tau x) / (1 + tau/theta), and the eliminated potential with it, which the
+   potentials that are implied move as well. */
+BD_INLINE void step_last(bd_iterate_t *it, const bd_lanes_t *p, int implies) {
   const bd_setup_t *s = it->setup;
   const int last = s->marginals - 1;
   const double tau = s->options.tau / s->unit;
@@ -20,18 +22,30 @@ static void step_and_eliminate(bd_iterate_t *it) {
   const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? push : 0;
   const bd_real_t shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta)),
                   factor = (bd_real_t)(-1 / s->beta[last]);
+  const bd_lanes_t squares = it->implied.squares * (bd_real_t)tau,
+                   steps = lanes_all((it->implied.steps + 1) * tau);
+  bd_lanes_t *sum = it->implied.sum;
+  const bd_lanes_t *drift = it->implied.drift;
   bd_lanes_t *v = it->at.v, *u = it->at.u[last], max = lanes_all(-INFINITY),
              min = lanes_all(INFINITY);
-  const bd_lanes_t *p = it->p[last], *x = it->batch->x;
+  const bd_lanes_t *x = it->batch->x;
   for (size_t i = 0; i < s->pixels; i++) {
     v[i] = (v[i] + (push * p[i] - pull * x[i])) * shrink;
-    u[i] = eliminated(s, &it->at, i) * factor;
+    if (implies) {
+      sum[i] += p[i];
+      u[i] = (explicit_part(it, i) + (squares * sum[i] - steps * drift[i])) * factor;
+    } else u[i] = eliminated(s, &it->at, i) * factor;
     max = lanes_max(max, u[i]);
     min = lanes_min(min, u[i]);
   }
   it->at.max[last] = whole_max(s, max);
   it->at.min[last] = whole_min(s, min);
 }
+static void step_and_eliminate(bd_iterate_t *it, const bd_lanes_t *p) { step_last(it, p, 0); }
+
+/* The same where potentials may be implied.  This way is taken even when none is any more, so that
+   a lane does not see what its neighbours are. */
+static void step_and_imply(bd_iterate_t *it, const bd_lanes_t *p) { step_last(it, p, 1); }
 
 /* Evaluate p_k and step, plane by plane. */
 static void go_by_planes(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) {
@@ -39,12 +53,12 @@ static void go_by_planes(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) 
   BD_X(step_plane)(step, e->p, it->setup->pixels);
 }
 
-/* The same in one sweep.  Lanes beyond the range of float64 are evaluated before it and merged
-   in. */
+/* The same in one sweep.  Lanes beyond the range of float64 are evaluated before it, and known ones
+   after it, and merged in. */
 static void go_by_sweep(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) {
   const bd_setup_t *s = it->setup;
   const int k = e->k;
-  e->beyond = BD_X(beyond_range)(s, e->at, k);
+  e->beyond = BD_X(beyond_range)(s, e->at, k) & ~e->known;
   const int has_given = lanes_any(e->beyond);
   bd_dual_sums_t wide = no_sums();
   bd_sweep_t w = {.u = e->at->u[k],
@@ -63,41 +77,62 @@ static void go_by_sweep(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) {
   s->gibbs->sweep(s->gibbs, &w);
   e->sums = whole_sums(s, &w.sums);
   if (has_given) merge_sums(&e->sums, &e->beyond, &wide);
-  BD_X(account)(it, k, &e->sums);
+  if (lanes_any(e->known)) BD_X(merge_known)(it, e);
+  it->figures.skipped -= e->known;
+  BD_X(account)(it, e);
   *step = w.step;
 }
 
-/* One iteration.  The eliminated marginal comes first, since the steps of the others need p_N.
-   Where `objective` is wanted, so are all p_k. */
-static void step_all(bd_iterate_t *it, bd_lanes_t *objective) {
+/* What is known moves no plane: its potential stays implied. */
+static void go_known(bd_iterate_t *it, bd_evaluation_t *e, bd_step_t *step) {
+  (void)step;
+  BD_X(evaluate_known)(it, e);
+  it->figures.skipped -= e->known;
+  BD_X(account)(it, e);
+}
+
+/* Evaluate one marginal and step.  Where `objective` is wanted, so is p_k. */
+static void step_one(bd_iterate_t *it, bd_evaluation_t *e, const bd_lanes_t *p_last,
+                     bd_lanes_t *objective) {
   const bd_setup_t *s = it->setup;
-  const int last = s->marginals - 1, sweeps = s->gibbs->sweep != NULL;
-  for (int turn = 0; turn <= last; turn++) {
-    const int k = turn == 0 ? last : turn - 1;
-    bd_evaluation_t e = {.at = &it->at,
-                         .k = k,
-                         .p = objective || k == last ? it->p[k]
-                              : sweeps               ? NULL
-                                                     : it->p[0],
-                         .wants_log = objective != NULL};
-    bd_step_t step = step_of(it, k);
-    (sweeps ? go_by_sweep : go_by_planes)(it, &e, &step);
-    if (objective) *objective += BD_X(objective_of)(it, &it->at, k, &e.sums.log_ka);
-    if (k == last) continue;
-    it->at.max[k] = whole_max(s, step.max);
-    it->at.min[k] = whole_min(s, step.min);
+  const int is_last = e->k == s->marginals - 1, sweeps = s->gibbs->sweep != NULL;
+  const int is_known = every_lane(e->known);
+  e->wants_log = objective != NULL;
+  e->p = objective || (is_last && !is_known) ? it->p[e->k] : sweeps || is_known ? NULL : it->p[0];
+  bd_step_t step = step_of(it, p_last, e);
+  (is_known ? go_known : sweeps ? go_by_sweep : go_by_planes)(it, e, &step);
+  if (objective) *objective += BD_X(objective_of)(it, &it->at, e->k, &e->sums.log_ka);
+  if (is_last || is_known) return;
+  it->at.max[e->k] = whole_max(s, step.max);
+  it->at.min[e->k] = whole_min(s, step.min);
+}
+
+/* One iteration.  The eliminated marginal comes first, since the steps of the others need p_N. */
+static void step_all(bd_iterate_t *it, bd_lanes_t *objective) {
+  const int last = it->setup->marginals - 1;
+  bd_evaluation_t e = {.at = &it->at, .k = last, .known = identity_lanes(it->setup, &it->at, last)};
+  const bd_lanes_t *p_last = every_lane(e.known) ? it->batch->q[last] : it->p[last];
+  step_one(it, &e, p_last, objective);
+  const bd_lanes_t largest = e.sums.largest;
+  for (int k = 0; k < last; k++) {
+    e = (bd_evaluation_t){.at = &it->at, .k = k, .known = it->implied.lanes[k]};
+    step_one(it, &e, p_last, objective);
   }
-  step_and_eliminate(it);
+  if (it->implied.sum) {
+    step_and_imply(it, p_last);
+    BD_X(implied_step)(it, &largest);
+  } else step_and_eliminate(it, p_last);
 }
 
 void BD_X(forward_backward)(bd_iterate_t *it, bd_trajectory_t *t) {
-  BD_X(eliminate)(it->setup, &it->at);
+  if (it->implied.sum) BD_X(implied_start)(it);
+  else BD_X(eliminate)(it->setup, &it->at);
   for (int iteration = 0;; iteration++) {
     const int is_wanted = BD_X(trajectory_wants_objective)(t, iteration);
     bd_lanes_t objective;
     if (is_wanted) {
       BD_X(conjugate)(it, it->at.v, &objective);
-      BD_X(trajectory_range)(t, &it->at);
+      BD_X(trajectory_range)(t, it);
     }
     iterate_clear_figures(it);
     /* The step after the last snapshot is not needed, and harmless. */

@@ -9,10 +9,15 @@
 /* Points whose potentials are kept: FISTA extrapolates from two others. */
 static int points(const bd_setup_t *s) { return s->options.method == BD_METHOD_FISTA ? 3 : 1; }
 
+/* Can forward-backward steps leave potentials implied (identity.h)? */
+static int can_imply(const bd_setup_t *s) {
+  return s->options.method == BD_METHOD_FB && s->identity_range >= 0;
+}
+
 bd_status_t BD_X(iterate_create)(const bd_setup_t *s, const bd_batch_t *batch, bd_iterate_t *it,
                                  bd_error_t *error) {
   const int n = s->marginals, kept = points(s);
-  const size_t count = (size_t)n * (size_t)(1 + kept) + 2 + (size_t)kept;
+  const size_t count = (size_t)n * (size_t)(1 + kept) + 2 + (size_t)kept + (can_imply(s) ? 2 : 0);
   *it = (bd_iterate_t){.setup = s, .batch = batch};
   it->planes = lanes_allocate(count * s->pixels * sizeof *it->planes);
   if (!it->planes)
@@ -27,22 +32,28 @@ bd_status_t BD_X(iterate_create)(const bd_setup_t *s, const bd_batch_t *batch, b
     for (int k = 0; k < n; k++, next += s->pixels) point[i]->u[k] = next;
     point[i]->v = next, next += s->pixels;
   }
+  if (!can_imply(s)) return BD_OK;
+  it->implied.sum = next, next += s->pixels;
+  it->implied.drift = next;
   return BD_OK;
 }
 
 void BD_X(iterate_free)(bd_iterate_t *it) { free(it->planes); }
 
-static void clear(const bd_setup_t *s, bd_potentials_t *at) {
+/* Planes of implied potentials are cleared when the first lane leaves the guard. */
+static void clear(const bd_iterate_t *it, bd_potentials_t *at) {
+  const bd_setup_t *s = it->setup;
   for (int k = 0; k < s->marginals; k++) {
-    memset(at->u[k], 0, s->pixels * sizeof *at->u[k]);
     at->max[k] = at->min[k] = lanes_all(0);
+    if (!it->implied.sum || k == s->marginals - 1)
+      memset(at->u[k], 0, s->pixels * sizeof *at->u[k]);
   }
   memset(at->v, 0, s->pixels * sizeof *at->v);
 }
 
 void BD_X(iterate_start)(bd_iterate_t *it) {
   bd_potentials_t *point[3] = {&it->at, &it->z, &it->z_next};
-  for (int i = 0; i < points(it->setup); i++) clear(it->setup, point[i]);
+  for (int i = 0; i < points(it->setup); i++) clear(it, point[i]);
   iterate_clear_figures(it);
 }
 

@@ -15,7 +15,29 @@ typedef struct bd_figures {
   bd_lanes_t p_max;       /* the largest p */
   bd_lanes_t mass_defect; /* max_k |sum p_k - sum q_k| */
   bd_mask_t fallback;     /* lanes that needed the wide way */
+  bd_mask_t skipped;      /* evaluations of p_k that were known beforehand */
 } bd_figures_t;
+
+/* What is asked of one marginal. */
+typedef struct bd_evaluation {
+  const bd_potentials_t *at;
+  int k;
+  bd_lanes_t *p;       /* plane for p_k = grad H*_{q_k}(u_k); NULL: not wanted */
+  int wants_log;       /* 1: sums.log_ka is wanted */
+  bd_mask_t known;     /* lanes whose p_k is q_k (identity.h) */
+  bd_mask_t beyond;    /* lanes that need the wide way */
+  bd_dual_sums_t sums; /* the result */
+} bd_evaluation_t;
+
+/* Potentials that no plane holds (identity.h). */
+typedef struct bd_implied {
+  bd_mask_t lanes[BD_MARGINALS_MAX];   /* of u_k, k < N */
+  bd_lanes_t range[BD_MARGINALS_MAX];  /* an upper bound of their range */
+  int steps;                           /* t, from the start */
+  bd_lanes_t *sum, *drift;             /* planes S and Q; NULL: no potential is ever implied */
+  bd_lanes_t squares;                  /* B */
+  int planes, plane[BD_MARGINALS_MAX]; /* the k that are explicit in some lane */
+} bd_implied_t;
 
 typedef struct bd_iterate {
   const bd_setup_t *setup;
@@ -25,6 +47,7 @@ typedef struct bd_iterate {
   bd_lanes_t *p[BD_MARGINALS_MAX];
   bd_potentials_t at;        /* where p is evaluated */
   bd_potentials_t z, z_next; /* method fista only */
+  bd_implied_t implied;      /* method fb only */
   bd_figures_t figures;
 } bd_iterate_t;
 
@@ -37,7 +60,8 @@ void BD_X(iterate_free)(bd_iterate_t *iterate);
 void BD_X(iterate_start)(bd_iterate_t *iterate);
 
 BD_INLINE void iterate_clear_figures(bd_iterate_t *it) {
-  it->figures = (bd_figures_t){lanes_all(0), lanes_all(0), (bd_mask_t)lanes_all(0)};
+  it->figures =
+      (bd_figures_t){lanes_all(0), lanes_all(0), (bd_mask_t)lanes_all(0), (bd_mask_t)lanes_all(0)};
 }
 
 /* The largest and smallest of a plane of potentials. */

@@ -22,6 +22,13 @@ static void set_weights(bd_setup_t *s) {
   for (int k = 0; k < s->marginals; k++) s->weight[k] = (bd_real_t)(s->beta[k] /= total);
 }
 
+/* The range of a potential, in bits, up to which its marginal is known (identity.h). */
+static bd_real_t identity_range(const bd_solver_options_t *o, int height, int width) {
+  if (!o->shortcuts) return -1;
+  const double range = kernel_identity_range(o, height, width, BD_FRACTION);
+  return range < 0 ? -1 : (bd_real_t)range;
+}
+
 static bd_status_t create_kernel(bd_setup_t *s, bd_error_t *error) {
   const bd_solver_options_t *o = &s->options;
   switch (kernel_choice(o, s->shape.height, shape_columns(&s->shape))) {
@@ -45,6 +52,7 @@ bd_status_t BD_X(setup_create)(const bd_engine_plan_t *plan, bd_setup_t *s, bd_e
                     .unit = o->gamma * BD_LN2,
                     .longest_cost = kernel_cost(o->cost, kernel_radius(o->window, plan->height),
                                                 kernel_radius(o->window, plan->width)),
+                    .identity_range = identity_range(o, plan->height, plan->width),
                     .stencils = plan->moved->stencils,
                     .column_mass = plan->moved->column_mass};
   s->pixels = (size_t)s->shape.height * (size_t)s->shape.width;

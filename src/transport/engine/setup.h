@@ -5,6 +5,7 @@
      setup.c             options, sizes, weights, the kernel, the motions
      batch.c             problems in and out: images to planes x and q_k, planes to images
      iterate.c           potentials and the planes that are worked with
+     identity.c          marginals that need no evaluation
      dual.c              p_k and the dual objective at given potentials
      trajectory.c        what is recorded on the way, and when a problem is done
      forward_backward.c  moves the potentials; so does fista.c
@@ -40,6 +41,9 @@ typedef struct bd_setup {
   bd_gibbs_t *gibbs;
   bd_wide_t wide;
   double longest_cost; /* of an offset in the window */
+
+  /* Potentials that span no more than this leave p_k at q_k (identity.h); < 0: none does. */
+  bd_real_t identity_range;
 
   /* The motions (moved.h), of `marginals` marginals. */
   const bd_stencil_t *stencils;

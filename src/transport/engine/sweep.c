@@ -194,26 +194,36 @@ static void run_any(const stage_t *t) {
   run_stages(&own, t->w->p ? BD_KEEP_P : BD_STEP_AT_ONCE);
 }
 
-/* The paper's window, unrolled. */
+/* The paper's window and what a short reach leaves of it, unrolled. */
 enum { UNROLLED_RADIUS = 3 };
 
-BD_INLINE void run_unrolled(const stage_t *t, int band, distance_t distance) {
+BD_INLINE void run_constant(const stage_t *t, int radius, int band, distance_t distance) {
   const bd_lanes_t *in[2 * UNROLLED_RADIUS + BAND];
-  const bd_lanes_t tap[UNROLLED_RADIUS + 1] = {t->tap[0], t->tap[1], t->tap[2], t->tap[3]};
-  stage_t constant = {t->s, t->w, tap, {UNROLLED_RADIUS, UNROLLED_RADIUS}, band, distance, in};
+  bd_lanes_t tap[UNROLLED_RADIUS + 1];
+  for (int d = 0; d <= radius; d++) tap[d] = t->tap[d];
+  stage_t constant = {t->s, t->w, tap, {radius, radius}, band, distance, in};
   if (t->w->p) run_stages(&constant, BD_KEEP_P);
   else run_stages(&constant, BD_STEP_AT_ONCE);
 }
-static void run_unrolled_near(const stage_t *t) { run_unrolled(t, BAND, NEAR); }
-static void run_unrolled_far(const stage_t *t) { run_unrolled(t, BAND, FAR); }
-static void run_unrolled_narrow(const stage_t *t) { run_unrolled(t, NARROW_BAND, FAR); }
+static void run_1_near(const stage_t *t) { run_constant(t, 1, BAND, NEAR); }
+static void run_2_near(const stage_t *t) { run_constant(t, 2, BAND, NEAR); }
+static void run_3_near(const stage_t *t) { run_constant(t, UNROLLED_RADIUS, BAND, NEAR); }
+static void run_3_far(const stage_t *t) { run_constant(t, UNROLLED_RADIUS, BAND, FAR); }
+static void run_3_narrow(const stage_t *t) { run_constant(t, UNROLLED_RADIUS, NARROW_BAND, FAR); }
+
+int BD_X(sweep_least)(const bd_sweeper_t *s) {
+  return s->far || s->band == NARROW_BAND ? UNROLLED_RADIUS : 1;
+}
 
 void BD_X(sweep_marginal)(const bd_sweeper_t *s, bd_sweep_t *w, const bd_lanes_t *tap,
                           bd_radii_t radii) {
   BD_X(sweep_start)(w);
   const stage_t t = {s, w, tap, radii, s->band, FAR, NULL};
-  if (radii.y != UNROLLED_RADIUS || radii.x != UNROLLED_RADIUS) run_any(&t);
-  else if (s->band == NARROW_BAND) run_unrolled_narrow(&t);
-  else if (s->far) run_unrolled_far(&t);
-  else run_unrolled_near(&t);
+  if (radii.y != radii.x || radii.y < BD_X(sweep_least)(s) || radii.y > UNROLLED_RADIUS)
+    run_any(&t);
+  else if (radii.y == 1) run_1_near(&t);
+  else if (radii.y == 2) run_2_near(&t);
+  else if (s->band == NARROW_BAND) run_3_narrow(&t);
+  else if (s->far) run_3_far(&t);
+  else run_3_near(&t);
 }

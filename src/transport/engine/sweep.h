@@ -26,7 +26,7 @@ typedef struct bd_radii {
 typedef struct bd_step {
   bd_lanes_t *u;           /* plane */
   const bd_lanes_t *other; /* plane o */
-  bd_real_t length;
+  bd_lanes_t length;
   bd_lanes_t max, min; /* of u after the step */
 } bd_step_t;
 
@@ -66,6 +66,9 @@ typedef struct bd_sweeper {
 bd_status_t BD_X(sweeper_create)(const bd_shape_t *shape, bd_radii_t largest, int usual_y,
                                  bd_sweeper_t *sweeper, bd_error_t *error);
 void BD_X(sweeper_free)(bd_sweeper_t *sweeper);
+
+/* The least half-width of a window that pays to be cut to: below it no loops are unrolled. */
+int BD_X(sweep_least)(const bd_sweeper_t *sweeper);
 
 /* The whole sweep of one marginal with tap[0 .. the larger radius].  In strips radii.x is at most
    the width of a strip. */

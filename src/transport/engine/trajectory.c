@@ -1,9 +1,11 @@
 #include "transport/engine/trajectory.h"
+#include "transport/engine/identity.h"
 
 #include <math.h>
 
 void BD_X(trajectory_start)(bd_trajectory_t *t) {
-  t->figures = (bd_figures_t){lanes_all(0), lanes_all(0), t->batch->unusable};
+  t->figures =
+      (bd_figures_t){lanes_all(0), lanes_all(0), t->batch->unusable, (bd_mask_t)lanes_all(0)};
   t->done = (bd_mask_t)lanes_all(0);
   t->snapshot = 0;
 }
@@ -47,10 +49,15 @@ int BD_X(trajectory_wants_objective)(const bd_trajectory_t *t, int iteration) {
 
 /* ---- what is recorded ------------------------------------------------------------- */
 
-void BD_X(trajectory_range)(bd_trajectory_t *t, const bd_potentials_t *at) {
+void BD_X(trajectory_range)(bd_trajectory_t *t, const bd_iterate_t *it) {
   t->now.range = lanes_all(0);
   for (int k = 0; k < t->setup->marginals; k++)
-    t->now.range = lanes_max(t->now.range, at->max[k] - at->min[k]);
+    t->now.range = lanes_max(t->now.range, it->at.max[k] - it->at.min[k]);
+  for (int k = 0; it->implied.sum && k < t->setup->marginals - 1; k++) {
+    bd_lanes_t max, min;
+    BD_X(implied_extent)(it, k, &max, &min);
+    t->now.range = lanes_max(t->now.range, max - min);
+  }
   t->now.range *= (bd_real_t)t->setup->unit;
 }
 
@@ -60,6 +67,7 @@ void BD_X(trajectory_account)(bd_trajectory_t *t, const bd_figures_t *f) {
   all->mass_defect =
       lanes_select(t->done, all->mass_defect, lanes_max(all->mass_defect, f->mass_defect));
   all->fallback |= f->fallback & ~t->done;
+  all->skipped += f->skipped & ~t->done;
 }
 
 /* ---- judgement -------------------------------------------------------------------- */
@@ -98,6 +106,7 @@ static void report(const bd_trajectory_t *t, int iteration, int l, bd_image_repo
   if (iteration > r->iterations) r->iterations = iteration;
   if (convergence > r->convergence) r->convergence = convergence; /* from good to bad */
   r->fallback |= f->fallback[l] != 0;
+  r->evaluations_skipped += f->skipped[l];
   r->residual = fmax(r->residual, t->now.residual[l]);
   r->mass_defect = fmax(r->mass_defect, f->mass_defect[l]);
   /* v enters F through the eliminated potential alone, with the curvature H*''/beta_N. */

@@ -33,7 +33,7 @@ void BD_X(trajectory_start)(bd_trajectory_t *trajectory);
 int BD_X(trajectory_wants_objective)(const bd_trajectory_t *trajectory, int iteration);
 
 /* Record the widest range of a potential, before the potentials move. */
-void BD_X(trajectory_range)(bd_trajectory_t *trajectory, const bd_potentials_t *at);
+void BD_X(trajectory_range)(bd_trajectory_t *trajectory, const bd_iterate_t *iterate);
 
 /* Take in the figures of an evaluation. */
 void BD_X(trajectory_account)(bd_trajectory_t *trajectory, const bd_figures_t *figures);
