@@ -96,6 +96,8 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   summary->solve_seconds += spent->solve;
   summary->baseline_seconds += spent->baseline;
   summary->victim_seconds += spent->victim;
+  summary->predicted += block->shown.predicted;
+  summary->shared += block->shown.shared;
   leader->busy[rank] += busy;
   schedule_report(leader->schedule, rank, &block->item, busy);
   if (leader->status == BD_OK)

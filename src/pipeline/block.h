@@ -3,6 +3,7 @@
 #define BD_BLOCK_H
 
 #include "pipeline/plan.h"
+#include "pipeline/seen.h"
 
 #include <barydef/images.h>
 #include <barydef/statistics.h>
@@ -23,6 +24,7 @@ typedef struct bd_block {
   int64_t status;     /* bd_status_t; BD_STOPPED: not begun.  Contents are valid only with BD_OK */
   char message[1024]; /* says why, if the status is any other */
   bd_timings_t seconds;
+  seen_counts_t shown; /* to the victim */
   char contents[];
 } bd_block_t;
 

@@ -5,39 +5,37 @@
 #include <math.h>
 #include <xxhash.h>
 
-/* Round to the float32 that a result holds.  The victim sees zeros in place of an image that is
-   not finite. */
-static void store(size_t count, size_t size, const double *pixels, float *stored) {
-  for (size_t i = 0; i < count; i++) {
-    double sum = 0;
-    for (size_t j = i * size; j < (i + 1) * size; j++) sum += pixels[j];
-    for (size_t j = i * size; j < (i + 1) * size; j++)
-      stored[j] = isfinite(sum) ? (float)pixels[j] : 0;
-  }
+int step_store(size_t size, const double *pixels, float *stored) {
+  double sum = 0;
+  for (size_t j = 0; j < size; j++) sum += pixels[j];
+  for (size_t j = 0; j < size; j++) stored[j] = isfinite(sum) ? (float)pixels[j] : 0;
+  return isfinite(sum);
 }
 
-bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, const step_view_t *show,
-                      bd_timings_t *seconds, bd_error_t *error) {
+/* Make a view of the images in hand, and ask the victim about those that have not failed.
+   purified: the images of a snapshot; NULL where no snapshot changes the view. */
+static bd_status_t show(bd_worker_t *w, const bd_item_t *item, bd_view_t view,
+                        const double *purified, int32_t *classes, bd_timings_t *seconds,
+                        bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
+  const size_t size = block_image_size(info);
   const bd_view_source_t source = {.count = item->count,
                                    .channels = info->channels,
                                    .height = info->height,
                                    .width = info->width,
                                    .attacked = w->attacked,
                                    .mean = w->mean,
-                                   .purified = show->purified,
+                                   .purified = purified,
                                    .parameters = &w->parameters};
   const double *pixels;
   double start = clock_seconds();
-  bd_status_t status = bd_view_make(show->view, &source, w->room, &pixels, error);
-  seconds->baseline += clock_seconds() - start;
-  if (status != BD_OK) return status;
-  start = clock_seconds();
-  store((size_t)item->count, block_image_size(info), pixels, show->stored);
-  if (w->victim)
-    status =
-        bd_victim_predict(w->victim, item->first, item->count, show->stored,
-                          w->shown.classes + (size_t)show->view * (size_t)w->plan->block, error);
+  bd_status_t status = bd_view_make(view, &source, w->room, &pixels, error);
+  seconds->baseline += clock_seconds() - start, start = clock_seconds();
+  for (int i = 0; status == BD_OK && i < item->count; i++) {
+    classes[i] = -1;
+    if (step_store(size, pixels + (size_t)i * size, w->stored))
+      status = seen_ask(&w->seen, i, w->stored, &classes[i], error);
+  }
   seconds->victim += clock_seconds() - start;
   return status;
 }
@@ -53,22 +51,45 @@ static uint64_t key_of(const bd_worker_t *w, const bd_item_t *item, bd_view_t vi
   return 0;
 }
 
-bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
-                         bd_error_t *error) {
+/* Show the views that are the same for all snapshots. */
+static bd_status_t show_views(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
+                              bd_error_t *error) {
   bd_shown_t *shown = &w->shown;
   bd_status_t status = BD_OK;
-  if (!w->victim) return BD_OK;
-  if (!plan_is_same_pixels(&shown->item, item)) shown->held = 0;
-  shown->item = *item;
   for (bd_view_t v = 0; status == BD_OK && v < BD_VIEWS; v++) {
     const bd_views_t bit = BD_VIEW_BIT(v);
     if (!(w->plan->views & bit) || view_dependence(v).on == VIEW_ON_PURIFIED) continue;
     const uint64_t key = key_of(w, item, v);
-    if ((shown->held & bit) && shown->key[v] == key) continue;
+    if ((shown->held & bit) && shown->key[v] == key) {
+      w->seen.counts.shared += item->count;
+      continue;
+    }
     shown->held &= ~bit;
-    status = step_show(w, item, &(step_view_t){.view = v, .stored = w->stored}, seconds, error);
+    status =
+        show(w, item, v, NULL, shown->classes + (size_t)v * (size_t)w->plan->block, seconds, error);
     if (status == BD_OK) shown->held |= bit;
     shown->key[v] = key;
   }
+  return status;
+}
+
+bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
+                         bd_error_t *error) {
+  const size_t images = (size_t)item->count * block_image_size(bd_images_info(w->images));
+  bd_shown_t *shown = &w->shown;
+  if (!w->victim) return BD_OK;
+  w->seen.counts = (seen_counts_t){0, 0};
+  if (!plan_is_same_pixels(&shown->item, item)) {
+    shown->held = 0;
+    seen_forget(&w->seen, item->first);
+  }
+  shown->item = *item;
+  bd_status_t status = show_views(w, item, seconds, error);
+  for (int s = 0; status == BD_OK && s < plan_snapshots(w->plan, item->point); s++)
+    status = show(w, item, BD_VIEW_PURIFIED, w->purified + (size_t)s * images,
+                  shown->purified + (size_t)s * (size_t)w->plan->block, seconds, error);
+  const double start = clock_seconds();
+  if (status == BD_OK) status = seen_answer_all(&w->seen, error);
+  seconds->victim += clock_seconds() - start;
   return status;
 }

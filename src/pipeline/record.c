@@ -4,10 +4,18 @@
 #include <math.h>
 #include <string.h>
 
+/* The victim's answer for a view of image i. */
+static int32_t class_of(const bd_worker_t *w, bd_view_t view, int snapshot, int i) {
+  const size_t block = (size_t)w->plan->block;
+  return view == BD_VIEW_PURIFIED ? w->shown.purified[(size_t)snapshot * block + (size_t)i]
+                                  : w->shown.classes[(size_t)view * block + (size_t)i];
+}
+
 /* Compute the record of one image.  A purified image that failed is stored as NaN. */
-static void measure(const bd_worker_t *w, const bd_item_t *item, int i,
-                    const bd_image_report_t *report, float *stored, bd_per_image_t *r) {
+static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, int i, float *stored,
+                    bd_per_image_t *r) {
   const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
+  const bd_image_report_t *report = &w->reports[(size_t)snapshot * (size_t)item->count + (size_t)i];
   const int is_ok = report->status == BD_IMAGE_OK;
   memset(r, 0, sizeof *r); /* gaps too, since records are sent as bytes */
 #define BD_FIELD(type, name, pending, from, summary, meaning) BD_FROM_##from(type, name)
@@ -24,8 +32,7 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int i,
   for (size_t j = 0; !is_ok && j < size; j++) stored[at + j] = NAN;
   for (bd_view_t v = 0; v < BD_VIEWS; v++) {
     const int is_shown = is_ok && w->victim && (w->plan->views & BD_VIEW_BIT(v));
-    bd_per_image_predict(
-        r, v, is_shown ? w->shown.classes[(size_t)v * (size_t)w->plan->block + (size_t)i] : -1);
+    bd_per_image_predict(r, v, is_shown ? class_of(w, v, snapshot, i) : -1);
   }
 }
 
@@ -45,21 +52,20 @@ bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_
   const bd_plan_t *plan = w->plan;
   const bd_images_info_t *info = bd_images_info(w->images);
   const size_t size = block_image_size(info);
-  const size_t first = (size_t)snapshot * (size_t)item->count;
+  const double *purified = w->purified + (size_t)snapshot * (size_t)item->count * size;
   const size_t record_bytes = bd_record_bytes(plan->views);
   char *records = block_records(plan, info, block, snapshot);
   uint64_t *marks = block_marks(plan, info, block, snapshot);
   float *stored = plan->store_images && plan->writers == BD_WRITERS_ROOT
                       ? block_images(plan, info, block, snapshot)
                       : w->stored;
-  const step_view_t show = {BD_VIEW_PURIFIED, w->purified + first * size, stored};
-  bd_status_t status = step_show(w, item, &show, &block->seconds, error);
   for (int i = 0; i < item->count; i++, records += record_bytes) {
     bd_per_image_t record;
-    measure(w, item, i, &w->reports[first + (size_t)i], stored, &record);
+    step_store(size, purified + (size_t)i * size, stored + (size_t)i * size);
+    measure(w, item, snapshot, i, stored, &record);
     bd_record_pack(plan->views, &record, records);
     marks[i] = bd_result_mark(block_input_marks(block)[i], records, record_bytes,
                               plan->store_images ? stored + (size_t)i * size : NULL, size);
   }
-  return status == BD_OK ? write_images(w, item, snapshot, stored, &block->seconds, error) : status;
+  return write_images(w, item, snapshot, stored, &block->seconds, error);
 }

@@ -4,26 +4,19 @@
 
 #include "pipeline/worker.h"
 
-/* Have the victim predict every view of the plan that is the same for all snapshots.  Predictions
-   in hand are kept if the point of the sweep changes nothing that they depend on. */
+/* Have the victim predict every view of the plan and the purified images of every snapshot.
+   Predictions in hand are kept if the point of the sweep changes nothing that they depend on, and
+   pixels that are the same bits are predicted once. */
 bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *seconds,
                          bd_error_t *error);
 
-/* Put records, marks and images of one snapshot into the block.  The records include the victim's
-   predictions of the purified images. */
+/* Put records, marks and images of one snapshot into the block.  The records include the
+   predictions of step_predict. */
 bd_status_t step_record(bd_worker_t *w, const bd_item_t *item, int snapshot, bd_block_t *block,
                         bd_error_t *error);
 
-/* What step_show makes. */
-typedef struct step_view {
-  bd_view_t view;
-  const double *purified; /* the images of a snapshot; NULL where no snapshot changes the view */
-  float *stored;          /* gets the view */
-} step_view_t;
-
-/* Make a view of the images in hand, as float32, and have the victim predict it.  Without a victim
-   the view is only made. */
-bd_status_t step_show(bd_worker_t *w, const bd_item_t *item, const step_view_t *show,
-                      bd_timings_t *seconds, bd_error_t *error);
+/* Round an image to the float32 that a result holds.  0 where it is not finite, since it failed;
+   it is zeros then. */
+int step_store(size_t size, const double *pixels, float *stored);
 
 #endif

@@ -9,6 +9,24 @@
 
 /* ---- work space ---------------------------------------------------------------- */
 
+/* Answers of the victim that are kept for each image: one for each view and snapshot of a point, as
+   far as this part of the memory allows, and not more than pays. */
+enum { ANSWERS_MAX = 16, ANSWERS_PART = 16 };
+
+/* The same at every point, since it is no part of a sweep. */
+static int victim_batch(const bd_plan_t *plan) {
+  return bd_job_point(plan->job, plan->first_point)->victim_batch;
+}
+
+static int answers_kept(const bd_plan_t *plan, const bd_images_info_t *info) {
+  const double image = (double)plan->block * (double)block_image_size(info) * sizeof(float),
+               part = (double)bd_job_point(plan->job, plan->first_point)->max_memory * (1 << 20) /
+                      ANSWERS_PART;
+  const int wanted =
+      __builtin_popcountll((unsigned long long)plan->views) + plan_snapshots_most(plan);
+  return (int)fmax(1, fmin(fmin(wanted, ANSWERS_MAX), part / image));
+}
+
 bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_t *victim,
                           bd_worker_t *w, bd_error_t *error) {
   *w = (bd_worker_t){.plan = plan, .images = images, .victim = victim, .point = -1};
@@ -23,11 +41,14 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
   w->purified = malloc(snapshots * pixels * sizeof *w->purified);
   w->stored = malloc(pixels * sizeof *w->stored);
   w->shown.classes = malloc(BD_VIEWS * block * sizeof *w->shown.classes);
+  w->shown.purified = malloc(snapshots * block * sizeof *w->shown.purified);
   worker_bytes(plan, bd_images_info(images), &moved);
   w->moved = bd_moved_create(moved);
   if (w->moved && w->reports && w->attacked && w->clean && w->mean && w->room && w->purified &&
-      w->stored && w->shown.classes)
-    return BD_OK;
+      w->stored && w->shown.classes && w->shown.purified)
+    return seen_create(victim, victim_batch(plan), plan->block,
+                       answers_kept(plan, bd_images_info(images)),
+                       block_image_size(bd_images_info(images)), &w->seen, error);
   return bd_fail(error, BD_FAILED,
                  "no memory for blocks of %d images; a smaller run.block needs less", plan->block);
 }
@@ -42,6 +63,8 @@ void worker_free(bd_worker_t *w) {
   free(w->purified);
   free(w->stored);
   free(w->shown.classes);
+  free(w->shown.purified);
+  seen_free(&w->seen);
   bd_moved_free(w->moved);
   memset(w, 0, sizeof *w);
 }
@@ -58,8 +81,10 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
   }
   /* This counts two blocks under way, the images in float64, the solver, and the chunks kept of the
      clean images and of the attack being read. */
-  const double needed = 2 * (double)block_size(plan, info) +
-                        pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) + solver + info->bytes;
+  const double needed =
+      2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) +
+      solver + info->bytes +
+      seen_bytes(victim_batch(plan), plan->block, answers_kept(plan, info), block_image_size(info));
   /* Little is kept for large images, since moving them is a small part of the work but keeping them
      takes much memory. */
   const double kept = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
@@ -132,6 +157,7 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
                 context);
   block->seconds.solve = clock_seconds() - start;
   status = step_predict(w, item, &block->seconds, error);
+  block->shown = w->seen.counts;
   for (int s = 0; status == BD_OK && s < plan_snapshots(w->plan, item->point); s++)
     status = step_record(w, item, s, block, error);
   return status == BD_OK ? flush(w, block, error) : status;

@@ -3,6 +3,7 @@
 #define BD_WORKER_H
 
 #include "pipeline/block.h"
+#include "pipeline/seen.h"
 
 #include <barydef/result.h>
 #include <barydef/solver.h>
@@ -14,6 +15,7 @@ typedef struct bd_shown {
   bd_views_t held;        /* views of this item whose predictions are in hand */
   uint64_t key[BD_VIEWS]; /* a hash of what the row of the view says it depends on */
   int32_t *classes;       /* [BD_VIEWS][block] */
+  int32_t *purified;      /* [snapshots][block] */
 } bd_shown_t;
 
 /* Work space of a rank. */
@@ -29,6 +31,7 @@ typedef struct bd_worker {
   bd_image_report_t *reports; /* [snapshots][count] */
   bd_item_t read;             /* whose pixels are in hand; count 0: none */
   bd_shown_t shown;
+  bd_seen_t seen;                  /* the answers behind them */
   double *attacked, *clean, *mean; /* [count][C][H][W] */
   double *purified;                /* [snapshots][count][C][H][W] */
   double *room;                    /* [count][C][H][W] for a view */

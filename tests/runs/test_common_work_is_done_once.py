@@ -2,13 +2,15 @@
 
 import collections
 import os
+import re
 import unittest
 
 import h5py
+import numpy as np
 
 from inputs import random_images, write_set, write_victim
 from results import read
-from support import FAULTS, RunTest, need_victim, purify
+from support import FAULTS, RunTest, need_victim, purify, run_job
 
 
 class Shared(RunTest):
@@ -87,6 +89,40 @@ class Shared(RunTest):
                     },
                     {},
                 )
+
+    def test_equal_pixels_are_shown_to_the_victim_once(self):
+        """Images of 8 bits are their own rounding, and their own blur of no width.  Where every
+        marginal is known, all snapshots are the mean of the marginals."""
+        need_victim()
+        images = np.round(random_images(37, 1, 12, 12) * 255) / 255
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images, "b": images[::-1]})
+        write_victim(os.path.join(self.folder, "victim.pt"), "return x.flatten(1)[:, 60:70]")
+        job = {
+            "victim.file": "victim.pt",
+            "baseline.blur_sigma": 0,
+            "solver.gamma": 0.005,
+            "solver.tau": 1e-4,
+            "solver.iterations": "0, 1, 2",
+        }
+        for options, points in ({}, 1), ({"sweep.solver.theta": "10, 1e5"}, 2):
+            for block in 64, 5:
+                finished = run_job(
+                    self.folder,
+                    {"output.file": "shared.h5", **job, **options, "run.block": block},
+                    "--overwrite",
+                )
+                shown = re.search(r"victim was shown (\d+) images; for (\d+) more", finished.out)
+                asked = 2 * 37 * points * (4 + 3)  # four views, and three snapshots
+                with self.subTest(block=block, points=points):
+                    # The attacked images and the mean of the marginals, of each attack.
+                    self.assertEqual(tuple(map(int, shown.groups())), (148, asked - 148))
+        apart = purify(self.folder, {**job, "solver.shortcuts": "no"}, "--overwrite")
+        for attack in "a", "b":
+            path = f"runs/002/{attack}/per_image"
+            ours, theirs = read(os.path.join(self.folder, "shared.h5"), path), read(apart, path)
+            for view in "attacked", "rounded", "blurred", "mean", "purified":
+                name = "predicted_" + view
+                self.assertEqual(ours[name].tolist(), theirs[name].tolist())
 
     def test_points_of_two_precisions_share_no_mean(self):
         """Float32 and float64 give different means of the same marginals.  Each point gets its own,
