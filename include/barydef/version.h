@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/** The version of the program: "0.1.0". */
+/** The version of the program: "0.2.0". */
 BD_API const char *bd_version(void);
 
 /** The revision of git that was built; "unknown" where the sources were no checkout. */

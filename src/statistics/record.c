@@ -9,7 +9,7 @@ typedef struct base {
 #define BD_FIELD_ADDED(VIEW, type, name, pending, from, summary, meaning)
 #include <barydef/fields.def>
 } base_t;
-_Static_assert(sizeof(base_t) == 104, "results that exist have records of this size");
+_Static_assert(sizeof(base_t) == 112, "results that exist have records of this size");
 
 size_t bd_record_bytes(bd_views_t views) {
   size_t size = sizeof(base_t);

@@ -54,6 +54,7 @@ static void add(bd_tally_t *tally, double tau, const bd_per_image_t *r) {
   const int ok = r->status == BD_IMAGE_OK;
   const int before = is_right(r, BD_VIEW_ATTACKED), after = is_right(r, BD_VIEW_PURIFIED);
 #define BD_COUNT(name, when, meaning) tally->name += (when) ? 1 : 0;
+#define BD_TOTAL(name, value, meaning) tally->name += (value);
 #include <barydef/statistics.def>
   if (r->status >= 0 && r->status < BD_STATUSES_MAX) tally->by_status[r->status]++;
   if (!ok) return;

@@ -66,10 +66,12 @@ class Views(RunTest):
     def test_default_has_the_columns_of_before_there_was_a_choice(self):
         with h5py.File(self.default) as file:
             record = file["runs/000/fgsm/per_image"].dtype
-            self.assertEqual((record.itemsize, len(record.names)), (104, 19))
-            self.assertEqual(record.names[-3:], ("objective", "safe_tau", "bits"))
-            self.assertEqual(len(file["statistics"].dtype.names), 45)
-            self.assertEqual(file["statistics"].dtype.names[-1], "safe_tau")
+            self.assertEqual((record.itemsize, len(record.names)), (112, 20))
+            self.assertEqual(record.names[-3:], ("safe_tau", "bits", "evaluations_skipped"))
+            self.assertEqual(len(file["statistics"].dtype.names), 46)
+            self.assertEqual(
+                file["statistics"].dtype.names[-2:], ("safe_tau", "evaluations_skipped")
+            )
             names = {name for name in file["runs/000"].attrs if name.startswith("baseline.")}
             self.assertEqual(names, {"baseline.blur_sigma"})
         named = self.views("mean,rounded blurred")
@@ -110,7 +112,7 @@ class Views(RunTest):
                         (*usual, *(text.format(v) for v in asked for text in prefix)),
                     )
                 self.assertEqual(
-                    file["runs/000/fgsm/per_image"].dtype.itemsize, 104 + 4 * len(asked) + 7 & ~7
+                    file["runs/000/fgsm/per_image"].dtype.itemsize, 112 + 4 * len(asked) + 7 & ~7
                 )
                 for name in asked:
                     row = file["statistics"][0]

@@ -1,6 +1,7 @@
 #include "storage/result/attributes.h"
 
 #include "storage/result/checksums.h"
+#include "storage/result/fields.h"
 
 #include <barydef/solver.h>
 
@@ -13,7 +14,8 @@
 
 /* Add a name and its value.  For kinds that this program does not write, add the name alone. */
 static herr_t add_attribute(hid_t object, const char *name, const H5A_info_t *info, void *state) {
-  if (!strcmp(name, "fallbacks")) return 0; /* bd_result_finish counts them from the records */
+  for (int i = 0; i < FIELDS_SUMS; i++) /* bd_result_finish takes them from the records */
+    if (!strcmp(name, fields_sums[i].name)) return 0;
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute),
         space = H5Aget_space(attribute);
   const H5T_class_t class = H5Tget_class(type);
@@ -182,14 +184,18 @@ static int has_whole_run(hid_t file, const bd_result_layout_t *layout) {
   return 0;
 }
 
-/* The number of fallbacks is counted at the end.  Only its room matters here, not its value. */
-static int put_count(const walk_t *walk, const char *path) {
-  const bd_attribute_t count = {.name = "fallbacks", .kind = BD_ATTRIBUTE_INTEGER};
+/* Sums are taken at the end.  Only their room matters here, not their value. */
+static int put_sums(const walk_t *walk, const char *path) {
   hid_t run = H5Oopen(walk->file, path, H5P_DEFAULT);
-  const int done = walk->how == H5_CREATE ? h5_put(run, &count, H5_CREATE) != H5_FAILED
-                                          : h5_can_set(run, &count);
+  int done = 1;
+  for (int i = 0; done && i < FIELDS_SUMS; i++) {
+    const bd_attribute_t sum = {.name = fields_sums[i].name, .kind = BD_ATTRIBUTE_INTEGER};
+    done =
+        walk->how == H5_CREATE ? h5_put(run, &sum, H5_CREATE) != H5_FAILED : h5_can_set(run, &sum);
+    done = note(walk, done ? H5_SAME : H5_FAILED, sum.name, path);
+  }
   h5_close(run);
-  return note(walk, done ? H5_SAME : H5_FAILED, count.name, path);
+  return done;
 }
 
 /* Is there room for what bd_result_finish writes?  Without it a run would fail after hours. */
@@ -213,7 +219,7 @@ static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run
   const int count = layout->run_attributes(layout->context, run, attributes),
             before = walk->found->differing;
   path_of(path, "runs", run, NULL);
-  if (!put_all(walk, path, count, attributes) || !put_count(walk, path)) return 0;
+  if (!put_all(walk, path, count, attributes) || !put_sums(walk, path)) return 0;
   const covered_t covered = walk->found->differing > before                 ? COVERED_DIFFERS
                             : walk->is_known || !is_open(count, attributes) ? COVERED_KNOWN
                                                                             : COVERED_OPEN;

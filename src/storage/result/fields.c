@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* HDF5's names of the C types that occur in tables. */
 #define H5_OF_int8_t H5T_NATIVE_INT8
@@ -17,14 +18,15 @@
 hid_t fields_per_image_type(bd_views_t views) {
   hid_t type = H5Tcreate(H5T_COMPOUND, bd_record_bytes(views));
   size_t end = 0;
-#define BD_FIELD(type_, name, ...)                                                                 \
+#define INSERT(type_, name)                                                                        \
   H5Tinsert(type, #name, offsetof(bd_per_image_t, name), H5_OF_##type_);                           \
-  end = offsetof(bd_per_image_t, name) + sizeof(type_);
+  if (end < offsetof(bd_per_image_t, name) + sizeof(type_))                                        \
+    end = offsetof(bd_per_image_t, name) + sizeof(type_);
+#define BD_FIELD(type_, name, ...) INSERT(type_, name)
 #define BD_FIELD_LAST(...)
 #define BD_FIELD_ADDED(...)
 #include <barydef/fields.def>
-#define BD_FIELD_LAST(type_, name, ...)                                                            \
-  H5Tinsert(type, #name, offsetof(bd_per_image_t, name), H5_OF_##type_);
+#define BD_FIELD_LAST(type_, name, ...) INSERT(type_, name)
 #define BD_FIELD_ADDED(...)
 #include <barydef/fields.def>
 #define BD_FIELD_LAST(...)
@@ -34,6 +36,7 @@ hid_t fields_per_image_type(bd_views_t views) {
     end += sizeof(type_);                                                                          \
   }
 #include <barydef/fields.def>
+#undef INSERT
   (void)end;
   return type;
 }
@@ -89,6 +92,18 @@ bd_views_t fields_views_of(hid_t file) {
   bd_job_free(job);
   free(text);
   return views;
+}
+
+const fields_sum_t fields_sums[FIELDS_SUMS] = {
+    {"fallbacks", offsetof(bd_statistics_t, fallbacks)},
+    {"evaluations_skipped", offsetof(bd_statistics_t, evaluations_skipped)}};
+
+void fields_add(const bd_statistics_t *row, int64_t sums[FIELDS_SUMS]) {
+  for (int i = 0; i < FIELDS_SUMS; i++) {
+    int64_t value;
+    memcpy(&value, (const char *)row + fields_sums[i].at, sizeof value);
+    sums[i] += value;
+  }
 }
 
 bd_statistics_t fields_no_accuracy(void) {

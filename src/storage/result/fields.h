@@ -23,6 +23,17 @@ void fields_pending(bd_views_t views, void *bytes);
 /* The views that the job of a result asks for, or the default ones if it names none. */
 bd_views_t fields_views_of(hid_t file);
 
+/* A column of /statistics whose sum over the attacks of a run is an attribute of the run. */
+typedef struct fields_sum {
+  const char *name;
+  size_t at; /* in bd_statistics_t, an int64_t */
+} fields_sum_t;
+enum { FIELDS_SUMS = 2 };
+extern const fields_sum_t fields_sums[FIELDS_SUMS];
+
+/* Add a row to the sums. */
+void fields_add(const bd_statistics_t *row, int64_t sums[FIELDS_SUMS]);
+
 /* A row of /statistics in which no view has an accuracy. */
 bd_statistics_t fields_no_accuracy(void);
 

@@ -78,29 +78,31 @@ bd_status_t finish_child_compare(void *request, FILE *out, bd_error_t *error) {
 
 /* ---- finishing ----------------------------------------------------------------- */
 
-static bd_status_t set_fallbacks(const bd_result_t *result, hid_t file, int run, int64_t fallbacks,
-                                 bd_error_t *error) {
+static bd_status_t set_sums(const bd_result_t *result, hid_t file, int run,
+                            const int64_t sums[FIELDS_SUMS], bd_error_t *error) {
   hid_t group = open_child_run(file, run);
-  const int done = group >= 0 && h5_set_integer(group, "fallbacks", fallbacks);
+  bd_status_t status = BD_OK;
+  for (int i = 0; status == BD_OK && i < FIELDS_SUMS; i++)
+    if (group < 0 || !h5_set_integer(group, fields_sums[i].name, sums[i]))
+      status = set_failed(result, fields_sums[i].name, error);
   h5_close(group);
-  return done ? BD_OK : set_failed(result, "fallbacks", error);
+  return status;
 }
 
-/* Compute all rows, and write each run's number of fallbacks as its attribute. */
+/* Compute all rows, and write the sums of each run as its attributes. */
 static bd_status_t compute_rows(const finish_request_t *r, hid_t file, bd_statistics_t *rows,
                                 int64_t *by_status, bd_error_t *error) {
   const bd_result_shape_t *shape = &r->result->shape;
   bd_status_t status = BD_OK;
   for (int run = 0; status == BD_OK && run < shape->run_count; run++) {
-    int64_t fallbacks = 0;
+    int64_t sums[FIELDS_SUMS] = {0};
     for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
       const statistics_of_t of = {r->result, file, shape->first_run + run, a, r->predictions};
       bd_statistics_t *row = &rows[run * shape->attack_count + a];
       status = statistics_child_row(&of, row, by_status, error);
-      fallbacks += row->fallbacks;
+      fields_add(row, sums);
     }
-    if (status == BD_OK)
-      status = set_fallbacks(r->result, file, shape->first_run + run, fallbacks, error);
+    if (status == BD_OK) status = set_sums(r->result, file, shape->first_run + run, sums, error);
   }
   return status;
 }

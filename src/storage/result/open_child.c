@@ -5,6 +5,8 @@
 #include "storage/limits.h"
 #include "storage/result/fields.h"
 
+#include <barydef/version.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +196,18 @@ static int find_all(const open_child_t *open, const datasets_t *d, char path[PAT
   return 1;
 }
 
+/* A dataset is not what it must be.  Another version may have written it as it is. */
+static bd_status_t not_found(const open_child_t *open, const char *dataset, bd_error_t *error) {
+  char version[32];
+  if (!h5_get_text(open->file, "program_version", version, sizeof version) ||
+      !strcmp(version, bd_version()))
+    return damaged(open->result->path, dataset, error);
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: written by barydef %s, whose %s has other fields: this program, %s, can only "
+                 "inspect it",
+                 open->result->path, version, dataset, bd_version());
+}
+
 static bd_status_t find_places(const open_child_t *open, int64_t file_size, bd_error_t *error) {
   bd_result_t *result = open->result;
   datasets_t datasets;
@@ -204,7 +218,7 @@ static bd_status_t find_places(const open_child_t *open, int64_t file_size, bd_e
   const int found = find_all(open, &datasets, path);
   h5_close(datasets.statistics.type);
   h5_close(datasets.records.type);
-  return found ? BD_OK : damaged(result->path, path, error);
+  return found ? BD_OK : not_found(open, path, error);
 }
 
 /* ---- opening ------------------------------------------------------------------- */
