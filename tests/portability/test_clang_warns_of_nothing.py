@@ -15,6 +15,8 @@ import unittest
 import support
 
 CLANG = os.environ.get("CLANG", "clang")
+# What a build by clang has besides.
+MORE = os.environ.get("BARYDEF_CLANG_OPTIONS", "").split(";")
 BUILD = pathlib.Path(support.PROGRAM).parent
 ROOMS = f"{support.SOURCE}/src/"
 
@@ -33,7 +35,7 @@ def commands():
 
 def look_at(options, source):
     return subprocess.run(
-        [CLANG, "-Werror", "-fsyntax-only", *options, source],
+        [CLANG, "-Werror", "-fsyntax-only", *options, *filter(None, MORE), source],
         cwd=BUILD,
         capture_output=True,
         text=True,
