@@ -59,7 +59,11 @@ ENVIRONMENT.update(
     LC_ALL="C.UTF-8",
 )
 
-MPIRUN_NOTICE = re.compile(r"^-{40,}\n.*?^-{40,}\n", re.MULTILINE | re.DOTALL)
+# Open MPI 5 may add that a rank which has ended is out of reach.
+MPIRUN_NOTICE = re.compile(
+    r"^-{40,}\n.*?^-{40,}\n|^\[[^\n]*\] PMIX ERROR: PMIX_ERR_UNREACH [^\n]*\n",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 # ---- running -------------------------------------------------------------------------
