@@ -27,8 +27,9 @@ done
 folder=${folder:-$tree/build/mpich}
 mkdir -p "$folder"
 folder=$(readlink -f "$folder")
-command -v mpicc.mpich mpiexec.mpich >/dev/null ||
-  { echo "mpich and libmpich-dev are not installed" >&2; exit 77; }
+for tool in mpicc.mpich mpiexec.mpich; do
+  command -v $tool >/dev/null || { echo "$tool is not installed" >&2; exit 77; }
+done
 # A batch system around this would be taken for the one that starts the ranks.
 for name in ${!SLURM_@}; do unset "$name"; done
 

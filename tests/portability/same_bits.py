@@ -1,16 +1,22 @@
-"""Compare results of two builds bit by bit, clock and machine aside.
+"""Compare results of two builds, clock and machine aside.
 
-    PYTHONPATH=tests/runs same_bits.py FIRST.h5 SECOND.h5 [FIRST.h5 SECOND.h5 ...]
+    PYTHONPATH=tests/runs same_bits.py --same|--near FIRST.h5 SECOND.h5 [FIRST.h5 SECOND.h5 ...]
 
-One line for each pair says how many datasets and attributes were compared and which differ.
-Exit status 1 if any differs."""
+--same: every dataset and attribute must be the same bit by bit.  --near: every prediction and
+accuracy must be, and images may differ by 1e-6 of a pixel's range.  One line for each pair says what
+was compared and what differs.  Exit status 1 if they are not what they must be."""
 
 import sys
 
+import h5py
+import numpy as np
+
 from results import contents
 
+NEAR = 1e-6
 
-def compare(first, second):
+
+def same(first, second):
     """The line for one pair, and whether all is the same."""
     first, second = contents(first), contents(second)
     differing = sorted(
@@ -23,7 +29,44 @@ def compare(first, second):
     return line + f"{len(differing)} differ: {', '.join(differing[:20])}", False
 
 
-def main(paths):
+def answers(file):
+    """{place: values} of all predictions and accuracies."""
+    found = {"statistics": file["statistics"][()]}
+    file["runs"].visititems(
+        lambda name, it: name.endswith("per_image") and found.update({name: it[()]})
+    )
+    return {
+        (place, name): rows[name].tobytes()
+        for place, rows in found.items()
+        for name in rows.dtype.names
+        if name.startswith("predicted_") or "accuracy" in name
+    }
+
+
+def near(first, second):
+    """The same where images may differ."""
+    images = []
+    with h5py.File(first, locking=False) as a, h5py.File(second, locking=False) as b:
+        answered, again = answers(a), answers(b)
+        a["runs"].visititems(lambda name, it: name.endswith("/images") and images.append(name))
+        far = np.concatenate(
+            [
+                np.abs(np.nan_to_num(a["runs"][name][()]) - np.nan_to_num(b["runs"][name][()]))
+                .reshape(len(a["labels"]), -1)
+                .max(1)
+                for name in images
+            ]
+        )
+    other = [name for name in answered if answered[name] != again.get(name)]
+    line = (
+        f"{len(answered)} columns of predictions and accuracies, {len(other)} differ; "
+        f"{np.count_nonzero(far)} of {len(far)} images differ, by at most {far.max():.1e}"
+    )
+    return line, not other and far.max() <= NEAR
+
+
+def main(how, *paths):
+    compare = {"--same": same, "--near": near}[how]
     if not paths or len(paths) % 2:
         sys.exit(__doc__)
     all_same = True
@@ -35,4 +78,4 @@ def main(paths):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))
