@@ -173,22 +173,25 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
 
 /* Whether MPI has found all tasks, and who speaks for them. */
 typedef struct world {
-  int rank, leads;
-  bd_error_t apart; /* BD_OK where it has */
+  int rank;
+  int leads;        /* this process says that the tasks are apart */
+  int is_first;     /* this process says what is wrong with the call and with the job file */
+  bd_error_t apart; /* BD_OK where MPI has found all tasks */
 } world_t;
 
-/* Load the job.  Tasks that have not found each other end here, unless the job allows it; whatever
-   else is wrong with the job, they hear of this alone, and the first of them says it. */
+/* Load the job.  Tasks that have not found each other end here, unless the job allows it.  Whether
+   it does, only a job that can be loaded tells.  So one that cannot is complained of first. */
 static bd_status_t load(const arguments_t *a, const world_t *world, bd_job_t **job) {
   bd_error_t error = {BD_OK, ""};
   const bd_status_t status = bd_job_load(a->job, a->set_count, a->sets, job, &error);
-  const int is_allowed = status == BD_OK && bd_job_point(*job, 0)->alone == BD_ALONE_ALLOWED;
-  if (world->apart.status != BD_OK && !is_allowed) {
-    if (world->leads) complain(&world->apart);
-    return world->apart.status;
+  if (status != BD_OK) {
+    if (world->is_first) complain(&error);
+    return status;
   }
-  if (status != BD_OK) complain(&error);
-  return status;
+  if (world->apart.status == BD_OK || bd_job_point(*job, 0)->alone == BD_ALONE_ALLOWED)
+    return BD_OK;
+  if (world->leads) complain(&world->apart);
+  return world->apart.status;
 }
 
 /* Collective.  Rank 0 loads the job, and all ranks run it. */
@@ -212,8 +215,9 @@ int command_run(int argc, char **argv) {
     const bd_tasks_t tasks = bd_world_tasks();
     /* Start MPI first, so that one rank prints a usage error, which ends all of them. */
     world_t world = {.rank = bd_world_start(&argc, &argv)};
-    bd_world_check(&tasks, &world.leads, &world.apart);
-    const refusal_t refusal = world.leads ? REFUSE_ALOUD : REFUSE_SILENTLY;
+    const int are_apart = bd_world_check(&tasks, &world.leads, &world.apart) != BD_OK;
+    world.is_first = are_apart ? tasks.number <= 0 : world.rank == 0;
+    const refusal_t refusal = world.is_first ? REFUSE_ALOUD : REFUSE_SILENTLY;
     status = arguments_parse(argc, argv, refusal, &arguments) == PARSED ? BD_OK : BD_BAD_INPUT;
     if (status == BD_OK) status = load_and_run(&world, &arguments, line ? line : "");
     bd_world_stop();

@@ -7,7 +7,7 @@ import unittest
 import h5py
 
 from inputs import random_images, write_set
-from support import RunTest, folder_contents, launch, run_job
+from support import RunTest, folder_contents, job_text, launch, run_job
 
 # What each launcher tells a task: the variables of the number of tasks and of its own number.
 LAUNCHERS = {
@@ -26,9 +26,17 @@ class Apart(RunTest):
     def setUpClass(cls):
         super().setUpClass()
         write_set(os.path.join(cls.folder, "set.h5"), {"noise": random_images(3)})
+        # Whoever read more than this job would complain of files that are missing.
+        nothing = {"input.file": "no.h5", "victim.file": "no.pt", "output.file": "no/folder.h5"}
+        cls.write("nothing.ini", nothing)
 
-    def refused(self, job="nowhere.ini", options=(), **environment):
-        """The lines of a run that must be refused before the job is looked at."""
+    @classmethod
+    def write(cls, name, values):
+        with open(os.path.join(cls.folder, name), "w") as file:
+            file.write(job_text(values))
+
+    def refused(self, job="nothing.ini", options=(), **environment):
+        """The lines of a run that must be refused before anything but the job is read."""
         finished = launch("run", job, *options, folder=self.folder, **environment)
         self.assertEqual((finished.status, finished.out), (2, ""), finished)
         return finished.err_lines
@@ -60,6 +68,18 @@ class Apart(RunTest):
         for rank, lines in ("0", 3), ("1", 0):
             err = self.refused(options=["--nonsense"], PMI_SIZE="2", PMI_RANK=rank)
             self.assertEqual(bool(err), rank == "0", err)
+
+    def test_a_job_that_cannot_be_loaded_is_told_by_one_task(self):
+        """Nobody knows whether such a job allows tasks that are apart, so that is not spoken of."""
+        self.write("wrong.ini", {"run.alone": "allow", "solver.gamma": "-1"})
+        for job, words in ("nowhere.ini", "nowhere.ini: "), ("wrong.ini", "gamma"):
+            for options in (), ("--set=run.alone=allow",):
+                for variable in "PMI_RANK", "PMIX_RANK":
+                    size = {"PMI_SIZE": "2"} if variable == "PMI_RANK" else {}
+                    (line,) = self.refused(job, options, **size, **{variable: "0"})
+                    self.assertIn(words, line)
+                    self.assertNotIn("tasks", line)
+                    self.assertEqual(self.refused(job, options, **size, **{variable: "1"}), [])
 
     def test_what_is_meant_to_run_alone_does(self):
         for environment in (
