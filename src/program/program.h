@@ -83,15 +83,16 @@ void signals_catch(void);
 volatile const sig_atomic_t *signals_stop(void);
 
 /* progress.c: show progress on stderr, as a bar on a terminal, and elsewhere as a line every
-   `interval` seconds. */
+   `interval` seconds.  Where it is quiet, only a file system without locks is told of. */
 typedef struct progress {
+  int is_quiet;
   int is_terminal;
   int is_shown;     /* the line shows a bar */
   int is_announced; /* the user has been told what goes before the work */
   double interval;  /* seconds */
   double last;      /* when the last line was printed, in seconds of the run's clock */
 } progress_t;
-void progress_start(progress_t *progress, double interval);
+void progress_start(progress_t *progress, double interval, int is_quiet);
 void progress_show(void *progress, const bd_progress_t *state);
 void progress_end(progress_t *progress);
 

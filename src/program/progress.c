@@ -16,8 +16,8 @@ static int parent_has_terminal(void) {
   return !strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8);
 }
 
-void progress_start(progress_t *progress, double interval) {
-  *progress = (progress_t){.interval = interval};
+void progress_start(progress_t *progress, double interval, int is_quiet) {
+  *progress = (progress_t){.interval = interval, .is_quiet = is_quiet};
   progress->is_terminal = isatty(2) || (getenv("OMPI_COMM_WORLD_SIZE") && parent_has_terminal());
 }
 
@@ -41,12 +41,12 @@ static void show_checking(progress_t *progress, const bd_progress_t *state, doub
 /* Say once what a user must know before the work begins. */
 static void announce(progress_t *progress, const bd_progress_t *state) {
   progress->is_announced = 1;
-  if (state->is_resumed) {
+  if (state->is_resumed && !progress->is_quiet) {
     progress->last = 0; /* another clock */
     fprintf(stderr, progress->is_terminal ? "\r%50s\r" : "%s", "");
   }
   if (state->unlocked) fprintf(stderr, "barydef: %s\n", state->unlocked);
-  if (!state->is_resumed) return;
+  if (!state->is_resumed || progress->is_quiet) return;
   fprintf(stderr, "barydef: resuming: %" PRId64 " of %" PRId64 " images are done", state->before,
           state->total);
   fprintf(stderr, state->damaged ? "; %" PRId64 " damaged ones are computed again\n" : "\n",
@@ -57,10 +57,11 @@ void progress_show(void *context, const bd_progress_t *state) {
   progress_t *progress = context;
   double interval = progress->is_terminal ? 0.1 : progress->interval;
   if (state->is_checking) {
-    show_checking(progress, state, interval);
+    if (!progress->is_quiet) show_checking(progress, state, interval);
     return;
   }
   if (!progress->is_announced) announce(progress, state);
+  if (progress->is_quiet) return;
   int is_last = state->done == state->total;
   if (interval <= 0 ||
       (state->seconds - progress->last < interval && !(is_last && progress->is_terminal)))

@@ -26,7 +26,8 @@ static const struct argp_option options[] = {
      0},
     {"dry-run", KEY_DRY_RUN, NULL, 0,
      "Check everything and show the runs, the work, memory and file size; write nothing", 0},
-    {"quiet", 'q', NULL, 0, "Print errors only (and what --dry-run shows)", 0},
+    {"quiet", 'q', NULL, 0,
+     "Print only errors, what --dry-run shows, and that the output has no locks", 0},
     {0}};
 
 static error_t add_set(arguments_t *a, const char *value, struct argp_state *state) {
@@ -156,10 +157,10 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
                                 .dry_run = a->dry_run,
                                 .part = a->part,
                                 .command_line = command_line,
-                                .progress = a->quiet ? NULL : progress_show,
+                                .progress = progress_show,
                                 .context = &progress,
                                 .stop = signals_stop()};
-  if (rank == 0) progress_start(&progress, bd_job_point(job, 0)->progress);
+  if (rank == 0) progress_start(&progress, bd_job_point(job, 0)->progress, a->quiet);
   bd_status_t status = bd_run(bd_world(), job, &how, &summary, &error);
   if (rank != 0) return status;
   progress_end(&progress);
