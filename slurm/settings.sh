@@ -67,20 +67,11 @@ REPORT_OPTIONS=(
   # --mem=8G
 )
 
-# Files.  All ranks read the input, each its own blocks, and write the result, or rank 0 does so for
-# them (run.writers).
-#
-# Lustre: a file gets its stripes when it is created, from its folder.  So before the first run
-#   lfs setstripe -c 8 -S 4M FOLDER      for the folder of the result
-#   lfs migrate -c 8 -S 4M INPUT.h5      for an input that is there already
-# Sets of less than a gigabyte need no stripes.  Where all ranks write, run.writers=all, take as
-# many stripes as there are nodes.
-#
-# NFS: leave run.writers=root, so that one host writes the result.  Locks keep two runs of one
-# result apart.  Where NFS has none, barydef says so in one line, and you must not start two.
+# What to set on Lustre and NFS stands in docs/cluster.md, "Lustre and NFS".
 
-# For the figures of report.sbatch: a Python with h5py and matplotlib.
-export BARYDEF_PYTHON=${BARYDEF_PYTHON:-/usr/bin/python3}
+# For the figures of report.sbatch: a Python with h5py and matplotlib.  Unless you name one, it is
+# the python3 that the modules above put first, or else /usr/bin/python3.
+# export BARYDEF_PYTHON=/path/to/python3
 
 # Ranks that were told to stop and have not ended after so many seconds are told again, and then
 # end at once.  Their blocks are computed again later.  Take less than --signal leaves, 120 s, or

@@ -41,6 +41,12 @@ time.sleep(20 if "SIGNAL" in os.environ else 0)
 }
 
 
+def write_program(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+
+
 class Submit(RunTest):
     @classmethod
     def setUpClass(cls):
@@ -55,9 +61,7 @@ class Submit(RunTest):
         bin_ = os.path.join(cls.folder, "bin")
         os.mkdir(bin_)
         for name, text in STANDINS.items():
-            with open(os.path.join(bin_, name), "w") as file:
-                file.write(text)
-            os.chmod(os.path.join(bin_, name), 0o755)
+            write_program(os.path.join(bin_, name), text)
         cls.environment = {
             **ENVIRONMENT,
             "PATH": bin_ + ":" + ENVIRONMENT["PATH"],
@@ -220,10 +224,9 @@ class Submit(RunTest):
         )
         self.assertEqual(sweep[-4:], [script("sweep"), self.job, "--set", f"output.file={result}"])
 
-    def batch(self, name, *arguments, status, **environment):
-        """Run a batch script as a job.  Returns what srun got after "barydef run", or None where a
-        signal came before that."""
-        self.command(
+    def script(self, name, *arguments, status=0, **environment):
+        """Run a batch script as a job."""
+        return self.command(
             "bash",
             "-c",
             'BATCH=$$ exec bash "$SCRIPT" "$@"',
@@ -234,6 +237,11 @@ class Submit(RunTest):
             SCRIPT=os.path.join(self.templates, name),
             **environment,
         )
+
+    def batch(self, name, *arguments, status, **environment):
+        """Run a batch script as a job.  Returns what srun got after "barydef run", or None where a
+        signal came before that."""
+        self.script(name, *arguments, status=status, **environment)
         started = self.noted("srun")
         return started[-1][3:] if started else None
 
@@ -279,6 +287,35 @@ class Submit(RunTest):
         with open(os.path.join(self.notes, "module")) as file:
             self.assertEqual(file.read(), 2 * "purge\nload\n")
         self.assertEqual(len(self.noted("srun")), 1)
+
+    def test_a_report_takes_the_python_of_a_module_that_can_draw(self):
+        """Stand-ins: a module's python3 that has h5py, or has not, and a barydef that shows which
+        Python it was told."""
+        folder = os.path.join(self.folder, "module")
+        os.mkdir(folder)
+        shows = '#!/bin/sh\n[ "$1" != report ] || echo "drawn by $BARYDEF_PYTHON"\n'
+        program, other = os.path.join(folder, "barydef"), os.path.join(folder, "other python")
+        write_program(program, shows)
+        write_program(other, "#!/bin/true\n")
+        usual = "/usr/bin/python3"
+        imports = [usual, "-c", "import h5py, matplotlib"]
+        can_draw = subprocess.run(imports, capture_output=True).returncode == 0
+        for module, named, drawn in (
+            ("true", "", "python3"),
+            ("false", "", usual if can_draw else None),
+            ("true", other, other),
+            ("true", "/nowhere", None),
+        ):
+            write_program(os.path.join(folder, "python3"), f"#!/bin/{module}\n")
+            done = self.script(
+                "report.sbatch",
+                "result.h5",
+                BARYDEF=program,
+                BARYDEF_PYTHON=named,
+                PATH=folder + ":" + self.environment["PATH"],
+            )
+            end = f"drawn by {drawn}" if drawn else "set BARYDEF_PYTHON in settings.sh"
+            self.assertRegex(done.stdout, f"{end}\n$")
 
     def test_every_sbatch_line_is_explained_where_it_stands(self):
         scripts = [name for name in os.listdir(self.templates) if name.endswith(".sbatch")]
