@@ -1,17 +1,18 @@
 # Manual pages and the completion of bash: what the program and its commands in Python say of
 # themselves, written by cmake/manual.  That runs the program, and Python without any package.
-set(told "No manual pages and no completion:")
-if(CMAKE_CROSSCOMPILING)
-  message(STATUS "${told} the program does not run here")
-  return()
-endif()
+set(BARYDEF_MANUAL_LACKS) # why there are none
 set(version 0)
 if(BARYDEF_CMAKE_PYTHON)
   execute_process(COMMAND ${BARYDEF_CMAKE_PYTHON} -ISc "import platform; print(platform.python_version())"
                   OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
 endif()
-if(version VERSION_LESS 3.9)
-  message(STATUS "${told} they need Python 3.9 or later (-DBARYDEF_CMAKE_PYTHON=...)")
+if(CMAKE_CROSSCOMPILING)
+  set(BARYDEF_MANUAL_LACKS "a program that runs here was not built")
+elseif(version VERSION_LESS 3.9)
+  set(BARYDEF_MANUAL_LACKS "Python 3.9 or later was not found (BARYDEF_CMAKE_PYTHON)")
+endif()
+if(BARYDEF_MANUAL_LACKS)
+  message(NOTICE "barydef: ${BARYDEF_MANUAL_LACKS}, so there are no manual pages and no completion")
   return()
 endif()
 set(manual_folder ${PROJECT_BINARY_DIR}/share)
