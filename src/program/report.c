@@ -74,10 +74,12 @@ void report_summary(const bd_run_summary_t *s) {
          plural(s->ranks), s->solve_seconds * share, s->victim_seconds * share,
          s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
-  if (s->has_victim)
-    printf("the victim was shown %lld images; for %lld more the answer for the same pixels was "
-           "there\n",
-           (long long)s->predicted, (long long)s->shared);
+  if (s->has_victim) {
+    printf("the victim was shown %lld images", (long long)s->predicted);
+    if (s->shared > 0)
+      printf("; for %lld more the answer for the same pixels was there", (long long)s->shared);
+    printf("\n");
+  }
   if (s->ranks > 1) print_loads(s);
 }
 
