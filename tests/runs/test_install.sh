@@ -62,6 +62,16 @@ import barydef.command_line, barydef.report.make, barydef.convert, barydef.best_
 of_it = {m.__file__ for n, m in sys.modules.items() if n.startswith("barydef")}
 sys.exit(not all(path.startswith(sys.argv[1]) for path in of_it))' "$folder"
 
+# The pages that README leads to, and the figures that they show, come with it.
+readme=$(find "$work/prefix" -name README.md)
+for page in "$readme" "${readme%/*}"/docs/*.md; do
+  links=$(grep -oE '\]\([^):]+\.(md|png)' "$page" | sed 's/^](//')
+  [ "$page" != "$readme" ] || [ -n "$links" ]
+  for link in $links; do
+    [ -f "${page%/*}/$link" ] || { echo "$page: $link is not installed"; exit 1; }
+  done
+done
+
 # Manual pages and completion come with it, as they were built.
 if [ -d "$build/share" ]; then
   diff -r "$build/share/man" "$work/prefix/share/man"

@@ -31,6 +31,7 @@ HELD = (
     "share/barydef/slurm/submit.sh",
     "share/bash-completion/completions/barydef",
     "share/doc/barydef/LICENSE",
+    "share/doc/barydef/docs/cluster.md",
     "share/man/man1/barydef.1",
 )
 VICTIM = "libbarydef-victim.so"
@@ -120,11 +121,11 @@ class Packages(RunTest):
             self.assertNotIn(BUILD, path)
         program = os.path.join(tree, "bin", "barydef")
         self.assertEqual(run(program, "--version"), run(PROGRAM, "--version"))
-        result = os.path.join(self.folder, "moved.h5")
         job = os.path.join(tree, "share", "barydef", "jobs", "demo.ini")
+        result = os.path.join(os.path.dirname(job), "demo-result.h5")  # as the job says
         few = ["input.limit=4", "solver.iterations=20"]
         run(
-            *(MPIRUN, "-n", "2", program, "run", job, "--quiet", "--set", f"output.file={result}"),
+            *(MPIRUN, "-n", "2", program, "run", job, "--quiet"),
             *(part for one in few for part in ("--set", one)),
             env=ENVIRONMENT,
             cwd="/",
