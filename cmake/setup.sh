@@ -51,13 +51,17 @@ install_packages() {
 }
 
 # Build.  Where everything is installed nothing may be left out.  Elsewhere CMake takes what there is
-# and says what it leaves out, and a compiler nobody has tried may warn.
+# and says what it leaves out, and a compiler nobody has tried may warn.  A tree that was built
+# without -Werror stays so, or every file of it would be compiled again.
 build() {
   local log options="-DBARYDEF_VICTIM=ON -DBARYDEF_JPEG=ON -DBARYDEF_LIBDEFLATE=ON"
+  local cache=$BARYDEF_BUILD/CMakeCache.txt takes=", which takes some four minutes the first time"
   [ -z "$BARYDEF_MISSING" ] ||
     options="-DBARYDEF_VICTIM=AUTO -DBARYDEF_JPEG=AUTO -DBARYDEF_LIBDEFLATE=AUTO
       -DBARYDEF_WERROR=OFF"
-  echo "building in $BARYDEF_BUILD"
+  if grep -qs '^BARYDEF_WERROR:BOOL=OFF$' "$cache"; then options+=" -DBARYDEF_WERROR=OFF"; fi
+  [ ! -e "$cache" ] || takes=
+  echo "building in $BARYDEF_BUILD$takes"
   cd "$BARYDEF_SOURCE"
   log=$(mktemp)
   # shellcheck disable=SC2086

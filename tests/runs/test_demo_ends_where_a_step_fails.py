@@ -134,6 +134,18 @@ class Demo(RunTest):
             with self.subTest(report=report):
                 self.failing(status, FAIL="none of them", REPORT=report)
 
+    def test_a_tree_that_is_built_is_not_compiled_again(self):
+        """Another BARYDEF_WERROR than the tree has would do that."""
+        cache = os.path.join(self.tree, "build", "CMakeCache.txt")
+        for value, kept in ("OFF", True), ("ON", False):
+            self.write(cache, f"BARYDEF_WERROR:BOOL={value}\n")
+            try:
+                done = self.demo(FAIL="none of them", REPORT="exit 7")
+            finally:
+                os.remove(cache)
+            self.assertIn(f"building in {os.path.dirname(cache)}\n", done.stdout)
+            self.assertEqual("-DBARYDEF_WERROR=OFF" in self.asked_of_cmake()[0], kept)
+
     def asked_of_cmake(self):
         """What it was told to configure and to build."""
         path = os.path.join(self.tree, "bin", "asked")
@@ -163,6 +175,7 @@ class Demo(RunTest):
         configure, build = self.asked_of_cmake()
         self.assertIn("-DBARYDEF_VICTIM=ON", configure)
         self.assertEqual(build[-2:], ["--target", "product"])
+        self.assertNotIn("-DBARYDEF_WERROR=OFF", configure)
         done = self.demo("--no-install", PACKAGES="not", **quick)
         self.assertEqual(done.returncode, 0, done)
         self.assertIn(f"not installed, as --no-install says: {packages}\n", done.stdout)
