@@ -8,8 +8,8 @@
 
 /* The variables by which a launcher tells a task how many were started, and which of them it is.
    Launchers that speak MPI come before the batch systems that may have started those launchers, so
-   that the innermost one decides: `mpirun -n 1` inside a step of four tasks is a run of its own.
-   Those that tell a task its number alone come last.
+   that the innermost one decides.  So `mpirun -n 1` inside a step of four tasks is a run of its
+   own. Those that tell a task only its number come last.
 
    SLURM_NTASKS is not among them.  It is what a job has asked for, and a batch script finds it set
    around a program that it starts by itself.  SLURM_STEP_NUM_TASKS is set by srun alone. */
@@ -80,8 +80,8 @@ bd_status_t bd_world_check(const bd_tasks_t *tasks, int *leads, bd_error_t *erro
   world_library(library, sizeof library);
   return bd_fail(
       error, BD_BAD_INPUT,
-      "%s, but in MPI (%.60s) each is alone and would run the whole job: start them by " SRUN
-      " (srun --mpi=list shows what there is), or by the mpirun of this MPI; run.alone = "
+      "%s, but in MPI (%.60s) each is alone and would run the whole job: start them with " SRUN
+      " (srun --mpi=list shows what there is), or with the mpirun of this MPI; set run.alone = "
       "allow if that is meant",
       others, library);
 }

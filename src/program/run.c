@@ -112,10 +112,23 @@ const manual_t manual_run = {
             {"victim.file", "The classifier, TorchScript.  It is a program that runs with your "
                             "rights: use only what you trust."},
             {0}},
-    .environment = (const topic_t[]){{"OMPI_ALLOW_RUN_AS_ROOT, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
-                                      "Open MPI starts as root only where both are 1."},
-                                     {"SLURM_JOB_ID", "Kept in the result, where it is set."},
-                                     {0}},
+    .environment =
+        (const topic_t[]){
+            {"OMPI_ALLOW_RUN_AS_ROOT, OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+             "Open MPI starts as root only where both are 1."},
+            {"OMPI_COMM_WORLD_SIZE, MV2_COMM_WORLD_SIZE, MVP_COMM_WORLD_SIZE, PMI_SIZE, "
+             "JSM_NAMESPACE_SIZE, FLUX_JOB_SIZE, SLURM_STEP_NUM_TASKS",
+             "By these a launcher tells how many tasks it has started.  The first that is set "
+             "decides.  Where it tells of several and MPI of one, the tasks are refused, unless "
+             "run.alone allows it."},
+            {"PMIX_RANK, PALS_RANKID",
+             "The number of a task.  Where none of the above is set, a number above 0 tells of "
+             "several tasks."},
+            {"HDF5_USE_FILE_LOCKING",
+             "HDF5 locks no file unless this asks for it, as TRUE and BEST_EFFORT do.  The "
+             "program's own lock of the result does not depend on it."},
+            {"SLURM_JOB_ID", "Kept in the result, where it is set."},
+            {0}},
 };
 
 /* ---- the command --------------------------------------------------------------- */

@@ -7,7 +7,7 @@ import unittest
 import h5py
 
 from inputs import random_images, write_set
-from support import RunTest, folder_contents, job_text, launch, run_job
+from support import SOURCE, RunTest, folder_contents, job_text, launch, run_job
 
 # What each launcher tells a task: the variables of the number of tasks and of its own number.
 LAUNCHERS = {
@@ -80,6 +80,13 @@ class Apart(RunTest):
                     self.assertIn(words, line)
                     self.assertNotIn("tasks", line)
                     self.assertEqual(self.refused(job, options, **size, **{variable: "1"}), [])
+
+    def test_manual_and_page_name_the_variables(self):
+        with open(os.path.join(SOURCE, "docs", "cluster.md")) as file:
+            texts = launch("help", "--json").out, file.read()
+        for name in *LAUNCHERS, "PMIX_RANK", "PALS_RANKID":
+            for text in texts:
+                self.assertIn(name, text)
 
     def test_what_is_meant_to_run_alone_does(self):
         for environment in (

@@ -41,10 +41,10 @@ class Ranks(SlurmTest):
 
     def test_srun_without_pmix_is_refused_in_one_line(self):
         for interface in "none", "pmi2":
-            for job in self.job, "nowhere.ini":  # the job is not looked at
+            for images in DEMO_SET, "nowhere.h5":  # nothing but the job is read
                 done = self.finished(
-                    *("srun", f"--mpi={interface}", "--ntasks=2", PROGRAM, "run", job),
-                    "--set=output.file=refused.h5",
+                    *("srun", f"--mpi={interface}", "--ntasks=2"),
+                    *self.run_job("refused.h5", f"--set=input.file={images}"),
                     status=2,
                 )
                 lines = [line for line in done.stderr.split("\n") if line.startswith("barydef: ")]
