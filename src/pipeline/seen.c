@@ -95,7 +95,10 @@ bd_status_t seen_ask(bd_seen_t *seen, int i, const float *pixels, int32_t *class
   bd_status_t status = BD_OK;
   if (answer) seen->counts.shared++;
   else status = add(seen, i, pixels, hash, &answer, error);
-  return status == BD_OK ? wait_for(seen, answer, class_number, error) : status;
+  if (status != BD_OK) return status;
+  /* An answer that is there may make way before the next are asked for. */
+  *class_number = answer->class_number;
+  return *class_number == SEEN_PENDING ? wait_for(seen, answer, class_number, error) : BD_OK;
 }
 
 /* ---- answering ------------------------------------------------------------------- */

@@ -59,7 +59,7 @@ static double moving_bits(const bd_solver_options_t *o, int height, int width) {
       if (tap < DBL_EPSILON / 4 && dx > 0) break; /* so are those behind it */
       sum += tap * (dy > 0 ? 2 : 1) * (dx > 0 ? 2 : 1);
     }
-  return log2(sum) - nearest / o->gamma * M_LOG2E;
+  return log2(fmax(sum, 1)) - nearest / o->gamma * M_LOG2E;
 }
 
 double kernel_identity_range(const bd_solver_options_t *o, int height, int width, int fraction) {

@@ -8,6 +8,8 @@ import unittest
 import h5py
 import numpy as np
 
+import library
+
 from inputs import random_images, write_set, write_victim
 from results import read
 from support import FAULTS, RunTest, need_victim, purify, run_job
@@ -123,6 +125,40 @@ class Shared(RunTest):
             for view in "attacked", "rounded", "blurred", "mean", "purified":
                 name = "predicted_" + view
                 self.assertEqual(ours[name].tolist(), theirs[name].tolist())
+
+    def test_answers_that_make_way_are_asked_for_again(self):
+        """More views than answers are kept of an image.  The victim takes the brightest of ten
+        pixels, which numpy finds too."""
+        need_victim()
+        images = random_images(9, 1, 12, 12)
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images})
+        write_victim(os.path.join(self.folder, "victim.pt"), "return x.flatten(1)[:, 60:70]")
+        sigmas = "0", "0.4", "0.7", "1", "1.3"
+        job = {
+            "victim.file": "victim.pt",
+            "solver.iterations": "0, 5",
+            "run.block": 4,
+            "sweep.solver.gamma": "0.02, 1",
+            "sweep.baseline.blur_sigma": ", ".join(sigmas),
+            "sweep.solver.theta": "10, 1e5",
+        }
+
+        def brightest(pixels):
+            return np.float32(pixels).reshape(9, -1)[:, 60:70].argmax(1).tolist()
+
+        with h5py.File(purify(self.folder, job, "--overwrite")) as file:
+            for name, run in file["runs"].items():
+                records, sigma = run["a/per_image"], run.attrs["baseline.blur_sigma"]
+                blurred = library.view("blurred", np.float32(images), baseline__blur_sigma=sigma)
+                with self.subTest(run=name):
+                    for view, pixels in (
+                        ("attacked", images),
+                        ("blurred", blurred),
+                        ("purified", run["a/images"][()]),
+                    ):
+                        self.assertEqual(
+                            records["predicted_" + view].tolist(), brightest(pixels), view
+                        )
 
     def test_points_of_two_precisions_share_no_mean(self):
         """Float32 and float64 give different means of the same marginals.  Each point gets its own,
