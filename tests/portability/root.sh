@@ -9,8 +9,8 @@ own_mounts() {
     BARYDEF_OWN_MOUNTS=yes exec unshare --mount --propagation private bash "$@"
 }
 
-# make_root FOLDER SUITE: FOLDER becomes the root, from the mirror that this machine has in /etc/apt.
-# A root that is there is used again.  Prints to the standard error.
+# make_root FOLDER SUITE: FOLDER becomes the root, from the mirror that this machine has in
+# /etc/apt.  A root that is there is used again.  Prints to the standard error.
 make_root() {
   local root=$1 suite=$2 mirror
   mkdir -p "$root"

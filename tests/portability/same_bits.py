@@ -3,8 +3,8 @@
     PYTHONPATH=tests/runs same_bits.py --same|--near FIRST.h5 SECOND.h5 [FIRST.h5 SECOND.h5 ...]
 
 --same: every dataset and attribute must be the same bit by bit.  --near: every prediction and
-accuracy must be, and images may differ by 1e-6 of a pixel's range.  One line for each pair says what
-was compared and what differs.  Exit status 1 if they are not what they must be."""
+accuracy must be, and images may differ by 1e-6 of a pixel's range.  One line for each pair says
+what was compared and what differs.  Exit status 1 if they are not what they must be."""
 
 import sys
 
