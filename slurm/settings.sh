@@ -8,8 +8,16 @@
 # module purge
 # module load openmpi/4.1 hdf5/1.14 fftw/3.3
 
-# The program: a path, or a name that is found after the modules above are loaded.
-BARYDEF=${BARYDEF:-barydef}
+# The program: a path, or a name that is found after the modules above are loaded.  An installed or
+# unpacked tree has it beside this folder.
+# BARYDEF=$HOME/barydef/build/barydef
+if [ -z "${BARYDEF:-}" ]; then
+  BARYDEF=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
+  case $BARYDEF in
+    */share/barydef/slurm) BARYDEF=${BARYDEF%/share/barydef/slurm}/bin/barydef ;;
+    *) BARYDEF=barydef ;;
+  esac
+fi
 
 # What starts the ranks: srun or mpirun.  Take mpirun where srun has no interface for your MPI;
 # "srun --mpi=list" lists the interfaces that it has.
@@ -58,7 +66,8 @@ SBATCH_OPTIONS=(
 # More options: for the run (or sweep, or each task of an array), for the merge of an array, and for
 # the report.  The last two are one task each, whatever stands above.
 RUN_OPTIONS=(
-  # --ntasks=64 --time=08:00:00
+  # --ntasks=64 --time=08:00:00           of run and array: ranks on one node
+  # --nodes=4 --ntasks-per-node=64        of sweep: nodes, and ranks on each
 )
 MERGE_OPTIONS=(
   # --time=02:00:00

@@ -47,6 +47,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+# A program that only the nodes have is named by its path.
+command -v "$BARYDEF" >/dev/null || [[ $BARYDEF == */* ]] ||
+  refuse "$BARYDEF is not in PATH: set BARYDEF in $here/settings.sh, or load its modules there"
+
 # What barydef will refuse is refused now, not after the queue: an unknown key, a missing input,
 # more parts than points.  Nothing is written.  Where barydef cannot start on this host, the job
 # will tell.
@@ -56,6 +60,11 @@ said=$("$BARYDEF" run "$job" "${sets[@]}" --set "output.file=$result" "${part[@]
 case $status in
   0) ;;
   2) refuse "$said" ;;
+  126 | 127)
+    echo "submit.sh: not checked on this host, where the program does not start:" \
+      "${said#*: line *: }" >&2
+    echo "submit.sh: if the nodes do not have it either, cancel the jobs, and set BARYDEF in" \
+      "$here/settings.sh, or load its modules there" >&2 ;;
   *) echo "submit.sh: not checked on this host: $BARYDEF ends with $status: $said" >&2 ;;
 esac
 

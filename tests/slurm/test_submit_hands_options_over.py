@@ -153,6 +153,32 @@ class Submit(RunTest):
             self.assertRegex(done.stderr, f"^settings.sh: {name} is [^\n]*\n$")
         self.assertEqual(self.noted("sbatch"), [])
 
+    def test_a_name_that_is_not_found_is_refused_before_the_queue(self):
+        bare = os.path.join(self.folder, "bin") + ":/usr/bin:/bin"
+        done = self.submit("run", "job.ini", "result.h5", status=2, BARYDEF="nobody", PATH=bare)
+        self.assertEqual(
+            done.stderr,
+            f"submit.sh: nobody is not in PATH: set BARYDEF in {self.templates}/settings.sh, "
+            "or load its modules there\n",
+        )
+        self.assertEqual(self.noted("sbatch"), [])
+
+    def test_an_installed_tree_has_its_program(self):
+        tree = os.path.join(self.folder, "my prefix")
+        installed = os.path.join(tree, "share", "barydef", "slurm")
+        shutil.copytree(os.path.join(SOURCE, "slurm"), installed)
+        for folder, program in (
+            (installed, os.path.join(tree, "bin", "barydef")),
+            (self.templates, "barydef"),
+        ):
+            shown = self.command(
+                *("bash", "-c", 'source "$1" && echo "$BARYDEF"', "-"),
+                os.path.join(folder, "settings.sh"),
+                status=0,
+                BARYDEF="",
+            )
+            self.assertEqual(shown.stdout, program + "\n")
+
     def test_options_reach_sbatch_and_srun(self):
         result = os.path.join(self.folder, "result.h5")
         self.submit(
@@ -167,11 +193,12 @@ class Submit(RunTest):
             "--ntasks=5",
         )
         self.submit("run", "job.ini", "result.h5", f"--set={self.input}")
-        # Where the program does not start on this host, the job will tell.
-        self.assertIn(
-            "not checked on this host",
-            self.submit("sweep", "job.ini", "result.h5", BARYDEF="/nowhere/barydef").stderr,
+        # A path may lead to a program that the nodes alone have.
+        said = self.submit("sweep", "job.ini", "result.h5", BARYDEF="/nowhere/barydef").stderr
+        self.assertRegex(
+            said, "^submit.sh: not checked on this host, .*: /nowhere/barydef: No such"
         )
+        self.assertIn(f"set BARYDEF in {self.templates}/settings.sh, or load its modules", said)
         array, merge, report, run, _, sweep, _ = self.noted("sbatch")
 
         def script(name):
