@@ -67,6 +67,7 @@ start() {
     ip address add 127.0.0.2/8 dev lo 2>/dev/null
   mkdir -p "$folder"/{state,spool,tmp/n{1,2,3}}
   chmod 755 "$folder"
+  chmod 1777 "$folder/tmp" # jobs of every user make their folders there
   (umask 077; head -c 128 /dev/urandom >"$folder/munge.key")
   daemon munged munged --foreground --force --key-file="$folder/munge.key" \
     --socket="$folder/munge.socket" --pid-file="$folder/munged.own" \
