@@ -53,12 +53,20 @@ function(barydef_refuse_if_missing)
   foreach(column 1 2 3)
     list(JOIN names_${column} " " names_${column})
   endforeach()
+  set(hints)
+  if("MPI" IN_LIST barydef_missing)
+    string(APPEND hints "  MPI is found by mpicc in PATH, or below MPI_HOME.\n")
+  endif()
+  if("HDF5" IN_LIST barydef_missing)
+    string(APPEND hints "  HDF5 is found by h5cc in PATH, or below HDF5_ROOT.\n")
+  endif()
   message(FATAL_ERROR
     "${text}\n \n"
     "  Debian, Ubuntu:          apt-get install ${names_1}\n"
     "  Fedora, RHEL with EPEL:  dnf install ${names_2}\n"
     "  Spack:                   spack install ${names_3}\n \n"
     "  Without root, load the modules that have them, or name their folders in CMAKE_PREFIX_PATH.\n"
+    "${hints}"
     "  docs/install.md has examples.\n")
 endfunction()
 

@@ -59,6 +59,8 @@ class Configure(RunTest):
             self.assertRegex(text, rf"(?m)^ +{name}: {table[name][3]}$")
         self.assertEqual(self.names_in(text), expected, text)
         self.assertEqual(text.count("CMake Error"), 1, text)
+        for name, hint in ("MPI", "mpicc in PATH, or below MPI_HOME"), ("HDF5", "h5cc in PATH, or"):
+            self.assertEqual(f"{name} is found by {hint}" in text, name in names, text)
 
     def test_everything_that_is_needed_is_named_in_one_message(self):
         status, text = self.without_anything("bare")
