@@ -61,6 +61,7 @@ build() {
       -DBARYDEF_WERROR=OFF"
   if grep -qs '^BARYDEF_WERROR:BOOL=OFF$' "$cache"; then options+=" -DBARYDEF_WERROR=OFF"; fi
   [ ! -e "$cache" ] || takes=
+  [ -n "${target:-}" ] || options+=" -DBUILD_TESTING=ON" # a user's tree may be without
   echo "building in $BARYDEF_BUILD$takes"
   cd "$BARYDEF_SOURCE"
   log=$(mktemp)

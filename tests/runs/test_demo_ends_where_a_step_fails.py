@@ -146,6 +146,15 @@ class Demo(RunTest):
             self.assertIn(f"building in {os.path.dirname(cache)}\n", done.stdout)
             self.assertEqual("-DBARYDEF_WERROR=OFF" in self.asked_of_cmake()[0], kept)
 
+    def test_tests_are_built_where_a_user_left_them_out(self):
+        """Or tests/run.sh would find none, and pass."""
+        for target, built in ("", True), ("target=product; ", False):
+            self.write(os.path.join("bin", "asked"), "")
+            setup = f"{target}source '{self.tree}/cmake/setup.sh'"
+            path = os.path.join(self.tree, "bin") + ":" + ENVIRONMENT["PATH"]
+            subprocess.run(["bash", "-c", setup], check=True, env={**ENVIRONMENT, "PATH": path})
+            self.assertEqual("-DBUILD_TESTING=ON" in self.asked_of_cmake()[0], built)
+
     def asked_of_cmake(self):
         """What it was told to configure and to build."""
         path = os.path.join(self.tree, "bin", "asked")
