@@ -24,7 +24,11 @@ class Mpich(support.RunTest):
 
     def succeed(self, *command):
         finished = subprocess.run(
-            command, env=support.ENVIRONMENT, capture_output=True, text=True, timeout=300
+            command,
+            env=support.ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=36000 if support.LONG else 300 * support.PATIENCE,
         )
         self.assertEqual(finished.returncode, 0, finished)
         return finished.stdout
