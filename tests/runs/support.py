@@ -59,9 +59,11 @@ ENVIRONMENT.update(
     LC_ALL="C.UTF-8",
 )
 
-# Open MPI 5 may add that a rank which has ended is out of reach.
+# Open MPI 5 may add that a rank which has ended is out of reach, and its libevent that a descriptor
+# is gone.
 MPIRUN_NOTICE = re.compile(
-    r"^-{40,}\n.*?^-{40,}\n|^\[[^\n]*\] PMIX ERROR: PMIX_ERR_UNREACH [^\n]*\n",
+    r"^-{40,}\n.*?^-{40,}\n|^\[[^\n]*\] PMIX ERROR: PMIX_ERR_UNREACH [^\n]*\n"
+    r"|^\[warn\] Epoll [^\n]*\n",
     re.MULTILINE | re.DOTALL,
 )
 
