@@ -19,10 +19,12 @@ int main(void) {
   return set.count != 6;
 }
 C
-cat >"$work/CMakeLists.txt" <<'C'
+version=$("$work/prefix/bin/barydef" --version | sed -n '1s/^barydef \([0-9]*\.[0-9]*\)\..*/\1/p')
+[ -n "$version" ]
+cat >"$work/CMakeLists.txt" <<C
 cmake_minimum_required(VERSION 3.20)
 project(stranger C)
-find_package(barydef 0.1 REQUIRED)
+find_package(barydef $version REQUIRED)
 add_executable(stranger main.c)
 target_link_libraries(stranger PRIVATE barydef::barydef)
 C
