@@ -29,12 +29,16 @@ def same(first, second):
     return line + f"{len(differing)} differ: {', '.join(differing[:20])}", False
 
 
+def groups(file):
+    """The groups of all runs and attacks."""
+    return [f"runs/{run}/{attack}" for run in file["runs"] for attack in file[f"runs/{run}"]]
+
+
 def answers(file):
-    """{place: values} of all predictions and accuracies."""
+    """{(place, column): values} of all predictions and accuracies."""
     found = {"statistics": file["statistics"][()]}
-    file["runs"].visititems(
-        lambda name, it: name.endswith("per_image") and found.update({name: it[()]})
-    )
+    for group in groups(file):
+        found[group] = file[group + "/per_image"][()]
     return {
         (place, name): rows[name].tobytes()
         for place, rows in found.items()
@@ -45,18 +49,11 @@ def answers(file):
 
 def near(first, second):
     """The same where images may differ."""
-    images = []
     with h5py.File(first, locking=False) as a, h5py.File(second, locking=False) as b:
         answered, again = answers(a), answers(b)
-        a["runs"].visititems(lambda name, it: name.endswith("/images") and images.append(name))
-        far = np.concatenate(
-            [
-                np.abs(np.nan_to_num(a["runs"][name][()]) - np.nan_to_num(b["runs"][name][()]))
-                .reshape(len(a["labels"]), -1)
-                .max(1)
-                for name in images
-            ]
-        )
+        pairs = [(a[g + "/images"][()], b[g + "/images"][()]) for g in groups(a)]
+        far = [np.abs(np.nan_to_num(x) - np.nan_to_num(y)).max((1, 2, 3)) for x, y in pairs]
+    far = np.concatenate(far)
     other = [name for name in answered if answered[name] != again.get(name)]
     line = (
         f"{len(answered)} columns of predictions and accuracies, {len(other)} differ; "
