@@ -34,6 +34,7 @@ USUAL = {
     "solver.precision": "double",
     "solver.instructions": "auto",
     "solver.weights": "",
+    "solver.shortcuts": "yes",
 }
 PARAMETER = re.compile(r"[a-z]+\.[a-z_0-9]+")  # any other attribute of a run is not barydef's
 

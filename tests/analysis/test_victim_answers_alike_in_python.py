@@ -55,9 +55,10 @@ class Calls(RunTest):
         images = read(DEMO_SET, "clean/images")[:6]
         x, labels = torch.from_numpy(images), torch.from_numpy(read(DEMO_SET, "labels")[:6])
         model, looked_into = victim.load(path), Victim(path)
+        batch, ball = own.Batch(x, labels), own.Ball("l2", 1)
         for make in (
             lambda: own.slope(model, x, labels),
-            lambda: own.pgd(model, x, labels, 1, "l2", 3, generator=torch.manual_seed(1)),
+            lambda: own.pgd(model, batch, ball, 3, generator=torch.manual_seed(1)),
             lambda: torch.from_numpy(looked_into.maps(images)[0]),
         ):
             made = [digest(make()) for _ in range(CALLS // 10)]
