@@ -128,10 +128,11 @@ class Result:
 
         They are what the paper names, what is swept, and what is not as usual."""
         some = run or self.runs[0]
+        recorded = self.file[f"runs/{some}"].attrs  # an older barydef had fewer parameters
         unusual = [
             name
             for name, value in USUAL.items()
-            if name not in self.swept and self.setting(some, name) != value
+            if name in recorded and name not in self.swept and self.setting(some, name) != value
         ]
         names = [
             name

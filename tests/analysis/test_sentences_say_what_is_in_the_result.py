@@ -300,6 +300,17 @@ class Captions(RunTest):
         }
         self.assertEqual(USUAL, defaults)
 
+    def test_a_result_without_a_newer_parameter_has_a_caption(self):
+        write_digits(os.path.join(self.folder, "set.h5"), 4)
+        job = {"solver.iterations": 2}
+        path = purify(self.folder, job, "--overwrite", output="older.h5", status=3)
+        before = Result(path)
+        words = before.parameters()
+        before.file.close()
+        with open_file(path, "r+") as file:
+            del file["runs/000"].attrs["solver.shortcuts"]
+        self.assertEqual(Result(path).parameters(), words)
+
 
 class Cost(RunTest):
     def test_cost_after_a_resume_is_of_its_own_images(self):
