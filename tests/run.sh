@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what is missing, build, and run every test: on two idle cores some twelve minutes.
+# Install what is missing, build, and run every test: on two idle cores some fourteen minutes.
 #
 #   run.sh [--long] [--no-install] [ctest's arguments]
 #
