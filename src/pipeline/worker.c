@@ -70,7 +70,9 @@ void worker_free(bd_worker_t *w) {
 }
 
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved) {
-  const double pixels = (double)plan->block * (double)block_image_size(info);
+  const size_t size = block_image_size(info);
+  const double pixels = (double)plan->block * (double)size;
+  const int has_victim = *bd_job_point(plan->job, plan->first_point)->victim_file != 0;
   double solver = 0, all = 0, limit = 0;
   for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
     const bd_parameters_t *p = bd_job_point(plan->job, point);
@@ -79,12 +81,13 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
                bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
     limit = (double)p->max_memory * (1 << 20);
   }
-  /* This counts two blocks under way, the images in float64, the solver, and the chunks kept of the
-     clean images and of the attack being read. */
+  /* This counts two blocks under way, the images in float64, the solver, the chunks kept of the
+     clean images and of the attack being read, and the answers of a victim. */
   const double needed =
       2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) +
       solver + info->bytes +
-      seen_bytes(victim_batch(plan), plan->block, answers_kept(plan, info), block_image_size(info));
+      (has_victim ? seen_bytes(victim_batch(plan), plan->block, answers_kept(plan, info), size)
+                  : 0);
   /* Little is kept for large images, since moving them is a small part of the work but keeping them
      takes much memory. */
   const double kept = plan->shares ? fmax(0, fmin(fmin(all, limit / 32), limit - needed)) : 0;
