@@ -120,8 +120,9 @@ static bd_status_t check_options(const bd_solver_options_t *o, int channels, int
 /* ---- memory ----------------------------------------------------------------------- */
 
 /* Planes of a pixel of each lane in all that is not per marginal: x, v of each point, two to work
-   in and what rounds up, and the three of the wide way, which are of double width. */
-enum { REGISTER_BYTES = 64, SHARED_PLANES = 6, WIDE_PLANES = 6, STRIPS_PLANES = 10 };
+   in, two of implied potentials and what rounds up, and the three of the wide way, which are of
+   double width. */
+enum { REGISTER_BYTES = 64, SHARED_PLANES = 8, WIDE_PLANES = 6, STRIPS_PLANES = 12 };
 
 /* Bytes of a stencil and the column masses, a pixel and marginal. */
 enum { MOTION_BYTES = 56 };
