@@ -188,7 +188,7 @@ class Kills(Interrupted):
         process.communicate(timeout=60)
 
     def stopped(self, process, status=75):
-        err = process.communicate(timeout=60 * PATIENCE)[1]
+        err = process.communicate(timeout=300 * PATIENCE)[1]
         self.assertEqual(process.returncode, status, err[-2000:])
         lines = re.findall(
             r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err
@@ -291,7 +291,7 @@ class Kills(Interrupted):
         os.kill(victim, signal.SIGSTOP)
         time.sleep(2)
         os.kill(victim, signal.SIGCONT)
-        process.communicate(timeout=60 * PATIENCE)
+        process.communicate(timeout=300 * PATIENCE)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
@@ -313,14 +313,14 @@ class Kills(Interrupted):
         process = self.begun(2)
         with h5py.File(self.result, "r") as file:
             self.assertEqual(file.attrs["complete"], 0)
-            process.communicate(timeout=60 * PATIENCE)
+            process.communicate(timeout=300 * PATIENCE)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
     def test_a_result_removed_meanwhile_is_reported(self):
         process = self.begun(0)
         os.unlink(self.result)
-        err = process.communicate(timeout=60 * PATIENCE)[1]
+        err = process.communicate(timeout=300 * PATIENCE)[1]
         self.assertEqual(process.returncode, 1, err[-500:])
         self.assertIn("was removed or replaced while it was being written", err)
 
