@@ -183,7 +183,11 @@ typedef struct bd_image_report {
   double objective; /**< the dual objective F + J*(v), in units of the cost, summed over channels */
   int64_t evaluations_skipped; /**< evaluations of a marginal of a channel that shortcuts made
                                   needless */
-  double safe_tau;             /**< 2 gamma beta_N / max p; longer forward steps are unstable */
+  double safe_tau;             /**< 2 gamma beta_N / max p; longer forward steps are unstable, and
+                                  their gradient grows without bound */
+  double adjoint_growth; /**< of a gradient: how many times larger the adjoint of the potentials has
+                            been than at the last iteration; 1 where steps are stable, and NaN where
+                            no gradient was asked for */
 } bd_image_report_t;
 
 /** A solver: options, stencils, kernel and work space for images of one size. */
@@ -249,6 +253,36 @@ typedef void bd_poll_t(void *context);
    All arrays are the caller's.  poll may be NULL.  The call cannot fail: images do, one by one. */
 BD_API void bd_solver_run(bd_solver_t *solver, int count, const double *images, double *purified,
                           double *mean, bd_image_report_t *reports, bd_poll_t *poll, void *context);
+
+/** Bytes that bd_solver_vjp may take where bd_vjp.memory is 0. */
+#define BD_VJP_MEMORY (256.0 * 1024 * 1024)
+
+/** What is asked of bd_solver_vjp.  All arrays are the caller's. */
+typedef struct bd_vjp {
+  int count;              /**< images */
+  const double *images;   /**< [count][channels][height][width], pixels in [0,1] */
+  const double *adjoints; /**< of that shape: derivative of the loss by the purified image of the
+                             last snapshot */
+  double *purified;       /**< as of bd_solver_run */
+  double *gradients;      /**< [count][channels][height][width]: derivative of the loss by the
+                             image; NaN where the image failed, 0 for a channel without mass that
+                             is scaled by itself */
+  bd_image_report_t *reports; /**< as of bd_solver_run */
+  double memory; /**< bytes that the states of the iterations may take, once for a block of images
+                    that are solved side by side; 0: BD_VJP_MEMORY.  What does not fit is computed
+                    twice. */
+} bd_vjp_t;
+
+/** Purify, as bd_solver_run does in float64, and take the product of the adjoints with the Jacobian
+   of the purified images of the last snapshot.  This is the exact derivative of the computation
+   itself, of all L steps, by hand-written reverse steps.  The result for an image depends on
+   neither its neighbours nor its place.  Where a pixel is clipped at 1 the derivative is 0.  A
+   pixel at 0 has the derivative from above.
+   Source: reverse mode of the iteration above, by the rules of Griewank and Walther, "Evaluating
+   Derivatives" (SIAM 2008).
+   Errors: BD_BAD_INPUT for method fista and for a tolerance, whose decisions have no derivative;
+   BD_FAILED without memory, or where `memory` does not suffice.  Then no result is valid. */
+BD_API bd_status_t bd_solver_vjp(bd_solver_t *solver, const bd_vjp_t *vjp, bd_error_t *error);
 
 /** NULL is allowed. */
 BD_API void bd_solver_destroy(bd_solver_t *solver);

@@ -23,7 +23,7 @@ typedef struct bd_engine_plan {
   bd_moved_t *moved; /* fitted to these options (moved_fit); outlives the engine */
 } bd_engine_plan_t;
 
-/* The arguments of bd_solver_run. */
+/* The arguments of bd_solver_run, or of bd_solver_vjp. */
 typedef struct bd_solver_call {
   size_t count;
   const double *images;
@@ -31,6 +31,9 @@ typedef struct bd_solver_call {
   bd_image_report_t *reports;
   bd_poll_t *poll;
   void *context;
+  const double *adjoints; /* for gradients: of the last snapshot */
+  double *gradients;      /* NULL: none */
+  double memory;          /* bytes that they may take to compute */
 } bd_solver_call_t;
 
 typedef struct bd_path {
@@ -41,6 +44,8 @@ typedef struct bd_path {
   /* Solve the images whose first report is BD_IMAGE_PENDING.  Those that the engine is not right
      for stay pending. */
   void (*run)(void *engine, const bd_solver_call_t *call);
+  /* The same with gradients.  NULL in float32.  Errors: BD_FAILED without memory. */
+  bd_status_t (*run_with_gradients)(void *engine, const bd_solver_call_t *call, bd_error_t *error);
   void (*destroy)(void *engine);
 } bd_path_t;
 

@@ -173,6 +173,8 @@ int bd_solver_evaluated(const bd_solver_options_t *o, int height, int width) {
 enum { ENGINES_MAX = 3 };
 struct bd_solver {
   bd_moved_t *own; /* where the caller shares none */
+  bd_method_t method;
+  double tolerance;
   int count;
   struct {
     const bd_path_t *path;
@@ -243,6 +245,7 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
   bd_status_t status = check_options(options, channels, height, width, error);
   if (status != BD_OK) return status;
   bd_solver_t *s = calloc(1, sizeof *s);
+  if (s) s->method = options->method, s->tolerance = options->tolerance;
   if (s && !moved) moved = s->own = bd_moved_create(0);
   if (!s || !moved) {
     free(s);
@@ -261,9 +264,50 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
 
 void bd_solver_run(bd_solver_t *s, int count, const double *images, double *purified, double *mean,
                    bd_image_report_t *reports, bd_poll_t *poll, void *context) {
-  const bd_solver_call_t call = {(size_t)count, images, purified, mean, reports, poll, context};
+  const bd_solver_call_t call = {.count = (size_t)count,
+                                 .images = images,
+                                 .purified = purified,
+                                 .mean = mean,
+                                 .reports = reports,
+                                 .poll = poll,
+                                 .context = context};
   for (int i = 0; i < count; i++) reports[i].status = BD_IMAGE_PENDING;
   for (int i = 0; i < s->count; i++) s->engines[i].path->run(s->engines[i].engine, &call);
+}
+
+static int has_pending(const bd_solver_call_t *call) {
+  for (size_t i = 0; i < call->count; i++)
+    if (call->reports[i].status == BD_IMAGE_PENDING) return 1;
+  return 0;
+}
+
+static bd_status_t check_gradient(const bd_solver_t *s, bd_error_t *error) {
+  if (s->method != BD_METHOD_FB)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "solver.method = fista has no gradient, since its steps are decided by "
+                   "comparisons; use fb");
+  if (s->tolerance > 0)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "solver.tolerance = %g has no gradient, since a comparison ends the iterations; "
+                   "use 0",
+                   s->tolerance);
+  return BD_OK;
+}
+
+bd_status_t bd_solver_vjp(bd_solver_t *s, const bd_vjp_t *vjp, bd_error_t *error) {
+  const bd_solver_call_t call = {.count = (size_t)vjp->count,
+                                 .images = vjp->images,
+                                 .purified = vjp->purified,
+                                 .reports = vjp->reports,
+                                 .adjoints = vjp->adjoints,
+                                 .gradients = vjp->gradients,
+                                 .memory = vjp->memory > 0 ? vjp->memory : BD_VJP_MEMORY};
+  bd_status_t status = check_gradient(s, error);
+  for (int i = 0; i < vjp->count; i++) vjp->reports[i].status = BD_IMAGE_PENDING;
+  for (int i = 0; status == BD_OK && i < s->count; i++)
+    if (s->engines[i].path->run_with_gradients && has_pending(&call))
+      status = s->engines[i].path->run_with_gradients(s->engines[i].engine, &call, error);
+  return status;
 }
 
 void bd_solver_destroy(bd_solver_t *s) {

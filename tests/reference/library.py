@@ -79,6 +79,16 @@ class Report(c.Structure):
         ("objective", c.c_double),
         ("evaluations_skipped", c.c_int64),
         ("safe_tau", c.c_double),
+        ("adjoint_growth", c.c_double),
+    ]
+
+
+class Vjp(c.Structure):
+    _fields_ = [
+        ("count", c.c_int),
+        *((name, c.c_void_p) for name in ("images", "adjoints", "purified", "gradients")),
+        ("reports", c.POINTER(Report)),
+        ("memory", c.c_double),
     ]
 
 
@@ -158,8 +168,7 @@ def shared_moves():
     lib.bd_moved_free(moved)
 
 
-def solve(
-    images,
+def options_of(
     marginals="B6",
     gamma=0.02,
     theta=1e5,
@@ -177,13 +186,7 @@ def solve(
     precision="double",
     instructions="auto",
     shortcuts=1,
-    moved=None,
 ):
-    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].
-
-    `moved` comes from shared_moves() and is for the same images."""
-    images = np.ascontiguousarray(images, dtype=np.float64)
-    n, channels, height, width = images.shape
     options = Options(
         gamma=gamma,
         theta=theta,
@@ -205,13 +208,42 @@ def solve(
     options.iterations.values[: len(iterations)] = list(iterations)
     options.weights.count = len(weights)
     options.weights.values[: len(weights)] = list(weights)
-    solver = c.c_void_p()
-    call(lib.bd_solver_create, c.byref(options), channels, height, width, moved, c.byref(solver))
+    return options
+
+
+@contextlib.contextmanager
+def solver(shape, moved=None, **values):
+    """A solver of images [C][H][W]."""
+    created, options = c.c_void_p(), options_of(**values)
+    call(lib.bd_solver_create, c.byref(options), *shape, moved, c.byref(created))
+    yield created
+    lib.bd_solver_destroy(created)
+
+
+def solve(images, iterations=(200,), moved=None, **values):
+    """images [n][C][H][W] -> purified [L][n][C][H][W], mean [n][C][H][W], reports [L][n].
+
+    `moved` comes from shared_moves() and is for the same images."""
+    images = np.ascontiguousarray(images, dtype=np.float64)
+    n = len(images)
     purified = np.empty((len(iterations),) + images.shape)
     mean = np.empty_like(images)
     reports = (Report * (n * len(iterations)))()
-    lib.bd_solver_run(
-        solver, n, pointer(images), pointer(purified), pointer(mean), reports, None, None
-    )
-    lib.bd_solver_destroy(solver)
+    with solver(images.shape[1:], moved, iterations=iterations, **values) as created:
+        lib.bd_solver_run(
+            created, n, pointer(images), pointer(purified), pointer(mean), reports, None, None
+        )
     return purified, mean, [list(reports[i * n : (i + 1) * n]) for i in range(len(iterations))]
+
+
+def vjp(images, adjoints, iterations=(200,), memory=0.0, **values):
+    """images, adjoints [n][C][H][W] -> gradients of that shape, purified [L][n][C][H][W], and the
+    reports [n] of the last snapshot."""
+    images, adjoints = (np.ascontiguousarray(a, dtype=np.float64) for a in (images, adjoints))
+    n, last = len(images), len(iterations) - 1
+    purified, gradients = np.empty((len(iterations),) + images.shape), np.empty_like(images)
+    reports = (Report * (n * len(iterations)))()
+    task = Vjp(n, *map(pointer, (images, adjoints, purified, gradients)), reports, memory)
+    with solver(images.shape[1:], iterations=iterations, **values) as created:
+        call(lib.bd_solver_vjp, created, c.byref(task))
+    return gradients, purified, list(reports[last * n :])

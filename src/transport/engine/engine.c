@@ -1,4 +1,5 @@
 #include "transport/engine/method.h"
+#include "transport/engine/reverse.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@ typedef struct bd_engine {
   bd_batch_t batch;
   bd_iterate_t iterate;
   bd_trajectory_t trajectory;
+  bd_reverse_t *reverse; /* while gradients are asked for */
 } bd_engine_t;
 
 /* ---- creation --------------------------------------------------------------------- */
@@ -62,6 +64,9 @@ static void solve_batch(bd_engine_t *e) {
   if (call->mean) store_mean(e, call->mean);
   if (e->setup.options.method == BD_METHOD_FISTA) BD_X(fista)(&e->iterate, &e->trajectory);
   else BD_X(forward_backward)(&e->iterate, &e->trajectory);
+#ifndef BD_SINGLE
+  if (e->reverse) BD_X(reverse_run)(e->reverse, &e->trajectory);
+#endif
   BD_X(trajectory_finish)(&e->trajectory);
   e->batch.queued = 0;
 }
@@ -93,7 +98,7 @@ static void leave_pending(const bd_engine_t *e, const bd_solver_call_t *call) {
         call->reports[i].status = BD_IMAGE_PENDING;
 }
 
-/* A failed image becomes NaN, never a copy of its input. */
+/* A failed image becomes NaN, never a copy of its input, and so does its gradient. */
 static void blank_failures(const bd_engine_t *e, const bd_solver_call_t *call) {
   const size_t size = image_size(e);
   for (int snapshot = 0; snapshot < e->setup.options.iterations.count; snapshot++)
@@ -102,9 +107,11 @@ static void blank_failures(const bd_engine_t *e, const bd_solver_call_t *call) {
       bd_image_report_t *report = &call->reports[at];
       if (report->status == BD_IMAGE_OK || call->reports[i].status == BD_IMAGE_PENDING) continue;
       report->residual = report->mass_defect = report->objective = report->safe_tau = NAN;
+      report->adjoint_growth = NAN;
       report->convergence = BD_NOT_ITERATED;
       report->bits = 0;
       fill_with_nan(call->purified + at * size, size);
+      if (call->gradients) fill_with_nan(call->gradients + i * size, size);
     }
 }
 
@@ -113,8 +120,11 @@ static void take_image(bd_engine_t *e, const bd_solver_call_t *call, size_t i) {
   const size_t size = image_size(e);
   const bd_image_status_t status = BD_X(batch_prepare)(&e->batch, call->images + i * size, i);
   for (int snapshot = 0; snapshot < e->setup.options.iterations.count; snapshot++)
-    call->reports[(size_t)snapshot * call->count + i] = (bd_image_report_t){
-        .status = status, .bits = 8 * (int)sizeof(bd_real_t), .safe_tau = INFINITY};
+    call->reports[(size_t)snapshot * call->count + i] =
+        (bd_image_report_t){.status = status,
+                            .bits = 8 * (int)sizeof(bd_real_t),
+                            .safe_tau = INFINITY,
+                            .adjoint_growth = NAN};
   if (status != BD_IMAGE_OK) {
     if (call->mean) fill_with_nan(call->mean + i * size, size);
     return;
@@ -130,9 +140,27 @@ static void run(void *engine, const bd_solver_call_t *call) {
   for (size_t i = 0; i < call->count; i++)
     if (call->reports[i].status == BD_IMAGE_PENDING) take_image(e, call, i);
   solve_batch(e);
+#ifndef BD_SINGLE
+  if (e->reverse) BD_X(reverse_finish)(e->reverse, call);
+#endif
   leave_pending(e, call);
   blank_failures(e, call);
   e->trajectory.call = NULL;
 }
 
-const bd_path_t BD_X(path) = {BD_X(setup_can_strip), create, run, destroy};
+#ifdef BD_SINGLE
+#define run_with_gradients NULL
+#else
+static bd_status_t run_with_gradients(void *engine, const bd_solver_call_t *call,
+                                      bd_error_t *error) {
+  bd_engine_t *e = engine;
+  const bd_status_t status =
+      BD_X(reverse_create)(&e->iterate, call->memory, call->count, &e->reverse, error);
+  if (status == BD_OK) run(engine, call);
+  BD_X(reverse_free)(e->reverse);
+  e->reverse = NULL;
+  return status;
+}
+#endif
+
+const bd_path_t BD_X(path) = {BD_X(setup_can_strip), create, run, run_with_gradients, destroy};

@@ -1,4 +1,5 @@
 #include "transport/engine/method.h"
+#include "transport/engine/tape.h"
 
 #include <math.h>
 
@@ -97,6 +98,7 @@ static void step_one(bd_iterate_t *it, bd_evaluation_t *e, const bd_lanes_t *p_l
   const bd_setup_t *s = it->setup;
   const int is_last = e->k == s->marginals - 1, sweeps = s->gibbs->sweep != NULL;
   const int is_known = every_lane(e->known);
+  if (it->tape) BD_X(tape_keep)(it->tape, e);
   e->wants_log = objective != NULL;
   e->p = objective || (is_last && !is_known) ? it->p[e->k] : sweeps || is_known ? NULL : it->p[0];
   bd_step_t step = step_of(it, p_last, e);
@@ -124,6 +126,8 @@ static void step_all(bd_iterate_t *it, bd_lanes_t *objective) {
   } else step_and_eliminate(it, p_last);
 }
 
+void BD_X(forward_backward_step)(bd_iterate_t *it) { step_all(it, NULL); }
+
 void BD_X(forward_backward)(bd_iterate_t *it, bd_trajectory_t *t) {
   if (it->implied.sum) BD_X(implied_start)(it);
   else BD_X(eliminate)(it->setup, &it->at);
@@ -135,6 +139,7 @@ void BD_X(forward_backward)(bd_iterate_t *it, bd_trajectory_t *t) {
       BD_X(trajectory_range)(t, it);
     }
     iterate_clear_figures(it);
+    if (it->tape) BD_X(tape_begin)(it->tape, it, iteration);
     /* The step after the last snapshot is not needed, and harmless. */
     step_all(it, is_wanted ? &objective : NULL);
     BD_X(trajectory_account)(t, &it->figures);

@@ -48,6 +48,7 @@ typedef struct bd_iterate {
   bd_potentials_t at;        /* where p is evaluated */
   bd_potentials_t z, z_next; /* method fista only */
   bd_implied_t implied;      /* method fb only */
+  struct bd_tape *tape;      /* keeps every iteration (tape.h); NULL: no gradient is asked for */
   bd_figures_t figures;
 } bd_iterate_t;
 

@@ -7,6 +7,9 @@
 
 /* Solve the problems that are loaded, from where iterate_start and trajectory_start leave off. */
 void BD_X(forward_backward)(bd_iterate_t *iterate, bd_trajectory_t *trajectory);
+/* One step of it, repeated for the reverse pass (reverse.h). */
+void BD_X(forward_backward_step)(bd_iterate_t *iterate);
+
 void BD_X(fista)(bd_iterate_t *iterate, bd_trajectory_t *trajectory);
 
 /* Let the caller of bd_solver_run serve others. */

@@ -8,7 +8,10 @@
      identity.c          marginals that need no evaluation
      dual.c              p_k and the dual objective at given potentials
      trajectory.c        what is recorded on the way, and when a problem is done
+     tape.c              keeps the potentials for the reverse pass
      forward_backward.c  moves the potentials; so does fista.c
+     adjoint.c           the adjoint of one marginal
+     reverse.c           from the adjoint of a result to that of the image
      engine.c            a whole set of images; the table that solver.c sees
 
    A problem is one channel of one image.  BD_LANES problems are solved in step, or with strips a

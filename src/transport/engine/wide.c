@@ -157,10 +157,10 @@ static void apply(const bd_wide_t *w, bd_wide_number_t *in, bd_wide_number_t *ou
 /* As far as an integer exponent goes.  There u/gamma has no digit left anyway. */
 static const double lowest = -1e15;
 
-static void exponentiate(const bd_wide_t *w, const bd_wide_task_t *task) {
+static void exponentiate(const bd_wide_t *w, const bd_lanes_t *u, bd_lanes_t max) {
   for (int i = 0; i < w->height * w->width; i++) {
     bd_lanes_t shifted;
-    bd_lanes_t x = lanes_max(task->u[i] - task->max, lanes_all(lowest));
+    bd_lanes_t x = lanes_max(u[i] - max, lanes_all(lowest));
     w->a[i].e = lanes_round(x, &shifted);
     w->a[i].m = lanes_exp2_fraction(x - w->a[i].e);
   }
@@ -186,7 +186,7 @@ static void sum_of_logarithms(const bd_wide_t *w, const bd_lanes_t *q, bd_lanes_
 }
 
 void BD_X(wide_marginal)(const bd_wide_t *w, const bd_wide_task_t *task) {
-  exponentiate(w, task);
+  exponentiate(w, task->u, task->max);
   memcpy(w->c, w->a, (size_t)w->height * (size_t)w->width * sizeof *w->a);
   apply(w, w->c, w->b, &task->reach);
   if (task->log_ka) sum_of_logarithms(w, task->q, task->log_ka);
@@ -194,6 +194,51 @@ void BD_X(wide_marginal)(const bd_wide_t *w, const bd_wide_task_t *task) {
   divide(w, task->q);
   apply(w, w->c, w->b, &task->reach);
   multiply(w, task->p);
+}
+
+/* ---- its adjoint ------------------------------------------------------------------ */
+
+BD_INLINE bd_wide_number_t product(bd_wide_number_t x, bd_wide_number_t y) {
+  return (bd_wide_number_t){x.m * y.m, x.e + y.e};
+}
+
+/* Numbers have no sign here, so the positive and the negative part of pb go one after the other. */
+static void add_part(const bd_wide_t *w, const bd_wide_adjoint_t *t, double sign) {
+  const int pixels = w->height * w->width;
+  for (int i = 0; i < pixels; i++) {
+    const bd_lanes_t part = lanes_max(t->pb[i] * sign, lanes_all(0));
+    w->c[i] = product(w->a[i], normal((bd_wide_number_t){part, lanes_all(0)}));
+  }
+  apply(w, w->c, w->b, &t->reach);
+  for (int i = 0; i < pixels; i++) {
+    const bd_wide_number_t z = {w->b[i].m / t->ka[i].m, w->b[i].e - t->ka[i].e};
+    t->z[i] += sign * lanes_scale(z.m, z.e);
+    w->c[i] = product(t->r[i], z);
+  }
+  apply(w, w->c, w->b, &t->reach);
+  for (int i = 0; i < pixels; i++) {
+    const bd_wide_number_t g = product(w->a[i], w->b[i]);
+    t->g[i] -= sign * lanes_scale(g.m, g.e);
+  }
+}
+
+void BD_X(wide_adjoint)(const bd_wide_t *w, const bd_wide_adjoint_t *t) {
+  const size_t pixels = (size_t)w->height * (size_t)w->width, plane = pixels * sizeof *w->a;
+  exponentiate(w, t->u, t->max);
+  memcpy(w->c, w->a, plane);
+  apply(w, w->c, w->b, &t->reach);
+  memcpy(t->ka, w->b, plane);
+  divide(w, t->q);
+  memcpy(t->r, w->c, plane);
+  apply(w, w->c, w->b, &t->reach);
+  multiply(w, t->g);
+  for (size_t i = 0; i < pixels; i++) {
+    t->g[i] *= t->pb[i];
+    t->z[i] = lanes_all(0);
+  }
+  add_part(w, t, 1);
+  add_part(w, t, -1);
+  for (size_t i = 0; i < pixels; i++) t->g[i] *= BD_LN2;
 }
 
 /* ---- creation --------------------------------------------------------------------- */

@@ -34,11 +34,20 @@ typedef struct bd_wide_task {
   bd_lanes_t *log_ka;      /* sum over pixels of q log(K a); NULL: not wanted */
 } bd_wide_task_t;
 
+/* Its adjoint (reverse.h) for the adjoint pb of p, which may have any sign. */
+typedef struct bd_wide_adjoint {
+  const bd_lanes_t *u, *q, *pb; /* planes */
+  bd_lanes_t max, reach;        /* as above */
+  bd_wide_number_t *ka, *r;     /* planes to work in */
+  bd_lanes_t *z, *g;            /* planes of the result */
+} bd_wide_adjoint_t;
+
 /* Errors: BD_FAILED without memory.  Freed by wide_free, also after an error. */
 bd_status_t BD_X(wide_create)(const bd_solver_options_t *options, int height, int width,
                               bd_wide_t *wide, bd_error_t *error);
 void BD_X(wide_free)(bd_wide_t *wide);
 
 void BD_X(wide_marginal)(const bd_wide_t *wide, const bd_wide_task_t *task);
+void BD_X(wide_adjoint)(const bd_wide_t *wide, const bd_wide_adjoint_t *task);
 
 #endif
