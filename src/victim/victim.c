@@ -44,20 +44,40 @@ static void keep_memory(void) {
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
 }
 
-/* The module, loaded at the first call; NULL if it does not exist or is unusable.  It is found
-   beside libbarydef, whose RUNPATH is its own folder. */
+#define MODULE "libbarydef-victim.so"
+
+/* The module, and why it is NULL if it is; "" if it does not exist. */
+static void *open_file(const char *file, char why[sizeof problem]) {
+  void *module = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  const char *said = module ? NULL : dlerror();
+  const int exists = said && !strstr(said, MODULE ": cannot open shared object file");
+  snprintf(why, sizeof problem, "%s", exists ? said : "");
+  return module;
+}
+
+/* dlopen() looks for the module beside libbarydef, whose RUNPATH is its own folder.  UCX, which
+   many MPIs use, calls dlopen() in the place of its callers, and their RUNPATH does not count then.
+   The folder is therefore looked into after that. */
+static void *open_module(char why[sizeof problem]) {
+  void *module = open_file(MODULE, why);
+  const char *slash;
+  Dl_info self;
+  char path[PATH_MAX];
+  if (module || *why || !dladdr(problem, &self) || !(slash = strrchr(self.dli_fname, '/')))
+    return module;
+  snprintf(path, sizeof path, "%.*s/" MODULE, (int)(slash - self.dli_fname), self.dli_fname);
+  return open_file(path, why);
+}
+
+/* The module, loaded at the first call; NULL if it does not exist or is unusable. */
 static const bd_victim_plugin_t *plugin(void) {
   static const bd_victim_plugin_t *found;
   if (!found) {
     name_processor();
     keep_memory();
-    void *module = dlopen("libbarydef-victim.so", RTLD_NOW | RTLD_LOCAL);
-    if (module) found = dlsym(module, "bd_victim_plugin");
-    const char *why = found ? NULL : dlerror();
-    /* A missing module is no problem, but an unusable one is. */
-    *problem = 0;
-    if (why && !strstr(why, "libbarydef-victim.so: cannot open shared object file"))
-      snprintf(problem, sizeof problem, "%s", why);
+    void *module = open_module(problem);
+    if (module && !(found = dlsym(module, "bd_victim_plugin")))
+      snprintf(problem, sizeof problem, "%s", dlerror());
   }
   return found;
 }

@@ -14,6 +14,9 @@
    SLOW_READ, SLOW_WRITE   nanoseconds more for each byte, of rank 0, 1 ...: 0,2000; the last one
    counts for all that follow
 
+   dlopen() comes from here in any case, as from the hooks of UCX: the RUNPATH of the caller does
+   not count.
+
    TRACE       a file that gets a line for each read ("read RANK PLACE") and each transform of FFTW
    ("transform RANK"); not of children */
 #include <dlfcn.h>
@@ -141,6 +144,14 @@ WRAP(int, fdatasync, (int file), (file), fault_of(file))
 WRAP(int, rename, (const char *from, const char *to), (from, to), fault(from))
 WRAP(int, renameat2, (int at, const char *from, int there, const char *to, unsigned flags),
      (at, from, there, to, flags), fault(from))
+
+/* A volatile result keeps the compiler from a jump in place of the call, which would come from the
+   caller of this function. */
+void *dlopen(const char *file, int mode) {
+  void *(*real)(const char *, int) = (void *(*)(const char *, int))dlsym(RTLD_NEXT, "dlopen");
+  void *volatile module = real(file, mode);
+  return module;
+}
 
 /* `call` is fcntl or flock. */
 static int lock_fault(int descriptor, const char *call) {

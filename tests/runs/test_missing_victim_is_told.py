@@ -10,7 +10,7 @@ import numpy as np
 from command_line import CommandLine
 from inputs import write_victim
 from results import read
-from support import ENVIRONMENT, MPIRUN, PROGRAM, launch, need_victim, run_job, skip
+from support import ENVIRONMENT, FAULTS, MPIRUN, PROGRAM, launch, need_victim, run_job, skip
 
 
 class MissingVictim(CommandLine):
@@ -47,6 +47,19 @@ class MissingVictim(CommandLine):
         self.assertTrue(
             np.all(np.isnan(rows["attack_accuracy"])) and np.all(rows["l2_to_attacked_mean"] > 0)
         )
+
+    def test_the_module_beside_the_library_needs_no_runpath(self):
+        """UCX calls dlopen() in the place of its callers, as the preloaded library does here."""
+        need_victim()
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        finished = run_job(
+            self.folder,
+            {"victim.file": "victim.pt", "output.file": "hooked.h5"},
+            LD_PRELOAD=FAULTS,
+        )
+        self.assertEqual(finished.status, 0, finished.err)
+        rows = read(os.path.join(self.folder, "hooked.h5"), "statistics")
+        self.assertTrue(np.all(np.isfinite(rows["attack_accuracy"])), finished.err)
 
     def test_a_broken_libtorch_is_no_missing_one(self):
         """A victim module that does not load fails the run, on any rank, instead of giving NaN."""
