@@ -17,3 +17,6 @@ bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *format, .
   }
   return status;
 }
+
+size_t bd_error_size(void) { return sizeof(bd_error_t); }
+const char *bd_error_message(const bd_error_t *error) { return error->message; }

@@ -10,6 +10,7 @@
 
 #include <barydef/api.h>
 #include <barydef/tables.h>
+#include <stddef.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,6 +36,12 @@ BD_API bd_status_t bd_fail(bd_error_t *error, bd_status_t status, const char *fo
     __attribute__((format(printf, 3, 4)))
 #endif
     ;
+
+/** Bytes of a bd_error_t, for a language that does not read this header. */
+BD_API size_t bd_error_size(void);
+
+/** The message of an error, which it belongs to. */
+BD_API const char *bd_error_message(const bd_error_t *error);
 
 #ifdef __cplusplus
 }

@@ -134,6 +134,22 @@ BD_API void bd_swept_sections(char *text, size_t size);
 /** What a value of this parameter may be, as text: "a number from 0.001 to 1000". */
 BD_API void bd_parameter_allowed(const bd_parameter_t *parameter, char *text, size_t size);
 
+/** Read solver options from `count` settings of the form "section.key=value", with the keys and
+   values of [marginals] and [solver] in a job file; the others have their defaults.  So a caller
+   needs no bd_solver_options_t of its own, and a language other than C none at all.  `name` begins
+   the message of an error.  The caller frees *options by bd_solver_options_free.  *options is NULL
+   after an error.  Errors: BD_BAD_INPUT for an unknown key, one given twice, or a value that is not
+   allowed; BD_FAILED without memory. */
+BD_API bd_status_t bd_solver_options_parse(const char *name, int count, const char *const *settings,
+                                           bd_solver_options_t **options, bd_error_t *error);
+
+/** The snapshots that a solver of these options takes, which is the first dimension of what
+   bd_solver_run fills. */
+BD_API int bd_solver_options_snapshots(const bd_solver_options_t *options);
+
+/** Free what bd_solver_options_parse has made.  NULL is allowed. */
+BD_API void bd_solver_options_free(bd_solver_options_t *options);
+
 /** A job that has been read: its points and runs. */
 typedef struct bd_job bd_job_t;
 

@@ -12,42 +12,10 @@ static char *trimmed(const char *text, size_t length) {
   return strndup(text, length);
 }
 
-/* The message lists the keys of a section that exists, and else the sections. */
-static bd_status_t unknown(const char *where, const char *section, const char *key,
-                           bd_error_t *error) {
-  char list[600] = "";
-  int count, known = 0;
-  const bd_parameter_t *table = bd_parameter_table(&count);
-  for (int i = 0; i < count; i++) known |= !strcmp(table[i].section, section);
-  for (int i = 0; i < count; i++) {
-    size_t used = strlen(list);
-    if (known && !strcmp(table[i].section, section))
-      snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", table[i].key);
-    if (!known && (i == 0 || strcmp(table[i - 1].section, table[i].section)))
-      snprintf(list + used, sizeof list - used, "[%s] ", table[i].section);
-  }
-  if (known)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where,
-                   section, key, section, list);
-  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where,
-                 section, list);
-}
-
 static bd_status_t find(const char *where, const char *section, const char *key, int *index,
                         bd_error_t *error) {
   *index = table_find(section, key);
-  return *index < 0 ? unknown(where, section, key, error) : BD_OK;
-}
-
-static bd_status_t split_key(const char *where, const char *name, char section[64],
-                             const char **key, bd_error_t *error) {
-  const char *dot = strchr(name, '.');
-  if (!dot || dot == name || dot - name >= 64 || !dot[1])
-    return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where,
-                   name);
-  snprintf(section, 64, "%.*s", (int)(dot - name), name);
-  *key = dot + 1;
-  return BD_OK;
+  return *index < 0 ? table_unknown(where, section, key, error) : BD_OK;
 }
 
 static bd_status_t check_swept(const char *where, const char *name, int parameter,
@@ -110,7 +78,7 @@ static bd_status_t set_sweep(bd_job_t *job, const entry_t *entry, bd_error_t *er
   char section[64];
   const char *key = NULL;
   int parameter = -1;
-  bd_status_t status = split_key(where, name, section, &key, error);
+  bd_status_t status = table_split_key(where, name, section, &key, error);
   if (status == BD_OK) status = find(where, section, key, &parameter, error);
   if (status == BD_OK) status = check_swept(where, name, parameter, error);
   if (status != BD_OK) return status;
@@ -186,7 +154,7 @@ bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error)
   if (!equals || length >= sizeof name)
     return bd_fail(error, BD_BAD_INPUT, "--set %.200s: not of the form section.key=value", text);
   snprintf(name, sizeof name, "%.*s", (int)length, text);
-  bd_status_t status = split_key("--set", name, section, &key, error);
+  bd_status_t status = table_split_key("--set", name, section, &key, error);
   if (status != BD_OK) return status;
   return set_value(job, &(entry_t){"--set", 0, section, key, equals + 1}, error);
 }

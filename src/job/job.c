@@ -54,11 +54,7 @@ static bd_status_t parse_point(bd_job_t *job, int point, bd_error_t *error) {
   if (status == BD_OK && point == 0) status = resolve_paths(job, error);
   for (int i = 0; status == BD_OK && i < TABLE_ROWS; i++)
     if (table_is_path(i)) status = table_parse(i, job->paths[i], where_of(job, i), p, error);
-  if (status != BD_OK) return status;
-  if (p->solver.weights.count && p->solver.weights.count != p->solver.marginals.count)
-    return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals",
-                   job->name, p->solver.weights.count, p->solver.marginals.count);
-  return BD_OK;
+  return status == BD_OK ? table_check_solver(&p->solver, job->name, error) : status;
 }
 
 const bd_parameters_t *bd_job_point(const bd_job_t *job, int point) {

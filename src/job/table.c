@@ -62,6 +62,39 @@ int table_find(const char *section, const char *key) {
   return -1;
 }
 
+/* ---- names --------------------------------------------------------------------- */
+
+/* The message lists the keys of a section that exists, and else the sections. */
+bd_status_t table_unknown(const char *where, const char *section, const char *key,
+                          bd_error_t *error) {
+  char list[600] = "";
+  int known = 0;
+  for (int i = 0; i < TABLE_ROWS; i++) known |= !strcmp(table[i].section, section);
+  for (int i = 0; i < TABLE_ROWS; i++) {
+    size_t used = strlen(list);
+    if (known && !strcmp(table[i].section, section))
+      snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", table[i].key);
+    if (!known && (i == 0 || strcmp(table[i - 1].section, table[i].section)))
+      snprintf(list + used, sizeof list - used, "[%s] ", table[i].section);
+  }
+  if (known)
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where,
+                   section, key, section, list);
+  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where,
+                 section, list);
+}
+
+bd_status_t table_split_key(const char *where, const char *name, char section[64], const char **key,
+                            bd_error_t *error) {
+  const char *dot = strchr(name, '.');
+  if (!dot || dot == name || dot - name >= 64 || !dot[1])
+    return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where,
+                   name);
+  snprintf(section, 64, "%.*s", (int)(dot - name), name);
+  *key = dot + 1;
+  return BD_OK;
+}
+
 /* ---- roles --------------------------------------------------------------------- */
 
 int bd_parameter_is_recorded(const bd_parameter_t *parameter) {
@@ -80,6 +113,10 @@ int bd_parameter_is_swept(const bd_parameter_t *parameter) {
 
 int table_is_path(int index) {
   return table[index].role == BD_ROLE_READS || table[index].role == BD_ROLE_WRITES;
+}
+
+int table_is_of_solver(int index) {
+  return table[index].offset < offsetof(bd_parameters_t, solver) + sizeof(bd_solver_options_t);
 }
 
 void bd_swept_sections(char *text, size_t size) {
@@ -239,6 +276,13 @@ bd_status_t table_parse(int index, const char *text, const char *where, bd_param
   bd_parameter_allowed(p, allowed, sizeof allowed);
   return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s = %.200s is not allowed; allowed: %s", where,
                  p->section, p->key, text, allowed);
+}
+
+bd_status_t table_check_solver(const bd_solver_options_t *options, const char *where,
+                               bd_error_t *error) {
+  if (!options->weights.count || options->weights.count == options->marginals.count) return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT, "%s: solver.weights: %d weights for %d marginals", where,
+                 options->weights.count, options->marginals.count);
 }
 
 int table_is_same(int index, const char *one, const char *other) {

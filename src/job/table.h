@@ -15,10 +15,23 @@ enum {
 /* Index of section.key in the table, or -1. */
 int table_find(const char *section, const char *key);
 
+/* The error of a key that does not exist: it lists the keys of the section, or else the sections.
+ */
+bd_status_t table_unknown(const char *where, const char *section, const char *key,
+                          bd_error_t *error);
+
+/* Split "section.key", of which *key is the end. */
+bd_status_t table_split_key(const char *where, const char *name, char section[64], const char **key,
+                            bd_error_t *error);
+
 /* Parse `text` into the field of *parameters, which keeps a text or path by its address.  `where`
    ("job.ini:12", "--set") begins the message. */
 bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,
                         bd_error_t *error);
+
+/* Check what no single value of a solver's options can tell. */
+bd_status_t table_check_solver(const bd_solver_options_t *options, const char *where,
+                               bd_error_t *error);
 
 /* Do two texts, which table_parse has taken, say the same?  Numbers may be written in two ways, and
    names in two orders. */
@@ -26,5 +39,8 @@ int table_is_same(int index, const char *one, const char *other);
 
 /* Is it a path, relative to the job's folder? */
 int table_is_path(int index);
+
+/* Is it a member of bd_solver_options_t? */
+int table_is_of_solver(int index);
 
 #endif

@@ -203,3 +203,46 @@ Test(job, bad_overrides_are_refused_by_the_name_of_the_option) {
     cr_assert(strstr(error.message, "--set"), "%s", error.message);
   }
 }
+
+Test(job, solver_options_are_read_from_settings) {
+  const char *const settings[] = {"solver.gamma=1", "solver.iterations = 50, 100 ",
+                                  "marginals.set = B4", "solver.kernel = fftw"};
+  bd_solver_options_t *options;
+  bd_error_t error = {0};
+  cr_assert_eq(bd_solver_options_parse("here", 4, settings, &options, &error), BD_OK, "%s",
+               error.message);
+  bd_job_t *job = parsed(REQUIRED, 4, settings);
+  const bd_solver_options_t *of_job = &bd_job_point(job, 0)->solver;
+  cr_assert(options->gamma == 1 && options->theta == of_job->theta);
+  cr_assert_eq(bd_solver_options_snapshots(options), 2);
+  cr_assert(bd_solvers_move_alike(options, of_job) && options->marginals.count == 4);
+  cr_assert(options->kernel == BD_KERNEL_FFTW && options->window == of_job->window);
+  cr_assert(options->shortcuts == of_job->shortcuts && options->tau == of_job->tau);
+  bd_job_free(job);
+  bd_solver_options_free(options);
+}
+
+Test(job, settings_that_are_not_allowed_are_named) {
+  const struct {
+    const char *settings[2], *message;
+  } known[] = {
+      {{"solver.gamma=-1"}, "here: solver.gamma = -1 is not allowed; allowed: a number from 0.001"},
+      {{"solver.gamm=1"}, "here: solver.gamm: unknown key; allowed in [solver]: gamma, theta"},
+      {{"sol.gamma=1"}, "here: sol.gamma: unknown key; allowed: keys of [marginals] [solver]"},
+      {{"run.block=1"}, "here: run.block changes nothing here; allowed: keys of [marginals] [sol"},
+      {{"solver.tau=1", "solver.tau=1"}, "here: solver.tau is given twice"},
+      {{"solver.weights=1 2"}, "here: solver.weights: 2 weights for 6 marginals"},
+      {{"gamma"}, "here: \"gamma\" is not of the form section.key=value"},
+      {{"gamma=1"}, "here: \"gamma\" is not of the form section.key"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    bd_solver_options_t *options;
+    bd_error_t error = {0};
+    const int count = known[i].settings[1] ? 2 : 1;
+    cr_assert_eq(bd_solver_options_parse("here", count, known[i].settings, &options, &error),
+                 BD_BAD_INPUT);
+    cr_assert(options == NULL &&
+                  !strncmp(bd_error_message(&error), known[i].message, strlen(known[i].message)),
+              "%s", error.message);
+  }
+}
