@@ -190,6 +190,9 @@ typedef struct bd_image_report {
                             no gradient was asked for */
 } bd_image_report_t;
 
+/** Bytes of a bd_image_report_t, for a language that does not read this header. */
+BD_API size_t bd_image_report_size(void);
+
 /** A solver: options, stencils, kernel and work space for images of one size. */
 typedef struct bd_solver bd_solver_t;
 

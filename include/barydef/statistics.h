@@ -7,6 +7,7 @@
 #define BARYDEF_STATISTICS_H
 
 #include <barydef/api.h>
+#include <barydef/solver.h>
 #include <barydef/tables.h>
 #include <barydef/view.h>
 #include <stddef.h>
@@ -138,6 +139,25 @@ BD_API void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statis
    ones. */
 BD_API void bd_distance(size_t n, const float *stored, const double *other, double *l2,
                         double *linf);
+
+/** Fill the fields of `count` records that need no victim, no label and no clean image: those that
+   bd_solver_run has reported, and the distances between images and purified images.  All other
+   bytes become 0.
+     reports  [count], of one snapshot
+     attacked [count][size], as bd_solver_run was given them
+     stored   [count][size], purified, rounded to float32; not looked at where the image failed
+     records  [count] */
+BD_API void bd_per_image_measure(size_t count, size_t size, const bd_image_report_t *reports,
+                                 const double *attacked, const float *stored,
+                                 bd_per_image_t *records);
+
+/** Tell a language that does not read this header where one of these fields lies, by its number
+   from 0: its name, its offset in a bd_per_image_t, and its type as NumPy writes it ("i4", "f8").
+   0 where there is no such field. */
+BD_API int bd_per_image_measured(int number, const char **name, const char **type, size_t *offset);
+
+/** Bytes of a bd_per_image_t, for the same. */
+BD_API size_t bd_per_image_size(void);
 
 #ifdef __cplusplus
 }

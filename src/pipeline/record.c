@@ -2,7 +2,6 @@
 #include "pipeline/steps.h"
 
 #include <math.h>
-#include <string.h>
 
 /* The victim's answer for a view of image i. */
 static int32_t class_of(const bd_worker_t *w, bd_view_t view, int snapshot, int i) {
@@ -17,16 +16,9 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, i
   const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
   const bd_image_report_t *report = &w->reports[(size_t)snapshot * (size_t)item->count + (size_t)i];
   const int is_ok = report->status == BD_IMAGE_OK;
-  memset(r, 0, sizeof *r); /* gaps too, since records are sent as bytes */
-#define BD_FIELD(type, name, pending, from, summary, meaning) BD_FROM_##from(type, name)
-#define BD_FROM_REPORT(type, name) r->name = (type)report->name;
-#define BD_FROM_OTHER(type, name)
-#define BD_FROM_VICTIM(type, name)
-#include <barydef/fields.def>
+  bd_per_image_measure(1, size, report, w->attacked + at, stored + at, r);
   r->label = bd_images_labels(w->images)[item->first + i];
-  r->l2_to_attacked = r->linf_to_attacked = r->l2_to_clean = r->linf_to_clean = NAN;
-  if (is_ok)
-    bd_distance(size, stored + at, w->attacked + at, &r->l2_to_attacked, &r->linf_to_attacked);
+  r->l2_to_clean = r->linf_to_clean = NAN;
   if (is_ok && w->plan->clean >= 0)
     bd_distance(size, stored + at, w->clean + at, &r->l2_to_clean, &r->linf_to_clean);
   for (size_t j = 0; !is_ok && j < size; j++) stored[at + j] = NAN;

@@ -22,6 +22,8 @@ const char *bd_convergence_name(int convergence) {
   return convergence >= 0 && convergence < BD_CONVERGENCES ? names[convergence] : NULL;
 }
 
+size_t bd_image_report_size(void) { return sizeof(bd_image_report_t); }
+
 /* ---- instruction sets ---------------------------------------------------------- */
 
 #define SET_CHOSEN(name) {#name, {NULL, NULL}},

@@ -165,3 +165,26 @@ Test(distance, is_that_of_both_norms) {
   cr_assert_float_eq(l2, 5, 1e-15);
   cr_assert_float_eq(linf, 4, 0);
 }
+
+Test(statistics, fields_without_a_victim_are_told_and_filled) {
+  const bd_image_report_t reports[2] = {{.iterations = 7, .residual = 0.5, .safe_tau = 3},
+                                        {.status = BD_IMAGE_EMPTY, .residual = NAN}};
+  const double attacked[2] = {0.25, 0};
+  const float stored[2] = {0.75f, NAN};
+  bd_per_image_t records[2];
+  bd_per_image_measure(2, 1, reports, attacked, stored, records);
+  const char *name, *type;
+  size_t offset;
+  int number = 0, seen = 0;
+  for (; bd_per_image_measured(number, &name, &type, &offset); number++) {
+    const char *field = (const char *)records + offset;
+    cr_assert_lt(offset, bd_per_image_size());
+    cr_assert(strncmp(name, "predicted", 9) && strcmp(name, "label"));
+    if (!strcmp(name, "iterations")) seen += *(const int32_t *)field == 7 && !strcmp(type, "i4");
+    if (!strcmp(name, "l2_to_attacked")) seen += *(const double *)field == 0.5;
+    if (!strcmp(name, "safe_tau")) seen += *(const double *)field == 3 && !strcmp(type, "f8");
+    if (!strcmp(name, "status")) seen += *(const int8_t *)field == 0 && !strcmp(type, "i1");
+  }
+  cr_assert(seen == 4 && number > 4);
+  cr_assert(records[1].status == BD_IMAGE_EMPTY && isnan(records[1].l2_to_attacked));
+}
