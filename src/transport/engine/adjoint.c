@@ -18,7 +18,7 @@ bd_status_t BD_X(adjoint_create)(bd_iterate_t *it, bd_adjoint_t *w, bd_error_t *
                    shape_columns(&s->shape));
   bd_lanes_t **plane[ADJOINT_PLANES] = {&w->a, &w->ka, &w->c, &w->kc, &w->z, &w->g};
   for (size_t i = 0; i < ADJOINT_PLANES; i++) *plane[i] = w->planes + i * s->pixels;
-  return BD_OK;
+  return s->gibbs->prepare_back ? s->gibbs->prepare_back(s->gibbs, error) : BD_OK;
 }
 
 void BD_X(adjoint_free)(bd_adjoint_t *w) {
@@ -79,11 +79,38 @@ static void go_wide(bd_adjoint_t *w, const bd_adjoint_task_t *t, const bd_lanes_
                                   .pb = t->pb,
                                   .ka = w->wide,
                                   .r = w->wide + s->pixels,
-                                  .z = w->kc,
-                                  .g = w->c});
+                                  .z = w->z,
+                                  .g = w->g});
 }
 
-/* z and g of the lanes that are not known. */
+/* Add z and g, where they are planes, in some lanes. */
+static void add(const bd_adjoint_task_t *t, bd_mask_t lanes, const bd_lanes_t *z,
+                const bd_lanes_t *all_g, size_t pixels) {
+  for (size_t i = 0; i < pixels; i++) {
+    const bd_lanes_t g = lanes_select(lanes, all_g[i], lanes_all(0));
+    t->qb[i] += lanes_select(lanes, z[i], lanes_all(0));
+    t->g[i] += g;
+    if (t->nu) t->nu[i] -= t->nu_scale * g;
+  }
+}
+
+/* All that the kernel does in one sweep. */
+static void go_by_sweep(const bd_adjoint_t *w, const bd_adjoint_task_t *t, const bd_lanes_t *reach,
+                        bd_mask_t left) {
+  bd_gibbs_t *gibbs = w->iterate->setup->gibbs;
+  gibbs->sweep_back(gibbs, &(bd_sweep_back_t){.u = t->entry->u,
+                                              .q = w->iterate->batch->q[t->k],
+                                              .pb = t->pb,
+                                              .max = t->entry->max,
+                                              .reach = *reach,
+                                              .left = left,
+                                              .qb = t->qb,
+                                              .g = t->g,
+                                              .nu = t->nu,
+                                              .nu_scale = t->nu_scale});
+}
+
+/* The lanes that are not known, each by the way that it needs whatever its neighbours are. */
 static void go_dense(bd_adjoint_t *w, const bd_adjoint_task_t *t) {
   bd_iterate_t *it = w->iterate;
   const bd_setup_t *s = it->setup;
@@ -92,33 +119,23 @@ static void go_dense(bd_adjoint_t *w, const bd_adjoint_task_t *t) {
   const bd_lanes_t reach = BD_X(reach_of)(s, &it->at, t->k);
   const bd_mask_t known = t->entry->known;
   bd_mask_t beyond = BD_X(beyond_range)(s, &it->at, t->k) & ~known;
-  if (lanes_any(~(beyond | known))) go_narrow(w, t, &reach, &beyond);
+  if (lanes_any(~(beyond | known))) {
+    if (s->gibbs->sweep_back) go_by_sweep(w, t, &reach, beyond | known);
+    else {
+      go_narrow(w, t, &reach, &beyond);
+      add(t, ~(beyond | known), w->z, w->g, s->pixels);
+    }
+  }
   beyond &= ~known;
   if (!lanes_any(beyond) || !setup_has_wide(s)) return;
   go_wide(w, t, &reach);
-  for (size_t i = 0; i < s->pixels; i++) {
-    w->z[i] = lanes_select(beyond, w->kc[i], w->z[i]);
-    w->g[i] = lanes_select(beyond, w->c[i], w->g[i]);
-  }
-}
-
-static void add_known(const bd_adjoint_task_t *t, size_t pixels) {
-  for (size_t i = 0; !t->rests && i < pixels; i++) t->qb[i] += t->pb[i];
+  add(t, beyond, w->z, w->g, s->pixels);
 }
 
 void BD_X(adjoint_marginal)(bd_adjoint_t *w, const bd_adjoint_task_t *t) {
   const size_t pixels = w->iterate->setup->pixels;
-  if (!t->entry->u) {
-    add_known(t, pixels);
-    return;
-  }
-  go_dense(w, t);
   const bd_mask_t known = t->entry->known;
-  for (size_t i = 0; i < pixels; i++) {
-    const bd_lanes_t of_known = t->rests ? lanes_all(0) : t->pb[i],
-                     g = lanes_select(known, lanes_all(0), w->g[i]);
-    t->qb[i] += lanes_select(known, of_known, w->z[i]);
-    t->g[i] += g;
-    if (t->nu) t->nu[i] -= t->nu_scale * g;
-  }
+  if (t->entry->u) go_dense(w, t);
+  for (size_t i = 0; !t->rests && lanes_any(known) && i < pixels; i++)
+    t->qb[i] += lanes_select(known, t->pb[i], lanes_all(0));
 }

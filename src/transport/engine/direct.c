@@ -23,11 +23,14 @@ typedef struct direct {
   bd_lanes_t *padded, *row; /* one row, with radii.x pixels on either side */
   bd_lanes_t *scratch;      /* separable: one plane */
   bd_sweeper_t sweeper;     /* separable, where most of what matters is near */
+  bd_sweeper_t back;        /* the same for sweeps back, once one was asked for */
+  int usual_y;
 } direct_t;
 
 static void destroy(bd_gibbs_t *base) {
   direct_t *g = (direct_t *)base;
   BD_X(sweeper_free)(&g->sweeper);
+  BD_X(sweeper_free)(&g->back);
   free(g->tap);
   free(g->cut);
   free(g->padded);
@@ -108,6 +111,20 @@ static void sweep(bd_gibbs_t *base, bd_sweep_t *w) {
   const bd_radii_t radii = cut_taps(g, w->reach);
   BD_X(sweep_marginal)(&g->sweeper, w, g->cut, radii);
 }
+
+#ifndef BD_SINGLE
+static bd_status_t prepare_back(bd_gibbs_t *base, bd_error_t *error) {
+  direct_t *g = (direct_t *)base;
+  if (g->back.memory) return BD_OK;
+  return BD_X(sweeper_create)(&g->shape, g->radii, g->usual_y, BD_BACK, &g->back, error);
+}
+
+static void sweep_back(bd_gibbs_t *base, const bd_sweep_back_t *w) {
+  direct_t *g = (direct_t *)base;
+  const bd_radii_t radii = cut_taps(g, w->reach);
+  BD_X(sweep_back)(&g->back, w, g->cut, radii);
+}
+#endif
 
 /* ---- costs that do not ----------------------------------------------------------- */
 
@@ -211,7 +228,12 @@ bd_status_t BD_X(gibbs_direct)(const bd_solver_options_t *o, const bd_shape_t *s
   bd_status_t status = allocate(g, error);
   if (status == BD_OK && sweeps) {
     g->base.sweep = sweep;
-    status = BD_X(sweeper_create)(shape, g->radii, usual_y, &g->sweeper, error);
+    g->usual_y = usual_y;
+#ifndef BD_SINGLE
+    g->base.prepare_back = prepare_back;
+    g->base.sweep_back = sweep_back;
+#endif
+    status = BD_X(sweeper_create)(shape, g->radii, usual_y, BD_FORWARD, &g->sweeper, error);
   }
   allow_cuts(g);
   if (status == BD_OK) return BD_OK;

@@ -31,6 +31,10 @@ struct bd_gibbs {
   void (*apply)(bd_gibbs_t *gibbs, const bd_lanes_t *in, bd_lanes_t *out, const bd_lanes_t *reach);
   /* A marginal of an iteration in one go (sweep.h).  NULL where there is no such way. */
   void (*sweep)(bd_gibbs_t *gibbs, bd_sweep_t *sweep);
+  /* The same for the reverse pass, in float64.  Prepared before its first use.
+     Errors: BD_FAILED without memory. */
+  bd_status_t (*prepare_back)(bd_gibbs_t *gibbs, bd_error_t *error);
+  void (*sweep_back)(bd_gibbs_t *gibbs, const bd_sweep_back_t *sweep);
   void (*destroy)(bd_gibbs_t *gibbs);
 };
 

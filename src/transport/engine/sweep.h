@@ -56,15 +56,20 @@ typedef struct bd_sweeper {
   bd_shape_t shape;
   int margin;         /* pixels on either side of a ring's row */
   int band;           /* rows that a stage takes at once */
+  int bands;          /* of rows to work in */
   size_t row;         /* vectors of a ring's row, margins included */
-  bd_lanes_t *memory; /* a band, a row of zeros, the rings */
+  bd_lanes_t *memory; /* bands, a row of zeros, the rings */
   int far;            /* 1: planes lie beyond the second-level cache, fetch ahead */
 } bd_sweeper_t;
+
+/* What a sweeper is for: sweep_marginal, or sweep_back. */
+typedef enum bd_direction { BD_FORWARD, BD_BACK } bd_direction_t;
 
 /* Prepare for half-widths up to `largest`, mostly about `usual_y`.  Errors: BD_FAILED without
    memory.  Freed by sweeper_free, also after an error. */
 bd_status_t BD_X(sweeper_create)(const bd_shape_t *shape, bd_radii_t largest, int usual_y,
-                                 bd_sweeper_t *sweeper, bd_error_t *error);
+                                 bd_direction_t direction, bd_sweeper_t *sweeper,
+                                 bd_error_t *error);
 void BD_X(sweeper_free)(bd_sweeper_t *sweeper);
 
 /* The least half-width of a window that pays to be cut to: below it no loops are unrolled. */
@@ -74,6 +79,21 @@ int BD_X(sweep_least)(const bd_sweeper_t *sweeper);
    the width of a strip. */
 void BD_X(sweep_marginal)(const bd_sweeper_t *sweeper, bd_sweep_t *sweep, const bd_lanes_t *tap,
                           bd_radii_t radii);
+
+/* A sweep back through one marginal (reverse.h), from potentials that were kept.  Lanes in `left`
+   add nothing. */
+typedef struct bd_sweep_back {
+  const bd_lanes_t *u, *q, *pb; /* planes; pb: the adjoint of p */
+  bd_lanes_t max, reach;        /* as above */
+  bd_mask_t left;
+  bd_lanes_t *qb, *g; /* planes: z and g are added to them */
+  bd_lanes_t *nu;     /* plane, from which nu_scale times g is taken; NULL: none */
+  bd_real_t nu_scale;
+} bd_sweep_back_t;
+
+/* The whole of it, with taps and radii as above. */
+void BD_X(sweep_back)(const bd_sweeper_t *sweeper, const bd_sweep_back_t *sweep,
+                      const bd_lanes_t *tap, bd_radii_t radii);
 
 /* The step alone, for a plane of p. */
 void BD_X(step_plane)(bd_step_t *step, const bd_lanes_t *p, size_t pixels);
