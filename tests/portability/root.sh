@@ -20,7 +20,9 @@ make_root() {
   [ -e "$root/usr/bin/apt-get" ] || debootstrap --variant=minbase "$suite" "$root" "$mirror" >&2
   echo "deb $mirror $suite main" >"$root/etc/apt/sources.list"
   cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
-  cp /etc/resolv.conf "$root/etc/"
+  cp /etc/resolv.conf /etc/hosts "$root/etc/"
+  # In a root that is no mount point, unshare --mount fails.
+  mount --bind "$root" "$root"
   mount -t proc proc "$root/proc"
   mount -t sysfs -o ro sys "$root/sys"
   mount --bind /dev "$root/dev"

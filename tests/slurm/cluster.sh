@@ -62,6 +62,7 @@ start() {
   done
   unshare --mount --uts true 2>/dev/null ||
     cannot "no right to give each node a host name (unshare)"
+  getent hosts "$(hostname -s)" >/dev/null || cannot "$(hostname -s) is not in /etc/hosts"
   # Names are looked up only where there is an address beside 127.0.0.1.
   ip -4 -o address 2>/dev/null | grep -v '127\.0\.0\.1/' | grep -q inet ||
     ip address add 127.0.0.2/8 dev lo 2>/dev/null
@@ -123,6 +124,9 @@ PartitionName=all Nodes=n[1-2] Default=YES MaxTime=INFINITE PriorityTier=1
 PartitionName=apart Nodes=n3 MaxTime=INFINITE PriorityTier=1
 PartitionName=urgent Nodes=n3 MaxTime=INFINITE PriorityTier=2
 CONF
+  # SLURM 23.11 and later want cgroups unless told so; earlier ones know no such plugin.
+  [ "$(slurmd -V | sed 's/[^0-9]*//; s/\.//; s/\..*//')" -lt 2311 ] ||
+    echo CgroupPlugin=disabled >"$folder/cgroup.conf"
   ulimit -c 0
   for _ in $(seq 50); do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
   daemon slurmctld slurmctld -D -c -f "$SLURM_CONF"
