@@ -43,8 +43,8 @@ case $BARYDEF_MPI in
   openmpi5)
     SRUN_OPTIONS=(--mpi=pmix)
     MPIRUN=(mpirun)
-    # Its mpirun is PRRTE, which waits a time of its own and has names of its own.  This one lets it
-    # start more ranks than there are cores.
+    # Its mpirun is PRRTE, which kills its ranks 0.3 s after it told them to end, whatever is set,
+    # and has names of its own.  This one lets it start more ranks than there are cores.
     # export PRTE_MCA_rmaps_default_mapping_policy=:OVERSUBSCRIBE
     ;;
   mpich)

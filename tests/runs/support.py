@@ -55,7 +55,6 @@ ENVIRONMENT.update(
     # The same in Open MPI 5.
     PRTE_MCA_rmaps_default_mapping_policy=":OVERSUBSCRIBE",
     PRTE_MCA_hwloc_default_binding_policy="none",
-    PRTE_MCA_odls_base_sigkill_timeout="0",
     LC_ALL="C.UTF-8",
 )
 
