@@ -2,9 +2,9 @@
 # clang-format over C and C++ and black over Python; fails on any finding.
 set -u
 cd "$(dirname "$0")/../.."
-for tool in clang-format black; do
-  command -v $tool >/dev/null || { echo "SKIPPED: $tool is not installed"; exit 77; }
-done
+source tests/lint/tools.sh
+need clang-format 14
+need black 23
 status=0
 find src include tests \( -name '*.[ch]' -o -name '*.cpp' \) -print0 |
   xargs -0 clang-format --dry-run -Werror || status=1

@@ -4,7 +4,8 @@
 # has changed.
 set -u
 cd "$(dirname "$0")/../.." || exit
-command -v clang-tidy >/dev/null || { echo "SKIPPED: clang-tidy is not installed"; exit 77; }
+source tests/lint/tools.sh
+need clang-tidy 14
 cache=$1
 shift
 mkdir -p "$cache" || exit
