@@ -13,12 +13,12 @@ run_jobs() {
   done
 }
 
-# compare_jobs SOURCE FIRST SECOND [--same|--near]: two such folders, as same_bits.py compares them.
+# compare_jobs SOURCE FIRST SECOND: two such folders, as same_bits.py compares them.
 compare_jobs() {
-  local source=$1 first=$2 second=$3 how=${4:---same} result pairs=()
+  local source=$1 first=$2 second=$3 result pairs=()
   for result in "$first"/*.h5; do
     pairs+=("$result" "$second/$(basename "$result")")
   done
   PYTHONPATH=$source/tests/runs /usr/bin/python3 -B "$source/tests/portability/same_bits.py" \
-    "$how" "${pairs[@]}"
+    "${pairs[@]}"
 }
