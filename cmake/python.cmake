@@ -1,9 +1,9 @@
 # The Python package: importable from the build tree (PYTHONPATH=build/python), and installed.  In
-# the build tree it is a link, so that it is never older than the sources.
+# the build tree its modules are links, so that they are never older than the sources.
 set(BARYDEF_PACKAGE ${PROJECT_SOURCE_DIR}/analysis/barydef)
-add_custom_target(python-package ALL VERBATIM
-  COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/python
-  COMMAND ${CMAKE_COMMAND} -E create_symlink ${BARYDEF_PACKAGE} ${PROJECT_BINARY_DIR}/python/barydef)
+add_custom_target(python-package ALL VERBATIM DEPENDS barydef-core
+  COMMAND ${CMAKE_COMMAND} -DFROM=${BARYDEF_PACKAGE} -DTO=${BARYDEF_PYTHON_PACKAGE}
+          -P ${PROJECT_SOURCE_DIR}/cmake/link_package.cmake)
 
 # The Python of the distribution, or else that of PATH.
 find_program(BARYDEF_CMAKE_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
@@ -51,4 +51,6 @@ if(NOT BARYDEF_PYTHON_DIR AND BARYDEF_CMAKE_PYTHON)
 endif()
 install(CODE "${find_folder}
   file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/\${folder}\" TYPE DIRECTORY
-       FILES \"${BARYDEF_PACKAGE}\" REGEX __pycache__ EXCLUDE)")
+       FILES \"${BARYDEF_PACKAGE}\" REGEX __pycache__ EXCLUDE)
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/\${folder}/barydef\" TYPE MODULE
+       FILES \"$<TARGET_FILE:barydef-core>\")")

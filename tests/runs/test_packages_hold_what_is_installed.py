@@ -61,6 +61,7 @@ class Packages(RunTest):
         libraries = {os.path.basename(name) for name in names if ".so" in name}
         version = run(PROGRAM, "--version").split()[1]
         expected = {"libbarydef.so", "libbarydef.so.0", f"libbarydef.so.{version}"}
+        expected.add("libbarydef-core.so")  # of the Python package
         if os.path.exists(os.path.join(BUILD, VICTIM)):
             expected.add(VICTIM)
         self.assertEqual(libraries, expected)
