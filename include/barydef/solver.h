@@ -287,6 +287,25 @@ typedef struct bd_vjp {
    BD_FAILED without memory, or where `memory` does not suffice.  Then no result is valid. */
 BD_API bd_status_t bd_solver_vjp(bd_solver_t *solver, const bd_vjp_t *vjp, bd_error_t *error);
 
+/** The same with the members of bd_vjp_t as arguments and memory 0, for a language that does not
+   read this header. */
+BD_API bd_status_t bd_solver_vjp_of(bd_solver_t *solver, int count, const double *images,
+                                    const double *adjoints, double *purified, double *gradients,
+                                    bd_image_report_t *reports, bd_error_t *error);
+
+/** Take the product of the adjoints with the Jacobian of the mean of the marginals, which is what
+   bd_solver_run gives as `mean`.  An attacker may take this linear map for that of the purifier, at
+   a small part of the cost.
+     images    [count][channels][height][width], pixels in [0,1]
+     adjoints  of that shape: derivative of the loss by the mean
+     gradients of that shape: derivative of the loss by the image; NaN where a motion moves all
+               mass of a channel out of the image, 0 for a channel without mass that is scaled by
+               itself
+   All arrays are the caller's.  No image is looked at for other failures.
+   Errors: BD_FAILED without memory. */
+BD_API bd_status_t bd_solver_mean_vjp(bd_solver_t *solver, int count, const double *images,
+                                      const double *adjoints, double *gradients, bd_error_t *error);
+
 /** NULL is allowed. */
 BD_API void bd_solver_destroy(bd_solver_t *solver);
 

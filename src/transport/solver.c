@@ -1,4 +1,5 @@
 #include "transport/kernel.h"
+#include "transport/mean.h"
 #include "transport/moved.h"
 #include "transport/paths.h"
 
@@ -174,7 +175,8 @@ int bd_solver_evaluated(const bd_solver_options_t *o, int height, int width) {
    was not right for.  The last, float64 with lanes of images, is right for all. */
 enum { ENGINES_MAX = 3 };
 struct bd_solver {
-  bd_moved_t *own; /* where the caller shares none */
+  bd_moved_t *own;         /* where the caller shares none */
+  const bd_moved_t *moved; /* the motions: its own, or those of the caller */
   bd_method_t method;
   double tolerance;
   int count;
@@ -253,6 +255,7 @@ bd_status_t bd_solver_create(const bd_solver_options_t *options, int channels, i
     free(s);
     return bd_fail(error, BD_FAILED, "no memory for a solver");
   }
+  s->moved = moved;
   bd_engine_plan_t plan = {
       .options = options, .channels = channels, .height = height, .width = width, .moved = moved};
   status = create_engines(s, &plan, error);
@@ -310,6 +313,30 @@ bd_status_t bd_solver_vjp(bd_solver_t *s, const bd_vjp_t *vjp, bd_error_t *error
     if (s->engines[i].path->run_with_gradients && has_pending(&call))
       status = s->engines[i].path->run_with_gradients(s->engines[i].engine, &call, error);
   return status;
+}
+
+bd_status_t bd_solver_vjp_of(bd_solver_t *s, int count, const double *images,
+                             const double *adjoints, double *purified, double *gradients,
+                             bd_image_report_t *reports, bd_error_t *error) {
+  const bd_vjp_t vjp = {.count = count,
+                        .images = images,
+                        .adjoints = adjoints,
+                        .purified = purified,
+                        .gradients = gradients,
+                        .reports = reports};
+  return bd_solver_vjp(s, &vjp, error);
+}
+
+bd_status_t bd_solver_mean_vjp(bd_solver_t *s, int count, const double *images,
+                               const double *adjoints, double *gradients, bd_error_t *error) {
+  const size_t size =
+      (size_t)s->moved->channels * (size_t)s->moved->height * (size_t)s->moved->width;
+  double *room = malloc(size * sizeof *room);
+  if (!room) return bd_fail(error, BD_FAILED, "no memory for the gradient of an image");
+  for (size_t at = 0; at < (size_t)count * size; at += size)
+    mean_vjp(s->moved, images + at, adjoints + at, room, gradients + at);
+  free(room);
+  return BD_OK;
 }
 
 void bd_solver_destroy(bd_solver_t *s) {
