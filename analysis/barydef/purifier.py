@@ -1,0 +1,236 @@
+"""Barycentric Defense for arrays of images in memory."""
+
+import collections
+import concurrent.futures
+import os
+import warnings
+import weakref
+
+import numpy as np
+
+from . import library
+from .library import status_name  # noqa: F401 - part of the package
+
+# Images that one call of the library computes. Between calls Python answers to Ctrl-C.
+PIECE, LANES = 64, 8
+
+
+def _text(value):
+    """A value as a job file has it."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return ", ".join(map(_text, value))
+    return str(value)
+
+
+def _setting(name, value):
+    text = f"{name}={_text(value)}"
+    if "\0" in text:
+        raise ValueError(f"Purifier: {name!r}: a NUL character in the value")
+    return text.encode()
+
+
+def _free(idle, process, options):
+    """Free what a Purifier had. A solver of the parent may have been at work when it forked."""
+    while idle and process == os.getpid():
+        library.free_solver(idle.pop()[1])
+    library.load().bd_solver_options_free(options)
+
+
+class Purifier:
+    """Replaces each image by the barycenter of its marginals, as `barydef run` does.
+
+    settings  keys and values of the sections [marginals] and [solver] of a job file, such as
+              {"solver.gamma": 1, "marginals.set": "B6"}; the others have their defaults
+    threads   how many parts of a batch are computed at once; it changes no bit
+
+    A Purifier may be called from several threads, copied, pickled, and used after a fork. What is
+    wrong with settings or arrays is a ValueError, what fails is a RuntimeError."""
+
+    def __init__(self, settings=None, threads=1):
+        self.settings = {str(name): _text(value) for name, value in dict(settings or {}).items()}
+        if int(threads) != threads or threads < 1:
+            raise ValueError(f"Purifier: threads = {threads} is not a number from 1")
+        self.threads = int(threads)
+        self._options = library.make_options([_setting(*one) for one in self.settings.items()])
+        self._begin()
+        if library.load().bd_solver_options_snapshots(self._options) != 1:
+            raise ValueError(
+                f"Purifier: solver.iterations = {self.settings['solver.iterations']} is a list, "
+                "and a Purifier takes one number; make one for each"
+            )
+
+    def _begin(self):
+        """Start without solvers, in this process."""
+        self._idle, self._process = collections.deque(), os.getpid()
+        self._end = weakref.finalize(self, _free, self._idle, self._process, self._options)
+        self._end.atexit = False
+
+    def __reduce__(self):
+        return type(self), (self.settings, self.threads)
+
+    def __repr__(self):
+        return f"Purifier({self.settings}, threads={self.threads})"
+
+    def __call__(self, x, report=False):
+        """Purify images [n,C,H,W], float32 or float64 in [0,1].
+
+        The result has their shape and type, and is NaN for an image that failed. With `report` it
+        comes with an array of a record for each image: fields of per_image of a result that need
+        neither victim nor labels; status_name() names a status. Without it a failure is warned
+        of."""
+        x = _images(x)
+        y = np.empty(x.shape, x.dtype)
+        records = np.zeros(len(x), library.record_type())
+
+        def compute(solver, part):
+            images = _doubles(x[part])
+            purified, reports = np.empty(images.shape), self._reports(images)
+            library.load().bd_solver_run(
+                solver,
+                len(images),
+                *map(library.pointer, (images, purified)),
+                None,
+                library.pointer(reports),
+                None,
+                None,
+            )
+            y[part] = purified
+            records[part] = _records(images, purified, reports)
+
+        self._in_parts(x, compute)
+        return (y, _packed(records)) if report else _warned(y, records)
+
+    def vjp(self, x, ybar, purified=False):
+        """The product of `ybar` with the Jacobian of the purified images at x.
+
+        ybar is the derivative of a loss by the purified images. The result, float64 [n,C,H,W], is
+        its exact derivative by x; NaN for an image that failed. With `purified` it comes with the
+        purified images, which are computed once, in float64."""
+        x = _images(x)
+        ybar = _adjoints(x, ybar)
+        y, gradient = np.empty(x.shape), np.empty(x.shape)
+        records = np.zeros(len(x), library.record_type())
+
+        def compute(solver, part):
+            images, adjoints = _doubles(x[part]), _doubles(ybar[part])
+            reports = self._reports(images)
+            arrays = images, adjoints, y[part], gradient[part], reports
+            library.call("bd_solver_vjp_of", solver, len(images), *map(library.pointer, arrays))
+            records[part] = _records(images, y[part], reports)
+
+        self._in_parts(x, compute)
+        _warned(y, records)
+        return (gradient, y) if purified else gradient
+
+    def mean_vjp(self, x, ybar):
+        """The product of `ybar` with the Jacobian of the mean of the marginals at x, float64.
+
+        It is linear in ybar and costs little. An attacker may take it for vjp()."""
+        x = _images(x)
+        ybar = _adjoints(x, ybar)
+        gradient = np.empty(x.shape)
+
+        def compute(solver, part):
+            arrays = _doubles(x[part]), _doubles(ybar[part]), gradient[part]
+            library.call(
+                "bd_solver_mean_vjp", solver, len(arrays[0]), *map(library.pointer, arrays)
+            )
+
+        self._in_parts(x, compute)
+        return gradient
+
+    def check_gradient(self):
+        """Raise the ValueError of vjp() where these settings have no gradient."""
+        with self._solver((1, LANES, LANES)) as solver:
+            nothing = [library.pointer(np.empty(1))] * 5
+            library.call("bd_solver_vjp_of", solver, 0, *nothing)
+
+    def _solver(self, shape):
+        if self._process != os.getpid():
+            self._end.detach()
+            self._begin()
+        return library.borrowed(self._idle, self._options, shape, self.threads)
+
+    @staticmethod
+    def _reports(images):
+        return np.zeros(len(images) * library.load().bd_image_report_size(), np.uint8)
+
+    def _in_parts(self, x, compute):
+        """Call compute(solver, slice) for all images, in as many threads as are allowed."""
+        registers = -(-len(x) // (self.threads * LANES))
+        piece = min(PIECE, max(1, registers) * LANES)
+        parts = [slice(at, at + piece) for at in range(0, len(x), piece)]
+
+        def work(part):
+            with self._solver(x.shape[1:]) as solver:
+                compute(solver, part)
+
+        if self.threads == 1 or len(parts) == 1:
+            for part in parts:
+                work(part)
+            return
+        with concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
+            futures = [pool.submit(work, part) for part in parts]
+            try:
+                for future in futures:
+                    future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+
+
+def _images(x):
+    x = np.asarray(x)
+    if x.ndim != 4 or 0 in x.shape[1:]:
+        raise ValueError(f"Purifier: images of shape {x.shape}; allowed: [n, C, H, W]")
+    if x.dtype not in (np.float32, np.float64):
+        raise ValueError(f"Purifier: images of {x.dtype}; allowed: float32 or float64 in [0,1]")
+    return x
+
+
+def _adjoints(x, ybar):
+    ybar = np.asarray(ybar)
+    if ybar.shape != x.shape or ybar.dtype.kind not in "fiu":
+        raise ValueError(
+            f"Purifier: ybar is {ybar.dtype} of shape {ybar.shape}; allowed: numbers of the "
+            f"images' shape {x.shape}"
+        )
+    return ybar
+
+
+def _doubles(array):
+    return np.ascontiguousarray(array, np.float64)
+
+
+def _records(images, purified, reports):
+    records = np.zeros(len(images), library.record_type())
+    stored = purified.astype(np.float32)
+    library.load().bd_per_image_measure(
+        len(images),
+        images[0].size,
+        *map(library.pointer, (reports, images, stored, records)),
+    )
+    return records
+
+
+def _packed(records):
+    """A copy without the gaps of fields that are left out."""
+    packed = np.zeros(len(records), [(name, records.dtype[name]) for name in records.dtype.names])
+    for name in records.dtype.names:
+        packed[name] = records[name]
+    return packed
+
+
+def _warned(y, records):
+    failed = np.flatnonzero(records["status"])
+    if len(failed):
+        why = status_name(records["status"][failed[0]])
+        warnings.warn(
+            f"{len(failed)} of {len(y)} images failed and are NaN: image {failed[0]} is {why}; "
+            "report=True has the status of each",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return y
