@@ -129,8 +129,10 @@ CONF
     echo CgroupPlugin=disabled >"$folder/cgroup.conf"
   ulimit -c 0
   for _ in $(seq 50); do [ -S "$folder/munge.socket" ] && break; sleep 0.1; done
-  daemon slurmctld slurmctld -D -c -f "$SLURM_CONF"
+  # slurmctld too must find the nodes' names, by which srun there is answered since SLURM 23.
   printf '127.0.0.1 n%s\n' $(seq $nodes) | cat - /etc/hosts >"$folder/hosts"
+  daemon slurmctld unshare --mount --propagation private bash -c "
+    mount --bind '$folder/hosts' /etc/hosts && exec slurmctld -D -c -f '$SLURM_CONF'"
   for i in $(seq $nodes); do
     daemon "node$i" unshare --mount --uts --propagation private bash -c "hostname n$i &&
       mount --bind '$folder/hosts' /etc/hosts && exec slurmd -D -N n$i -f '$SLURM_CONF'"
