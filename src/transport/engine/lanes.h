@@ -163,6 +163,26 @@ BD_INLINE void lanes_pass(const bd_lanes_t *restrict in, bd_lanes_t *restrict ou
   }
 }
 
+/* a / b to the last bit, for a >= 0 and b in the middle of the exponents, but to the last but one
+   where all bits of the mantissa of b are set.  The divider takes 16
+   cycles for a register of 8 float64, in which other units do some 30 operations.  An estimate of
+   1/b to 14 bits becomes one of 53 by two Newton steps, and the remainder of a, which a fused
+   operation finds exactly, rounds the quotient (Markstein, "Computation of elementary functions on
+   the IBM RISC System/6000 processor", 1990). */
+#if defined __AVX512F__ && !defined BD_SINGLE
+BD_INLINE bd_lanes_t lanes_divide(bd_lanes_t a, bd_lanes_t b) {
+  const __m512d d = (__m512d)b, one = _mm512_set1_pd(1);
+  __m512d y = _mm512_rcp14_pd(d);
+  y = _mm512_fmadd_pd(y, _mm512_fnmadd_pd(d, y, one), y);
+  y = _mm512_fmadd_pd(y, _mm512_fnmadd_pd(d, y, one), y);
+  const __m512d quotient = _mm512_mul_pd((__m512d)a, y);
+  const __m512d rest = _mm512_fnmadd_pd(d, quotient, (__m512d)a);
+  return (bd_lanes_t)_mm512_fmadd_pd(rest, y, quotient);
+}
+#else
+BD_INLINE bd_lanes_t lanes_divide(bd_lanes_t a, bd_lanes_t b) { return a / b; }
+#endif
+
 /* 2^r for |r| <= 1/2.  (2^r - 1)/r is the polynomial that makes the relative error of 2^r least,
    fitted by iterated weighted least squares.  The error is below 4e-18 in float64 and 2e-9 in
    float32; the rounding of coefficients and operations adds half an ulp to one. */

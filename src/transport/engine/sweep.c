@@ -71,6 +71,12 @@ BD_INLINE void exponentiate(const stage_t *t, int y, bd_keep_t keep) {
   pass_row(&t->r, a, ring_row(&t->r, PASSED_A, y));
 }
 
+/* The divider works on every other row of a band, and the other units on those between.  Both give
+   the same bits. */
+BD_INLINE bd_lanes_t quotient(bd_lanes_t q, bd_lanes_t ka, int j) {
+  return j % 2 == 0 ? q / ka : lanes_divide(q, ka);
+}
+
 /* Rows y .. y + rows - 1: c = q / K a and the first pass over it. */
 BD_INLINE void divide(const stage_t *t, int y, int rows) {
   const int width = t->r.s->shape.width, wants_log = t->w->wants_log;
@@ -81,7 +87,7 @@ BD_INLINE void divide(const stage_t *t, int y, int rows) {
     pass_columns(t->in, rows, x, t->r.tap, t->r.radii.y, ka);
     for (int j = 0; j < rows; j++) {
       if (t->r.distance == FAR) __builtin_prefetch(q + (j + t->r.band) * width + x);
-      band_row(&t->r, j)[x] = q[j * width + x] / ka[j];
+      band_row(&t->r, j)[x] = quotient(q[j * width + x], ka[j], j);
     }
     for (int j = 0; wants_log && j < rows; j++)
       t->w->sums.log_ka += q[j * width + x] * lanes_log(ka[j]);
