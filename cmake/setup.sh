@@ -86,5 +86,5 @@ if [ "$(id -u)" = 0 ]; then
 fi
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 # Open MPI 5 calls these by other names.
-export PRTE_MCA_rmaps_default_mapping_policy=:OVERSUBSCRIBE
+export PRTE_MCA_rmaps_default_mapping_policy=slot:OVERSUBSCRIBE
 export PRTE_MCA_hwloc_default_binding_policy=none

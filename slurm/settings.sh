@@ -44,8 +44,9 @@ case $BARYDEF_MPI in
     SRUN_OPTIONS=(--mpi=pmix)
     MPIRUN=(mpirun)
     # Its mpirun is PRRTE, which kills its ranks 0.3 s after it told them to end, whatever is set,
-    # and has names of its own.  This one lets it start more ranks than there are cores.
-    # export PRTE_MCA_rmaps_default_mapping_policy=:OVERSUBSCRIBE
+    # and has names of its own.  This one lets it start more ranks than there are cores.  Without
+    # "slot" it starts all of them on the first node.
+    # export PRTE_MCA_rmaps_default_mapping_policy=slot:OVERSUBSCRIBE
     ;;
   mpich)
     # An MPICH that was built with PMIx takes --mpi=pmix, and Cray's takes --mpi=cray_shasta.  The

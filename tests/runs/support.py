@@ -53,7 +53,7 @@ ENVIRONMENT.update(
     OMPI_MCA_osc="^ucx",
     OMPI_MCA_odls_base_sigkill_timeout="0",
     # The same in Open MPI 5.
-    PRTE_MCA_rmaps_default_mapping_policy=":OVERSUBSCRIBE",
+    PRTE_MCA_rmaps_default_mapping_policy="slot:OVERSUBSCRIBE",
     PRTE_MCA_hwloc_default_binding_policy="none",
     LC_ALL="C.UTF-8",
 )
