@@ -12,7 +12,7 @@ def gibbs(gamma, window, dtype):
 
 
 def plain(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
-    """One image in float32: q [N, H, W], x [H, W] of mass 1 -> p.  The kernel is a convolution
+    """One image: q [N, H, W], x [H, W] of mass 1 -> p.  The kernel is a convolution
     with the window."""
     N = len(q)
     tap = gibbs(gamma, window, q.dtype)

@@ -1,4 +1,4 @@
-"""barydef.Purifier gives the bits of barydef run, from threads, forks and copies, and says why not."""
+"""barydef.Purifier gives the bits of barydef run, from threads, forks and copies."""
 
 import concurrent.futures
 import copy
