@@ -175,6 +175,7 @@ class Slowness(RunTest):
         planned = launch(
             "run", os.path.join(self.folder, "job.ini"), "--overwrite", "--dry-run", ranks=4
         )
+        self.assertRegex(planned.out, "solver about", planned)
         stated, images = (
             float(re.search(r"solver about ([\d.]+) MiB", planned.out).group(1)),
             4 * side * side * block / 2**20,
