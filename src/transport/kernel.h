@@ -49,9 +49,9 @@ enum { SWEEP_RADIUS_USUAL = 63, SWEEP_RADIUS_MAX = 95 };
 enum { KERNEL_MARGIN = 60 };
 
 /* The same for odd windows at a small gamma, where the tails are short: the offsets that are left
-   out make at most 4 e^-39 of K a, and so of the next product, which is less than half an ulp of
+   out make at most 4 e^-38.2 of K a, and so of the next product, which is less than half an ulp of
    the mass. */
-enum { KERNEL_SHORT_MARGIN = 39 };
+#define KERNEL_SHORT_MARGIN 38.2
 #define KERNEL_SHORT_GAMMA 0.1
 
 #endif
