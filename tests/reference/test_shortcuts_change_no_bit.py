@@ -13,6 +13,8 @@ from images import random_images
 DATA = os.environ.get("BARYDEF_DATA", os.path.join(library.HERE, "../../../shared/data"))
 REAL_SETS = [os.path.join(DATA, name + ".h5") for name in ("mnist", "fashion_mnist", "cifar10")]
 ROUNDING = 1e-15  # of the mass of a channel
+# After 2,000 iterations either way is up to 6e-15 from the twin in 80 bits.
+ROUNDING_OF_MANY = 4e-15
 
 
 def single_pixel(height, width):
@@ -71,7 +73,10 @@ class Shortcuts(unittest.TestCase):
                 for gamma in 1e-3, 5e-3, 0.02, 0.05, 0.2, 1:
                     options = dict(cost=cost, window=window, gamma=gamma, marginals="B4")
                     tau = min(stable_tau(image, steps, **options) for image in images)
-                    left_out = self.check(images, iterations=[steps], tau=tau, **options)
+                    rounding = ROUNDING_OF_MANY if steps > 200 else ROUNDING
+                    left_out = self.check(
+                        images, iterations=[steps], tau=tau, rounding=rounding, **options
+                    )
                     if window == 1:
                         self.assertEqual(set(left_out), {evaluations(images, "B4", steps)})
                     if gamma >= 0.05 and window != 1:
