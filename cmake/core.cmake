@@ -57,6 +57,7 @@ foreach(path ${BARYDEF_PATHS})
     list(TRANSFORM sources REPLACE "(.+)" "src/transport/engine/\\1.c")
     add_library(path_${path}${precision} OBJECT ${sources})
     barydef_path_options(path_${path}${precision} ${path} "${precision}")
+    list(APPEND BARYDEF_ENGINE_TARGETS path_${path}${precision})
     list(APPEND BARYDEF_ENGINE_OBJECTS $<TARGET_OBJECTS:path_${path}${precision}>)
   endforeach()
 endforeach()
@@ -76,8 +77,16 @@ target_link_libraries(barydef-core PRIVATE barydef-numerics)
 set_target_properties(barydef-core PROPERTIES PREFIX lib LINKER_LANGUAGE C
                       LIBRARY_OUTPUT_DIRECTORY ${BARYDEF_PYTHON_PACKAGE}
                       BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN;${BARYDEF_FOLDERS}")
+set(BARYDEF_CORE_LIBRARY "" CACHE FILEPATH
+    "With BARYDEF_CORE_ONLY: what another build has made, to be installed instead of a new one")
 if(BARYDEF_CORE_ONLY)
-  install(TARGETS barydef-core LIBRARY DESTINATION barydef)
+  if(BARYDEF_CORE_LIBRARY)
+    set_target_properties(barydef-core barydef-numerics ${BARYDEF_ENGINE_TARGETS}
+                          PROPERTIES EXCLUDE_FROM_ALL ON)
+    install(FILES ${BARYDEF_CORE_LIBRARY} DESTINATION barydef)
+  else()
+    install(TARGETS barydef-core LIBRARY DESTINATION barydef)
+  endif()
   if(FFTW_FOUND)
     file(REAL_PATH ${FFTW_LIBRARY} fftw)
     execute_process(COMMAND ${CMAKE_OBJDUMP} -p ${fftw} OUTPUT_VARIABLE soname

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-from support import DEMO_SET, PROGRAM, SOURCE, RunTest, launch, purify, skip
+from support import DEMO_SET, PROGRAM, SOURCE, RunTest, launch, purify
 
 import barydef
 from barydef import formats
@@ -110,27 +110,6 @@ class Package(RunTest):
         done = run(alone, "report", "x", LD_LIBRARY_PATH=os.path.dirname(PROGRAM))
         self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done)
         self.assertIn("needs the Python package barydef, which is not beside", done.stderr)
-
-    def test_pip_installs_it_from_the_clone(self):
-        clone, venv = (os.path.join(self.folder, name) for name in ("clone", "venv"))
-        os.makedirs(clone)
-        for name in "pyproject.toml", "LICENSE":
-            shutil.copy(os.path.join(SOURCE, name), clone)
-        shutil.copytree(os.path.join(SOURCE, "analysis"), os.path.join(clone, "analysis"))
-        if run(sys.executable, "-m", "venv", "--system-site-packages", venv).returncode:
-            skip("python3-venv is not installed")
-        python = os.path.join(venv, "bin", "python3")
-        if run(python, "-c", "import setuptools, wheel").returncode:
-            skip("python3-setuptools and python3-wheel are not installed")
-        options = ("--no-build-isolation", "--no-deps", "--no-index", "--quiet")
-        done = run(python, "-m", "pip", "install", *options, clone)
-        self.assertEqual(done.returncode, 0, done)
-        shutil.rmtree(clone)
-        done = run(python, "-m", "barydef", "report", "none.h5")
-        self.assertEqual((done.returncode, done.stderr), (2, "barydef: none.h5: no such file\n"))
-        code = "import barydef.report.make as make, sys; print(make.__file__)"
-        done = run(python, "-c", code)
-        self.assertTrue(os.path.realpath(done.stdout.strip()).startswith(os.path.realpath(venv)))
 
     def test_version_and_limits_are_those_of_the_program(self):
         self.assertIn(f"barydef {barydef.__version__}\n", launch("--version").out)
