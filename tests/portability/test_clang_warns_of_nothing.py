@@ -30,6 +30,7 @@ def commands():
         for entry in json.load(file):
             if entry["file"].startswith(ROOMS) and entry["file"].endswith(".c"):
                 words = shlex.split(entry["command"])
+                words = [word for word in words if not word.startswith("--param=")]  # gcc's own
                 first = next(i for i, word in enumerate(words) if word.startswith("-"))
                 at = words.index("-o")
                 yield words[at + 1], words[first:at], entry["file"]

@@ -84,20 +84,16 @@ class Finished(namedtuple("Finished", "command status out err")):
         )
 
 
-def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
-    """Runs barydef with these arguments, under mpirun unless ranks = 0, for `timeout` at most."""
-    command = [PROGRAM, *map(str, arguments)]
-    if ranks:
-        command = [MPIRUN, "-n", str(ranks), *command]
+def finish(command, timeout, **options):
+    """Runs a command for `timeout` at most."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=folder,
-        env={**ENVIRONMENT, **environment},
         start_new_session=True,
+        **options,
     )
     try:
         out, err = process.communicate(timeout=timeout * PATIENCE)
@@ -105,6 +101,18 @@ def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
         kill(process)
         raise
     return Finished(command, process.returncode, out, err)
+
+
+def launch(*arguments, ranks=0, folder=None, timeout=60, **environment):
+    """Runs barydef with these arguments, under mpirun unless ranks = 0, for `timeout` at most."""
+    command, environment = [PROGRAM, *map(str, arguments)], {**ENVIRONMENT, **environment}
+    if not ranks:
+        return finish(command, timeout, cwd=folder, env=environment)
+    # Else one mpirun removes the folder of all while another one is about to make its own there.
+    with tempfile.TemporaryDirectory(prefix="barydef-", ignore_cleanup_errors=True) as session:
+        environment.setdefault("OMPI_MCA_orte_tmpdir_base", session)
+        command = [MPIRUN, "-n", str(ranks), *command]
+        return finish(command, timeout, cwd=folder, env=environment)
 
 
 def ranks_of(process):
