@@ -40,7 +40,7 @@ BD_INLINE size_t ring_length(int band, int radius) { return 2 * (size_t)(radius 
 BD_INLINE bd_lanes_t *band_row(const rows_t *t, int j) {
   return t->s->memory + (size_t)j * t->s->row + t->s->margin;
 }
-BD_INLINE bd_lanes_t *zero_row(const rows_t *t) { return band_row(t, t->s->bands * BAND); }
+BD_INLINE bd_lanes_t *zero_row(const rows_t *t) { return t->s->zero; }
 BD_INLINE bd_lanes_t *ring_row(const rows_t *t, unsigned ring, int y) {
   const size_t length = ring_length(t->band, t->radii.y);
   return zero_row(t) + (1 + ring * length + (size_t)y % length) * t->s->row;

@@ -25,6 +25,7 @@ bd_status_t BD_X(sweeper_create)(const bd_shape_t *shape, bd_radii_t largest, in
   if (!s->memory)
     return bd_fail(error, BD_FAILED, "no memory for a kernel of %d x %d pixels", height, width);
   memset(s->memory, 0, size); /* margins stay zero */
+  s->zero = s->memory + (size_t)s->bands * BAND * s->row + s->margin;
   return BD_OK;
 }
 

@@ -59,6 +59,7 @@ typedef struct bd_sweeper {
   int bands;          /* of rows to work in */
   size_t row;         /* vectors of a ring's row, margins included */
   bd_lanes_t *memory; /* bands, a row of zeros, the rings */
+  bd_lanes_t *zero;   /* the row of zeros, at its first pixel */
   int far;            /* 1: planes lie beyond the second-level cache, fetch ahead */
 } bd_sweeper_t;
 
