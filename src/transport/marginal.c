@@ -139,13 +139,8 @@ bd_status_t bd_marginal_apply(const bd_motion_t *motion, bd_interpolation_t inte
                               bd_error_t *error) {
   bd_stencil_t stencil = {0};
   bd_status_t status = stencil_build(motion, interpolation, height, width, &stencil, error);
-  for (int i = 0; status == BD_OK && i < stencil.pixels; i++) {
-    out[i] = 0;
-    for (int c = 0; c < 4; c++) {
-      /* All are built.  NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript) */
-      out[i] += stencil.weight[i][c] * in[stencil.source[i][c]];
-    }
-  }
+  for (int i = 0; status == BD_OK && i < stencil.pixels; i++)
+    out[i] = stencil_pixel(&stencil, in, (size_t)i);
   stencil_free(&stencil);
   return status;
 }

@@ -24,20 +24,13 @@ static void weigh(group_t *g, const double *x) {
   }
 }
 
-/* Pixel i of A_k x. */
-static double moved_pixel(const bd_stencil_t *stencil, const double *x, size_t i) {
-  double sum = 0;
-  for (int c = 0; c < 4; c++) sum += stencil->weight[i][c] * x[stencil->source[i][c]];
-  return sum;
-}
-
 /* yb without what is clipped, and its products with p and q_k. */
 static void clip(group_t *g, const double *x, const double *adjoint, double *yb) {
   const int count = g->moved->options.marginals.count;
   for (size_t i = 0; i < g->area; i++) {
     double q[BD_MARGINALS_MAX], p = 0;
     for (int k = 0; k < count; k++) {
-      q[k] = moved_pixel(&g->moved->stencils[k], x, i) / g->marginal_mass[k];
+      q[k] = stencil_pixel(&g->moved->stencils[k], x, i) / g->marginal_mass[k];
       p += q[k] / count;
     }
     yb[i] = g->mass * p <= 1 ? adjoint[i] : 0;
@@ -50,14 +43,10 @@ static void pull(const group_t *g, const double *yb, double *xb) {
   const int count = g->moved->options.marginals.count;
   for (size_t i = 0; i < g->area; i++) xb[i] = g->with_mean;
   for (int k = 0; k < count; k++) {
-    const bd_stencil_t *stencil = &g->moved->stencils[k];
     const double *column = g->moved->column_mass + (size_t)k * g->area;
     const double scale = g->mass / count / g->marginal_mass[k];
-    for (size_t i = 0; i < g->area; i++) {
-      xb[i] -= scale * g->with_marginal[k] * column[i];
-      for (int c = 0; c < 4; c++)
-        xb[stencil->source[i][c]] += scale * stencil->weight[i][c] * yb[i];
-    }
+    for (size_t i = 0; i < g->area; i++) xb[i] -= scale * g->with_marginal[k] * column[i];
+    stencil_scatter(&g->moved->stencils[k], scale, yb, xb);
   }
 }
 

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What an FFT may be wrong by, relative to the smallest K a. */
-static const bd_real_t guarded_noise = (bd_real_t)1e-11;
-
 /* ---- creation --------------------------------------------------------------------- */
 
 bd_status_t BD_X(adjoint_create)(bd_iterate_t *it, bd_adjoint_t *w, bd_error_t *error) {
@@ -83,12 +80,11 @@ static void go_wide(bd_adjoint_t *w, const bd_adjoint_task_t *t, const bd_lanes_
                                   .g = w->g});
 }
 
-/* Add z and g, where they are planes, in some lanes. */
-static void add(const bd_adjoint_task_t *t, bd_mask_t lanes, const bd_lanes_t *z,
-                const bd_lanes_t *all_g, size_t pixels) {
-  for (size_t i = 0; i < pixels; i++) {
-    const bd_lanes_t g = lanes_select(lanes, all_g[i], lanes_all(0));
-    t->qb[i] += lanes_select(lanes, z[i], lanes_all(0));
+/* Add the planes z and g in some lanes. */
+static void add(const bd_adjoint_t *w, const bd_adjoint_task_t *t, bd_mask_t lanes) {
+  for (size_t i = 0; i < w->iterate->setup->pixels; i++) {
+    const bd_lanes_t g = lanes_select(lanes, w->g[i], lanes_all(0));
+    t->qb[i] += lanes_select(lanes, w->z[i], lanes_all(0));
     t->g[i] += g;
     if (t->nu) t->nu[i] -= t->nu_scale * g;
   }
@@ -123,13 +119,13 @@ static void go_dense(bd_adjoint_t *w, const bd_adjoint_task_t *t) {
     if (s->gibbs->sweep_back) go_by_sweep(w, t, &reach, beyond | known);
     else {
       go_narrow(w, t, &reach, &beyond);
-      add(t, ~(beyond | known), w->z, w->g, s->pixels);
+      add(w, t, ~(beyond | known));
     }
   }
   beyond &= ~known;
   if (!lanes_any(beyond) || !setup_has_wide(s)) return;
   go_wide(w, t, &reach);
-  add(t, beyond, w->z, w->g, s->pixels);
+  add(w, t, beyond);
 }
 
 void BD_X(adjoint_marginal)(bd_adjoint_t *w, const bd_adjoint_task_t *t) {

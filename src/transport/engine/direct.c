@@ -8,9 +8,6 @@
    save less than it costs. */
 enum { UNCUT = 7 };
 
-/* The paper's window and what a short reach leaves of it: these loops are unrolled. */
-enum { UNROLLED_RADIUS = 3 };
-
 typedef struct direct {
   bd_gibbs_t base;
   bd_solver_options_t options;

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* What an FFT may be wrong by: relative in K a, relative to the mass in p. */
-static const bd_real_t guarded_noise = (bd_real_t)1e-11;
-
 /* ---- the narrow way, plane by plane ------------------------------------------------ */
 
 /* a = 2^(u - max u).  Lanes beyond the guard get 1, so that nothing traps. */

@@ -4,6 +4,9 @@
 
 #include "transport/engine/identity.h"
 
+/* What an FFT may be wrong by: relative in K a, relative to the mass in p. */
+static const bd_real_t guarded_noise = (bd_real_t)1e-11;
+
 /* What an offset may cost and still matter in p_k, lane by lane, in units of the cost. */
 bd_lanes_t BD_X(reach_of)(const bd_setup_t *setup, const bd_potentials_t *at, int k);
 

@@ -8,7 +8,7 @@
 static bd_step_t step_of(bd_iterate_t *it, const bd_lanes_t *p_last, const bd_evaluation_t *e) {
   const bd_setup_t *s = it->setup;
   if (e->k == s->marginals - 1) return (bd_step_t){0};
-  const bd_lanes_t length = lanes_all(s->options.tau / s->unit * s->beta[e->k]);
+  const bd_lanes_t length = lanes_all(step_length(s) * s->beta[e->k]);
   return (bd_step_t){
       .u = it->at.u[e->k], .other = p_last, .length = lanes_select(e->known, lanes_all(0), length)};
 }
@@ -18,11 +18,9 @@ static bd_step_t step_of(bd_iterate_t *it, const bd_lanes_t *p_last, const bd_ev
 BD_INLINE void step_last(bd_iterate_t *it, const bd_lanes_t *p, int implies) {
   const bd_setup_t *s = it->setup;
   const int last = s->marginals - 1;
-  const double tau = s->options.tau / s->unit;
-  const bd_real_t push = (bd_real_t)(s->options.regularizer == BD_REGULARIZER_NONE ? 0 : tau);
-  const bd_real_t pull = s->options.regularizer == BD_REGULARIZER_DATA ? push : 0;
-  const bd_real_t shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta)),
-                  factor = (bd_real_t)(-1 / s->beta[last]);
+  const double tau = step_length(s);
+  const bd_last_step_t step = last_step(s);
+  const bd_real_t factor = (bd_real_t)(-1 / s->beta[last]);
   const bd_lanes_t squares = it->implied.squares * (bd_real_t)tau,
                    steps = lanes_all((it->implied.steps + 1) * tau);
   bd_lanes_t *sum = it->implied.sum;
@@ -31,7 +29,7 @@ BD_INLINE void step_last(bd_iterate_t *it, const bd_lanes_t *p, int implies) {
              min = lanes_all(INFINITY);
   const bd_lanes_t *x = it->batch->x;
   for (size_t i = 0; i < s->pixels; i++) {
-    v[i] = (v[i] + (push * p[i] - pull * x[i])) * shrink;
+    v[i] = (v[i] + (step.push * p[i] - step.pull * x[i])) * step.shrink;
     if (implies) {
       sum[i] += p[i];
       u[i] = (explicit_part(it, i) + (squares * sum[i] - steps * drift[i])) * factor;

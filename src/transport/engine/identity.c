@@ -7,7 +7,7 @@
 
 /* The length of a step of u_k, in units of the potentials. */
 static bd_real_t length_of(const bd_setup_t *s, int k) {
-  return (bd_real_t)(s->options.tau / s->unit * s->beta[k]);
+  return (bd_real_t)(step_length(s) * s->beta[k]);
 }
 
 /* The implied u_k at pixel i. */

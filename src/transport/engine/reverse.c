@@ -30,18 +30,24 @@ struct bd_reverse {
 
 /* ---- creation --------------------------------------------------------------------- */
 
+/* Bytes of h and qb of the marginals, the eliminated one without h, and of the six single planes.
+ */
+static size_t planes_size(const bd_setup_t *s) {
+  return (2 * (size_t)s->marginals + 5) * s->pixels * sizeof(bd_lanes_t);
+}
+
 static bd_status_t allocate(bd_reverse_t *r, size_t count, bd_error_t *error) {
   const bd_setup_t *s = r->setup;
-  const size_t n = (size_t)s->marginals, planes = 2 * n + 6;
-  r->planes = lanes_allocate(planes * s->pixels * sizeof *r->planes);
+  const int n = s->marginals;
+  r->planes = lanes_allocate(planes_size(s));
   r->pixels = malloc(s->area * sizeof *r->pixels);
   r->constants = calloc(count * (size_t)s->channels, sizeof *r->constants);
   if (!r->planes || !r->pixels || !r->constants)
     return bd_fail(error, BD_FAILED, "no memory for the gradients of %zu images", count);
   bd_lanes_t *next = r->planes;
   bd_lanes_t **single[] = {&r->g, &r->sum, &r->nu, &r->xb, &r->pb, &r->pb_last};
-  for (size_t k = 0; k < n; k++, next += s->pixels) r->h[k] = next;
-  for (size_t k = 0; k < n; k++, next += s->pixels) r->qb[k] = next;
+  for (int k = 0; k < n - 1; k++, next += s->pixels) r->h[k] = next;
+  for (int k = 0; k < n; k++, next += s->pixels) r->qb[k] = next;
   for (size_t i = 0; i < sizeof single / sizeof *single; i++, next += s->pixels) *single[i] = next;
   return BD_OK;
 }
@@ -80,7 +86,7 @@ static void start(bd_reverse_t *r, const bd_trajectory_t *t) {
   const bd_batch_t *b = t->batch;
   const bd_lanes_t *p = r->iterate->a;
   bd_lanes_t mass = lanes_all(0), sum = lanes_all(0);
-  memset(r->planes, 0, (2 * (size_t)s->marginals + 6) * s->pixels * sizeof *r->planes);
+  memset(r->planes, 0, planes_size(s));
   for (int l = 0; l < b->queued; l++) {
     lanes_put(&s->shape, r->pb_last, l, t->call->adjoints + b->queue[l].offset,
               (size_t)shape_columns(&s->shape));
@@ -101,13 +107,10 @@ static void start(bd_reverse_t *r, const bd_trajectory_t *t) {
 
 /* ---- a step back ------------------------------------------------------------------- */
 
-/* The length of a step, in units of the potentials. */
-static double length(const bd_setup_t *s) { return s->options.tau / s->unit; }
-
 /* What a G adds to the adjoint of p_k. */
 static bd_real_t share_of(const bd_setup_t *s, int k) {
   const double beta = s->beta[k];
-  return (bd_real_t)(length(s) * beta * beta / s->beta[s->marginals - 1]);
+  return (bd_real_t)(step_length(s) * beta * beta / s->beta[s->marginals - 1]);
 }
 
 /* Lanes of q_k that are known from here on backwards.  Their part of the sum begins now, and
@@ -117,7 +120,7 @@ static void come_to_rest(bd_reverse_t *r, int k, int iteration) {
   const bd_mask_t now = taped(&r->tape, iteration, k)->known & ~r->known[k];
   if (!lanes_any(now)) return;
   const bd_real_t share = share_of(s, k),
-                  rest = (bd_real_t)(length(s) * s->beta[k] * (iteration + 1));
+                  rest = (bd_real_t)(step_length(s) * s->beta[k] * (iteration + 1));
   for (size_t i = 0; i < s->pixels; i++)
     r->qb[k][i] -= lanes_select(now, share * r->sum[i] + rest * r->h[k][i], lanes_all(0));
   r->known[k] |= now;
@@ -127,10 +130,8 @@ static void come_to_rest(bd_reverse_t *r, int k, int iteration) {
 static void step_back(bd_reverse_t *r) {
   const bd_setup_t *s = r->setup;
   const int last = s->marginals - 1;
-  const double tau = length(s);
-  const bd_real_t push = (bd_real_t)(s->options.regularizer == BD_REGULARIZER_NONE ? 0 : tau),
-                  pull = s->options.regularizer == BD_REGULARIZER_DATA ? push : 0,
-                  shrink = (bd_real_t)(1 / (1 + s->options.tau / s->options.theta));
+  const double tau = step_length(s);
+  const bd_last_step_t step = last_step(s);
   bd_real_t shares = 0, squares = 0, ratio[BD_MARGINALS_MAX];
   int touched[BD_MARGINALS_MAX], count = 0;
   for (int k = 0; k < last; k++) {
@@ -141,7 +142,7 @@ static void step_back(bd_reverse_t *r) {
   }
   bd_lanes_t norm = lanes_all(0);
   for (size_t i = 0; i < s->pixels; i++) {
-    const bd_lanes_t g = r->g[i], eta = shrink * r->nu[i];
+    const bd_lanes_t g = r->g[i], eta = step.shrink * r->nu[i];
     bd_lanes_t sum = lanes_all(0);
     norm += squares * g * g + r->nu[i] * r->nu[i];
     for (int j = 0; j < count; j++) {
@@ -150,8 +151,8 @@ static void step_back(bd_reverse_t *r) {
       sum += (bd_real_t)(tau * s->beta[k]) * h;
       norm += h * (h - 2 * ratio[k] * g);
     }
-    r->xb[i] -= pull * eta;
-    r->pb_last[i] = sum - shares * g + push * eta;
+    r->xb[i] -= step.pull * eta;
+    r->pb_last[i] = sum - shares * g + step.push * eta;
     r->sum[i] += g;
     r->nu[i] = eta;
   }
@@ -163,7 +164,7 @@ static void step_back(bd_reverse_t *r) {
 /* pb = the adjoint of p_k, k < N. */
 static void spread(bd_reverse_t *r, int k) {
   const bd_setup_t *s = r->setup;
-  const bd_real_t share = share_of(s, k), own = (bd_real_t)(length(s) * s->beta[k]);
+  const bd_real_t share = share_of(s, k), own = (bd_real_t)(step_length(s) * s->beta[k]);
   for (size_t i = 0; i < s->pixels; i++) r->pb[i] = share * r->g[i] - own * r->h[k][i];
 }
 
@@ -231,14 +232,6 @@ static void take_lane(bd_reverse_t *r, const bd_lanes_t *plane, int l) {
   lanes_get(&r->setup->shape, plane, l, r->pixels, (size_t)shape_columns(&r->setup->shape));
 }
 
-/* gradient += A_k' qb_k / s_k: the stencil scatters what it gathers going forward. */
-static void move_back(bd_reverse_t *r, int k, double mass, double *gradient) {
-  const bd_stencil_t *stencil = &r->setup->stencils[k];
-  for (size_t i = 0; i < r->setup->area; i++)
-    for (int c = 0; c < 4; c++)
-      gradient[stencil->source[i][c]] += stencil->weight[i][c] * (r->pixels[i] / mass);
-}
-
 /* Problem l into the gradient of its channel.  A channel of zeros has no derivative, and gets 0. */
 static void store(bd_reverse_t *r, const bd_solver_call_t *call, const bd_problem_t *problem,
                   int l) {
@@ -250,7 +243,7 @@ static void store(bd_reverse_t *r, const bd_solver_call_t *call, const bd_proble
   for (size_t i = 0; i < s->area; i++) gradient[i] = r->pixels[i] / problem->mass;
   for (int k = 0; k < s->marginals; k++) {
     take_lane(r, r->qb[k], l);
-    move_back(r, k, problem->marginal_mass[k], gradient);
+    stencil_scatter(&s->stencils[k], 1 / problem->marginal_mass[k], r->pixels, gradient);
   }
 }
 

@@ -16,9 +16,6 @@ enum { BAND = 4, NARROW_BAND = 2, RINGS_MAX = 512 * 1024, FAR_PIXELS = 8000 };
 /* Rings of a sweep, and of one that goes back. */
 enum { RINGS = 3, RINGS_BACK = 5 };
 
-/* The paper's window and what a short reach leaves of it, unrolled. */
-enum { UNROLLED_RADIUS = 3 };
-
 /* Do planes fit into the second-level cache? */
 typedef enum distance { NEAR, FAR } distance_t;
 

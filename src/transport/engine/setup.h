@@ -64,6 +64,23 @@ int BD_X(setup_can_strip)(const bd_solver_options_t *options, int height, int wi
 bd_status_t BD_X(setup_create)(const bd_engine_plan_t *plan, bd_setup_t *setup, bd_error_t *error);
 void BD_X(setup_free)(bd_setup_t *setup);
 
+/* ---- steps ------------------------------------------------------------------------ */
+
+/* tau in units of the potentials. */
+BD_INLINE double step_length(const bd_setup_t *s) { return s->options.tau / s->unit; }
+
+/* v <- shrink (v + push p_N - pull x). */
+typedef struct bd_last_step {
+  bd_real_t push, pull, shrink;
+} bd_last_step_t;
+
+BD_INLINE bd_last_step_t last_step(const bd_setup_t *s) {
+  const bd_regularizer_t regularizer = s->options.regularizer;
+  const bd_real_t push = (bd_real_t)(regularizer == BD_REGULARIZER_NONE ? 0 : step_length(s));
+  return (bd_last_step_t){push, regularizer == BD_REGULARIZER_DATA ? push : 0,
+                          (bd_real_t)(1 / (1 + s->options.tau / s->options.theta))};
+}
+
 /* ---- from lanes to problems ------------------------------------------------------ */
 
 /* What was found over a plane, lane by lane, becomes what holds for all of a problem. */

@@ -17,6 +17,9 @@
 #include "transport/engine/lanes.h"
 #include "transport/kernel.h"
 
+/* The paper's window and what a short reach leaves of it: these loops are unrolled. */
+enum { UNROLLED_RADIUS = 3 };
+
 /* Half-widths of a kernel, in pixels. */
 typedef struct bd_radii {
   int y, x;
