@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* Bytes of the UTF-8 character that begins here.  0 where none does, or one that could drive a
@@ -32,6 +33,12 @@ int text_is_clean(const char *text, text_tabs_t tabs) {
 int text_is_name(const char *text) {
   return *text && text_is_clean(text, TEXT_WITHOUT_TABS) && !strchr(text, '/') &&
          strcmp(text, ".") != 0;
+}
+
+const char *text_trim(const char *text, size_t *length) {
+  while (*length && isspace((unsigned char)*text)) text++, --*length;
+  while (*length && isspace((unsigned char)text[*length - 1])) --*length;
+  return text;
 }
 
 void text_clean(char *text) {

@@ -1,5 +1,6 @@
 #include "job/entries.h"
 #include "job/ini.h"
+#include "text.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -7,8 +8,7 @@
 #include <string.h>
 
 static char *trimmed(const char *text, size_t length) {
-  while (length && isspace((unsigned char)*text)) text++, length--;
-  while (length && isspace((unsigned char)text[length - 1])) length--;
+  text = text_trim(text, &length);
   return strndup(text, length);
 }
 

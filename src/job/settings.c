@@ -1,7 +1,7 @@
 /* Options of a solver from settings, without a job and without INI. */
 #include "job/table.h"
+#include "text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +14,11 @@ typedef struct reading {
   char is_given[TABLE_ROWS];
 } reading_t;
 
-static char *trim(char *text) {
-  while (isspace((unsigned char)*text)) text++;
+static const char *trim(char *text) {
   size_t length = strlen(text);
-  while (length && isspace((unsigned char)text[length - 1])) text[--length] = 0;
-  return text;
+  const char *trimmed = text_trim(text, &length);
+  text[(size_t)(trimmed - text) + length] = 0;
+  return trimmed;
 }
 
 /* The sections of a solver, for a message: "[marginals] [solver] ". */
