@@ -6,24 +6,7 @@ are dense matrices, so images are small.
 
 import numpy as np
 
-import reference
-
-
-def matrices(ops, interpolation, height, width, dtype):
-    """A_k [N, n, n], column by column."""
-    unit = np.eye(height * width, dtype=dtype).reshape(-1, height, width)
-    columns = [reference.marginals(e, ops, interpolation, dtype) for e in unit]
-    return np.stack(columns, axis=-1).reshape(len(ops), height * width, height * width)
-
-
-def kernel(height, width, gamma, cost, window, dtype):
-    y, x = np.divmod(np.arange(height * width), width)
-    dy, dx = abs(y[:, None] - y), abs(x[:, None] - x)
-    half = max(height, width) if window == "full" else (window - 1) // 2
-    costs = {"l1": dy + dx, "sql2": dy * dy + dx * dx}
-    costs["l2"] = np.sqrt((dy * dy + dx * dx).astype(dtype))
-    inside = (dy <= half) & (dx <= half)
-    return np.where(inside, np.exp(-costs[cost].astype(dtype) / dtype(gamma)), 0)
+from matrices import dense_kernel, dense_motions
 
 
 class Reverse:
@@ -51,8 +34,8 @@ class Reverse:
         self.pull = self.push if regularizer == "data" else dtype(0)
         beta = np.ones(self.n) if beta is None else np.asarray(beta)
         self.beta = beta.astype(dtype) / beta.astype(dtype).sum()
-        self.moves = matrices(ops, interpolation, *shape[1:], dtype)
-        self.kernel = kernel(*shape[1:], gamma, cost, window, dtype)
+        self.moves = dense_motions(ops, interpolation, *shape[1:], dtype)
+        self.kernel = dense_kernel(*shape[1:], gamma, cost, window, dtype)
 
     def evaluate(self, u, q):
         a = np.exp((u - u.max()) / self.gamma)

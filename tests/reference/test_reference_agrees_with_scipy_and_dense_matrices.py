@@ -6,6 +6,7 @@ import unittest
 import numpy as np
 
 from images import moved_by_scipy
+from matrices import dense_kernel
 from reference import (
     GibbsKernel,
     dual_value_and_gradient,
@@ -29,16 +30,6 @@ def blob(random, channels, height, width):
     """Positive noise on a zero background."""
     z = random.random((channels, height, width))
     return np.where(random.random(z.shape) < 0.5, z, 0)
-
-
-def dense_kernel(height, width, gamma, cost, window):
-    """K as a matrix between all pixels."""
-    y, x = (g.ravel() for g in np.mgrid[:height, :width])
-    dy, dx = abs(y[:, None] - y), abs(x[:, None] - x)
-    K = np.exp(-{"l1": dy + dx, "l2": np.hypot(dy, dx), "sql2": dy**2 + dx**2}[cost] / gamma)
-    if window != "full":
-        K[np.maximum(dy, dx) > (window - 1) // 2] = 0
-    return K
 
 
 def dense_solution(image, cost, window, regularizer, gamma, theta, tau, iterations, beta):
