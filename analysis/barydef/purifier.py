@@ -7,9 +7,10 @@ import warnings
 import weakref
 
 import numpy as np
+from numpy.lib.recfunctions import repack_fields
 
-from . import library
-from .library import status_name  # noqa: F401 - part of the package
+from . import core
+from .core import status_name  # noqa: F401 - part of the package
 
 # Images that one call of the library computes. Between calls Python answers to Ctrl-C.
 PIECE, LANES = 64, 8
@@ -34,8 +35,8 @@ def _setting(name, value):
 def _free(idle, process, options):
     """Free what a Purifier had. A solver of the parent may have been at work when it forked."""
     while idle and process == os.getpid():
-        library.free_solver(idle.pop()[1])
-    library.load().bd_solver_options_free(options)
+        core.free_solver(idle.pop()[1])
+    core.load().bd_solver_options_free(options)
 
 
 class Purifier:
@@ -53,9 +54,9 @@ class Purifier:
         if int(threads) != threads or threads < 1:
             raise ValueError(f"Purifier: threads = {threads} is not a number from 1")
         self.threads = int(threads)
-        self._options = library.make_options([_setting(*one) for one in self.settings.items()])
+        self._options = core.make_options([_setting(*one) for one in self.settings.items()])
         self._begin()
-        if library.load().bd_solver_options_snapshots(self._options) != 1:
+        if core.load().bd_solver_options_snapshots(self._options) != 1:
             raise ValueError(
                 f"Purifier: solver.iterations = {self.settings['solver.iterations']} is a list, "
                 "and a Purifier takes one number; make one for each"
@@ -82,17 +83,17 @@ class Purifier:
         of."""
         x = _images(x)
         y = np.empty(x.shape, x.dtype)
-        records = np.zeros(len(x), library.record_type())
+        records = np.zeros(len(x), core.record_type())
 
         def compute(solver, part):
             images = _doubles(x[part])
             purified, reports = np.empty(images.shape), self._reports(images)
-            library.load().bd_solver_run(
+            core.load().bd_solver_run(
                 solver,
                 len(images),
-                *map(library.pointer, (images, purified)),
+                *map(core.pointer, (images, purified)),
                 None,
-                library.pointer(reports),
+                core.pointer(reports),
                 None,
                 None,
             )
@@ -100,7 +101,7 @@ class Purifier:
             records[part] = _records(images, purified, reports)
 
         self._in_parts(x, compute)
-        return (y, _packed(records)) if report else _warned(y, records)
+        return (y, repack_fields(records)) if report else _warned(y, records)
 
     def vjp(self, x, ybar, purified=False):
         """The product of `ybar` with the Jacobian of the purified images at x.
@@ -111,13 +112,13 @@ class Purifier:
         x = _images(x)
         ybar = _adjoints(x, ybar)
         y, gradient = np.empty(x.shape), np.empty(x.shape)
-        records = np.zeros(len(x), library.record_type())
+        records = np.zeros(len(x), core.record_type())
 
         def compute(solver, part):
             images, adjoints = _doubles(x[part]), _doubles(ybar[part])
             reports = self._reports(images)
             arrays = images, adjoints, y[part], gradient[part], reports
-            library.call("bd_solver_vjp_of", solver, len(images), *map(library.pointer, arrays))
+            core.call("bd_solver_vjp_of", solver, len(images), *map(core.pointer, arrays))
             records[part] = _records(images, y[part], reports)
 
         self._in_parts(x, compute)
@@ -134,9 +135,7 @@ class Purifier:
 
         def compute(solver, part):
             arrays = _doubles(x[part]), _doubles(ybar[part]), gradient[part]
-            library.call(
-                "bd_solver_mean_vjp", solver, len(arrays[0]), *map(library.pointer, arrays)
-            )
+            core.call("bd_solver_mean_vjp", solver, len(arrays[0]), *map(core.pointer, arrays))
 
         self._in_parts(x, compute)
         return gradient
@@ -144,18 +143,18 @@ class Purifier:
     def check_gradient(self):
         """Raise the ValueError of vjp() where these settings have no gradient."""
         with self._solver((1, LANES, LANES)) as solver:
-            nothing = [library.pointer(np.empty(1))] * 5
-            library.call("bd_solver_vjp_of", solver, 0, *nothing)
+            nothing = [core.pointer(np.empty(1))] * 5
+            core.call("bd_solver_vjp_of", solver, 0, *nothing)
 
     def _solver(self, shape):
         if self._process != os.getpid():
             self._end.detach()
             self._begin()
-        return library.borrowed(self._idle, self._options, shape, self.threads)
+        return core.borrowed(self._idle, self._options, shape, self.threads)
 
     @staticmethod
     def _reports(images):
-        return np.zeros(len(images) * library.load().bd_image_report_size(), np.uint8)
+        return np.zeros(len(images) * core.load().bd_image_report_size(), np.uint8)
 
     def _in_parts(self, x, compute):
         """Call compute(solver, slice) for all images, in as many threads as are allowed."""
@@ -205,22 +204,14 @@ def _doubles(array):
 
 
 def _records(images, purified, reports):
-    records = np.zeros(len(images), library.record_type())
+    records = np.zeros(len(images), core.record_type())
     stored = purified.astype(np.float32)
-    library.load().bd_per_image_measure(
+    core.load().bd_per_image_measure(
         len(images),
         images[0].size,
-        *map(library.pointer, (reports, images, stored, records)),
+        *map(core.pointer, (reports, images, stored, records)),
     )
     return records
-
-
-def _packed(records):
-    """A copy without the gaps of fields that are left out."""
-    packed = np.zeros(len(records), [(name, records.dtype[name]) for name in records.dtype.names])
-    for name in records.dtype.names:
-        packed[name] = records[name]
-    return packed
 
 
 def _warned(y, records):

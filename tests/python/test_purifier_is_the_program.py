@@ -14,7 +14,7 @@ import numpy as np
 from support import BASE, DEMO_SET, RunTest, purify
 
 import barydef
-from barydef import library
+from barydef import core
 from barydef.purifier import _text
 
 SETTINGS = {"solver.gamma": 0.5, "solver.iterations": 30}
@@ -219,7 +219,7 @@ class Library(unittest.TestCase):
 
     def test_without_it_one_line_says_what_to_do(self):
         code = (
-            "import barydef.library as one; one.NAME = 'none.so'\n"
+            "import barydef.core as one; one.NAME = 'none.so'\n"
             "try: one.load()\n"
             "except RuntimeError as problem: print(problem)"
         )
@@ -229,7 +229,7 @@ class Library(unittest.TestCase):
 
     def test_it_exports_nothing_of_others(self):
         text = subprocess.run(
-            ["nm", "-D", "--defined-only", library.load()._name], capture_output=True, text=True
+            ["nm", "-D", "--defined-only", core.load()._name], capture_output=True, text=True
         ).stdout
         self.assertEqual([line for line in text.splitlines() if " bd_" not in line], [])
 

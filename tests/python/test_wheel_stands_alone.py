@@ -11,7 +11,7 @@ import numpy as np
 from support import LONG, SOURCE, RunTest, skip
 
 import barydef
-from barydef import library
+from barydef import core
 
 # What makes arrays of all ways of applying a kernel, and prints their bits.
 BITS = """
@@ -74,7 +74,7 @@ class Wheel(RunTest):
             print("REDUCED: the wheel takes this build's numerics; --long compiles them by pip")
             built = [
                 "--config-settings",
-                f"cmake.define.BARYDEF_CORE_LIBRARY={library.load()._name}",
+                f"cmake.define.BARYDEF_CORE_LIBRARY={core.load()._name}",
             ]
         cls.pip(cls.builder, "wheel", "--no-deps", "-w", made, *built, cls.sdist)
         (name,) = [name for name in os.listdir(made) if name.endswith(".whl")]
