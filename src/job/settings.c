@@ -37,6 +37,8 @@ static void list_sections(char *text, size_t size) {
 static bd_status_t find(const reading_t *r, const char *name, int *index, bd_error_t *error) {
   char section[64], sections[128];
   const char *key = NULL;
+  int rows;
+  const bd_parameter_t *table = bd_parameter_table(&rows);
   bd_status_t status = table_split_key(r->name, name, section, &key, error);
   if (status != BD_OK) return status;
   *index = table_find(section, key);
@@ -45,8 +47,8 @@ static bd_status_t find(const reading_t *r, const char *name, int *index, bd_err
     return bd_fail(error, BD_BAD_INPUT, "%s: %s changes nothing here; allowed: keys of %s", r->name,
                    name, sections);
   if (*index >= 0) return BD_OK;
-  for (int i = 0; i < TABLE_ROWS; i++)
-    if (table_is_of_solver(i) && !strcmp(bd_parameter_table(&(int){0})[i].section, section))
+  for (int i = 0; i < rows; i++)
+    if (table_is_of_solver(i) && !strcmp(table[i].section, section))
       return table_unknown(r->name, section, key, error);
   return bd_fail(error, BD_BAD_INPUT, "%s: %.80s: unknown key; allowed: keys of %s", r->name, name,
                  sections);

@@ -13,6 +13,7 @@ from results import contents
 from support import (
     BASE,
     ENVIRONMENT,
+    HUNG,
     PATIENCE,
     PROGRAM,
     job_text,
@@ -154,7 +155,7 @@ class Victims(Hostile):
         running.send_signal(signal.SIGSTOP)
         time.sleep(8.5 * PATIENCE)
         running.send_signal(signal.SIGCONT)
-        err = running.communicate(timeout=300 * PATIENCE)[1]
+        err = running.communicate(timeout=HUNG)[1]
         self.assertEqual(running.returncode, 0, err)
 
     def test_the_shortest_time_is_kept(self):

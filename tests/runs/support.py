@@ -31,6 +31,7 @@ PROGRAM = os.path.abspath(os.environ.get("BARYDEF") or os.path.join(SOURCE, "bui
 MPIRUN = os.environ.get("MPIRUN", "mpirun")
 # How many times slower than a usual build this one is, with sanitizers say.
 PATIENCE = float(os.environ.get("BARYDEF_PATIENCE", 1))
+HUNG = 300 * PATIENCE  # seconds after which a run hangs: one of 3 s took 60 beside other tests
 SLOW = PATIENCE > 1
 # Whether the long forms of tests are wanted (tests/run.sh --long).
 LONG = bool(os.environ.get("BARYDEF_LONG"))

@@ -17,6 +17,7 @@ from support import (
     FAULTS,
     LONG,
     MPIRUN,
+    HUNG,
     PATIENCE,
     PROGRAM,
     SLOW,
@@ -119,7 +120,7 @@ class Damage(Interrupted):
             place = file["labels"].id.get_offset() + 8
         self.flip(place)
         running.send_signal(signal.SIGCONT)
-        running.communicate(timeout=300 * PATIENCE)
+        running.communicate(timeout=HUNG)
         self.assertEqual(running.returncode, 3)
         self.check_whole()
 
@@ -136,11 +137,11 @@ class Damage(Interrupted):
         )
         time.sleep(3 * PATIENCE)
         before.send_signal(signal.SIGCONT)
-        before.communicate(timeout=300 * PATIENCE)
+        before.communicate(timeout=HUNG)
         self.assertEqual(before.returncode, 3)
         # On a slow machine it may not have begun before.
         self.assertRegex(
-            after.communicate(timeout=300 * PATIENCE)[0],
+            after.communicate(timeout=HUNG)[0],
             "resuming: 360 of 360 images are done|nothing left to do: all 360 images were done",
         )
         self.check_whole()

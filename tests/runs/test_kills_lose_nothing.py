@@ -21,7 +21,7 @@ import h5py
 
 from interrupted import Interrupted
 from results import contents
-from support import ENVIRONMENT, LONG, MPIRUN, PATIENCE, PROGRAM, launch, ranks_of
+from support import ENVIRONMENT, HUNG, LONG, MPIRUN, PATIENCE, PROGRAM, launch, ranks_of
 
 ROUNDS = 100 if LONG else 12
 
@@ -187,7 +187,7 @@ class Kills(Interrupted):
         process.communicate(timeout=60)
 
     def stopped(self, process, status=75):
-        err = process.communicate(timeout=300 * PATIENCE)[1]
+        err = process.communicate(timeout=HUNG)[1]
         self.assertEqual(process.returncode, status, err[-2000:])
         lines = re.findall(
             r"barydef: \S*result.h5: stopped with (\d+) of 360 images done; --resume goes on", err
@@ -245,7 +245,7 @@ class Kills(Interrupted):
                 if waits:
                     self.stopped(process, 1)
                     continue
-                err = process.communicate(timeout=300 * PATIENCE)[1]
+                err = process.communicate(timeout=HUNG)[1]
                 self.assertEqual(process.returncode, 1, err[-2000:])
                 self.assertRegex(launch("check", self.result).out, r"NOT COMPLETE: \d+ of 360")
 
@@ -296,7 +296,7 @@ class Kills(Interrupted):
         os.kill(victim, signal.SIGSTOP)
         time.sleep(2)
         os.kill(victim, signal.SIGCONT)
-        process.communicate(timeout=300 * PATIENCE)
+        process.communicate(timeout=HUNG)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
@@ -318,14 +318,14 @@ class Kills(Interrupted):
         process = self.begun(2)
         with h5py.File(self.result, "r") as file:
             self.assertEqual(file.attrs["complete"], 0)
-            process.communicate(timeout=300 * PATIENCE)
+            process.communicate(timeout=HUNG)
         self.assertEqual(process.returncode, 3)
         self.check_whole()
 
     def test_a_result_removed_meanwhile_is_reported(self):
         process = self.begun(0)
         os.unlink(self.result)
-        err = process.communicate(timeout=300 * PATIENCE)[1]
+        err = process.communicate(timeout=HUNG)[1]
         self.assertEqual(process.returncode, 1, err[-500:])
         self.assertIn("was removed or replaced while it was being written", err)
 
