@@ -48,10 +48,11 @@ enum { SWEEP_RADIUS_USUAL = 63, SWEEP_RADIUS_MAX = 95 };
    e^-60 of a result. */
 enum { KERNEL_MARGIN = 60 };
 
-/* The same for odd windows at a small gamma, where the tails are short: the offsets that are left
-   out make at most 4 e^-38.2 of K a, and so of the next product, which is less than half an ulp of
-   the mass. */
-#define KERNEL_SHORT_MARGIN 38.2
+/* The same for odd windows at a small gamma, where the tails are short.  Of a cost that separates,
+   the offsets that are left out make at most 4 e^-38.2 of K a, since each of two passes has two
+   ends.  Of another they may number 20 at about the same cost, and make 20 e^-40.  Either is less
+   than half an ulp of the mass, and so is what it makes of the next product. */
+#define KERNEL_SHORT_MARGIN(separates) ((separates) ? 38.2 : 40)
 #define KERNEL_SHORT_GAMMA 0.1
 
 #endif

@@ -50,7 +50,8 @@ static void allow_cuts(direct_t *g) {
   const int shortest = g->base.sweep ? BD_X(sweep_least)(&g->sweeper) : 1;
   const int least = is_short ? shortest : is_separable(g) ? UNCUT : 0;
   g->least = (bd_radii_t){least, !is_short && g->radii.x == UNROLLED_RADIUS ? g->radii.x : least};
-  g->trim = is_short ? (bd_real_t)((KERNEL_MARGIN - KERNEL_SHORT_MARGIN) * o->gamma) : 0;
+  g->trim =
+      is_short ? (bd_real_t)((KERNEL_MARGIN - KERNEL_SHORT_MARGIN(is_separable(g))) * o->gamma) : 0;
 }
 
 static int cut_radius(const direct_t *g, int radius, int least, bd_real_t reach) {
