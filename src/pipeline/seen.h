@@ -57,7 +57,7 @@ double seen_bytes(int batch, int block, int most, size_t size);
 /* Forget the images in hand.  Image 0 is now number `first` of its set. */
 void seen_forget(bd_seen_t *seen, int64_t first);
 
-/* Ask for the class of image i.  *class_number is set by the next seen_answer, or at once.  Errors:
+/* Ask for the class of image i.  *class_number is set by seen_answer_all at the latest.  Errors:
    those of bd_victim_predict, and BD_FAILED without memory. */
 bd_status_t seen_ask(bd_seen_t *seen, int i, const float *pixels, int32_t *class_number,
                      bd_error_t *error);

@@ -1,7 +1,7 @@
 """The paper's iteration in PyTorch, for the benchmark: as one writes it down, as one writes it with
 care, and as fast as we could make it.
 
-All are checked to give the library's image before they are timed (bench.py)."""
+All are checked to give the library's image before they are timed (solver_costs.py)."""
 
 import torch
 

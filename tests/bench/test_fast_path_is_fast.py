@@ -1,6 +1,6 @@
 """The fast path is faster than its plain twin, measured in the same run.
 
-The ratios asked for are half of those in docs/performance.md, since the machine may be busy."""
+The ratios asked for are half of those that idle cores give, since the machine may be busy."""
 
 import os
 import statistics
