@@ -1,14 +1,14 @@
 """pip makes a wheel of the sources that purifies arrays where nothing else is installed."""
 
 import os
-import subprocess
 import sys
 import tarfile
 import unittest
 import zipfile
 
 import numpy as np
-from support import LONG, SOURCE, RunTest, skip
+from environments import environment, install_or_skip, pip, run
+from support import LONG, SOURCE, RunTest
 
 import barydef
 from barydef import core
@@ -26,12 +26,6 @@ for more in {}, {"solver.window": "full"}, {"solver.kernel": "fftw", "solver.gam
 """
 
 
-def run(*command, **options):
-    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    options = {"env": bare, **options}
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
-
-
 def instructions_here():
     known = []
     for name in "baseline", "avx2", "avx512":
@@ -45,25 +39,10 @@ def instructions_here():
 
 class Wheel(RunTest):
     @classmethod
-    def venv(cls, name, *options):
-        folder = os.path.join(cls.folder, name)
-        if run(sys.executable, "-m", "venv", *options, folder).returncode:
-            skip("python3-venv is not installed")
-        return os.path.join(folder, "bin", "python3")
-
-    @classmethod
-    def pip(cls, python, *arguments, **options):
-        done = run(python, "-m", "pip", "--disable-pip-version-check", *arguments, **options)
-        assert done.returncode == 0, done
-        return done
-
-    @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.builder = cls.venv("builder")
-        options = ("--quiet", "--retries", "1", "--timeout", "15")
-        if run(cls.builder, "-m", "pip", "install", *options, "scikit-build-core").returncode:
-            skip("PyPI is not reached, so that pip finds no scikit-build-core")
+        cls.builder = environment(cls.folder, "builder")
+        install_or_skip(cls.builder, "scikit-build-core")
         made = os.path.join(cls.folder, "made")
         code = "import scikit_build_core.build as b, sys; print(b.build_sdist(sys.argv[1]))"
         done = run(cls.builder, "-c", code, made, cwd=SOURCE)
@@ -76,7 +55,7 @@ class Wheel(RunTest):
                 "--config-settings",
                 f"cmake.define.BARYDEF_CORE_LIBRARY={core.load()._name}",
             ]
-        cls.pip(cls.builder, "wheel", "--no-deps", "-w", made, *built, cls.sdist)
+        pip(cls.builder, "wheel", "--no-deps", "-w", made, *built, cls.sdist)
         (name,) = [name for name in os.listdir(made) if name.endswith(".whl")]
         cls.wheel = os.path.join(made, name)
 
@@ -98,9 +77,9 @@ class Wheel(RunTest):
                     self.assertIn(os.path.relpath(os.path.join(folder, name), package), names)
 
     def test_an_empty_environment_purifies_the_same_bits(self):
-        python = self.venv("empty")
-        self.pip(python, "install", "--no-deps", "--no-index", self.wheel)
-        self.pip(python, "install", "--only-binary", ":all:", "numpy")
+        python = environment(self.folder, "empty")
+        pip(python, "install", "--no-deps", "--no-index", self.wheel)
+        pip(python, "install", "--only-binary", ":all:", "numpy")
         code = f"INSTRUCTIONS = {instructions_here()}\n{BITS}"
         expected = run(sys.executable, "-c", code, env=dict(os.environ))
         self.assertEqual(expected.returncode, 0, expected)
@@ -115,8 +94,8 @@ class Wheel(RunTest):
         self.assertIn("has no module h5py: install", done.stderr)
 
     def test_its_commands_start(self):
-        python = self.venv("commands", "--system-site-packages")
-        self.pip(python, "install", "--no-deps", "--no-index", self.wheel)
+        python = environment(self.folder, "commands", "--system-site-packages")
+        pip(python, "install", "--no-deps", "--no-index", self.wheel)
         done = run(python, "-m", "barydef", "report", "none.h5")
         self.assertEqual((done.returncode, done.stderr), (2, "barydef: none.h5: no such file\n"))
         code = "import barydef.report.make as make; print(make.__file__)"

@@ -1,0 +1,35 @@
+"""Virtual environments of Python, and pip in them, without what is set for the tests."""
+
+import os
+import subprocess
+import sys
+
+from support import skip
+
+QUICKLY = "--quiet", "--retries", "1", "--timeout", "15"  # PyPI may be out of reach
+
+
+def run(*command, **options):
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    options = {"env": bare, **options}
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
+
+
+def environment(folder, name, *options):
+    """The Python of a new environment.  Skips the test where none can be made."""
+    folder = os.path.join(folder, name)
+    if run(sys.executable, "-m", "venv", *options, folder).returncode:
+        skip("python3-venv is not installed")
+    return os.path.join(folder, "bin", "python3")
+
+
+def pip(python, *arguments, **options):
+    done = run(python, "-m", "pip", "--disable-pip-version-check", *arguments, **options)
+    assert done.returncode == 0, done
+    return done
+
+
+def install_or_skip(python, *packages):
+    """Install packages from PyPI.  Skips the test where it is not reached."""
+    if run(python, "-m", "pip", "install", *QUICKLY, *packages).returncode:
+        skip(f"PyPI is not reached, so that pip finds no {packages[-1]}")
