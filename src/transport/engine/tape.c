@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* ---- room ------------------------------------------------------------------------- */
 
@@ -30,13 +31,29 @@ static int choose_segments(const bd_tape_t *t, double planes, size_t *least) {
   return 0;
 }
 
+/* Bytes of a huge page, on the machines that have them. */
+enum { HUGE_PAGE = 2 * 1024 * 1024 };
+
+/* Memory for planes, freed by free().  It is written once from end to end, so the faults of its
+   pages cost more than the copies.  Huge pages have 512 times fewer.  Where the system has none,
+   nothing changes. */
+static void *allocate_planes(size_t bytes) {
+  void *planes = NULL;
+  if (bytes < HUGE_PAGE) return lanes_allocate(bytes);
+  if (posix_memalign(&planes, HUGE_PAGE, bytes)) return NULL;
+#ifdef MADV_HUGEPAGE
+  madvise(planes, bytes, MADV_HUGEPAGE);
+#endif
+  return planes;
+}
+
 static bd_status_t allocate(bd_tape_t *t, bd_error_t *error) {
   const size_t segments = (size_t)t->segments, saved = segments > 1 ? segments : 0;
   const size_t entries = (size_t)t->iterations * (size_t)t->marginals;
   t->room = segment_length(t, t->segments) * (size_t)t->marginals;
   t->entries = lanes_allocate(entries * sizeof *t->entries);
   t->checkpoints = lanes_allocate(segments * sizeof *t->checkpoints);
-  t->planes = lanes_allocate(planes_of(t, t->segments) * t->pixels * sizeof *t->planes);
+  t->planes = allocate_planes(planes_of(t, t->segments) * t->pixels * sizeof *t->planes);
   if (!t->entries || !t->checkpoints || !t->planes)
     return bd_fail(error, BD_FAILED, "no memory for the gradient of %d iterations",
                    t->iterations - 1);
