@@ -67,20 +67,21 @@ typedef struct bd_run_summary {
   int64_t done_before;       /**< images that earlier sessions have done */
   int64_t computed;          /**< images of this session */
   int64_t blocks;            /**< of all the work */
-  int64_t steps;        /**< iterations times marginals that one image of an attack takes over all
-                             runs */
-  int64_t pixels;       /**< of an image, all channels */
-  double file_bytes;    /**< size of the result, an estimate */
-  double rank_bytes;    /**< memory of a rank for blocks and solver, an estimate */
-  int has_victim;       /**< 0: accuracies are NaN */
-  double seconds;       /**< from the first block to the last */
-  double read_seconds;  /**< reading pixels, summed over the ranks */
-  double solve_seconds; /**< solving, summed over the ranks */
+  double steps;      /**< evaluations of a marginal that one image of an attack is expected to take
+                          over all runs (bd_solver_evaluated) */
+  int64_t pixels;    /**< of an image, all channels */
+  double file_bytes; /**< size of the result, an estimate */
+  double rank_bytes; /**< memory of a rank for blocks and solver, an estimate */
+  int has_victim;    /**< 0: accuracies are NaN */
+  double seconds;    /**< from the first block to the last */
+  double read_seconds;     /**< reading pixels, summed over the ranks */
+  double solve_seconds;    /**< solving, summed over the ranks */
   double baseline_seconds; /**< rounding, blurring and the like, summed over the ranks */
   double victim_seconds;   /**< the victim, summed over the ranks */
   int64_t predicted;       /**< images that the victims of all ranks were shown */
   int64_t shared;          /**< images that they were not shown, since an answer for the same bits
                                 was there */
+  int64_t rows;            /**< of the batches that they were given; some may have held no image */
   double write_seconds;    /**< rank 0's writing, and a rank's share of the writing of the others */
   double load_least;       /**< share of the time that the idlest rank was at work */
   double load_mean;        /**< the same share, the mean of all ranks */

@@ -98,6 +98,7 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   summary->victim_seconds += spent->victim;
   summary->predicted += block->shown.predicted;
   summary->shared += block->shown.shared;
+  summary->rows += block->shown.rows;
   leader->busy[rank] += busy;
   schedule_report(leader->schedule, rank, &block->item, busy);
   if (leader->status == BD_OK)

@@ -3,7 +3,7 @@
 #include "views/views.h"
 
 #include <math.h>
-#include <xxhash.h>
+#include <string.h>
 
 int step_store(size_t size, const double *pixels, float *stored) {
   double sum = 0;
@@ -40,15 +40,14 @@ static bd_status_t show(bd_worker_t *w, const bd_item_t *item, bd_view_t view,
   return status;
 }
 
-/* Return a hash of everything, besides the attacked images, that a prediction depends on.  Means
-   are compared by their bits, because float32 and float64 give different means of the same
-   marginals, and because an image may have failed at one point only. */
-static uint64_t key_of(const bd_worker_t *w, const bd_item_t *item, bd_view_t view) {
+/* Would a view of the images in hand be the same as when it was last made?  A mean of marginals is
+   made again for each point, where its pixels are compared. */
+static int is_held(const bd_worker_t *w, bd_view_t view) {
   const view_dependence_t it = view_dependence(view);
-  const size_t pixels = (size_t)item->count * block_image_size(bd_images_info(w->images));
-  if (it.on == VIEW_ON_MEAN) return XXH3_64bits(w->mean, pixels * sizeof *w->mean);
-  if (it.on == VIEW_ON_PARAMETER) return XXH3_64bits((const char *)&w->parameters + it.at, it.size);
-  return 0;
+  if (!(w->shown.held & BD_VIEW_BIT(view)) || it.on == VIEW_ON_MEAN) return 0;
+  const char *then = (const char *)bd_job_point(w->plan->job, w->shown.point[view]),
+             *now = (const char *)&w->parameters;
+  return it.on == VIEW_ON_NOTHING || memcmp(then + it.at, now + it.at, it.size) == 0;
 }
 
 /* Show the views that are the same for all snapshots. */
@@ -58,17 +57,16 @@ static bd_status_t show_views(bd_worker_t *w, const bd_item_t *item, bd_timings_
   bd_status_t status = BD_OK;
   for (bd_view_t v = 0; status == BD_OK && v < BD_VIEWS; v++) {
     const bd_views_t bit = BD_VIEW_BIT(v);
+    int32_t *classes = shown->classes + (size_t)v * (size_t)w->plan->block;
     if (!(w->plan->views & bit) || view_dependence(v).on == VIEW_ON_PURIFIED) continue;
-    const uint64_t key = key_of(w, item, v);
-    if ((shown->held & bit) && shown->key[v] == key) {
-      w->seen.counts.shared += item->count;
+    if (is_held(w, v)) {
+      for (int i = 0; i < item->count; i++) w->seen.counts.shared += classes[i] >= 0;
       continue;
     }
     shown->held &= ~bit;
-    status =
-        show(w, item, v, NULL, shown->classes + (size_t)v * (size_t)w->plan->block, seconds, error);
+    status = show(w, item, v, NULL, classes, seconds, error);
     if (status == BD_OK) shown->held |= bit;
-    shown->key[v] = key;
+    shown->point[v] = item->point;
   }
   return status;
 }
@@ -78,7 +76,7 @@ bd_status_t step_predict(bd_worker_t *w, const bd_item_t *item, bd_timings_t *se
   const size_t images = (size_t)item->count * block_image_size(bd_images_info(w->images));
   bd_shown_t *shown = &w->shown;
   if (!w->victim) return BD_OK;
-  w->seen.counts = (seen_counts_t){0, 0};
+  w->seen.counts = (seen_counts_t){0, 0, 0};
   if (!plan_is_same_pixels(&shown->item, item)) {
     shown->held = 0;
     seen_forget(&w->seen, item->first);

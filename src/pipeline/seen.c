@@ -10,13 +10,11 @@ bd_status_t seen_create(bd_victim_t *victim, int batch, int block, int most, siz
   *seen = (bd_seen_t){.victim = victim, .block = block, .most = most, .batch = batch, .size = size};
   if (!victim) return BD_OK;
   seen->answers = malloc(answers * sizeof *seen->answers);
-  seen->next = malloc((size_t)block * sizeof *seen->next);
   seen->pixels = malloc(answers * size * sizeof *seen->pixels);
   seen->rows = malloc((size_t)batch * size * sizeof *seen->rows);
   seen->classes = malloc((size_t)batch * sizeof *seen->classes);
   seen->taken = malloc((size_t)batch * sizeof *seen->taken);
-  if (!seen->answers || !seen->next || !seen->pixels || !seen->rows || !seen->classes ||
-      !seen->taken)
+  if (!seen->answers || !seen->pixels || !seen->rows || !seen->classes || !seen->taken)
     return bd_fail(error, BD_FAILED,
                    "no memory for the answers of the victim; a smaller run.block needs less");
   seen_forget(seen, 0);
@@ -25,7 +23,6 @@ bd_status_t seen_create(bd_victim_t *victim, int batch, int block, int most, siz
 
 void seen_free(bd_seen_t *seen) {
   free(seen->answers);
-  free(seen->next);
   free(seen->pixels);
   free(seen->rows);
   free(seen->classes);
@@ -42,8 +39,7 @@ void seen_forget(bd_seen_t *seen, int64_t first) {
   seen->first = first;
   seen->request_count = seen->pending = 0;
   for (size_t i = 0; seen->answers && i < (size_t)seen->block * (size_t)seen->most; i++)
-    seen->answers[i].class_number = SEEN_FREE;
-  for (int i = 0; seen->next && i < seen->block; i++) seen->next[i] = 0;
+    seen->answers[i] = (seen_answer_t){.class_number = SEEN_FREE};
 }
 
 /* ---- asking ---------------------------------------------------------------------- */
@@ -63,12 +59,14 @@ static seen_answer_t *find(bd_seen_t *seen, int i, const float *pixels, uint64_t
 /* Make an answer for these pixels, which is pending. */
 static bd_status_t add(bd_seen_t *seen, int i, const float *pixels, uint64_t hash,
                        seen_answer_t **answer, bd_error_t *error) {
-  const size_t at = (size_t)i * (size_t)seen->most + (size_t)seen->next[i];
+  const size_t first = (size_t)i * (size_t)seen->most;
+  size_t at = first;
   bd_status_t status = BD_OK;
+  for (size_t j = first; j < first + (size_t)seen->most; j++)
+    if (seen->answers[j].used < seen->answers[at].used) at = j;
   *answer = &seen->answers[at];
   if ((*answer)->class_number == SEEN_PENDING) status = seen_answer_all(seen, error);
-  seen->next[i] = (seen->next[i] + 1) % seen->most;
-  **answer = (seen_answer_t){hash, SEEN_PENDING};
+  **answer = (seen_answer_t){.hash = hash, .class_number = SEEN_PENDING};
   memcpy(seen->pixels + at * seen->size, pixels, seen->size * sizeof *pixels);
   seen->pending++;
   return status;
@@ -96,6 +94,7 @@ bd_status_t seen_ask(bd_seen_t *seen, int i, const float *pixels, int32_t *class
   if (answer) seen->counts.shared++;
   else status = add(seen, i, pixels, hash, &answer, error);
   if (status != BD_OK) return status;
+  answer->used = ++seen->asked;
   /* An answer that is there may make way before the next are asked for. */
   *class_number = answer->class_number;
   return *class_number == SEEN_PENDING ? wait_for(seen, answer, class_number, error) : BD_OK;
@@ -127,6 +126,7 @@ bd_status_t seen_answer_all(bd_seen_t *seen, bd_error_t *error) {
     seen->pending -= fill_rows(seen);
     status = bd_victim_predict(seen->victim, seen->first - seen->first % seen->batch, seen->batch,
                                seen->rows, seen->classes, error);
+    seen->counts.rows += seen->batch;
     for (int row = 0; status == BD_OK && row < seen->batch; row++) {
       if (seen->taken[row] == (size_t)-1) continue;
       seen->answers[seen->taken[row]].class_number = seen->classes[row];

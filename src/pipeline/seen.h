@@ -1,9 +1,11 @@
 /* The victim's answers for the images in hand, found again by the bits of their pixels.
 
    Views, snapshots and points of a sweep often show the victim the same float32 pixels again.  Each
-   image has room for `most` answers, of which the oldest makes way.  Image i of a set is always
-   evaluated at row i mod batch, so that its logits depend on nothing but its pixels.  Images of
-   several views are gathered, so that the rows of a batch are used. */
+   image has room for `most` answers, of which the one least recently used makes way.
+
+   Image i of a set is always evaluated at row i mod batch, because the last bits of its logits may
+   depend on the row: with some BLAS kernels more than half of the rows differ.  What is asked about
+   all the images in hand is gathered, so that the rows of a batch are used. */
 #ifndef BD_SEEN_H
 #define BD_SEEN_H
 
@@ -15,6 +17,7 @@
 enum { SEEN_FREE = -3, SEEN_PENDING = -2 };
 typedef struct seen_answer {
   uint64_t hash;
+  int64_t used; /* when it was last asked for */
   int32_t class_number;
 } seen_answer_t;
 
@@ -24,9 +27,10 @@ typedef struct seen_request {
   int32_t *class_number;
 } seen_request_t;
 
-/* Images that the victim was asked about, and those that were the same bits. */
+/* Images that the victim was asked about, those that were the same bits, and the rows of the
+   batches that it was given. */
 typedef struct seen_counts {
-  int64_t predicted, shared;
+  int64_t predicted, shared, rows;
 } seen_counts_t;
 
 typedef struct bd_seen {
@@ -35,7 +39,7 @@ typedef struct bd_seen {
   size_t size;            /* values of an image */
   int64_t first;          /* number of image 0 in its set */
   seen_answer_t *answers; /* [block][most] */
-  int *next;              /* [block], which answer makes way */
+  int64_t asked;          /* how often; the time of a use */
   float *pixels;          /* [block][most][size] */
   float *rows;            /* [batch][size] */
   int32_t *classes;       /* [batch] */

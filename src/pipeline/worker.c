@@ -9,9 +9,9 @@
 
 /* ---- work space ---------------------------------------------------------------- */
 
-/* Answers of the victim that are kept for each image: one for each view and snapshot of a point, as
-   far as this part of the memory allows, and not more than pays. */
-enum { ANSWERS_MAX = 16, ANSWERS_PART = 16 };
+/* Answers of the victim that are kept for each image: one for each view and snapshot of the points,
+   as far as this part of the memory allows, and not more than are searched quickly. */
+enum { ANSWERS_MAX = 64, ANSWERS_PART = 16 };
 
 /* The same at every point, since it is no part of a sweep. */
 static int victim_batch(const bd_plan_t *plan) {
@@ -22,8 +22,8 @@ static int answers_kept(const bd_plan_t *plan, const bd_images_info_t *info) {
   const double image = (double)plan->block * (double)block_image_size(info) * sizeof(float),
                part = (double)bd_job_point(plan->job, plan->first_point)->max_memory * (1 << 20) /
                       ANSWERS_PART;
-  const int wanted =
-      __builtin_popcountll((unsigned long long)plan->views) + plan_snapshots_most(plan);
+  const int views = __builtin_popcountll((unsigned long long)plan->views);
+  const double wanted = (double)plan->point_count * (views + plan_snapshots_most(plan));
   return (int)fmax(1, fmin(fmin(wanted, ANSWERS_MAX), part / image));
 }
 

@@ -11,11 +11,11 @@
 
 /* The predictions in hand, and the images, views and parameters they belong to. */
 typedef struct bd_shown {
-  bd_item_t item;         /* count 0: none */
-  bd_views_t held;        /* views of this item whose predictions are in hand */
-  uint64_t key[BD_VIEWS]; /* a hash of what the row of the view says it depends on */
-  int32_t *classes;       /* [BD_VIEWS][block] */
-  int32_t *purified;      /* [snapshots][block] */
+  bd_item_t item;      /* count 0: none */
+  bd_views_t held;     /* views of this item whose predictions are in hand */
+  int point[BD_VIEWS]; /* the point of a sweep that a view was made for */
+  int32_t *classes;    /* [BD_VIEWS][block] */
+  int32_t *purified;   /* [snapshots][block] */
 } bd_shown_t;
 
 /* Work space of a rank. */

@@ -34,11 +34,10 @@ void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
   printf("%d run%s, %d attack%s of %lld images, %lld blocks over %d rank%s\n", s->runs,
          plural(s->runs), s->attacks, plural(s->attacks), (long long)s->images_per_attack,
          (long long)s->blocks, s->ranks, plural(s->ranks));
-  printf("%lld images x %lld iterations of a marginal (of all runs; those of a point share a "
+  printf("%lld images x %.0f iterations of a marginal (of all runs; those of a point share a "
          "trajectory) x %lld pixels = %.3g updates of a pixel\n",
-         (long long)s->attacks * (long long)s->images_per_attack, (long long)s->steps,
-         (long long)s->pixels,
-         (double)s->attacks * (double)s->images_per_attack * (double)s->steps * (double)s->pixels);
+         (long long)s->attacks * (long long)s->images_per_attack, s->steps, (long long)s->pixels,
+         (double)s->attacks * (double)s->images_per_attack * s->steps * (double)s->pixels);
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
   print_memory(s);
   if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
@@ -76,6 +75,8 @@ void report_summary(const bd_run_summary_t *s) {
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
   if (s->has_victim) {
     printf("the victim was shown %lld images", (long long)s->predicted);
+    if (s->rows > 0)
+      printf(" in batches that were %.0f %% full", 100 * (double)s->predicted / (double)s->rows);
     if (s->shared > 0)
       printf("; for %lld more the answer for the same pixels was there", (long long)s->shared);
     printf("\n");

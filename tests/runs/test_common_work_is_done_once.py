@@ -113,7 +113,7 @@ class Shared(RunTest):
                     {"output.file": "shared.h5", **job, **options, "run.block": block},
                     "--overwrite",
                 )
-                shown = re.search(r"victim was shown (\d+) images; for (\d+) more", finished.out)
+                shown = re.search(r"victim was shown (\d+) images.* for (\d+) more", finished.out)
                 asked = 2 * 37 * points * (4 + 3)  # four views, and three snapshots
                 with self.subTest(block=block, points=points):
                     # The attacked images and the mean of the marginals, of each attack.
@@ -125,6 +125,52 @@ class Shared(RunTest):
             for view in "attacked", "rounded", "blurred", "mean", "purified":
                 name = "predicted_" + view
                 self.assertEqual(ours[name].tolist(), theirs[name].tolist())
+
+    def test_the_victim_itself_sees_no_pixels_twice(self):
+        """It prints a number of each image that it is given: a sum of bits, weighted by place."""
+        need_victim()
+        images = np.round(random_images(74, 1, 12, 12) * 255) / 255
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images[:37], "b": images[37:]})
+        write_victim(
+            os.path.join(self.folder, "victim.pt"),
+            """
+            places = torch.arange(1, 145, dtype=torch.float64)
+            sums = (x.flatten(1).double() * 16777216.0 * places).sum(1).long()
+            for row in range(x.size(0)):
+                print("row", int(sums[row].item()))
+            return x.flatten(1)[:, 60:70]
+        """,
+        )
+        job = {
+            "victim.file": "victim.pt",
+            "baseline.blur_sigma": 0,
+            "solver.gamma": 0.005,
+            "solver.tau": 1e-4,
+            "solver.iterations": "0, 1, 2",
+            "run.block": 37,
+            "output.file": "seen.h5",
+        }
+        # A rank that takes on a block at a later point has no answers of the rank before it.
+        two_points = {"sweep.solver.theta": "10, 1e5"}
+        for shortcuts in "yes", "no":
+            for ranks, points in (0, two_points), (1, two_points), (2, {}):
+                finished = run_job(
+                    self.folder,
+                    {**job, **points, "solver.shortcuts": shortcuts},
+                    "--overwrite",
+                    ranks=ranks,
+                )
+                rows = re.findall(r"^row (\d+)$", finished.out, re.M)
+                seen = collections.Counter(row for row in rows if row != "0")
+                claimed = int(re.search(r"victim was shown (\d+) images", finished.out).group(1))
+                with self.subTest(ranks=ranks, shortcuts=shortcuts):
+                    self.assertEqual(sum(seen.values()), claimed)
+                    # The attacked image and the mean of its marginals; nothing else where every
+                    # marginal is known.
+                    if shortcuts == "yes":
+                        self.assertEqual(len(seen), 2 * 74)
+                    self.assertGreaterEqual(len(seen), 2 * 74)
+                    self.assertEqual(set(seen.values()), {1})
 
     def test_answers_that_make_way_are_asked_for_again(self):
         """More views than answers are kept of an image.  The victim takes the brightest of ten
