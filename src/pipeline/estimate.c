@@ -4,11 +4,11 @@
 #include <limits.h>
 
 /* Snapshots share the trajectory of their point. */
-int64_t estimate_steps(const bd_plan_t *plan, const bd_images_info_t *info) {
-  int64_t steps = 0;
+double estimate_steps(const bd_plan_t *plan, const bd_images_info_t *info) {
+  double steps = 0;
   for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
     const bd_solver_options_t *solver = &bd_job_point(plan->job, point)->solver;
-    steps += (int64_t)solver->iterations.values[solver->iterations.count - 1] *
+    steps += solver->iterations.values[solver->iterations.count - 1] *
              bd_solver_evaluated(solver, info->height, info->width);
   }
   return steps;

@@ -8,7 +8,7 @@
 
 /* Steps that one image of an attack is expected to take over all points.  A step is one iteration
    of one marginal. */
-int64_t estimate_steps(const bd_plan_t *plan, const bd_images_info_t *info);
+double estimate_steps(const bd_plan_t *plan, const bd_images_info_t *info);
 
 /* Bytes of the result. */
 double estimate_file_bytes(const bd_plan_t *plan, const bd_images_info_t *info);

@@ -236,6 +236,14 @@ def solve(images, iterations=(200,), moved=None, **values):
     return purified, mean, [list(reports[i * n : (i + 1) * n]) for i in range(len(iterations))]
 
 
+def evaluated(height, width, iterations=(200,), **values):
+    """Marginals that an iteration is expected to evaluate."""
+    lib.bd_solver_evaluated.restype = c.c_double
+    return lib.bd_solver_evaluated(
+        c.byref(options_of(iterations=iterations, **values)), height, width
+    )
+
+
 def vjp(images, adjoints, iterations=(200,), memory=0.0, **values):
     """images, adjoints [n][C][H][W] -> gradients of that shape, purified [L][n][C][H][W], and the
     reports [n] of the last snapshot."""
