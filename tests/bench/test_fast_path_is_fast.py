@@ -91,6 +91,13 @@ class Shortcuts(unittest.TestCase):
         self.assertGreater(skipped, images * (N - 1) * L)
         self.assertEqual(some * lanes, images * N * (L + 1) - skipped)
 
+    def test_gamma_of_one_pays_nothing_for_them(self):
+        """Where no marginal is ever known, the guard costs less than a hundredth."""
+        setting = "28", "4", "l1", "7", "1"
+        with_them, without = (solver_costs.counted(0, 20, *setting, word)[0] for word in "10")
+        print("gamma 1: %.4f times the instructions with shortcuts" % (with_them / without))
+        self.assertLess(with_them, 1.01 * without)
+
 
 class Victim(unittest.TestCase):
     def test_openblas_takes_this_processor_for_what_it_can_do(self):

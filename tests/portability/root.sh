@@ -24,7 +24,7 @@ make_root() {
   # In a root that is no mount point, unshare --mount fails.
   mount --bind "$root" "$root"
   mount -t proc proc "$root/proc"
-  mount -t sysfs -o ro sys "$root/sys"
+  mount --rbind /sys "$root/sys" # with the control groups that SLURM asks for
   mount --bind /dev "$root/dev"
   mount -t devpts devpts "$root/dev/pts"
   mount -t tmpfs tmpfs "$root/dev/shm"

@@ -51,6 +51,20 @@ class Ranks(RunTest):
                 self.assert_same(expected, contents(other))
         return first
 
+    def test_ranks_change_nothing_where_marginals_cease_to_be_known(self):
+        """Shortcuts serve all of a run, a part of it that differs from image to image, or none."""
+        images = random_images(17, 1, 12, 14)
+        images[::3] = 0
+        images[::3, 0, 6, 7] = 1  # leaves the guard at once
+        images[1::3] **= 3
+        write_set(os.path.join(self.folder, "set.h5"), {"a": images})
+        job = {"sweep.solver.gamma": "0.005, 0.02, 0.03, 0.05", "solver.iterations": 60}
+        launches = [(0, 1000), (1, 3), (2, 1), (3, 5)]
+        result = self.check(job, launches)
+        tables = read(result, *[f"runs/{run:03d}/a/per_image" for run in range(4)])
+        skipped = [len(set(table["evaluations_skipped"].tolist())) for table in tables]
+        self.assertGreater(min(skipped[:2]), 2, "images leave the guard at different times")
+
     def test_ranks_change_nothing_in_colour_with_failures_victim_and_sweep(self):
         need_victim()
         count = 21
