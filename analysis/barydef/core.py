@@ -30,17 +30,19 @@ P, I, S = c.c_void_p, c.c_int, c.c_size_t
 WITH_STATUS = {
     "bd_solver_options_parse": [c.c_char_p, I, c.POINTER(c.c_char_p), P],
     "bd_solver_create": [P, I, I, I, P, P],
-    "bd_solver_vjp_of": [P, I, P, P, P, P, P],
+    "bd_solver_vjp_of": [P, I, P, P, P, P, P, c.c_double],
     "bd_solver_mean_vjp": [P, I, P, P, P],
 }
 OTHERS = {
     "bd_error_size": (S, []),
     "bd_error_message": (c.c_char_p, [P]),
     "bd_solver_options_snapshots": (I, [P]),
+    "bd_solver_options_tau": (c.c_double, [P]),
     "bd_solver_options_free": (None, [P]),
     "bd_solver_run": (None, [P, I, P, P, P, P, P, P]),
     "bd_solver_destroy": (None, [P]),
     "bd_image_report_size": (S, []),
+    "bd_image_report_growths": (None, [S, P, P]),
     "bd_image_status_name": (c.c_char_p, [I]),
     "bd_per_image_size": (S, []),
     "bd_per_image_measured": (I, [I, P, P, P]),

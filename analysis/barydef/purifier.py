@@ -45,15 +45,19 @@ class Purifier:
     settings  keys and values of the sections [marginals] and [solver] of a job file, such as
               {"solver.gamma": 1, "marginals.set": "B6"}; the others have their defaults
     threads   how many parts of a batch are computed at once; it changes no bit
+    memory    bytes that the states of all iterations may take for a gradient, in each thread; what
+              does not fit is computed twice, to the same bits; None: 256 MiB
 
     A Purifier may be called from several threads, copied, pickled, and used after a fork. What is
     wrong with settings or arrays is a ValueError, what fails is a RuntimeError."""
 
-    def __init__(self, settings=None, threads=1):
+    def __init__(self, settings=None, threads=1, memory=None):
         self.settings = {str(name): _text(value) for name, value in dict(settings or {}).items()}
         if int(threads) != threads or threads < 1:
             raise ValueError(f"Purifier: threads = {threads} is not a number from 1")
-        self.threads = int(threads)
+        if memory is not None and not 0 < memory < np.inf:
+            raise ValueError(f"Purifier: memory = {memory} is not a number of bytes")
+        self.threads, self.memory = int(threads), memory
         self._options = core.make_options([_setting(*one) for one in self.settings.items()])
         self._begin()
         if core.load().bd_solver_options_snapshots(self._options) != 1:
@@ -69,10 +73,11 @@ class Purifier:
         self._end.atexit = False
 
     def __reduce__(self):
-        return type(self), (self.settings, self.threads)
+        return type(self), (self.settings, self.threads, self.memory)
 
     def __repr__(self):
-        return f"Purifier({self.settings}, threads={self.threads})"
+        memory = "" if self.memory is None else f", memory={self.memory}"
+        return f"Purifier({self.settings}, threads={self.threads}{memory})"
 
     def __call__(self, x, report=False):
         """Purify images [n,C,H,W], float32 or float64 in [0,1].
@@ -103,27 +108,35 @@ class Purifier:
         self._in_parts(x, compute)
         return (y, repack_fields(records)) if report else _warned(y, records)
 
-    def vjp(self, x, ybar, purified=False):
+    def vjp(self, x, ybar, purified=False, report=False):
         """The product of `ybar` with the Jacobian of the purified images at x.
 
         ybar is the derivative of a loss by the purified images. The result, float64 [n,C,H,W], is
         its exact derivative by x; NaN for an image that failed. With `purified` it comes with the
-        purified images, which are computed once, in float64."""
+        purified images, which are computed once, in float64. With `report` it comes, last, with the
+        array that a call of the Purifier gives, in which each record has a field more:
+        adjoint_growth, how many times larger the adjoint of the potentials has been than at the
+        last iteration. It is 1 where steps are stable. Where solver.tau is beyond safe_tau of an
+        image a warning says so."""
         x = _images(x)
         ybar = _adjoints(x, ybar)
         y, gradient = np.empty(x.shape), np.empty(x.shape)
-        records = np.zeros(len(x), core.record_type())
+        records, growths = np.zeros(len(x), core.record_type()), np.empty(len(x))
 
         def compute(solver, part):
             images, adjoints = _doubles(x[part]), _doubles(ybar[part])
-            reports = self._reports(images)
+            reports, count = self._reports(images), len(images)
             arrays = images, adjoints, y[part], gradient[part], reports
-            core.call("bd_solver_vjp_of", solver, len(images), *map(core.pointer, arrays))
+            self._call_vjp(solver, count, *map(core.pointer, arrays))
             records[part] = _records(images, y[part], reports)
+            core.load().bd_image_report_growths(count, *map(core.pointer, (reports, growths[part])))
 
         self._in_parts(x, compute)
-        _warned(y, records)
-        return (gradient, y) if purified else gradient
+        self._warn_of_long_steps(records)
+        if not report:
+            _warned(y, records)
+        asked = (y,) * purified + (_with_growths(records, growths),) * report
+        return (gradient, *asked) if asked else gradient
 
     def mean_vjp(self, x, ybar):
         """The product of `ybar` with the Jacobian of the mean of the marginals at x, float64.
@@ -143,8 +156,20 @@ class Purifier:
     def check_gradient(self):
         """Raise the ValueError of vjp() where these settings have no gradient."""
         with self._solver((1, LANES, LANES)) as solver:
-            nothing = [core.pointer(np.empty(1))] * 5
-            core.call("bd_solver_vjp_of", solver, 0, *nothing)
+            self._call_vjp(solver, 0, *[core.pointer(np.empty(1))] * 5)
+
+    def _call_vjp(self, solver, count, *arrays):
+        core.call("bd_solver_vjp_of", solver, count, *arrays, self.memory or 0)
+
+    def _warn_of_long_steps(self, records):
+        tau = core.load().bd_solver_options_tau(self._options)
+        if (tau > records["safe_tau"]).any():  # no numbers, so that a loop is warned once
+            warnings.warn(
+                f"solver.tau = {tau:g} is beyond safe_tau of some images, whose gradient may grow "
+                "with every iteration; report=True has safe_tau and adjoint_growth of each",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def _solver(self, shape):
         if self._process != os.getpid():
@@ -212,6 +237,16 @@ def _records(images, purified, reports):
         *map(core.pointer, (reports, images, stored, records)),
     )
     return records
+
+
+def _with_growths(records, growths):
+    """The records with the field adjoint_growth at their end."""
+    packed = repack_fields(records)
+    wider = np.empty(len(packed), [*packed.dtype.descr, ("adjoint_growth", growths.dtype)])
+    for name in packed.dtype.names:
+        wider[name] = packed[name]
+    wider["adjoint_growth"] = growths
+    return wider
 
 
 def _warned(y, records):

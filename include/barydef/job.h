@@ -147,6 +147,9 @@ BD_API bd_status_t bd_solver_options_parse(const char *name, int count, const ch
    bd_solver_run fills. */
 BD_API int bd_solver_options_snapshots(const bd_solver_options_t *options);
 
+/** The step length of these options, to be compared with safe_tau of a bd_image_report_t. */
+BD_API double bd_solver_options_tau(const bd_solver_options_t *options);
+
 /** Free what bd_solver_options_parse has made.  NULL is allowed. */
 BD_API void bd_solver_options_free(bd_solver_options_t *options);
 

@@ -193,6 +193,10 @@ typedef struct bd_image_report {
 /** Bytes of a bd_image_report_t, for a language that does not read this header. */
 BD_API size_t bd_image_report_size(void);
 
+/** Copy adjoint_growth of `count` reports into growths [count], for the same. */
+BD_API void bd_image_report_growths(size_t count, const bd_image_report_t *reports,
+                                    double *growths);
+
 /** A solver: options, stencils, kernel and work space for images of one size. */
 typedef struct bd_solver bd_solver_t;
 
@@ -288,11 +292,11 @@ typedef struct bd_vjp {
    BD_FAILED without memory, or where `memory` does not suffice.  Then no result is valid. */
 BD_API bd_status_t bd_solver_vjp(bd_solver_t *solver, const bd_vjp_t *vjp, bd_error_t *error);
 
-/** The same with the members of bd_vjp_t as arguments and memory 0, for a language that does not
-   read this header. */
+/** The same with the members of bd_vjp_t as arguments, for a language that does not read this
+   header. */
 BD_API bd_status_t bd_solver_vjp_of(bd_solver_t *solver, int count, const double *images,
                                     const double *adjoints, double *purified, double *gradients,
-                                    bd_image_report_t *reports, bd_error_t *error);
+                                    bd_image_report_t *reports, double memory, bd_error_t *error);
 
 /** Take the product of the adjoints with the Jacobian of the mean of the marginals, which is what
    bd_solver_run gives as `mean`.  An attacker may take this linear map for that of the purifier, at

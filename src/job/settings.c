@@ -106,4 +106,6 @@ int bd_solver_options_snapshots(const bd_solver_options_t *options) {
   return options->iterations.count;
 }
 
+double bd_solver_options_tau(const bd_solver_options_t *options) { return options->tau; }
+
 void bd_solver_options_free(bd_solver_options_t *options) { free(options); }

@@ -25,6 +25,10 @@ const char *bd_convergence_name(int convergence) {
 
 size_t bd_image_report_size(void) { return sizeof(bd_image_report_t); }
 
+void bd_image_report_growths(size_t count, const bd_image_report_t *reports, double *growths) {
+  for (size_t i = 0; i < count; i++) growths[i] = reports[i].adjoint_growth;
+}
+
 /* ---- instruction sets ---------------------------------------------------------- */
 
 #define SET_CHOSEN(name) {#name, {NULL, NULL}},
@@ -325,13 +329,14 @@ bd_status_t bd_solver_vjp(bd_solver_t *s, const bd_vjp_t *vjp, bd_error_t *error
 
 bd_status_t bd_solver_vjp_of(bd_solver_t *s, int count, const double *images,
                              const double *adjoints, double *purified, double *gradients,
-                             bd_image_report_t *reports, bd_error_t *error) {
+                             bd_image_report_t *reports, double memory, bd_error_t *error) {
   const bd_vjp_t vjp = {.count = count,
                         .images = images,
                         .adjoints = adjoints,
                         .purified = purified,
                         .gradients = gradients,
-                        .reports = reports};
+                        .reports = reports,
+                        .memory = memory};
   return bd_solver_vjp(s, &vjp, error);
 }
 

@@ -191,13 +191,50 @@ class Gradients(unittest.TestCase):
         # At a tiny gamma and without steps the barycenter is the mean of the marginals.
         x, direction, ybar = images(3, 2, 9) * 0.8 + 0.1, images(3, 2, 9) - 0.5, images(3, 2, 9)
         for more in {}, {"solver.mass": "joint"}, {"marginals.interpolation": "nearest"}:
-            settings = {"solver.gamma": 1e-3, "solver.iterations": 0, **more}
+            settings = {"solver.gamma": 1e-3, "solver.iterations": 0, "solver.tau": 1e-4, **more}
             purifier = barydef.Purifier(settings)
             gradient = purifier.mean_vjp(x, ybar)
             step = 1e-5 * direction
             found = (ybar * (purifier(x + step) - purifier(x - step))).sum((1, 2, 3)) / 2e-5
             np.testing.assert_allclose((gradient * direction).sum((1, 2, 3)), found, rtol=1e-7)
             np.testing.assert_allclose(gradient, purifier.vjp(x, ybar), atol=1e-11)
+
+    def test_images_and_figures_come_with_them(self):
+        x, purifier = images(20, dtype=np.float32), barydef.Purifier(SETTINGS, threads=2)
+        x[3] = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # the report tells of failures
+            gradient, y, report = purifier.vjp(x, x, purified=True, report=True)
+            alone, same = purifier.vjp(x, x, report=True)
+        _, expected = purifier(x.astype(np.float64), report=True)
+        np.testing.assert_array_equal(y, purifier(x.astype(np.float64), report=True)[0])
+        np.testing.assert_array_equal(gradient, alone)
+        self.assertEqual(report.tobytes(), same.tobytes())
+        self.assertEqual(report.dtype.names, (*expected.dtype.names, "adjoint_growth"))
+        for field in expected.dtype.names:
+            np.testing.assert_array_equal(report[field], expected[field])
+        np.testing.assert_array_equal(np.isnan(report["adjoint_growth"]), np.arange(20) == 3)
+        self.assertEqual(np.nanmax(report["adjoint_growth"]), 1)
+
+    def test_steps_that_are_too_long_are_told(self):
+        x = images(4)
+        purifier = barydef.Purifier({**SETTINGS, "solver.gamma": 0.02, "solver.tau": 3})
+        with self.assertWarnsRegex(RuntimeWarning, "solver.tau = 3 is beyond safe_tau of some"):
+            _, report = purifier.vjp(x, x, report=True)
+        self.assertTrue((report["safe_tau"] < 3).any())
+        self.assertGreater(report["adjoint_growth"].max(), 2)
+
+    def test_little_memory_changes_no_bit(self):
+        x, settings = images(20), {"solver.gamma": 0.5, "solver.iterations": 200}
+        expected = barydef.Purifier(settings).vjp(x, x)
+        for memory in 20e6, 5e6:
+            purifier = pickle.loads(pickle.dumps(barydef.Purifier(settings, memory=memory)))
+            np.testing.assert_array_equal(purifier.vjp(x, x), expected)
+        with self.assertRaisesRegex(RuntimeError, "needs [0-9]+ bytes, more than the 100000 that"):
+            barydef.Purifier(settings, memory=1e5).vjp(x, x)
+        for memory in 0, -1, np.inf:
+            with self.assertRaisesRegex(ValueError, f"memory = {memory} is not a number of bytes"):
+                barydef.Purifier(settings, memory=memory)
 
     def test_a_channel_of_zeros_has_none(self):
         x = images(1, 2)
