@@ -3,6 +3,7 @@
 import concurrent.futures
 import copy
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import warnings
 
 import h5py
 import numpy as np
-from support import BASE, DEMO_SET, RunTest, purify
+from support import BASE, DEMO_SET, RunTest, purify, skip
 
 import barydef
 from barydef import core
@@ -263,6 +264,44 @@ class Library(unittest.TestCase):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         self.assertRegex(done.stdout, r"none.so cannot be loaded .*: install the package by pip")
         self.assertEqual(done.stdout.count("\n"), 1)
+
+    def test_without_fftw_kernels_that_need_it_are_refused(self):
+        code = """if True:
+            import sys, numpy, barydef, barydef.core as core
+            core.NAME = sys.argv[1]
+            x = numpy.random.default_rng(5).random((2, 1, 32, 32))
+            print(barydef.Purifier({"solver.gamma": 1})(x).tobytes().hex())
+            wide = {"solver.cost": "l2", "solver.window": "full", "solver.gamma": 1}
+            print(barydef.Purifier({"solver.kernel": "direct", **wide})(x).tobytes().hex())
+            for call in (
+                barydef.Purifier({"solver.kernel": "fftw"}),
+                barydef.Purifier(wide),
+                lambda x: barydef.Purifier(wide).vjp(x, x),
+                lambda x: barydef.Purifier({"solver.kernel": "fftw"}).check_gradient(),
+            ):
+                try:
+                    print(call(x))
+                except ValueError as problem:
+                    print(problem)
+        """
+        name = os.environ.get("BARYDEF_CORE_WITHOUT_FFTW") or skip(
+            "BARYDEF_CORE_WITHOUT_FFTW names no library"
+        )
+        found = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
+        self.assertEqual(found.stderr, "")
+        usual, direct, *refused = found.stdout.splitlines()
+        expected = subprocess.run(
+            [sys.executable, "-c", code, core.NAME], capture_output=True, text=True
+        )
+        self.assertEqual(expected.stdout.splitlines()[:2], [usual, direct])
+        end = "and this build has none; solver.kernel = direct does without, more slowly"
+        self.assertEqual(
+            refused,
+            [
+                f"solver.kernel = {kernel} needs FFTW for images of {side} x {side} pixels, {end}"
+                for kernel, side in (("fftw", 32), ("auto", 32), ("auto", 32), ("fftw", 8))
+            ],
+        )
 
     def test_it_exports_nothing_of_others(self):
         text = subprocess.run(
