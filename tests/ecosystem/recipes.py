@@ -2,28 +2,19 @@
 
     recipes.py LIBRARY
 
-LIBRARY is a heading of the page.  What came of it is printed as JSON.  The working folder is the top
-of the sources, as for whoever follows the page."""
+LIBRARY is a heading of the page.  What came of it is printed as JSON."""
 
 import json
 import os
-import re
 import sys
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded, whose threads must not change a logit
 
 import numpy as np
 import torch
+from pages import code
 
 import barydef.torch
-
-
-def block(heading):
-    """The first indented block below a heading of docs/python.md."""
-    with open("docs/python.md") as file:
-        _, below = re.split(rf"^#+ {re.escape(heading)}\n", file.read(), flags=re.MULTILINE)
-    indented = re.search(r"^    .*\n(?:\n|    .*\n)*", below, re.MULTILINE).group()
-    return re.sub("^    ", "", indented, flags=re.MULTILINE)
 
 
 class Watched(torch.nn.Module):
@@ -61,8 +52,8 @@ def differences(model, labels, watched):
 
 def main():
     names = {}
-    exec(block("A layer before a victim"), names)
-    recipe = compile(block(sys.argv[1]), sys.argv[1], "exec")
+    exec(code("python.md", "A layer before a victim"), names)
+    recipe = compile(code("python.md", sys.argv[1]), sys.argv[1], "exec")
     victim, exact, images, labels = (names[one] for one in ("victim", "model", "images", "labels"))
     identity = torch.nn.Sequential(
         barydef.torch.Purify(names["layer"].purifier, "identity"), victim

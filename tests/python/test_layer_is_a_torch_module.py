@@ -1,11 +1,14 @@
 """barydef.torch.Purify is a module like any other: derivatives, types, workers, copies."""
 
+import contextlib
 import copy
 import io
+import os
 import unittest
 
 import numpy as np
-from support import SOURCE  # noqa: F401 - before torch, whose threads it limits
+from support import SOURCE  # before torch, whose threads it limits
+from pages import code
 import torch
 
 import barydef
@@ -31,6 +34,20 @@ class Purified(torch.utils.data.Dataset):
 
     def __getitem__(self, i):
         return self.layer(self.x[i : i + 1])[0]
+
+
+class Page(unittest.TestCase):
+    def test_what_the_page_says_runs_as_it_stands(self):
+        names, said = {}, io.StringIO()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(SOURCE)
+        with contextlib.redirect_stdout(said):
+            for heading in "Purify an array", "A layer before a victim":
+                exec(code("python.md", heading), names)
+        self.assertRegex(said.getvalue(), r"\['ok', .*\]\n1.0\n97 of 100 are right\n")
+        images = names["images"].requires_grad_()
+        names["model"](images).logsumexp(1).sum().backward()
+        self.assertTrue(images.grad.flatten(1).any(1).all())
 
 
 class Purify(unittest.TestCase):
