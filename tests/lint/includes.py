@@ -22,8 +22,8 @@ LIBRARIES = {
     "torch/": "libtorch",
 }
 # The numerics work on memory.  These headers of the system open nothing, wait for nothing and ask
-# nothing.
-NUMERICS = re.compile(r"(ctype|float|limits|math|std[a-z]+|string|fftw3|immintrin)\.h$")
+# nothing, but sys/mman.h, which is there for madvise: what pages hold their memory.
+NUMERICS = re.compile(r"(ctype|float|limits|math|std[a-z]+|string|sys/mman|fftw3|immintrin)\.h$")
 
 
 def sources():
