@@ -186,8 +186,9 @@ typedef struct bd_image_report {
   double safe_tau;             /**< 2 gamma beta_N / max p; longer forward steps are unstable, and
                                   their gradient grows without bound */
   double adjoint_growth; /**< of a gradient: how many times larger the adjoint of the potentials has
-                            been than at the last iteration; 1 where steps are stable, and NaN where
-                            no gradient was asked for */
+                            been than at the last iteration; 1 where steps are stable, infinite
+                            where it overflows and the gradient with it, and NaN where no gradient
+                            was asked for */
 } bd_image_report_t;
 
 /** Bytes of a bd_image_report_t, for a language that does not read this header. */

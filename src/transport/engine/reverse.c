@@ -157,6 +157,7 @@ static void step_back(bd_reverse_t *r) {
     r->nu[i] = eta;
   }
   norm = whole_sum(s, norm);
+  norm = lanes_select(norm < INFINITY, norm, lanes_all(INFINITY)); /* once beyond, it stays there */
   r->last_norm = lanes_select(r->last_norm < 0, norm, r->last_norm);
   r->norm = lanes_max(r->norm, norm);
 }
