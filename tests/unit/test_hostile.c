@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "storage/set/survey_check.h"
 
@@ -27,6 +28,32 @@ static void fill(int kind, double *image) {
   }
 }
 
+/* The gradients of the images just solved, which are solved again with the same bits.  Steps that
+   are too long let adjoints grow, so an overflow is trapped only where all are safe. */
+static void go_back(bd_solver_t *solver, const double *images, const double *purified,
+                    const bd_image_report_t *reports, double tau, const char *name) {
+  static double again[2 * KINDS * PIXELS], adjoints[KINDS * PIXELS], gradients[KINDS * PIXELS];
+  bd_image_report_t of_gradients[2 * KINDS];
+  bd_error_t error = {0};
+  int traps = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW;
+  for (int i = 0; i < KINDS; i++)
+    if (tau > reports[KINDS + i].safe_tau) traps = 0;
+  for (int i = 0; i < KINDS * PIXELS; i++) adjoints[i] = i * 7919 % 31 / 15.0 - 1;
+  const bd_vjp_t vjp = {.count = KINDS,
+                        .images = images,
+                        .adjoints = adjoints,
+                        .purified = again,
+                        .gradients = gradients,
+                        .reports = of_gradients};
+  feenableexcept(traps);
+  const bd_status_t status = bd_solver_vjp(solver, &vjp, &error);
+  fedisableexcept(FE_ALL_EXCEPT);
+  cr_assert_eq(status, BD_OK, "%s: %s", name, error.message);
+  cr_assert_arr_eq(again, purified, sizeof again, "%s: other bits", name);
+  for (int i = 0; traps && i < KINDS * PIXELS; i++)
+    cr_assert(isfinite(gradients[i]), "%s: the gradient of pixel %d is %g", name, i, gradients[i]);
+}
+
 static void solve_all(bd_solver_options_t *options, const char *name) {
   static double images[KINDS * PIXELS], purified[2 * KINDS * PIXELS];
   bd_image_report_t reports[2 * KINDS];
@@ -39,6 +66,9 @@ static void solve_all(bd_solver_options_t *options, const char *name) {
   feenableexcept(FE_INVALID | FE_DIVBYZERO);
   bd_solver_run(solver, KINDS, images, purified, NULL, reports, NULL, NULL);
   fedisableexcept(FE_INVALID | FE_DIVBYZERO);
+  const int is_wanted = getenv("BARYDEF_LONG") || options->instructions == bd_instructions_best();
+  if (options->method == BD_METHOD_FB && options->precision == BD_PRECISION_DOUBLE && is_wanted)
+    go_back(solver, images, purified, reports, options->tau, name);
   bd_solver_destroy(solver);
   for (int i = 0; i < 2 * KINDS; i++) {
     cr_assert_eq(reports[i].status, BD_IMAGE_OK, "%s, image %d: %s", name, i % KINDS,
@@ -141,5 +171,9 @@ Test(hostile, number_of_chunks_does_not_overflow) {
     cr_assert_eq(chunks_of(&place), INT64_MAX);
 }
 
-Test(hostile, forward_backward_stays_finite_and_keeps_mass) { over_parameters(BD_METHOD_FB); }
+Test(hostile, forward_backward_stays_finite_and_keeps_mass) {
+  if (!getenv("BARYDEF_LONG"))
+    puts("REDUCED: gradients by the best instructions alone; --long takes all");
+  over_parameters(BD_METHOD_FB);
+}
 Test(hostile, fista_stays_finite_and_keeps_mass) { over_parameters(BD_METHOD_FISTA); }
