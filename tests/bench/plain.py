@@ -1,9 +1,14 @@
 """The paper's iteration in PyTorch, for the benchmark: as one writes it down, as one writes it with
-care, and as fast as we could make it.
+care, and as fast as we could make it; and with its gradient by automatic differentiation.
 
 All are checked to give the library's image before they are timed (solver_costs.py)."""
 
+import itertools
+
+import numpy as np
 import torch
+
+import reference
 
 
 def gibbs(gamma, window, dtype):
@@ -108,3 +113,28 @@ def tuned(q, x, L, gamma, theta=1e5, tau=0.2, window=7):
             gradient(k, p)
             u[k].add_(p_last.sub(p), alpha=tau / N)
         v.add_(p_last, alpha=tau).sub_(x, alpha=tau).div_(1 + tau / theta)
+
+
+def stencil(op, height, width):
+    """A_k as the four source pixels of each pixel and their weights [4, n], bilinear."""
+    y, x = reference.source_coordinates(op, height, width, np.float64)
+    row, column = np.floor(y), np.floor(x)
+    sources, weights = [], []
+    for dy, dx in itertools.product((0, 1), (0, 1)):
+        at = row + dy, column + dx
+        inside = (at[0] >= 0) & (at[0] < height) & (at[1] >= 0) & (at[1] < width)
+        weight = (1 - abs(y - at[0])) * (1 - abs(x - at[1]))
+        sources.append(np.where(inside, at[0] * width + at[1], 0).astype(np.int64).ravel())
+        weights.append(np.where(inside, weight, 0).ravel())
+    return torch.tensor(np.array(sources)), torch.tensor(np.array(weights))
+
+
+def purified(images, marginals, L, gamma, **options):
+    """Images [B, H, W] purified by `careful`, for automatic differentiation."""
+    mass, flat = images.sum((1, 2), keepdim=True), images.flatten(1)
+    moved = [
+        (flat[:, source] * weight).sum(1).reshape(images.shape)
+        for source, weight in (stencil(op, *images.shape[1:]) for op in marginals)
+    ]
+    q = torch.stack([one / one.sum((1, 2), keepdim=True) for one in moved])
+    return torch.clamp(mass * careful(q, images / mass, L, gamma, **options), 0, 1)

@@ -244,14 +244,19 @@ def evaluated(height, width, iterations=(200,), **values):
     )
 
 
-def vjp(images, adjoints, iterations=(200,), memory=0.0, **values):
+def vjp_of(created, images, adjoints, snapshots=1, memory=0.0):
     """images, adjoints [n][C][H][W] -> gradients of that shape, purified [L][n][C][H][W], and the
     reports [n] of the last snapshot."""
     images, adjoints = (np.ascontiguousarray(a, dtype=np.float64) for a in (images, adjoints))
-    n, last = len(images), len(iterations) - 1
-    purified, gradients = np.empty((len(iterations),) + images.shape), np.empty_like(images)
-    reports = (Report * (n * len(iterations)))()
+    n = len(images)
+    purified, gradients = np.empty((snapshots,) + images.shape), np.empty_like(images)
+    reports = (Report * (n * snapshots))()
     task = Vjp(n, *map(pointer, (images, adjoints, purified, gradients)), reports, memory)
+    call(lib.bd_solver_vjp, created, c.byref(task))
+    return gradients, purified, list(reports[(snapshots - 1) * n :])
+
+
+def vjp(images, adjoints, iterations=(200,), memory=0.0, **values):
+    """The same by a solver of its own."""
     with solver(images.shape[1:], iterations=iterations, **values) as created:
-        call(lib.bd_solver_vjp, created, c.byref(task))
-    return gradients, purified, list(reports[last * n :])
+        return vjp_of(created, images, adjoints, len(iterations), memory)

@@ -1,14 +1,16 @@
 """The gradient of a purified image is that of a plain reverse pass in 80 bits."""
 
+import contextlib
 import itertools
 import unittest
+from concurrent import futures
 
 import numpy as np
 
 import library
 import reference
 import reverse
-from comparison import LONG, stable_tau
+from comparison import LONG, SLOW, stable_tau
 from images import random_images
 
 CLOSE = 1e-12  # of the largest component
@@ -67,6 +69,43 @@ class Gradients(unittest.TestCase):
         self.check(images, marginals="B4", interpolation="nearest", gamma=0.5)
         for marginals in "identity", "rotate 2 + translate 1 0":
             self.check(images, marginals=marginals, gamma=0.5)
+
+    def test_every_shape(self):
+        if not LONG:
+            print("REDUCED: 5 iterations of 17 x 23; --long takes 200, and two shapes more")
+        for shape in [(1, 17, 23), (1, 28, 28), (3, 32, 32)] if LONG else [(1, 17, 23)]:
+            images = random_images(11, 1, *shape)
+            for gamma, tau in (1, 0.2), (0.02, 0.01):
+                self.check(images, 200 if LONG else 5, gamma=gamma, tau=tau)
+
+    def test_every_gamma_and_number_of_marginals(self):
+        images = random_images(12, 1, 1, 8, 7)
+        for gamma, window in itertools.product((1e-3, 5e-3, 0.05, 5, 50), (7, "full")):
+            tau = stable_tau(images[0], 30, gamma=gamma, window=window)
+            self.check(images, gamma=gamma, window=window, tau=tau)
+        motions = [" ".join(str(value) for value in op) for op in reference.operators("B6")]
+        for count in range(1, 7):
+            self.check(images, marginals=" + ".join(motions[:count]), gamma=0.5)
+            self.check(images, marginals=" + ".join(motions[-count:]), gamma=0.02, tau=0.01)
+
+    def test_finite_differences(self):
+        """Of fourth order, of the purified images themselves."""
+        images = 0.2 + 0.5 * np.random.default_rng(13).random((2, 3, 9, 8))
+        adjoints, way = adjoints_for(images), adjoints_for(images, seed=4)
+        for options in (
+            dict(gamma=1, tau=0.2),
+            dict(gamma=0.02, tau=0.02, mass="joint"),
+            dict(gamma=0.5, cost="l2", regularizer="norm", theta=2, weights=[3, 2, 1, 1, 1, 1]),
+        ):
+            options["iterations"] = (100,)
+            gradients = library.vjp(images, adjoints, **options)[0]
+            step, wanted = 1e-4, 0
+            for times, weight in (1, 8), (-1, -8), (2, -1), (-2, 1):
+                moved = library.solve(images + times * step * way, **options)[0][0]
+                wanted = wanted + weight * (moved * adjoints).sum((1, 2, 3)) / (12 * step)
+            found = (gradients * way).sum((1, 2, 3))
+            scale = np.sqrt((gradients**2).sum((1, 2, 3)) * (way**2).sum((1, 2, 3)))
+            self.assertLess((abs(found - wanted) / scale).max(), 1e-9)
 
     def test_any_number_of_steps(self):
         images = random_images(3, 1, 1, 8, 8)
@@ -142,6 +181,9 @@ class Gradients(unittest.TestCase):
             report = library.vjp(images, adjoints, iterations=(50,), gamma=0.02, tau=tau)[2][0]
             self.assertEqual(report.safe_tau < tau, grows)
             self.assertEqual(report.adjoint_growth > 1.0001, grows)
+        gradients, _, reports = library.vjp(images, adjoints, iterations=(2000,), gamma=1, tau=40)
+        self.assertEqual((reports[0].status, reports[0].adjoint_growth), (0, np.inf))
+        self.assertFalse(np.isfinite(gradients).all())
 
     def test_decisions_have_no_gradient(self):
         images = random_images(1, 1, 1, 8, 8)
@@ -166,6 +208,45 @@ class Gradients(unittest.TestCase):
                 **options,
             )[0].swapaxes(2, 3)
             self.assertLess(abs(strips - lanes).max(), CLOSE * abs(lanes).max())
+
+
+def resident(field):
+    with open("/proc/self/status") as status:
+        return next(1024 * int(line.split()[1]) for line in status if line.startswith(field))
+
+
+class Room(unittest.TestCase):
+    @unittest.skipIf(SLOW, "SKIPPED: sanitizers keep memory that is freed")
+    def test_memory_is_what_was_allowed(self):
+        """The most that is resident at once, beside what a solver has and its work planes."""
+        images = random_images(14, 16, 1, 28, 28)
+        adjoints, beside = adjoints_for(images), 4e6
+        options = dict(iterations=(200,), gamma=1)
+        library.vjp(images, adjoints, memory=16e6, **options)
+        needed = []
+        for memory in 11e6, 16e6, 30e6, 100e6:
+            before = resident("VmRSS")
+            with open("/proc/self/clear_refs", "w") as file:
+                file.write("5")  # the peak starts anew
+            library.vjp(images, adjoints, memory=memory, **options)
+            needed.append(resident("VmHWM") - before)
+            print("of %.0f MB allowed, %.1f MB" % (memory / 1e6, needed[-1] / 1e6))
+            self.assertLess(needed[-1], memory + beside)
+        self.assertGreater(needed[-1], 7 * 28**2 * 201 * 8)  # this measures something
+
+    def test_threads_change_no_bit(self):
+        images = random_images(15, 12, 1, 28, 28)
+        adjoints, options = adjoints_for(images), dict(iterations=(50,), gamma=0.03)
+        together = library.vjp(images, adjoints, **options)[0]
+        with contextlib.ExitStack() as stack, futures.ThreadPoolExecutor(4) as pool:
+            solvers = [
+                stack.enter_context(library.solver(images.shape[1:], **options)) for _ in range(4)
+            ]
+            parts = pool.map(
+                lambda i: library.vjp_of(solvers[i], images[3 * i :][:3], adjoints[3 * i :][:3])[0],
+                range(4),
+            )
+            np.testing.assert_array_equal(np.concatenate(list(parts)), together)
 
 
 if __name__ == "__main__":
