@@ -1,11 +1,11 @@
 """The Python side of barydef: a purifier of arrays, attacked sets, conversion, reports.
 
 Importing the package loads nothing else. Each module imports what it needs, so that a report
-needs no PyTorch and a conversion no matplotlib. `Purifier` and `status_name` are loaded when they
-are first named."""
+needs no PyTorch and a conversion no matplotlib. `Purifier`, `settings` and `status_name` are loaded
+when they are first named."""
 
 __version__ = "0.2.0"
-__all__ = ["Purifier", "status_name"]
+__all__ = ["Purifier", "settings", "status_name"]
 
 
 def __getattr__(name):

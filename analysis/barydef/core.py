@@ -3,6 +3,7 @@
 No struct of C is known here: the library makes options of text, and tells its own sizes, names and
 offsets."""
 
+import collections
 import contextlib
 import ctypes as c
 import functools
@@ -36,6 +37,7 @@ WITH_STATUS = {
 OTHERS = {
     "bd_error_size": (S, []),
     "bd_error_message": (c.c_char_p, [P]),
+    "bd_solver_setting": (I, [I, c.POINTER(c.c_char_p), c.c_char_p, S]),
     "bd_solver_options_snapshots": (I, [P]),
     "bd_solver_options_tau": (c.c_double, [P]),
     "bd_solver_options_free": (None, [P]),
@@ -81,6 +83,23 @@ def call(name, *arguments):
 
 def pointer(array):
     return array.ctypes.data
+
+
+class Setting(collections.namedtuple("Setting", "default allowed meaning")):
+    """What is known of a key."""
+
+    def __str__(self):
+        return f"{self.meaning}; default: {self.default or 'none'}; allowed: {self.allowed}"
+
+
+def settings():
+    """The keys that a Purifier takes: {"solver.gamma": (default, allowed, meaning) ...}."""
+    texts, allowed, found = (c.c_char_p * 4)(), c.create_string_buffer(256), {}
+    while load().bd_solver_setting(len(found), texts, allowed, len(allowed)):
+        name, default, meaning, unit = (text.decode() for text in texts)
+        meaning += f" [{unit}]" if unit else ""
+        found[name] = Setting(default, allowed.value.decode(), meaning)
+    return found
 
 
 def make_options(settings):

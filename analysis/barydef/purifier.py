@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.recfunctions import repack_fields
 
 from . import core
-from .core import status_name  # noqa: F401 - part of the package
+from .core import settings, status_name  # noqa: F401 - part of the package
 
 # Images that one call of the library computes. Between calls Python answers to Ctrl-C.
 PIECE, LANES = 64, 8
@@ -43,7 +43,8 @@ class Purifier:
     """Replaces each image by the barycenter of its marginals, as `barydef run` does.
 
     settings  keys and values of the sections [marginals] and [solver] of a job file, such as
-              {"solver.gamma": 1, "marginals.set": "B6"}; the others have their defaults
+              {"solver.gamma": 1, "marginals.set": "B6"}; the others have their defaults, and
+              barydef.settings() lists all
     threads   how many parts of a batch are computed at once; it changes no bit
     memory    bytes that the states of all iterations may take for a gradient, in each thread; what
               does not fit is computed twice, to the same bits; None: 256 MiB

@@ -143,6 +143,11 @@ BD_API void bd_parameter_allowed(const bd_parameter_t *parameter, char *text, si
 BD_API bd_status_t bd_solver_options_parse(const char *name, int count, const char *const *settings,
                                            bd_solver_options_t **options, bd_error_t *error);
 
+/** Describe a key that bd_solver_options_parse takes, by its number from 0: its name
+   ("solver.gamma"), its default, what it does and in which unit, all as constant texts, and what
+   its value may be, as a text of at most `size` bytes.  0 where there is no such key. */
+BD_API int bd_solver_setting(int number, const char *texts[4], char *allowed, size_t size);
+
 /** The snapshots that a solver of these options takes, which is the first dimension of what
    bd_solver_run fills. */
 BD_API int bd_solver_options_snapshots(const bd_solver_options_t *options);

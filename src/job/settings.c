@@ -102,6 +102,21 @@ bd_status_t bd_solver_options_parse(const char *name, int count, const char *con
   return status;
 }
 
+int bd_solver_setting(int number, const char *texts[4], char *allowed, size_t size) {
+  int rows;
+  const bd_parameter_t *table = bd_parameter_table(&rows);
+  int i = 0;
+  for (; i < rows; i++)
+    if (table_is_of_solver(i) && number-- == 0) break;
+  if (i == rows) return 0;
+  texts[0] = table[i].name;
+  texts[1] = table[i].fallback;
+  texts[2] = table[i].help;
+  texts[3] = table[i].unit;
+  bd_parameter_allowed(&table[i], allowed, size);
+  return 1;
+}
+
 int bd_solver_options_snapshots(const bd_solver_options_t *options) {
   return options->iterations.count;
 }

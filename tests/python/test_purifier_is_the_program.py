@@ -12,7 +12,7 @@ import warnings
 
 import h5py
 import numpy as np
-from support import BASE, DEMO_SET, RunTest, purify, skip
+from support import BASE, DEMO_SET, RunTest, parameters, purify, skip
 
 import barydef
 from barydef import core
@@ -57,6 +57,18 @@ class Program(RunTest):
                     np.testing.assert_array_equal(y, group["images"][:])
                     for field in report.dtype.names:
                         np.testing.assert_array_equal(report[field], group["per_image"][field])
+
+    def test_settings_are_those_that_the_program_lists(self):
+        listed = {
+            name: row
+            for name, row in parameters().items()
+            if name.split(".")[0] in ("marginals", "solver")
+        }
+        found = barydef.settings()
+        self.assertEqual({name: row[:2] for name, row in found.items()}, listed)
+        self.assertTrue(all(row.meaning for row in found.values()))
+        self.assertIn("; default: 0.02; allowed: a number from", str(found["solver.gamma"]))
+        barydef.Purifier({name: row.default for name, row in found.items() if row.default})
 
     def test_float64_rounds_to_the_same(self):
         purifier, x = barydef.Purifier(SETTINGS), images(dtype=np.float32)
