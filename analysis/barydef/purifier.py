@@ -210,6 +210,11 @@ def _images(x):
     x = np.asarray(x)
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"Purifier: images of shape {x.shape}; allowed: [n, C, H, W]")
+    if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+        raise ValueError(
+            f"Purifier: images of shape {x.shape}, whose channels are last; allowed: [n, C, H, W], "
+            "as of x.transpose(0, 3, 1, 2)"
+        )
     if x.dtype not in (np.float32, np.float64):
         raise ValueError(f"Purifier: images of {x.dtype}; allowed: float32 or float64 in [0,1]")
     return x

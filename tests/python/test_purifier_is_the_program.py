@@ -156,6 +156,7 @@ class Refusals(unittest.TestCase):
         for x, why in (
             (np.zeros((28, 28)), "of shape (28, 28); allowed: [n, C, H, W]"),
             (np.zeros((1, 1, 0, 4)), "allowed: [n, C, H, W]"),
+            (np.zeros((1, 8, 8, 3)), "whose channels are last; allowed: [n, C, H, W], as of x.tr"),
             (np.zeros((1, 1, 8, 8), np.uint8), "of uint8; allowed: float32 or float64"),
         ):
             self.assertIn(why, self.refused(purifier, x))
