@@ -4,10 +4,12 @@ recipes.py runs what docs/python.md says, in an environment that has the librari
 
 import json
 import os
+import re
 import unittest
 
 import numpy as np
 from environments import environment, install_or_skip, run
+from pages import code
 from support import SOURCE, RunTest, need
 
 # The versions that were tried, and what they import beside that which Debian's torch comes with.
@@ -48,6 +50,12 @@ class Libraries(RunTest):
         self.assertTrue((changes > 0).all())
         scale = 1 if library == "Foolbox" else len(changes)
         np.testing.assert_allclose(promised * scale, changes, rtol=1e-3)
+
+    def test_the_page_installs_what_was_tried(self):
+        text = code("python.md", "Attack it with a library")
+        named = set(re.findall(r"^pip install --no-deps(.*)$", text, re.MULTILINE))
+        named = set(" ".join(named).split()) - {"."}
+        self.assertEqual(named, {package.split("==")[0] for package in PACKAGES})
 
     def test_foolbox(self):
         self.check("Foolbox")
