@@ -15,6 +15,7 @@ import torch
 
 import barydef
 import barydef.torch
+import barydef.torchscript
 
 
 def parsed():
@@ -65,7 +66,7 @@ def main():
     options = parsed()
     settings = dict(one.split("=", 1) for one in options.settings)
     x, labels = clean(options.set, options.images)
-    victim = torch.jit.load(options.victim).eval()
+    victim = barydef.torchscript.load(options.victim)
     if options.blur is None:
         defence = barydef.torch.Purify(barydef.Purifier(settings, threads=2), options.gradient)
     else:
