@@ -1,6 +1,7 @@
 """Virtual environments of Python, and pip in them, without what is set for the tests."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -31,5 +32,7 @@ def pip(python, *arguments, **options):
 
 def install_or_skip(python, *packages):
     """Install packages from PyPI.  Skips the test where it is not reached."""
-    if run(python, "-m", "pip", "install", *QUICKLY, *packages).returncode:
+    done = run(python, "-m", "pip", "install", *QUICKLY, *packages)
+    assert not re.search(r"\(from versions: \d", done.stderr), done  # reached, and has others
+    if done.returncode:
         skip(f"PyPI is not reached, so that pip finds no {packages[-1]}")
