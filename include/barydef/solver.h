@@ -278,8 +278,8 @@ typedef struct bd_vjp {
                              is scaled by itself */
   bd_image_report_t *reports; /**< as of bd_solver_run */
   double memory; /**< bytes that the states of the iterations may take, once for a block of images
-                    that are solved side by side; 0: BD_VJP_MEMORY.  What does not fit is computed
-                    twice. */
+                    that are solved side by side; 0: BD_VJP_MEMORY, or where that does not suffice,
+                    as little as does.  What does not fit is computed twice. */
 } bd_vjp_t;
 
 /** Purify, as bd_solver_run does in float64, and take the product of the adjoints with the Jacobian

@@ -33,7 +33,7 @@ typedef struct bd_solver_call {
   void *context;
   const double *adjoints; /* for gradients: of the last snapshot */
   double *gradients;      /* NULL: none */
-  double memory;          /* bytes that they may take to compute */
+  double memory;          /* bytes that they may take to compute; 0: the usual (tape.h) */
 } bd_solver_call_t;
 
 typedef struct bd_path {

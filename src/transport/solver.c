@@ -318,7 +318,7 @@ bd_status_t bd_solver_vjp(bd_solver_t *s, const bd_vjp_t *vjp, bd_error_t *error
                                  .reports = vjp->reports,
                                  .adjoints = vjp->adjoints,
                                  .gradients = vjp->gradients,
-                                 .memory = vjp->memory > 0 ? vjp->memory : BD_VJP_MEMORY};
+                                 .memory = vjp->memory > 0 ? vjp->memory : 0};
   bd_status_t status = check_gradient(s, error);
   for (int i = 0; i < vjp->count; i++) vjp->reports[i].status = BD_IMAGE_PENDING;
   for (int i = 0; status == BD_OK && i < s->count; i++)

@@ -72,7 +72,9 @@ bd_status_t BD_X(tape_create)(const bd_iterate_t *it, double memory, bd_tape_t *
   const double plane = (double)t->pixels * sizeof *t->planes,
                entries = (double)t->iterations * t->marginals * sizeof *t->entries;
   size_t least;
-  t->segments = choose_segments(t, (memory - entries) / plane, &least);
+  t->segments =
+      choose_segments(t, ((memory > 0 ? memory : BD_VJP_MEMORY) - entries) / plane, &least);
+  if (!t->segments && memory == 0) t->segments = choose_segments(t, (double)least, &least);
   if (t->segments) return allocate(t, error);
   return bd_fail(error, BD_FAILED,
                  "the gradient of %d iterations on images of %d x %d pixels needs %.0f bytes, more "

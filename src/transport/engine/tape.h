@@ -34,8 +34,9 @@ typedef struct bd_tape {
   bd_lanes_t *planes;           /* the memory of all planes */
 } bd_tape_t;
 
-/* Make room within `memory` bytes.  Errors: BD_FAILED without memory, or where so little does not
-   suffice.  Freed by tape_free, also after an error. */
+/* Make room within `memory` bytes, or with 0 within BD_VJP_MEMORY if that suffices.  Errors:
+   BD_FAILED without memory, or where so little does not suffice.  Freed by tape_free, also after an
+   error. */
 bd_status_t BD_X(tape_create)(const bd_iterate_t *iterate, double memory, bd_tape_t *tape,
                               bd_error_t *error);
 void BD_X(tape_free)(bd_tape_t *tape);
