@@ -14,10 +14,13 @@ import shutil
 import statistics
 import sys
 from solver_costs import (
+    ALONE,
+    GRADIENT,
     OURS,
     besides,
     cost,
     costs_beside_torch,
+    costs_of_gradients,
     instructions,
     limits,
     pot_cost,
@@ -167,6 +170,24 @@ def against_others(yard, missing):
         print("Not measured, for want of: %s.\n" % ", ".join(missing))
 
 
+def gradients():
+    print("## Gradients\n\nReal digits, the demo's, l1, window 7, B6, tau 0.2, L = 200.\n")
+    for gamma in 0.02, 1:
+        try:
+            values = measure_all(costs_of_gradients(gamma))
+        except ImportError:
+            print("Not measured, for want of: python3-torch.\n")
+            return
+        ratios = lambda found, of: show([v / o for v, o in zip(found, values[of])])
+        table(
+            ["gamma %g" % gamma, "ms an image", "times the images", "times both"],
+            [
+                [name, show(found), ratios(found, ALONE), ratios(found, GRADIENT)]
+                for name, found in values.items()
+            ],
+        )
+
+
 def with_a_classifier():
     print("## With a real classifier\n")
     rows = []
@@ -284,6 +305,7 @@ def main():
     yard, missing = yardsticks(fast)
     against_the_machine(yard, fast)
     against_others(yard, missing)
+    gradients()
     with_a_classifier()
     every_path(names, fast)
     linear_in_everything()

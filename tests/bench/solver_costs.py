@@ -16,6 +16,7 @@ from images import random_images
 from support import ENVIRONMENT, MPIRUN
 
 OURS = "**barydef**"
+ALONE, GRADIENT = "the images alone", "the images and their gradients"
 
 
 class Limits(c.Structure):
@@ -71,6 +72,14 @@ def digits():
     return np.pad(small, padding)
 
 
+def keep_freed_memory(keep):
+    """As barydef does for its victims, or as a process begins.  Unless it is kept, glibc gives
+    tensors back to the system at each step, and torch is eight times as slow."""
+    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+    c.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 30 if keep else 1 << 17)
+    c.CDLL(None).mallopt(M_TRIM_THRESHOLD, 2**31 - 1 if keep else 1 << 17)
+
+
 def costs_beside_torch(gamma, L=200):
     """Costs of barydef and of the PyTorch versions on real digits, each checked against the library
     first.  A marginal that shortcuts leave out counts as computed.  In float32 the plain version
@@ -79,11 +88,7 @@ def costs_beside_torch(gamma, L=200):
     import torch
 
     torch.set_num_threads(1)
-    # As barydef does for its victims.  Otherwise glibc gives tensors back to the system at each
-    # step, and torch is eight times as slow.
-    M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-    c.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    c.CDLL(None).mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+    keep_freed_memory(True)
     images = digits()
     q = np.stack([library.marginals(i[0], "B6") for i in images], 1)
     q /= q.sum((2, 3), keepdims=True)
@@ -127,6 +132,48 @@ def costs_beside_torch(gamma, L=200):
         "PyTorch, as fast as we could (float64, 64 images, in place)": per_pixel(run_tuned, 64),
         "PyTorch, with care (float64, 64 images at once)": per_pixel(run_careful, 64),
         "PyTorch, as one writes it (float64, image by image)": per_pixel(run_plain, 2),
+    }
+
+
+def costs_of_gradients(gamma, L=200):
+    """Milliseconds an image: the images alone, with their gradients, the same within 2 MB an image,
+    and by automatic differentiation of the PyTorch version, which must agree."""
+    import plain
+    import reference
+    import torch
+
+    torch.set_num_threads(1)
+    images, few = digits(), 8
+    adjoints = np.random.default_rng(0).standard_normal(images.shape)
+    lanes = {"avx512": 8, "avx2": 4, "baseline": 2}
+    block = lanes[library.INSTRUCTIONS[library.lib.bd_instructions_best()]]
+
+    def vjp(memory=0.0):
+        return library.vjp(images, adjoints, gamma=gamma, iterations=[L], memory=memory)[0]
+
+    def autograd():
+        pixels = torch.tensor(images[:few, 0], requires_grad=True)
+        found = plain.purified(pixels, reference.operators("B6"), L, gamma)
+        (found * torch.tensor(adjoints[:few, 0])).sum().backward()
+        return pixels.grad.numpy()
+
+    wanted = vjp()[:few, 0]
+    assert abs(autograd() - wanted).max() < 1e-9 * abs(wanted).max()
+
+    def per_image(run, count, keep=False):
+        def measure():
+            keep_freed_memory(keep)
+            return timed(run)[0] / count * 1e3
+
+        return measure
+
+    return {
+        ALONE: per_image(lambda: library.solve(images, gamma=gamma, iterations=[L]), len(images)),
+        GRADIENT: per_image(vjp, len(images)),
+        "the same within 2 MB an image": per_image(lambda: vjp(2e6 * block), len(images)),
+        "automatic differentiation by PyTorch, float64, 8 images at once": per_image(
+            autograd, few, keep=True
+        ),
     }
 
 
