@@ -140,11 +140,24 @@ void BD_X(tape_begin)(bd_tape_t *t, const bd_iterate_t *it, int iteration) {
   t->next = iteration;
 }
 
+/* Store past the caches, for what is not read soon. */
+BD_INLINE void lanes_stream(bd_lanes_t *to, bd_lanes_t a) {
+#if defined __AVX512F__
+  _mm512_stream_si512((__m512i *)to, (__m512i)a);
+#elif defined __AVX__
+  _mm256_stream_si256((__m256i *)to, (__m256i)a);
+#elif defined __SSE2__
+  _mm_stream_si128((__m128i *)to, (__m128i)a);
+#else
+  *to = a;
+#endif
+}
+
 void BD_X(tape_keep)(bd_tape_t *t, const bd_evaluation_t *e) {
   bd_lanes_t *u = NULL;
   if (lanes_any(~e->known)) {
     u = t->planes + t->used++ * t->pixels;
-    memcpy(u, e->at->u[e->k], t->pixels * sizeof *u);
+    for (size_t i = 0; i < t->pixels; i++) lanes_stream(u + i, e->at->u[e->k][i]);
   }
   t->entries[(size_t)t->next * (size_t)t->marginals + (size_t)e->k] =
       (bd_taped_t){u, e->at->max[e->k], e->at->min[e->k], e->known};
