@@ -59,6 +59,35 @@ BD_API bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_
 BD_API bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                                      const float *images, int32_t *classes, bd_error_t *error);
 
+/** Logits of an image. */
+BD_API int bd_victim_classes(const bd_victim_t *victim);
+
+/** Set weights[count][classes], the derivative of a loss by the logits, from
+   logits[count][classes]. which[i] says which image of the request row i belongs to. */
+typedef void bd_victim_weigh_t(void *context, int count, const int *which, const float *logits,
+                               float *weights);
+
+/** What is asked of bd_victim_ask.  All arrays are the caller's. */
+typedef struct bd_victim_request {
+  int count;                /**< images */
+  const int64_t *numbers;   /**< [count], the numbers of the images in their set */
+  const float *images;      /**< [count][C][H][W] in [0,1] */
+  bd_victim_weigh_t *weigh; /**< called once for each batch, between its forward and its backward
+                               pass; NULL: no gradient is asked for */
+  void *context;            /**< of `weigh` */
+  float *logits;            /**< [count][classes]; may be NULL */
+  float *gradients;         /**< [count][C][H][W]: derivative of the weighted sum of an image's
+                               logits by its pixels; not looked at without `weigh` */
+} bd_victim_request_t;
+
+/** Logits of images, and the gradient of any weighting of them.  Image i is evaluated at row
+   numbers[i] mod batch of a batch that is always full, so that its answer depends on its pixels
+   alone; images whose numbers leave different rests share a batch.  The module that gives gradients
+   is not the one that bd_victim_predict asks, which is made for inference: their logits differ by
+   rounding.  Errors: BD_FAILED where the victim throws, gives NaN, or has no gradient. */
+BD_API bd_status_t bd_victim_ask(bd_victim_t *victim, const bd_victim_request_t *request,
+                                 bd_error_t *error);
+
 /** For a handler of SIGALRM: "FILE: no answer within N s (run.victim_seconds)", or NULL where no
    victim is at work, or where it has time left. */
 BD_API const char *bd_victim_watched(void);

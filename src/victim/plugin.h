@@ -29,11 +29,26 @@ typedef struct bd_plugin_answer {
   char why[BD_PLUGIN_WHY];
 } bd_plugin_answer_t;
 
-/* The two functions that can fail return 0, or 1 with a message in `why`. */
+/* Sets weights [count][class_count] from logits of that shape. */
+typedef void bd_plugin_weigh_t(void *context, const float *logits, float *weights);
+
+/* What is asked of `gradient`: the arrays are the caller's. */
+typedef struct bd_plugin_gradient {
+  bd_plugin_weigh_t *weigh; /* NULL: logits alone, without a backward pass */
+  void *context;
+  float *logits;   /* [count][class_count], the class_count of `classify` */
+  float *gradient; /* [count][channels][height][width], of sum_c weight_c logit_c by the pixels */
+  int class_count;
+  char why[BD_PLUGIN_WHY];
+} bd_plugin_gradient_t;
+
+/* The functions that can fail return 0, or 1 with a message in `why`. */
 typedef struct bd_victim_plugin {
   const char *version; /* of libtorch */
   int (*load)(const char *path, void **module, char why[BD_PLUGIN_WHY]);
   int (*classify)(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t *answer);
+  /* One forward pass, and where weights are asked for one backward pass. */
+  int (*gradient)(void *module, const bd_plugin_images_t *images, bd_plugin_gradient_t *asked);
   void (*destroy)(void *module);
 } bd_victim_plugin_t;
 

@@ -1,4 +1,4 @@
-#include "victim/plugin.h"
+#include "victim/inside.h"
 
 #include <barydef/solver.h>
 #include <barydef/victim.h>
@@ -14,15 +14,6 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <xxhash.h>
-
-struct bd_victim {
-  char *path;
-  void *module;
-  double max_seconds;
-  float *images; /* one batch, which `batch` describes */
-  bd_plugin_images_t batch;
-  bd_plugin_answer_t answer;
-};
 
 /* Why a module that exists could not be loaded; "" if it does not exist or was loaded. */
 static char problem[400];
@@ -136,6 +127,13 @@ static int classify(bd_victim_t *victim) {
   return failed;
 }
 
+int victim_differentiate(bd_victim_t *victim, bd_plugin_gradient_t *asked) {
+  watch(victim->path, victim->max_seconds);
+  const int failed = plugin()->gradient(victim->module, &victim->batch, asked);
+  unwatch(victim->max_seconds);
+  return failed;
+}
+
 static int load(bd_victim_t *victim) {
   watch(victim->path, victim->max_seconds);
   const int failed = plugin()->load(victim->path, &victim->module, victim->answer.why);
@@ -207,6 +205,8 @@ bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_t **vic
   *victim = loaded;
   return BD_OK;
 }
+
+int bd_victim_classes(const bd_victim_t *victim) { return victim->answer.class_count; }
 
 bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int count,
                               const float *images, int32_t *classes, bd_error_t *error) {

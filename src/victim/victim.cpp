@@ -2,9 +2,11 @@
 #include "victim/plugin.h"
 
 #include <ATen/Parallel.h>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/csrc/jit/api/function_impl.h>
 #include <torch/script.h>
@@ -47,20 +49,34 @@ void run_as_written(const torch::jit::Module &module) {
   }
 }
 
+/* The classifier twice.  What is made for inference has no gradient. */
+struct Victim {
+  torch::jit::Module fast;
+  torch::jit::Module differentiable;
+};
+
+/* A module whose pixels alone have a gradient. */
+torch::jit::Module differentiable(const torch::jit::Module &loaded) {
+  auto module = loaded.clone();
+  for (auto parameter : module.parameters()) parameter.set_requires_grad(false);
+  auto frozen = torch::jit::freeze(module);
+  run_as_written(frozen);
+  return frozen;
+}
+
 int load(const char *path, void **module, char *why) {
   try {
     /* A rank has one core, and the number of threads must not change a logit. */
     at::set_num_threads(1);
     auto loaded = torch::jit::load(path, at::kCPU);
     loaded.eval();
-    auto frozen = torch::jit::freeze(loaded);
+    auto slow = differentiable(loaded), frozen = torch::jit::freeze(loaded);
     try {
       /* Where oneDNN is available, its convolutions and memory layout are twice as fast. */
-      *module = new torch::jit::Module(torch::jit::optimize_for_inference(frozen));
-    } catch (const std::exception &) {
-      *module = new torch::jit::Module(frozen);
-    }
-    run_as_written(*static_cast<torch::jit::Module *>(*module));
+      frozen = torch::jit::optimize_for_inference(frozen);
+    } catch (const std::exception &) {}
+    run_as_written(frozen);
+    *module = new Victim{frozen, slow};
     return 0;
   } catch (const std::exception &error) {
     return explain(error.what(), why);
@@ -89,14 +105,18 @@ int explain_shape(const at::Tensor &logits, int count, char *why) {
   return explain(shape.c_str(), why);
 }
 
+at::Tensor pixels_of(const bd_plugin_images_t *images) {
+  return torch::from_blob(const_cast<float *>(images->pixels),
+                          {images->count, images->channels, images->height, images->width},
+                          at::kFloat);
+}
+
 int classify(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t *answer) {
   try {
     torch::InferenceMode guard;
     const int count = images->count;
-    auto input =
-        torch::from_blob(const_cast<float *>(images->pixels),
-                         {count, images->channels, images->height, images->width}, at::kFloat);
-    auto value = static_cast<torch::jit::Module *>(module)->forward({input});
+    auto input = pixels_of(images);
+    auto value = static_cast<Victim *>(module)->fast.forward({input});
     if (!value.isTensor()) return explain("gives no tensor", answer->why);
     auto logits = value.toTensor().to(at::kCPU, at::kFloat).contiguous();
     if (logits.dim() != 2 || logits.size(0) != count || logits.size(1) < 2)
@@ -108,8 +128,33 @@ int classify(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t 
   }
 }
 
-void destroy(void *module) { delete static_cast<torch::jit::Module *>(module); }
+int gradient(void *module, const bd_plugin_images_t *images, bd_plugin_gradient_t *asked) {
+  try {
+    at::AutoGradMode mode(asked->weigh != nullptr);
+    auto input = pixels_of(images);
+    if (asked->weigh) input.set_requires_grad(true);
+    auto value = static_cast<Victim *>(module)->differentiable.forward({input});
+    if (!value.isTensor()) return explain("gives no tensor", asked->why);
+    auto logits = value.toTensor().to(at::kCPU, at::kFloat).contiguous();
+    const int count = images->count, classes = asked->class_count;
+    if (logits.dim() != 2 || logits.size(0) != count || logits.size(1) != classes)
+      return explain_shape(logits, count, asked->why);
+    std::copy_n(logits.data_ptr<float>(), count * classes, asked->logits);
+    if (!asked->weigh) return 0;
+    if (!logits.requires_grad()) return explain("has no gradient by its pixels", asked->why);
+    auto weights = torch::empty_like(logits, at::TensorOptions().requires_grad(false));
+    asked->weigh(asked->context, asked->logits, weights.data_ptr<float>());
+    auto found = torch::autograd::grad({logits}, {input}, {weights})[0].contiguous();
+    std::copy_n(found.data_ptr<float>(), found.numel(), asked->gradient);
+    return 0;
+  } catch (const std::exception &error) {
+    return explain(error.what(), asked->why);
+  }
+}
+
+void destroy(void *module) { delete static_cast<Victim *>(module); }
 
 } // namespace
 
-extern "C" const bd_victim_plugin_t bd_victim_plugin = {TORCH_VERSION, load, classify, destroy};
+extern "C" const bd_victim_plugin_t bd_victim_plugin = {TORCH_VERSION, load, classify, gradient,
+                                                        destroy};
