@@ -37,6 +37,7 @@
 #ifndef BARYDEF_BARYDEF_H
 #define BARYDEF_BARYDEF_H
 
+#include <barydef/attack.h>
 #include <barydef/attribute.h>
 #include <barydef/error.h>
 #include <barydef/images.h>

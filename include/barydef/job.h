@@ -25,6 +25,7 @@ enum { BD_TEXT_MAX = 4096 };
 /** What the text of a parameter is, and the type it is kept as. */
 typedef enum bd_kind {
   BD_KIND_REAL,       /**< a number: double */
+  BD_KIND_RATIO,      /**< a number, or two with a slash between them, such as 8/255: double */
   BD_KIND_INTEGER,    /**< a whole number: int */
   BD_KIND_WINDOW,     /**< an odd whole number, or "full", which is BD_WINDOW_FULL: int */
   BD_KIND_CHOICE,     /**< one of a list of words: int, the number of the word from 0 */

@@ -12,6 +12,9 @@
 /** Attribute `schema` of a result. */
 #define BD_RESULT_SCHEMA "barydef-result"
 
+/** Sizes of texts with their zero. */
+enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16 };
+
 /** Limits of both kinds of files. */
 enum {
   BD_IMAGES_SCHEMA_VERSION = 1, /**< attribute `schema_version` of a file of attacked images */

@@ -17,8 +17,8 @@
 extern "C" {
 #endif
 
-/** Sizes of texts with their zero, and the most image statuses that there can ever be. */
-enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_STATUSES_MAX = 16 };
+/** The most image statuses that there can ever be. */
+enum { BD_STATUSES_MAX = 16 };
 
 /** @def BD_FIELD
    A row of fields.def; here, a member of bd_per_image_t. */
@@ -48,6 +48,8 @@ typedef struct bd_spread {
   double max;  /**< in the unit of the field */
 } bd_spread_t;
 
+/** @def BD_VIEW
+   A row of views.def; here, a member of bd_worst_case_t. */
 /** @def BD_COLUMN
    A row of statistics.def that is a number; here, a member of bd_statistics_t. */
 /** @def BD_COLUMN_TEXT
@@ -98,6 +100,29 @@ BD_API void bd_record_pack(bd_views_t views, const bd_per_image_t *record, void 
 
 /** The opposite.  Predictions of added views that are not in `views` become -1. */
 BD_API void bd_record_unpack(bd_views_t views, const void *bytes, bd_per_image_t *record);
+
+/** A row of /worst_case, for a run: an image counts as right in a view only where the victim is
+    right under every attack of the run, the clean images among them.  A failed image is wrong. */
+typedef struct bd_worst_case {
+  int32_t run;     /**< number of the run */
+  int32_t attacks; /**< attacks of the run, with the clean images */
+  int64_t images;  /**< images of each */
+#ifndef BD_DOXYGEN
+#define BD_VIEW_ADDED(...)
+#endif
+#define BD_VIEW(NAME, name, label, accuracy, asked, on, meaning)                                   \
+  bd_accuracy_t accuracy;                                                                          \
+  BD_MEANS("accuracy under every attack on " meaning ", a fraction of the images")
+#include <barydef/views.def>
+} bd_worst_case_t;
+
+/** Take an attack into account: right[i], of which all bits are set at the beginning, loses those
+   of the views in which the victim is wrong for record i. */
+BD_API void bd_worst_case_add(bd_views_t *right, size_t count, const bd_per_image_t *records);
+
+/** Fill the accuracies of *row from right[images].  Those of views that are not in `asked`, all
+    where it is 0, are NaN. */
+BD_API void bd_worst_case_finish(const bd_views_t *right, bd_views_t asked, bd_worst_case_t *row);
 
 /** The Wilson score interval for `successes` out of `trials` at normal quantile z (1.96
    for 95 %).  Source: Wilson, "Probable inference, the law of succession, and statistical

@@ -122,6 +122,47 @@
   ROW(REFUSED, refuse, "it ends with BD_BAD_INPUT")                                                \
   ROW(ALLOWED, allow, "it runs the whole job")
 
+/** Attacks that the program makes: ROW(NAME, name, meaning).  Their headers in src/attack say where
+    each comes from. */
+#define BD_ATTACK_TYPE_TABLE(ROW)                                                                  \
+  ROW(FGSM, fgsm, "one step along the sign of the gradient: Goodfellow et al. 2015")               \
+  ROW(PGD, pgd, "projected gradient steps from a random start: Madry et al. 2018")                 \
+  ROW(DEEPFOOL, deepfool, "steps to the nearest border: Moosavi-Dezfooli et al. 2016")             \
+  ROW(CARLINI_WAGNER, carlini_wagner, "the smallest perturbation by Adam, in l2: theirs, 2017")    \
+  ROW(APGD, apgd, "gradient steps that adapt their length: Croce and Hein 2020")                   \
+  ROW(FAB, fab, "the smallest perturbation, along the border: Croce and Hein 2020")                \
+  ROW(SQUARE, square, "random search by squares, without a gradient: Andriushchenko et al. 2020")  \
+  ROW(AUTOATTACK, autoattack,                                                                      \
+      "apgd twice, fab and square, each on what is left: Croce, Hein 2020")                        \
+  ROW(GROWING, growing, "gradient steps in a growing ball, up to the first misclassification")
+
+/** The norm of a perturbation: ROW(NAME, name, meaning). */
+#define BD_ATTACK_NORM_TABLE(ROW)                                                                  \
+  ROW(LINF, linf, "the largest change of a value")                                                 \
+  ROW(L2, l2, "the Euclidean norm over all channels")
+
+/** What an attack raises: ROW(NAME, name, meaning). */
+#define BD_ATTACK_LOSS_TABLE(ROW)                                                                  \
+  ROW(CE, ce, "cross-entropy")                                                                     \
+  ROW(DLR, dlr, "the difference of logits ratio: Croce and Hein 2020")                             \
+  ROW(MARGIN, margin, "the largest other logit less that of the label")                            \
+  ROW(DLR_TARGETED, dlr_targeted, "dlr towards one class after the other, for apgd alone")
+
+/** What an attacker knows: ROW(NAME, name, meaning). */
+#define BD_ATTACK_THROUGH_TABLE(ROW)                                                               \
+  ROW(VICTIM, victim, "the bare victim")                                                           \
+  ROW(BLURRED, blurred, "the victim behind the blur of baseline.blur_sigma")                       \
+  ROW(MEAN, mean, "the victim behind the mean of the marginals")                                   \
+  ROW(PURIFIED, purified, "the victim behind the purifier of the run")
+
+/** The gradient of the purifier that an attacker takes: ROW(NAME, name, meaning). */
+#define BD_ATTACK_GRADIENT_TABLE(ROW)                                                              \
+  ROW(EXACT, exact, "its vector-Jacobian product")                                                 \
+  ROW(IDENTITY, identity,                                                                          \
+      "the gradient at the purified image, as if purifying changed nothing: "                      \
+      "the BPDA of Athalye et al. 2018")                                                           \
+  ROW(MEAN, mean, "that of the mean of the marginals")
+
 /** How the purification of one image ended: ROW(NAME, name, meaning). */
 #define BD_IMAGE_STATUS_TABLE(ROW)                                                                 \
   ROW(OK, "ok", "the image is purified")                                                           \

@@ -35,6 +35,10 @@ typedef uint32_t bd_views_t;
 /** The set that holds one view. */
 #define BD_VIEW_BIT(view) ((bd_views_t)1 << (view))
 
+/** No view, but a flag in the same set: the job makes attacks, so that /statistics has the column
+    `through` and there is a table /worst_case. */
+#define BD_VIEWS_MADE ((bd_views_t)1 << 31)
+
 /** What a row adds to BD_VIEWS_ALWAYS: its bit. */
 #define BD_VIEW_ALWAYS(NAME) | 1 << BD_VIEW_##NAME
 /** What a row adds to BD_VIEWS_ALWAYS: nothing, since baseline.views may leave the view out. */

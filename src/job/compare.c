@@ -1,8 +1,24 @@
 #include "job/compare.h"
-#include "job/table.h"
+#include "job/entries.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static int find_made(const bd_job_t *one, const bd_job_t *other, job_difference_t *difference) {
+  const int count = one->made_count, other_count = other->made_count;
+  snprintf(difference->name, sizeof difference->name, "the number of sections [attack NAME]");
+  snprintf(difference->one, sizeof difference->one, "%d", count);
+  snprintf(difference->other, sizeof difference->other, "%d", other_count);
+  if (count != other_count) return 1;
+  for (int i = 0; i < count; i++) {
+    if (attacks_are_same(one->made[i], other->made[i])) continue;
+    snprintf(difference->name, sizeof difference->name, "a key of [attack NAME]");
+    snprintf(difference->one, sizeof difference->one, "%s", one->made[i]->parsed.name);
+    snprintf(difference->other, sizeof difference->other, "%s", other->made[i]->parsed.name);
+    return 1;
+  }
+  return 0;
+}
 
 int job_find_difference(const bd_job_t *one, const bd_job_t *other, job_difference_t *difference) {
   const int points = bd_job_point_count(one), other_points = bd_job_point_count(other);
@@ -23,7 +39,7 @@ int job_find_difference(const bd_job_t *one, const bd_job_t *other, job_differen
       snprintf(difference->other, sizeof difference->other, "%s", b);
       return 1;
     }
-  return 0;
+  return find_made(one, other, difference);
 }
 
 /* Is the line "key = value" of a section one of a parameter that is not compared? */

@@ -65,13 +65,6 @@ static bd_status_t set_values(sweep_t *sweep, const char *where, const char *nam
   }
 }
 
-/* A line of a job file, or an override. */
-typedef struct entry {
-  const char *where; /* "job.ini:12" or "--set", for messages */
-  int line;          /* 0: an override */
-  const char *section, *key, *value;
-} entry_t;
-
 /* An entry of [sweep].  An override may replace what the file says. */
 static bd_status_t set_sweep(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
   const char *where = entry->where, *name = entry->key;
@@ -123,6 +116,7 @@ static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *er
   bd_status_t status = check_characters(entry, error);
   if (status != BD_OK) return status;
   if (!strcmp(entry->section, "sweep")) return set_sweep(job, entry, error);
+  if (attacks_owns(entry->section)) return attacks_set(job, entry, error);
   status = find(entry->where, entry->section, entry->key, &index, error);
   if (status != BD_OK) return status;
   if (entry->line && job->line[index])

@@ -2,10 +2,11 @@
 #ifndef BD_ENTRIES_H
 #define BD_ENTRIES_H
 
+#include "job/attacks.h"
 #include "job/table.h"
 
 /* The most keys that are swept, and the most values of one. */
-enum { SWEEPS_MAX = 16, VALUES_MAX = 1024, WHERE_SIZE = BD_TEXT_MAX + 32 };
+enum { SWEEPS_MAX = 16, VALUES_MAX = 1024 };
 
 typedef struct sweep {
   int parameter; /* row of the table */
@@ -14,6 +15,13 @@ typedef struct sweep {
   char where[WHERE_SIZE]; /* "job.ini:12" or "--set", for messages */
 } sweep_t;
 
+/* A line of a job file, or an override. */
+typedef struct entry {
+  const char *where; /* "job.ini:12" or "--set", for messages */
+  int line;          /* 0: an override */
+  const char *section, *key, *value;
+} entry_t;
+
 struct bd_job {
   char *name, *directory, *text;
   char *values[TABLE_ROWS];           /* not swept */
@@ -21,6 +29,8 @@ struct bd_job {
   int line[TABLE_ROWS];               /* 0: not in the file */
   int sweep_count;
   sweep_t *sweeps[SWEEPS_MAX];
+  int made_count;
+  made_t *made[BD_MADE_MAX];
   char *paths[TABLE_ROWS]; /* resolved; NULL where the row is no path */
   int points;
   bd_parameters_t *parameters; /* [points] */

@@ -139,6 +139,7 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
     for (int v = 0; v < sweep->count; v++) fprintf(out, "%s %s", v ? "," : "", sweep->values[v]);
     fprintf(out, "\n");
   }
+  attacks_write(job, out);
   if (fclose(out) != 0) return bd_fail(error, BD_FAILED, "no memory for the job");
   if (size <= BD_ATTRIBUTE_TEXT_MAX) return BD_OK;
   return bd_fail(error, BD_BAD_INPUT,
@@ -168,6 +169,7 @@ bd_status_t bd_job_parse(const char *text, const char *name, const char *directo
   for (int i = 0; status == BD_OK && i < override_count; i++)
     status = entries_override(job, overrides[i], error);
   if (status == BD_OK) status = make_points(job, error);
+  if (status == BD_OK) status = attacks_parse(job, error);
   if (status == BD_OK) status = write_text(job, error);
   if (status != BD_OK) {
     bd_job_free(job);
@@ -184,6 +186,7 @@ void bd_job_free(bd_job_t *job) {
     free(job->paths[i]);
   }
   for (int i = 0; i < job->sweep_count; i++) entries_free_sweep(job->sweeps[i]);
+  for (int i = 0; i < job->made_count; i++) attacks_free(job->made[i]);
   free(job->parameters);
   free(job->first_run);
   free(job->text);

@@ -142,6 +142,9 @@ void bd_swept_sections(char *text, size_t size) {
 void bd_parameter_allowed(const bd_parameter_t *p, char *text, size_t size) {
   switch (p->kind) {
     case BD_KIND_REAL: snprintf(text, size, "a number from %g to %g", p->low, p->high); break;
+    case BD_KIND_RATIO:
+      snprintf(text, size, "a number from %g to %g, or a ratio such as 8/255", p->low, p->high);
+      break;
     case BD_KIND_INTEGER:
       snprintf(text, size, "an integer from %.0f to %.0f", p->low, p->high);
       break;
@@ -170,6 +173,20 @@ void bd_parameter_allowed(const bd_parameter_t *p, char *text, size_t size) {
 static int parse_single(const bd_parameter_t *p, const char *text, double *number) {
   const char *end;
   return number_parse(text, &end, number) && *end == 0 && *number >= p->low && *number <= p->high;
+}
+
+/* A number, or two with a slash between them. */
+static int parse_ratio(const bd_parameter_t *p, const char *text, double *number) {
+  const char *end;
+  double below = 1;
+  if (!number_parse(text, &end, number)) return 0;
+  end += strspn(end, " \t");
+  if (*end == '/') {
+    const char *rest = end + 1 + strspn(end + 1, " \t");
+    if (!number_parse(rest, &end, &below) || !(below > 0)) return 0;
+  }
+  *number /= below;
+  return *end == 0 && *number >= p->low && *number <= p->high;
 }
 
 static int is_whole(double number) {
@@ -240,6 +257,7 @@ static int parse_value(const bd_parameter_t *p, const char *text, void *field) {
       if (!parse_single(p, text, &number)) return 0;
       *(double *)field = number;
       return 1;
+    case BD_KIND_RATIO: return parse_ratio(p, text, field);
     case BD_KIND_INTEGER:
     case BD_KIND_WINDOW:
       if (p->kind == BD_KIND_WINDOW && !strcmp(text, "full")) {
@@ -268,14 +286,18 @@ static int parse_value(const bd_parameter_t *p, const char *text, void *field) {
   return 0;
 }
 
-bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,
-                        bd_error_t *error) {
-  const bd_parameter_t *p = &table[index];
-  if (parse_value(p, text, (char *)parameters + p->offset)) return BD_OK;
+bd_status_t table_parse_row(const bd_parameter_t *p, const char *text, const char *where,
+                            void *fields, bd_error_t *error) {
+  if (parse_value(p, text, (char *)fields + p->offset)) return BD_OK;
   char allowed[256];
   bd_parameter_allowed(p, allowed, sizeof allowed);
   return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s = %.200s is not allowed; allowed: %s", where,
                  p->section, p->key, text, allowed);
+}
+
+bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,
+                        bd_error_t *error) {
+  return table_parse_row(&table[index], text, where, parameters, error);
 }
 
 bd_status_t table_check_solver(const bd_solver_options_t *options, const char *where,

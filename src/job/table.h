@@ -29,6 +29,10 @@ bd_status_t table_split_key(const char *where, const char *name, char section[64
 bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,
                         bd_error_t *error);
 
+/* Parse `text` into the field at row->offset of `fields`, as table_parse does. */
+bd_status_t table_parse_row(const bd_parameter_t *row, const char *text, const char *where,
+                            void *fields, bd_error_t *error);
+
 /* Check what no single value of a solver's options can tell. */
 bd_status_t table_check_solver(const bd_solver_options_t *options, const char *where,
                                bd_error_t *error);

@@ -32,6 +32,9 @@ bd_accuracy_t bd_statistics_accuracy(const bd_statistics_t *row, bd_view_t view)
   return accuracy;
 }
 
+/* Of the normal distribution, for 95 %. */
+static const double quantile = 1.959963984540054;
+
 static int is_right(const bd_per_image_t *record, bd_view_t view) {
   const int32_t predicted = bd_per_image_predicted(record, view);
   return predicted >= 0 && predicted == record->label;
@@ -68,7 +71,6 @@ void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_imag
 }
 
 void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t *row) {
-  static const double quantile = 1.959963984540054; /* of the normal distribution, for 95 % */
   int spread = 0;
 #define BD_COUNT(name, when, meaning) row->name = tally->name;
 #define BD_ACCURACY(VIEW, name, meaning)                                                           \
@@ -83,4 +85,23 @@ void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t 
   spread++;
 #include <barydef/statistics.def>
   row->safe_tau = tally->safe_tau > 0 ? tally->safe_tau : NAN;
+}
+
+void bd_worst_case_add(bd_views_t *right, size_t count, const bd_per_image_t *records) {
+  for (size_t i = 0; i < count; i++)
+    for (bd_view_t v = 0; v < BD_VIEWS; v++)
+      if (records[i].status != BD_IMAGE_OK || !is_right(&records[i], v))
+        right[i] &= ~BD_VIEW_BIT(v);
+}
+
+void bd_worst_case_finish(const bd_views_t *right, bd_views_t asked, bd_worst_case_t *row) {
+  int64_t counted[BD_VIEWS] = {0};
+  for (int64_t i = 0; i < row->images; i++)
+    for (bd_view_t v = 0; v < BD_VIEWS; v++) counted[v] += (right[i] & BD_VIEW_BIT(v)) != 0;
+#define BD_VIEW(NAME, name, label, accuracy, when, on, meaning)                                    \
+  row->accuracy = asked & BD_VIEW_BIT(BD_VIEW_##NAME)                                              \
+                      ? bd_wilson(counted[BD_VIEW_##NAME], row->images, quantile)                  \
+                      : (bd_accuracy_t){NAN, NAN, NAN};
+#define BD_VIEW_ADDED(...)
+#include <barydef/views.def>
 }

@@ -1,0 +1,157 @@
+#include "job/attacks.h"
+#include "job/entries.h"
+#include "text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHOICE(NAME, name, ...) "|" #name
+#define CHOICES(TABLE) (&BD_##TABLE##_TABLE(CHOICE)[1])
+
+static const bd_parameter_t keys[] = {
+#define BD_ATTACK_PARAMETER(named, of_kind, member, or_else, least, most, words, in_unit, to_help) \
+  {.section = "attack NAME",                                                                       \
+   .key = named,                                                                                   \
+   .name = "attack NAME." named,                                                                   \
+   .role = BD_ROLE_NUMERIC,                                                                        \
+   .kind = BD_KIND_##of_kind,                                                                      \
+   .fallback = or_else,                                                                            \
+   .low = least,                                                                                   \
+   .high = most,                                                                                   \
+   .choices = words,                                                                               \
+   .unit = in_unit,                                                                                \
+   .help = to_help,                                                                                \
+   .offset = offsetof(bd_made_attack_t, member)},
+#include <barydef/attack_parameters.def>
+};
+
+const bd_parameter_t *bd_attack_parameter_table(int *count) {
+  *count = ATTACK_KEYS;
+  return keys;
+}
+
+static const char prefix[] = "attack ";
+
+int attacks_owns(const char *section) {
+  return !strncmp(section, prefix, sizeof prefix - 1) || !strcmp(section, "attack");
+}
+
+static bd_status_t check_name(const char *where, const char *name, bd_error_t *error) {
+  size_t length = 0;
+  while (isalnum((unsigned char)name[length]) || (name[length] && strchr("_-", name[length])))
+    length++;
+  if (length && !name[length] && length < BD_ATTACK_NAME && strcmp(name, "clean")) return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: [attack %.60s] needs a name of letters, digits, - and _, other than clean",
+                 where, name);
+}
+
+/* The section of this name, which is begun where there is none. */
+static bd_status_t find(bd_job_t *job, const entry_t *entry, made_t **made, bd_error_t *error) {
+  const char *name = entry->section + strlen("attack");
+  while (isspace((unsigned char)*name)) name++;
+  for (int i = 0; i < job->made_count; i++)
+    if (!strcmp(job->made[i]->parsed.name, name)) {
+      *made = job->made[i];
+      return BD_OK;
+    }
+  bd_status_t status = check_name(entry->where, name, error);
+  if (status != BD_OK) return status;
+  if (job->made_count == BD_MADE_MAX)
+    return bd_fail(error, BD_BAD_INPUT, "%s: more than %d sections [attack NAME]", entry->where,
+                   BD_MADE_MAX);
+  *made = calloc(1, sizeof **made);
+  if (!*made) return bd_fail(error, BD_FAILED, "no memory for the job");
+  strcpy((*made)->parsed.name, name);
+  job->made[job->made_count++] = *made;
+  return BD_OK;
+}
+
+static bd_status_t unknown_key(const entry_t *entry, bd_error_t *error) {
+  char list[256] = "";
+  for (int i = 0; i < ATTACK_KEYS; i++) {
+    const size_t used = strlen(list);
+    snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", keys[i].key);
+  }
+  return bd_fail(error, BD_BAD_INPUT, "%s: %.80s.%.60s: unknown key; allowed: %s", entry->where,
+                 entry->section, entry->key, list);
+}
+
+bd_status_t attacks_set(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
+  made_t *made = NULL;
+  int key = 0;
+  size_t length = strlen(entry->value);
+  bd_status_t status = find(job, entry, &made, error);
+  if (status != BD_OK) return status;
+  while (key < ATTACK_KEYS && strcmp(keys[key].key, entry->key)) key++;
+  if (key == ATTACK_KEYS) return unknown_key(entry, error);
+  if (entry->line && made->line[key])
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", entry->where,
+                   entry->section, entry->key, made->line[key]);
+  if (entry->line) made->line[key] = entry->line;
+  free(made->values[key]);
+  const char *value = text_trim(entry->value, &length);
+  made->values[key] = strndup(value, length);
+  snprintf(made->where[key], sizeof made->where[key], "%s", entry->where);
+  return made->values[key] ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
+}
+
+static const char *value_of(const made_t *made, int key) {
+  return made->values[key] ? made->values[key] : keys[key].fallback;
+}
+
+/* One error for whatever an attack through a purifier cannot do. */
+static bd_status_t check_purifier(const bd_job_t *job, const made_t *made, bd_error_t *error) {
+  for (int point = 0; point < bd_job_point_count(job); point++) {
+    const bd_solver_options_t *o = &bd_job_point(job, point)->solver;
+    const char *why = o->iterations.count > 1     ? "a list in solver.iterations"
+                      : o->method != BD_METHOD_FB ? "a solver.method other than fb"
+                      : o->tolerance > 0          ? "solver.tolerance"
+                                                  : NULL;
+    if (why)
+      return bd_fail(error, BD_BAD_INPUT,
+                     "%s: [attack %s] goes through the purifier, which has no gradient with %s",
+                     job->name, made->parsed.name, why);
+  }
+  return BD_OK;
+}
+
+bd_status_t attacks_parse(bd_job_t *job, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  for (int i = 0; i < job->made_count; i++) {
+    made_t *made = job->made[i];
+    for (int key = 0; status == BD_OK && key < ATTACK_KEYS; key++)
+      status =
+          table_parse_row(&keys[key], value_of(made, key),
+                          made->values[key] ? made->where[key] : job->name, &made->parsed, error);
+    if (status == BD_OK && made->parsed.through == BD_ATTACK_THROUGH_PURIFIED)
+      status = check_purifier(job, made, error);
+  }
+  return status;
+}
+
+void attacks_write(const bd_job_t *job, FILE *out) {
+  for (int i = 0; i < job->made_count; i++) {
+    fprintf(out, "\n[attack %s]\n", job->made[i]->parsed.name);
+    for (int key = 0; key < ATTACK_KEYS; key++)
+      fprintf(out, "%s = %s\n", keys[key].key, value_of(job->made[i], key));
+  }
+}
+
+int attacks_are_same(const made_t *one, const made_t *other) {
+#define BD_ATTACK_PARAMETER(key, kind, member, ...)                                                \
+  if (one->parsed.member != other->parsed.member) return 0;
+#include <barydef/attack_parameters.def>
+  return !strcmp(one->parsed.name, other->parsed.name);
+}
+
+void attacks_free(made_t *made) {
+  for (int key = 0; key < ATTACK_KEYS; key++) free(made->values[key]);
+  free(made);
+}
+
+int bd_job_made_count(const bd_job_t *job) { return job->made_count; }
+const bd_made_attack_t *bd_job_made(const bd_job_t *job, int attack) {
+  return &job->made[attack]->parsed;
+}

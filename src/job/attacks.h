@@ -1,0 +1,49 @@
+/* The sections [attack NAME] of a job. */
+#ifndef BD_JOB_ATTACKS_H
+#define BD_JOB_ATTACKS_H
+
+#include "job/table.h"
+
+#include <barydef/attack.h>
+#include <stdio.h>
+
+/* The most attacks that a job has made. */
+enum { BD_MADE_MAX = 64 };
+
+/* The keys of a section, by member of bd_made_attack_t. */
+enum {
+#define BD_ATTACK_PARAMETER(key, kind, member, ...) ATTACK_KEY_##member,
+#include <barydef/attack_parameters.def>
+  ATTACK_KEYS
+};
+
+/* Bytes of "job.ini:12" or "--set", for messages. */
+enum { WHERE_SIZE = BD_TEXT_MAX + 32 };
+
+typedef struct made {
+  bd_made_attack_t parsed;
+  char *values[ATTACK_KEYS]; /* NULL: not given */
+  char where[ATTACK_KEYS][WHERE_SIZE];
+  int line[ATTACK_KEYS]; /* 0: not in the file */
+} made_t;
+
+struct entry;
+
+/* Is "attack NAME" the name of this section? */
+int attacks_owns(const char *section);
+
+/* Take an entry of such a section, which begins it where it is the first. */
+bd_status_t attacks_set(bd_job_t *job, const struct entry *entry, bd_error_t *error);
+
+/* Parse all values, and check what no single one can tell. */
+bd_status_t attacks_parse(bd_job_t *job, bd_error_t *error);
+
+/* Write the sections as text, defaults included. */
+void attacks_write(const bd_job_t *job, FILE *out);
+
+/* Are the values of one section the same in two jobs? */
+int attacks_are_same(const made_t *one, const made_t *other);
+
+void attacks_free(made_t *made);
+
+#endif
