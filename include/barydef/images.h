@@ -31,6 +31,9 @@ typedef struct bd_attack {
   double epsilon;   /**< size of the attack, pixels in [0,1]; NaN where the file has none */
   char source[256]; /**< where the attack comes from, cut at 255 bytes */
   char type[16];    /**< "float32", "float64" or "uint8" */
+  char through[BD_NORM_NAME];  /**< what the attacker knew, a word of BD_ATTACK_THROUGH_TABLE; ""
+                                    where the file does not say */
+  char gradient[BD_NORM_NAME]; /**< of the purifier, a word of BD_ATTACK_GRADIENT_TABLE, or "" */
 } bd_attack_t;
 
 /** What a file of attacked images holds. */

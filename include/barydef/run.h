@@ -78,6 +78,7 @@ typedef struct bd_run_summary {
   double solve_seconds;    /**< solving, summed over the ranks */
   double baseline_seconds; /**< rounding, blurring and the like, summed over the ranks */
   double victim_seconds;   /**< the victim, summed over the ranks */
+  double attack_seconds;   /**< making attacked images, summed over the ranks */
   int64_t predicted;       /**< images that the victims of all ranks were shown */
   int64_t shared;          /**< images that they were not shown, since an answer for the same bits
                                 was there */

@@ -80,7 +80,8 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   if (!*p->victim_file) return BD_OK;
   bd_status_t status = compare_libraries(session, error);
   /* Without libtorch the run goes on, and says that accuracies are missing. */
-  if (status != BD_OK || !bd_victim_library()) return status;
+  if (status == BD_OK && !bd_victim_library()) return plan_check_victim(&session->plan, 0, error);
+  if (status != BD_OK) return status;
   const bd_victim_options_t options = {.path = p->victim_file,
                                        .batch = p->victim_batch,
                                        .max_seconds = limit,
@@ -94,6 +95,7 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
     status = bd_fail(error, BD_BAD_INPUT,
                      "%s: labels from %" PRId64 " to %" PRId64 ", but %s tells %d classes apart",
                      p->input_file, info->label_min, info->label_max, p->victim_file, classes);
+  if (status == BD_OK) status = plan_check_victim(&session->plan, classes, error);
   session->output.has_victim = session->victim != NULL;
   if (session->victim) session->output.victim_library = bd_victim_library();
   return status;

@@ -88,14 +88,15 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   if (block->status != BD_OK)
     leader->status = bd_fail(leader->error, (bd_status_t)block->status, "%s", block->message);
   const bd_timings_t *spent = &block->seconds;
-  const double start = MPI_Wtime(),
-               busy = spent->read + spent->solve + spent->baseline + spent->victim + spent->write;
+  const double start = MPI_Wtime(), busy = spent->read + spent->solve + spent->baseline +
+                                           spent->victim + spent->attack + spent->write;
   if (leader->status == BD_OK) leader->status = write_contents(leader, block);
   summary->write_seconds += MPI_Wtime() - start + spent->write / leader->size;
   summary->read_seconds += spent->read;
   summary->solve_seconds += spent->solve;
   summary->baseline_seconds += spent->baseline;
   summary->victim_seconds += spent->victim;
+  summary->attack_seconds += spent->attack;
   summary->predicted += block->shown.predicted;
   summary->shared += block->shown.shared;
   summary->rows += block->shown.rows;

@@ -14,6 +14,7 @@ typedef struct bd_timings {
   double solve;    /* the barycenters */
   double baseline; /* rounding, blurring and the like */
   double victim;   /* predictions */
+  double attack;   /* making attacked images */
   double write;    /* writing images, if this rank does so itself */
 } bd_timings_t;
 

@@ -1,4 +1,7 @@
+#include "attack/attack.h"
 #include "pipeline/plan.h"
+
+#include <barydef/version.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,11 +47,40 @@ static bd_status_t add_listed(bd_plan_t *plan, const bd_images_info_t *info,
   return status;
 }
 
+/* Add the attacks that the job has made. */
+static bd_status_t add_made(bd_plan_t *plan, const bd_images_info_t *info, const bd_parameters_t *p,
+                            bd_error_t *error) {
+  const int count = bd_job_made_count(plan->job);
+  if (count && !info->has_clean)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: no /clean/images, from which the [attack] sections of the job are made",
+                   p->input_file);
+  if (count && !*p->victim_file)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "victim.file is not given; the [attack] sections of the job attack it");
+  for (int i = 0; i < count; i++) {
+    const bd_made_attack_t *made = bd_job_made(plan->job, i);
+    for (int a = 0; a < plan->attack_count; a++)
+      if (!plan->made[a] && !strcmp(info->attacks[plan->attacks[a]].name, made->name))
+        return bd_fail(error, BD_BAD_INPUT,
+                       "%s has an attack \"%s\" already; the section [attack %s] needs another "
+                       "name, or input.attacks must leave it out",
+                       p->input_file, made->name, made->name);
+    plan->attacks[plan->attack_count] = plan->clean;
+    plan->made[plan->attack_count++] = made;
+  }
+  return BD_OK;
+}
+
 /* Choose the attacks that the job asks for, in its order, and put the clean images last. */
 static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
                                   const bd_parameters_t *p, bd_error_t *error) {
-  plan->attacks = calloc((size_t)info->attack_count, sizeof *plan->attacks);
-  if (!plan->attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
+  const size_t most = (size_t)(info->attack_count + bd_job_made_count(plan->job));
+  plan->attacks = calloc(most, sizeof *plan->attacks);
+  // An array of pointers.  NOLINTNEXTLINE(bugprone-sizeof-expression)
+  plan->made = calloc(most, sizeof *plan->made);
+  if (!plan->attacks || !plan->made)
+    return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
   const int all = !strcmp(p->attacks, "all");
   for (int a = 0; all && a < info->attack_count - info->has_clean; a++)
     plan->attacks[plan->attack_count++] = a;
@@ -57,6 +89,8 @@ static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
   int is_listed = 0;
   plan->clean = info->has_clean ? info->attack_count - 1 : -1;
   for (int a = 0; a < plan->attack_count; a++) is_listed |= plan->attacks[a] == plan->clean;
+  status = add_made(plan, info, p, error);
+  if (status != BD_OK) return status;
   if (p->clean && info->has_clean && !is_listed) plan->attacks[plan->attack_count++] = plan->clean;
   if (plan->attack_count == 0)
     return bd_fail(error, BD_BAD_INPUT, "%s: no attack in it, and input.clean = no", p->input_file);
@@ -84,7 +118,7 @@ bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const b
                       .count = count,
                       .block = p->block < count ? p->block : (int)count,
                       .store_images = p->images,
-                      .views = bd_views_asked(p),
+                      .views = bd_views_asked(p) | (bd_job_made_count(job) ? BD_VIEWS_MADE : 0),
                       .writers = p->images ? p->writers : BD_WRITERS_ROOT};
   bd_status_t status = bd_views_check(plan->views, error);
   if (status == BD_OK) status = choose_attacks(plan, info, p, error);
@@ -94,5 +128,44 @@ bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const b
 
 void plan_free(bd_plan_t *plan) {
   free(plan->attacks);
+  free(plan->made);
   free(plan->order);
+}
+
+/* ---- what they are ------------------------------------------------------------- */
+
+#define WORD(NAME, name, meaning) #name,
+static const char *const types[] = {BD_ATTACK_TYPE_TABLE(WORD)};
+static const char *const norms[] = {BD_ATTACK_NORM_TABLE(WORD)};
+static const char *const losses[] = {BD_ATTACK_LOSS_TABLE(WORD)};
+static const char *const throughs[] = {BD_ATTACK_THROUGH_TABLE(WORD)};
+static const char *const gradients[] = {BD_ATTACK_GRADIENT_TABLE(WORD)};
+
+bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int attack) {
+  const bd_made_attack_t *made = plan->made[attack];
+  if (!made) return info->attacks[plan->attacks[attack]];
+  bd_attack_t found = {.epsilon = made->epsilon, .type = "float32"};
+  snprintf(found.name, sizeof found.name, "%s", made->name);
+  snprintf(found.norm, sizeof found.norm, "%s", norms[made->norm]);
+  snprintf(found.through, sizeof found.through, "%s", throughs[made->through]);
+  if (made->through == BD_ATTACK_THROUGH_PURIFIED)
+    snprintf(found.gradient, sizeof found.gradient, "%s", gradients[made->gradient]);
+  snprintf(found.source, sizeof found.source,
+           "barydef %s: %s, loss %s, steps %d, step_size %g, restarts %d, seed %d", bd_version(),
+           types[made->type], losses[made->loss], attack_steps(made), attack_step_size(made),
+           made->restarts, made->seed);
+  return found;
+}
+
+bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  for (int a = 0; status == BD_OK && a < plan->attack_count; a++) {
+    if (!plan->made[a]) continue;
+    status = classes ? attack_check(plan->made[a], classes, error)
+                     : bd_fail(error, BD_BAD_INPUT,
+                               "[attack %s] needs a victim, and this barydef was built without "
+                               "libtorch",
+                               plan->made[a]->name);
+  }
+  return status;
 }

@@ -33,12 +33,11 @@ static bd_status_t compare_pixels(const bd_output_t *output, bd_worker_t *w, con
     const int image = i % unit->count;
     if (states[i] != BD_ROW_DONE) continue;
     if (worker_input_mark(w, image) != input_marks[image])
-      status =
-          bd_fail(error, BD_BAD_INPUT,
-                  "%s: cannot be resumed: the pixels of image %" PRId64
-                  " of %s in %s are not those it was begun with",
-                  output->parameters->output_file, unit->first + image,
-                  info->attacks[plan->attacks[unit->attack]].name, output->parameters->input_file);
+      status = bd_fail(error, BD_BAD_INPUT,
+                       "%s: cannot be resumed: the pixels of image %" PRId64
+                       " of %s in %s are not those it was begun with",
+                       output->parameters->output_file, unit->first + image,
+                       plan_attack(plan, info, unit->attack).name, output->parameters->input_file);
   }
   return status;
 }

@@ -106,7 +106,7 @@ static bd_status_t lay_out(bd_output_t *output, bd_attack_t **attacks, bd_result
   const bd_plan_t *plan = output->plan;
   *attacks = malloc((size_t)plan->attack_count * sizeof **attacks);
   if (!*attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
-  for (int a = 0; a < plan->attack_count; a++) (*attacks)[a] = info->attacks[plan->attacks[a]];
+  for (int a = 0; a < plan->attack_count; a++) (*attacks)[a] = plan_attack(plan, info, a);
   *layout = (bd_result_layout_t){.info = info,
                                  .count = plan->count,
                                  .labels = bd_images_labels(output->images),

@@ -2,6 +2,7 @@
 #ifndef BD_PLAN_H
 #define BD_PLAN_H
 
+#include <barydef/attack.h>
 #include <barydef/images.h>
 #include <barydef/job.h>
 #include <barydef/view.h>
@@ -14,9 +15,11 @@ typedef struct bd_plan {
   int shares;    /* some of them move their images alike */
   int64_t count; /* images of each attack */
   int attack_count;
-  int *attacks; /* [attack_count] indices into the input's attacks */
-  int clean;    /* the input's index of the clean images, or -1 */
-  int block;    /* images of a block, at most */
+  int *attacks; /* [attack_count] indices into the input's attacks; of an attack that is made, that
+                   of the clean images */
+  const bd_made_attack_t **made; /* [attack_count], NULL where the attack is read */
+  int clean;                     /* the input's index of the clean images, or -1 */
+  int block;                     /* images of a block, at most */
   int store_images;
   bd_writers_t writers;           /* of images; BD_WRITERS_ROOT where none are stored */
   bd_views_t views;               /* what the victim is shown */
@@ -39,6 +42,13 @@ void plan_free(bd_plan_t *plan);
 
 /* Set `order`, which the caller frees, and `shares`.  Errors: BD_FAILED without memory. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
+
+/* Can the attacks that are made be made on a victim of `classes` classes?  0: there is none.
+   Errors: BD_BAD_INPUT. */
+bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *error);
+
+/* What a result says of an attack of the plan. */
+bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int attack);
 
 /* Snapshots of a point, and of the point of the plan that has the most. */
 static inline int plan_snapshots(const bd_plan_t *plan, int point) {

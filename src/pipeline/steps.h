@@ -2,7 +2,18 @@
 #ifndef BD_STEPS_H
 #define BD_STEPS_H
 
+#include "pipeline/chain.h"
 #include "pipeline/worker.h"
+
+/* Attack the clean images of an item whose attack is made, and put them in place of those that were
+   read, unless they are in hand.  Nothing is done for an attack that is read. */
+bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
+                        void *context, bd_error_t *error);
+
+/* The shape of a chain that attacks blocks. */
+bd_chain_shape_t attacked_shape(const bd_images_info_t *info, int classes, int block);
+
+void attacked_free(bd_made_t *made);
 
 /* Have the victim predict every view of the plan and the purified images of every snapshot.
    Predictions in hand are kept if the point of the sweep changes nothing that they depend on, and

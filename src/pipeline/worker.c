@@ -55,6 +55,7 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
 
 void worker_free(bd_worker_t *w) {
   bd_solver_destroy(w->solver);
+  attacked_free(&w->made);
   free(w->reports);
   free(w->attacked);
   free(w->clean);
@@ -81,11 +82,18 @@ double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double 
                bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
     limit = (double)p->max_memory * (1 << 20);
   }
+  double attacks = 0;
+  for (int a = 0; a < plan->attack_count; a++) {
+    const bd_chain_shape_t shape = attacked_shape(info, 0, plan->block);
+    if (plan->made[a])
+      attacks = fmax(
+          attacks, chain_bytes(&shape, plan->made[a], bd_job_point(plan->job, plan->first_point)));
+  }
   /* This counts two blocks under way, the images in float64, the solver, the chunks kept of the
      clean images and of the attack being read, and the answers of a victim. */
   const double needed =
       2 * (double)block_size(plan, info) + pixels * (4 * 8 + 4 + 8 * plan_snapshots_most(plan)) +
-      solver + info->bytes +
+      solver + attacks + info->bytes +
       (has_victim ? seen_bytes(victim_batch(plan), plan->block, answers_kept(plan, info), size)
                   : 0);
   /* Little is kept for large images, since moving them is a small part of the work but keeping them
@@ -117,7 +125,7 @@ bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error
   const bd_plan_t *plan = w->plan;
   const int attack = plan->attacks[item->attack];
   if (plan_is_same_pixels(&w->read, item)) return BD_OK;
-  w->read.count = w->shown.item.count = 0;
+  w->read.count = w->shown.item.count = w->made.item.count = 0;
   bd_moved_forget(w->moved);
   bd_status_t status =
       bd_images_read(w->images, attack, item->first, item->count, w->attacked, error);
@@ -132,7 +140,9 @@ bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error
 
 uint64_t worker_input_mark(const bd_worker_t *w, int64_t i) {
   const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
-  uint64_t mark = XXH3_64bits(w->attacked + at, size * sizeof *w->attacked);
+  /* A made attack follows from the clean images, which a resume compares without attacking. */
+  const double *from = w->plan->made[w->read.attack] ? w->clean : w->attacked;
+  uint64_t mark = XXH3_64bits(from + at, size * sizeof *from);
   if (w->plan->clean >= 0)
     mark = XXH3_64bits_withSeed(w->clean + at, size * sizeof *w->clean, mark);
   return mark ? mark : 1;
@@ -155,7 +165,10 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
   if (status == BD_OK) status = worker_read(w, item, error);
   if (status != BD_OK) return status;
   for (int i = 0; i < item->count; i++) block_input_marks(block)[i] = worker_input_mark(w, i);
-  block->seconds.read = clock_seconds() - start, start = clock_seconds();
+  block->seconds.read = clock_seconds() - start;
+  status = step_attack(w, item, block, poll, context, error);
+  if (status != BD_OK) return status;
+  start = clock_seconds();
   bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
                 context);
   block->seconds.solve = clock_seconds() - start;

@@ -18,6 +18,17 @@ typedef struct bd_shown {
   int32_t *purified;   /* [snapshots][block] */
 } bd_shown_t;
 
+/* The images that an attack has made, and room to make them.  Its arrays are allocated where they
+   are first needed. */
+typedef struct bd_made {
+  bd_item_t item;        /* whose attacked images are in hand; count 0: none */
+  float *clean, *images; /* [block][C][H][W] */
+  int64_t *numbers;      /* [block] */
+  int32_t *labels;       /* [block] */
+  int32_t *predicted;    /* [block] */
+  int64_t *forward;      /* [2][block], passes forward and backward */
+} bd_made_t;
+
 /* Work space of a rank. */
 typedef struct bd_worker {
   const bd_plan_t *plan;
@@ -30,6 +41,7 @@ typedef struct bd_worker {
   bd_solver_t *solver;
   bd_image_report_t *reports; /* [snapshots][count] */
   bd_item_t read;             /* whose pixels are in hand; count 0: none */
+  bd_made_t made;
   bd_shown_t shown;
   bd_seen_t seen;                  /* the answers behind them */
   double *attacked, *clean, *mean; /* [count][C][H][W] */

@@ -45,20 +45,32 @@ const manual_t manual_params = {
     .examples = (const topic_t[]){{"barydef params | less", "Read them page by page."}, {0}},
 };
 
+static void print_parameter(const bd_parameter_t *p) {
+  char allowed[256];
+  bd_parameter_allowed(p, allowed, sizeof allowed);
+  printf("%s = %s\n    %s%s%s%s\n    allowed: %s\n", p->key, p->fallback, p->help,
+         *p->unit ? " [" : "", p->unit, *p->unit ? "]" : "", allowed);
+}
+
+/* A job may have any number of such sections. */
+static void print_attack_keys(void) {
+  int count;
+  const bd_parameter_t *keys = bd_attack_parameter_table(&count);
+  printf("\n[%s]\n", keys->section);
+  for (int i = 0; i < count; i++) print_parameter(&keys[i]);
+}
+
 int command_params(int argc, char **argv) {
   int status;
   if (!arguments_take(argc, argv, NULL, &status)) return status;
   int count;
   const bd_parameter_t *table = bd_parameter_table(&count);
   for (int i = 0; i < count; i++) {
-    char allowed[256];
-    bd_parameter_allowed(&table[i], allowed, sizeof allowed);
     if (i == 0 || strcmp(table[i].section, table[i - 1].section))
       printf("%s[%s]\n", i ? "\n" : "", table[i].section);
-    printf("%s = %s\n    %s%s%s%s\n    allowed: %s\n", table[i].key, table[i].fallback,
-           table[i].help, *table[i].unit ? " [" : "", table[i].unit, *table[i].unit ? "]" : "",
-           allowed);
+    print_parameter(&table[i]);
   }
+  print_attack_keys();
   char sweep[512];
   sweep_description(sweep, sizeof sweep);
   printf("\n[sweep]\nSECTION.KEY = VALUE, VALUE, ...\n");

@@ -60,7 +60,8 @@ static void print_loads(const bd_run_summary_t *s) {
 }
 
 void report_summary(const bd_run_summary_t *s) {
-  double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds;
+  double total = s->read_seconds + s->solve_seconds + s->baseline_seconds + s->victim_seconds +
+                 s->attack_seconds;
   double share = total > 0 ? 100 / total : 0;
   if (s->was_complete) {
     printf("nothing left to do: all %lld images were done\n", (long long)s->images);
@@ -73,6 +74,9 @@ void report_summary(const bd_run_summary_t *s) {
          plural(s->ranks), s->solve_seconds * share, s->victim_seconds * share,
          s->baseline_seconds * share, s->read_seconds * share,
          100 * s->write_seconds / fmax(s->seconds, 1e-9));
+  if (s->attack_seconds > 0)
+    printf("making attacked images took %.1f %% of the time of the ranks\n",
+           s->attack_seconds * share);
   if (s->has_victim) {
     printf("the victim was shown %lld images", (long long)s->predicted);
     if (s->rows > 0)

@@ -154,13 +154,16 @@ static int put_attack(const walk_t *walk, int run, const bd_attack_t *attack) {
   const bd_attribute_t about[] = {
       {.name = "norm", .kind = BD_ATTRIBUTE_TEXT, .text = attack->norm},
       {.name = "epsilon", .kind = BD_ATTRIBUTE_REAL, .real = attack->epsilon},
-      {.name = "source", .kind = BD_ATTRIBUTE_TEXT, .text = attack->source}};
+      {.name = "source", .kind = BD_ATTRIBUTE_TEXT, .text = attack->source},
+      {.name = "through", .kind = BD_ATTRIBUTE_TEXT, .text = attack->through},
+      {.name = "gradient", .kind = BD_ATTRIBUTE_TEXT, .text = attack->gradient}};
+  const int count = 3 + (*attack->through != 0) + (*attack->gradient != 0);
   const bd_attribute_t names[] = {
       list_names("status_names", bd_image_status_name, status),
       list_names("convergence_names", bd_convergence_name, convergence)};
   const int before = walk->found->differing;
   path_of(path, "runs", run, attack->name);
-  return put_all(walk, path, 3, about) && put_all(walk, strcat(path, "/per_image"), 2, names) &&
+  return put_all(walk, path, count, about) && put_all(walk, strcat(path, "/per_image"), 2, names) &&
          put_seal(walk, run, attack->name,
                   walk->found->differing > before ? COVERED_DIFFERS : COVERED_KNOWN);
 }

@@ -5,6 +5,7 @@
 #include "storage/result/fields.h"
 #include "storage/result/new_file.h"
 #include "storage/result/result.h"
+#include "storage/result/worst_child.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,16 @@ static int create_statistics(hid_t file, const bd_result_layout_t *layout) {
   return done;
 }
 
+static int create_worst_case(hid_t file, const bd_result_layout_t *layout) {
+  if (!worst_is_there(layout->views)) return 1;
+  const hid_t type = worst_type();
+  const bd_worst_case_t zeros = {0};
+  const int done =
+      has_created(file, "worst_case", &(contents_t){type, 1, {(hsize_t)layout->run_count}, &zeros});
+  h5_close(type);
+  return done;
+}
+
 /* ---- groups -------------------------------------------------------------------- */
 
 static int create_group(hid_t run, const bd_result_layout_t *layout, const bd_attack_t *attack) {
@@ -154,8 +165,8 @@ static int create_contents(hid_t file, const bd_result_layout_t *layout) {
   for (int i = 0; done && i < layout->attribute_count; i++)
     done = h5_put(file, &layout->attributes[i], H5_CREATE) != H5_FAILED;
   return done && create_labels(file, layout) && create_statistics(file, layout) &&
-         create_runs(file, layout) && create_checksums(file, layout) &&
-         attributes_put(file, layout, H5_CREATE, &found);
+         create_worst_case(file, layout) && create_runs(file, layout) &&
+         create_checksums(file, layout) && attributes_put(file, layout, H5_CREATE, &found);
 }
 
 /* ---- the file ------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include "storage/hdf5/h5.h"
 #include "storage/limits.h"
 
+#include <barydef/attack.h>
 #include <barydef/solver.h>
 
 #include <math.h>
@@ -53,6 +54,8 @@ hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout) {
 #define AT(member) offsetof(bd_statistics_t, member)
 #define BD_COLUMN(type_, name, meaning) H5Tinsert(type, #name, AT(name), H5_OF_##type_);
 #define BD_COLUMN_TEXT(name, size, meaning) insert_text(type, #name, AT(name), size);
+#define BD_COLUMN_TEXT_MADE(name, size, meaning)                                                   \
+  if (views & BD_VIEWS_MADE) insert_text(type, #name, AT(name), size);
 #define BD_COUNT(name, when, meaning) H5Tinsert(type, #name, AT(name), H5T_NATIVE_INT64);
 #define BD_ACCURACY(VIEW, name, meaning)                                                           \
   H5Tinsert(type, #name, AT(name.value), H5T_NATIVE_DOUBLE);                                       \
@@ -88,7 +91,8 @@ bd_views_t fields_views_of(hid_t file) {
   if (text && h5_get_text(file, "job", text, SUMMARY_JOB_MAX))
     bd_job_parse(text, "its job", "", 0, NULL, &job, NULL);
   if (!job) bd_job_parse(any, "its job", "", 0, NULL, &job, NULL);
-  const bd_views_t views = job ? bd_views_asked(bd_job_point(job, 0)) : BD_VIEWS_ALWAYS;
+  bd_views_t views = job ? bd_views_asked(bd_job_point(job, 0)) : BD_VIEWS_ALWAYS;
+  if (job && bd_job_made_count(job)) views |= BD_VIEWS_MADE;
   bd_job_free(job);
   free(text);
   return views;

@@ -6,6 +6,7 @@
 #include "storage/result/fields.h"
 #include "storage/result/open_child.h"
 #include "storage/result/statistics_child.h"
+#include "storage/result/worst_child.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -161,6 +162,7 @@ bd_status_t finish_child(void *request, FILE *out, bd_error_t *error) {
   hid_t file;
   bd_status_t status = open_file(r->result, H5_TO_WRITE, &file, error);
   if (status == BD_OK) status = write_statistics(r, file, by_status, error);
+  if (status == BD_OK) status = worst_child_write(r->result, file, r->predictions, error);
   if (status == BD_OK) status = write_labels_checksum(r->result, file, error);
   if (status == BD_OK) status = write_attributes(r, file, error);
   if (status == BD_OK) status = flush(r->result, file, error);

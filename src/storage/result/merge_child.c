@@ -5,6 +5,7 @@
 #include "storage/hdf5/isolate_child.h"
 #include "storage/result/fields.h"
 #include "storage/result/new_file.h"
+#include "storage/result/worst_child.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,45 +46,59 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
   return done ? 0 : -1;
 }
 
-static int rows_of(const bd_result_t *part) {
-  return part->shape.run_count * part->shape.attack_count;
-}
+/* A table that is joined row by row. */
+typedef struct table {
+  const char *name;
+  hid_t type;
+  int rows_of_run;
+} table_t;
 
 /* Read the rows of all parts, one after the other.  Returns NULL if they cannot be read. */
-static char *read_statistics(const joining_t *joining, hid_t type, hsize_t rows) {
-  const size_t size = H5Tget_size(type);
+static char *read_table(const joining_t *joining, const table_t *table, hsize_t rows) {
+  const size_t size = H5Tget_size(table->type);
   // Every part has rows.  NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI)
   char *all = malloc(rows * size), *to = all;
   int done = all != NULL;
   for (int i = 0; done && i < joining->request->merge->count; i++) {
-    hid_t dataset = H5Dopen2(joining->open[i].file, "/statistics", H5P_DEFAULT);
-    done = H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0;
+    hid_t dataset = H5Dopen2(joining->open[i].file, table->name, H5P_DEFAULT);
+    done = H5Dread(dataset, table->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0;
     h5_close(dataset);
-    to += size * (size_t)rows_of(joining->open[i].part);
+    to += size * (size_t)(joining->open[i].part->shape.run_count * table->rows_of_run);
   }
   if (done) return all;
   free(all);
   return NULL;
 }
 
-static int join_statistics(hid_t file, const joining_t *joining) {
+static int join_table(hid_t file, const joining_t *joining, const table_t *table) {
   const merge_t *merge = joining->request->merge;
   hsize_t rows = 0;
-  for (int i = 0; i < merge->count; i++) rows += (hsize_t)rows_of(merge->parts[i]);
-  hid_t type = fields_statistics_type(merge->parts[0]->shape.views, FIELDS_PACKED);
-  char *all = read_statistics(joining, type, rows);
+  for (int i = 0; i < merge->count; i++)
+    rows += (hsize_t)(merge->parts[i]->shape.run_count * table->rows_of_run);
+  char *all = read_table(joining, table, rows);
   hid_t space = H5Screate_simple(1, &rows, NULL), plan = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_alloc_time(plan, H5D_ALLOC_TIME_EARLY);
-  hid_t dataset = H5Dcreate2(file, "statistics", type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
+  hid_t dataset = H5Dcreate2(file, table->name, table->type, space, H5P_DEFAULT, plan, H5P_DEFAULT);
   /* Flush here, since a failure to write during the close would not be seen. */
   const int done = all && dataset >= 0 &&
-                   H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0 &&
+                   H5Dwrite(dataset, table->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0 &&
                    H5Dflush(dataset) >= 0;
   h5_close(dataset);
   h5_close(plan);
   h5_close(space);
-  h5_close(type);
   free(all);
+  return done;
+}
+
+static int join_tables(hid_t file, const joining_t *joining) {
+  const bd_result_shape_t *shape = &joining->request->merge->parts[0]->shape;
+  const table_t statistics = {"statistics", fields_statistics_type(shape->views, FIELDS_PACKED),
+                              shape->attack_count},
+                worst = {"worst_case", worst_type(), 1};
+  const int done = join_table(file, joining, &statistics) &&
+                   (!worst_is_there(shape->views) || join_table(file, joining, &worst));
+  h5_close(statistics.type);
+  h5_close(worst.type);
   return done;
 }
 
@@ -187,7 +202,7 @@ static bd_status_t join(hid_t file, const char *path, void *context, bd_error_t 
   const hid_t first = joining->open[0].file;
   const int done =
       H5Aiterate2(first, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &file) >= 0 &&
-      copy(first, file, "labels") && join_statistics(file, joining) && join_runs(file, joining) &&
+      copy(first, file, "labels") && join_tables(file, joining) && join_runs(file, joining) &&
       H5Adelete(file, "part") >= 0 && h5_put_text(file, "part", "1/1", 0);
   joining->request->news->is_writing = 0;
   return done ? BD_OK : bd_fail(error, BD_FAILED, "%s: cannot be written (%s)", path, h5_reason());

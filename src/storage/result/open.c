@@ -15,7 +15,7 @@ static int check_shape(const bd_result_shape_t *shape) {
   return shape->run_count >= 1 && shape->run_count <= BD_RUNS_MAX && shape->attack_count >= 1 &&
          shape->attack_count <= RESULT_ATTACKS_MAX && shape->first_run >= 0 &&
          shape->first_run < FIRST_RUN_MAX && shape->count >= 1 && shape->complete >= 0 &&
-         shape->complete <= 1 && shape->views < BD_VIEW_BIT(BD_VIEWS) &&
+         shape->complete <= 1 && (shape->views & ~BD_VIEWS_MADE) < BD_VIEW_BIT(BD_VIEWS) &&
          shape->record_bytes == (int64_t)bd_record_bytes(shape->views) &&
          (!shape->store_images ||
           (shape->store_images == 1 && shape->channels >= 1 && shape->channels <= BD_CHANNELS_MAX &&

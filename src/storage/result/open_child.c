@@ -4,6 +4,7 @@
 #include "storage/hdf5/isolate_child.h"
 #include "storage/limits.h"
 #include "storage/result/fields.h"
+#include "storage/result/worst_child.h"
 
 #include <barydef/version.h>
 
@@ -137,14 +138,15 @@ static int64_t place_of(hid_t file, const char *path, const wanted_t *wanted, in
 
 /* The types and shapes of the datasets of a result. */
 typedef struct datasets {
-  hsize_t count, runs, images[4];
-  wanted_t labels, marks, records, pixels, statistics;
+  hsize_t count, runs, rows, images[4];
+  wanted_t labels, marks, records, pixels, statistics, worst_case;
   int64_t file_size;
 } datasets_t;
 
 static void describe_datasets(bd_result_shape_t *shape, int64_t file_size, datasets_t *d) {
   d->count = (hsize_t)shape->count;
-  d->runs = (hsize_t)shape->run_count * (hsize_t)shape->attack_count;
+  d->runs = (hsize_t)shape->run_count;
+  d->rows = d->runs * (hsize_t)shape->attack_count;
   const hsize_t images[4] = {d->count, (hsize_t)shape->channels, (hsize_t)shape->height,
                              (hsize_t)shape->width};
   memcpy(d->images, images, sizeof images);
@@ -152,7 +154,8 @@ static void describe_datasets(bd_result_shape_t *shape, int64_t file_size, datas
   d->marks = (wanted_t){H5T_NATIVE_UINT64, 1, &d->count};
   d->records = (wanted_t){fields_per_image_type(shape->views), 1, &d->count};
   d->pixels = (wanted_t){H5T_NATIVE_FLOAT, 4, d->images};
-  d->statistics = (wanted_t){fields_statistics_type(shape->views, FIELDS_PACKED), 1, &d->runs};
+  d->statistics = (wanted_t){fields_statistics_type(shape->views, FIELDS_PACKED), 1, &d->rows};
+  d->worst_case = (wanted_t){worst_type(), 1, &d->runs};
   d->file_size = file_size;
   shape->record_bytes = (int64_t)H5Tget_size(d->records.type);
 }
@@ -185,6 +188,9 @@ static int find_all(const open_child_t *open, const datasets_t *d, char path[PAT
   int64_t *place = open->result->places;
   snprintf(path, PATH_ROOM, "/statistics");
   if (!place_of(open->file, path, &d->statistics, d->file_size)) return 0;
+  snprintf(path, PATH_ROOM, "/worst_case");
+  if (worst_is_there(shape->views) && !place_of(open->file, path, &d->worst_case, d->file_size))
+    return 0;
   snprintf(path, PATH_ROOM, "/labels");
   if (!(*place++ = place_of(open->file, path, &d->labels, d->file_size))) return 0;
   for (int a = 0; a < shape->attack_count; a++) {
@@ -217,6 +223,7 @@ static bd_status_t find_places(const open_child_t *open, int64_t file_size, bd_e
   describe_datasets(&result->shape, file_size, &datasets);
   const int found = find_all(open, &datasets, path);
   h5_close(datasets.statistics.type);
+  h5_close(datasets.worst_case.type);
   h5_close(datasets.records.type);
   return found ? BD_OK : not_found(open, path, error);
 }

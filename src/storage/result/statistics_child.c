@@ -52,6 +52,8 @@ bd_status_t statistics_child_row(const statistics_of_t *of, bd_statistics_t *row
   hid_t group = h5_has(of->file, path) ? H5Gopen2(of->file, path, H5P_DEFAULT) : -1;
   h5_get_text(group, "norm", row->norm, sizeof row->norm);
   h5_get_real(group, "epsilon", &row->epsilon);
+  if (of->result->shape.views & BD_VIEWS_MADE)
+    h5_get_text(group, "through", row->through, sizeof row->through);
   h5_close(group);
   row->run = of->run;
   // The result was opened, not joined.  NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker)

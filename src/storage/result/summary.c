@@ -81,7 +81,7 @@ static int take_parts(parcel_t *parcel, parts_t *parts) {
   const bd_result_summary_t *head = parts->head = parcel_take(parcel, 1, sizeof *head);
   if (!head || head->row_count < 1 || head->row_count > SUMMARY_ROWS_MAX ||
       head->attribute_count < 0 || head->attribute_count > SUMMARY_ATTRIBUTES_MAX ||
-      head->run_count < 1 || head->views >= BD_VIEW_BIT(BD_VIEWS) ||
+      head->run_count < 1 || (head->views & ~BD_VIEWS_MADE) >= BD_VIEW_BIT(BD_VIEWS) ||
       (int64_t)head->run_count * head->attack_count != head->row_count)
     return 0;
   parts->rows = parcel_take(parcel, head->row_count, sizeof *parts->rows);

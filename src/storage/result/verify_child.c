@@ -6,6 +6,7 @@
 #include "storage/result/fields.h"
 #include "storage/result/open_child.h"
 #include "storage/result/statistics_child.h"
+#include "storage/result/worst_child.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,8 @@ static bd_status_t verify_statistics(const open_child_t *open, FILE *out, bd_err
     right &= is_row(&rows, (size_t)g, &computed);
   }
   if (!right) fprintf(out, "/statistics\n");
+  if (status == BD_OK)
+    status = worst_child_verify(open->result, open->file, strcmp(library, "none") != 0, out, error);
   free_rows(&rows);
   return status;
 }
