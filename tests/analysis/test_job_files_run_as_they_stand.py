@@ -36,6 +36,10 @@ class Jobs(RunTest):
         ]
         self.assertGreater(len(paths), 10)
         for path in paths:
+            with open(path) as file:
+                attacks = "\n[attack " in file.read()
+            if attacks:
+                need_victim()
             done = launch(
                 "run",
                 path,
@@ -43,7 +47,7 @@ class Jobs(RunTest):
                 "--set",
                 f"input.file={DEMO_SET}",
                 "--set",
-                "victim.file=",
+                f"victim.file={DEMO_VICTIM if attacks else ''}",
                 "--set",
                 f"output.file={self.folder}/none.h5",
             )

@@ -29,6 +29,8 @@ PER_IMAGE = """
 STATISTICS = """
 #define BD_COLUMN(type, name, meaning) (#name, #type, meaning, ""),
 #define BD_COLUMN_TEXT(name, size, meaning) (#name, #size, meaning, ""),
+#define BD_COLUMN_TEXT_MADE(name, size, meaning) \\
+  (#name, #size, meaning, " (where the job makes attacks)"),
 #define BD_COUNT(name, when, meaning) (#name, "int64_t", meaning, ""),
 #define BD_ACCURACY(VIEW, name, meaning) (#name, "double", "accuracy on " meaning, ""),
 #define BD_ACCURACY_ADDED(VIEW, name, meaning) \\
@@ -54,8 +56,8 @@ def rows(text):
 
 
 def sizes():
-    """The names of sizes in include/barydef/statistics.h."""
-    with open(os.path.join(SOURCE, "include", "barydef", "statistics.h")) as file:
+    """The names of sizes in include/barydef/limits.h."""
+    with open(os.path.join(SOURCE, "include", "barydef", "limits.h")) as file:
         return dict(re.findall(r"(BD_[A-Z_]+) = (\d+)", file.read()))
 
 

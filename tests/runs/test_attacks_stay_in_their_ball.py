@@ -1,0 +1,170 @@
+"""Attacks that a job makes: in their ball, as PyTorch makes them, the same on any ranks, and judged
+under all attacks together."""
+
+import os
+import unittest
+
+import h5py
+import numpy as np
+
+from inputs import random_images, write_set, write_victim
+from results import contents, read
+from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, run_job
+
+# The purified image is the attacked one: one marginal that is the image itself, and no iteration.
+BARE = {"marginals.set": "identity", "solver.iterations": 0}
+DEMO = {"input.file": DEMO_SET, "input.attacks": "fgsm", "victim.file": DEMO_VICTIM}
+
+
+def attack(name, **values):
+    return {f"attack {name}.{key}": value for key, value in values.items()}
+
+
+class Attacks(RunTest):
+    @classmethod
+    def setUpClass(cls):
+        need_victim()
+        super().setUpClass()
+
+    def attacked(self, job, *names, **others):
+        result = purify(self.folder, {**DEMO, **BARE, **job}, "--overwrite", **others)
+        return read(result, *[f"runs/000/{name}/images" for name in names])
+
+    def test_stored_images_are_in_the_ball_and_in_range(self):
+        job = {
+            "input.limit": 60,
+            **attack("linf", epsilon="8/255", steps=7, step_size=0.25),
+            **attack("l2", norm="l2", epsilon=0.7, steps=7, step_size=0.25, restarts=2),
+            **attack("far", epsilon=3, type="fgsm"),
+        }
+        linf, l2, far, clean = self.attacked(job, "linf", "l2", "far", "clean")
+        for images, epsilon, distance in (
+            (linf, 8 / 255, lambda d: np.abs(d).max(1)),
+            (l2, 0.7, lambda d: np.sqrt((d**2).sum(1))),
+            (far, 3, lambda d: np.abs(d).max(1)),
+        ):
+            found = distance((images.astype("f8") - clean).reshape(60, -1))
+            # The purifier scales by the mass and back, which rounds.
+            self.assertLess(found.max(), epsilon + 1e-6)
+            self.assertGreater(np.median(found), 0.9 * min(epsilon, 1))
+            self.assertTrue(((images >= 0) & (images <= 1)).all())
+
+    def test_one_step_is_that_of_pytorch(self):
+        import torch
+
+        job = {
+            "input.limit": 80,
+            **attack("mine", type="fgsm"),
+            **attack("two", type="fgsm", norm="l2"),
+        }
+        linf, l2 = self.attacked(job, "mine", "two")
+        labels = torch.tensor(read(DEMO_SET, "labels")[:80])
+        clean = read(DEMO_SET, "clean/images")[:80].astype("f4")
+        pixels = torch.tensor(clean).requires_grad_(True)
+        loss = torch.nn.functional.cross_entropy(
+            torch.jit.load(DEMO_VICTIM).eval()(pixels), labels, reduction="sum"
+        )
+        (gradient,) = torch.autograd.grad(loss, pixels)
+        unit = gradient / gradient.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
+        for ours, step in (linf, gradient.sign()), (l2, unit):
+            theirs = (pixels + 0.1 * step).clamp(0, 1).detach().numpy()
+            far = np.abs(ours - theirs).reshape(80, -1).max(1)
+            self.assertGreaterEqual((far < 1e-4).mean(), 0.98)
+
+    def test_bits_do_not_depend_on_ranks_blocks_or_a_resume(self):
+        write_set(
+            os.path.join(self.folder, "set.h5"),
+            {"a": random_images(23, 3)},
+            clean=random_images(23, 3, seed=1),
+        )
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        job = {
+            "victim.file": "victim.pt",
+            "victim.batch": 5,
+            "solver.iterations": 6,
+            "sweep.solver.gamma": "0.05, 0.5",
+            **attack("bare", steps=3, restarts=2),
+            **attack("blur", through="blurred", steps=3, norm="l2", epsilon=1),
+            **attack("mean", through="mean", steps=3, loss="margin"),
+            **attack("exact", through="purified", steps=3, loss="dlr"),
+            **attack("cheap", through="purified", steps=3, gradient="identity"),
+        }
+        first = purify(self.folder, {**job, "run.block": 8}, "--overwrite", output="first.h5")
+        expected = contents(first)
+        for ranks, block in (0, 23), (2, 3), (3, 8):
+            other = purify(self.folder, {**job, "run.block": block}, "--overwrite", ranks=ranks)
+            with self.subTest(ranks=ranks, block=block):
+                self.assert_same(expected, contents(other))
+        # Without its marks, a part of a result is made again.
+        with h5py.File(first, "r+") as file:
+            file["checksums/001/exact"][5:9] = 0
+            file.attrs["complete"] = 0
+        purify(self.folder, job, "--resume", output="first.h5", ranks=2)
+        self.assert_same(expected, contents(first))
+        images = read(first, "runs/000/bare/images", "runs/001/bare/images")
+        self.assertFalse(np.array_equal(*images), "two gammas purify alike")
+
+    def test_who_knows_the_purifier_breaks_it(self):
+        """The order is what the gradients are worth: no knowledge, the identity, the exact one."""
+        job = {"input.limit": 100, "solver.gamma": 1, "solver.iterations": 20}
+        steps = dict(steps=10, step_size=0.25)
+        for name, values in (
+            ("transfer", {}),
+            ("identity", dict(through="purified", gradient="identity")),
+            ("exact", dict(through="purified")),
+            ("blurred", dict(through="blurred")),
+        ):
+            job.update(attack(name, **steps, **values))
+        result = purify(self.folder, {**DEMO, **job}, "--overwrite")
+        rows = {row["attack"].decode(): row for row in read(result, "statistics")}
+        left = {name: row["barycenter_accuracy"] for name, row in rows.items()}
+        self.assertGreater(left["transfer"], left["identity"])
+        self.assertGreater(left["identity"], left["exact"])
+        self.assertLess(rows["blurred"]["blurred_accuracy"], rows["transfer"]["blurred_accuracy"])
+        self.assertEqual(
+            [row["through"].decode() for row in rows.values()],
+            ["", "victim", "purified", "purified", "blurred", ""],
+        )
+        with h5py.File(result) as file:
+            about = file["runs/000/exact"].attrs
+            self.assertEqual((about["through"], about["gradient"]), (b"purified", b"exact"))
+            self.assertIn(b"pgd, loss ce, steps 10, step_size 0.25", about["source"])
+            self.check_worst_case(file)
+
+    def check_worst_case(self, file):
+        (row,) = file["worst_case"][()]
+        groups = list(file["runs/000"].values())
+        self.assertEqual((row["run"], row["attacks"], row["images"]), (0, len(groups), 100))
+        for view, column in ("attacked", "attack"), ("mean", "mean"), ("purified", "barycenter"):
+            right = np.ones(100, bool)
+            for group in groups:
+                table = group["per_image"][()]
+                right &= (table["status"] == 0) & (table["predicted_" + view] == table["label"])
+            self.assertEqual(row[column + "_accuracy"], right.mean(), view)
+            self.assertLess(row[column + "_accuracy_low"], right.mean())
+
+    def test_what_cannot_be_made_is_refused(self):
+        for values, word in (
+            ({"attack clean.type": "pgd"}, "other than clean"),
+            ({"attack a.steps": "-1"}, "allowed: an integer"),
+            ({"attack a.epsilon": "8/0"}, "a ratio such as 8/255"),
+            ({"attack a.speed": "1"}, "unknown key; allowed: type, norm, epsilon"),
+            ({"attack a.through": "both"}, "allowed: victim|blurred|mean|purified"),
+            ({"attack fgsm.type": "pgd"}, 'has an attack "fgsm" already'),
+            ({**attack("a", through="purified"), "solver.iterations": "1, 2"}, "no gradient with"),
+            ({**attack("a", through="purified"), "solver.method": "fista"}, "no gradient with"),
+            ({**attack("a", type="pgd"), "victim.file": ""}, "victim.file is not given"),
+        ):
+            finished = run_job(self.folder, {**DEMO, **values}, "--overwrite")
+            with self.subTest(**values):
+                self.assertEqual(finished.status, 2, finished)
+                self.assertEqual(len(finished.err_lines), 1, finished)
+                self.assertIn(word, finished.err)
+        write_set(os.path.join(self.folder, "set.h5"), {"a": random_images(3)})
+        job = {"victim.file": DEMO_VICTIM, **attack("b", type="pgd")}
+        finished = run_job(self.folder, job, "--overwrite")
+        self.assertIn("no /clean/images", finished.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
