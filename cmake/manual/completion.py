@@ -58,7 +58,12 @@ def bash(texts):
             given.append((f"{command['name']}:--{option['long']}", kind))
         given += arguments_of(command, commands)
         options.append((command["name"], " ".join(flags)))
-    named = [(f"{one['section']}.{one['key']}", one) for one in texts["parameters"]]
+    # The sections of attacks have names of the user's own.
+    named = [
+        (f"{one['section']}.{one['key']}", one)
+        for one in texts["parameters"]
+        if not one["section"].startswith("attack ")
+    ]
     filled = {
         "TAKES": cases([row for row in given if row[1] != "nothing"], "takes"),
         "OPTIONS": cases(options, "options"),

@@ -164,6 +164,10 @@ BD_API uint64_t bd_result_mark(uint64_t input_mark, const void *record, size_t r
 BD_API bd_status_t bd_result_write_images(bd_result_t *result, bd_rows_t rows, const float *images,
                                           bd_error_t *error);
 
+/** Read images of a result that stores them, [rows.count][C][H][W].  Errors: BD_FAILED. */
+BD_API bd_status_t bd_result_read_images(const bd_result_t *result, bd_rows_t rows, float *images,
+                                         bd_error_t *error);
+
 /** Return once everything that was written is on the disk.  Errors: BD_FAILED, from then on at
    every call, since the system reports a failed write only once. */
 BD_API bd_status_t bd_result_flush(bd_result_t *result, bd_error_t *error);

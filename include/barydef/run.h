@@ -40,11 +40,13 @@ typedef void bd_progress_call_t(void *context, const bd_progress_t *progress);
 
 /** How to run a job.  All zero is a run that refuses an output that exists. */
 typedef struct bd_run_options {
-  bd_existing_t existing;   /**< what to do with an output that exists */
-  int dry_run;              /**< check everything, but compute and write nothing; an output may be
-                                 there already */
-  bd_part_t part;           /**< which points of the sweep; all zero: all of them */
-  const char *command_line; /**< kept in the result; may be NULL */
+  bd_existing_t existing; /**< what to do with an output that exists */
+  int dry_run;            /**< check everything, but compute and write nothing; an output may be
+                               there already */
+  int attacks_only;       /**< 1: make the attacks of the job, and purify nothing: the result holds
+                               the attacked images in the place of the purified ones */
+  bd_part_t part;         /**< which points of the sweep; all zero: all of them */
+  const char *command_line;     /**< kept in the result; may be NULL */
   bd_progress_call_t *progress; /**< may be NULL */
   void *context;                /**< of `progress` */
   /** Not 0 asks to stop: blocks under way are finished, and the rest is left for a resume.  It is
@@ -130,6 +132,14 @@ BD_API int bd_world_agree(int *status);
 
 /** The communicator of all processes of the launch.  Not collective. */
 BD_API MPI_Comm bd_world(void);
+
+/** Write the set of attacked images that a run with `attacks_only` has made: the clean images of
+   the job's input, and a group for each attack.  The set appears under its path once it is whole.
+   Not collective. job       that of the run, whose output.file names its result path      of the
+   set existing  BD_EXISTING_REPLACED, or BD_EXISTING_REFUSED Errors: BD_BAD_INPUT where the path
+   cannot be written, or is there and must stay; BD_FAILED. */
+BD_API bd_status_t bd_run_write_set(const bd_job_t *job, const char *path, bd_existing_t existing,
+                                    bd_error_t *error);
 
 /** Purify a job.  Collective over `communicator`.  `job` is needed on rank 0 only, which sends it
    to the others, and so are `options` but for their `stop`.  *summary is filled on rank 0.  All

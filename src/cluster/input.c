@@ -29,7 +29,9 @@ bd_status_t session_open_input(session_t *session, bd_error_t *error) {
 bd_status_t session_plan(session_t *session, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(session->images);
   const bd_part_t *part = &session->options.part;
-  bd_status_t status = plan_make(session->job, info, part, &session->plan, error);
+  bd_status_t status = plan_make(session->job, info, part,
+                                 session->options.attacks_only ? PLAN_ATTACKS : PLAN_PURIFIES,
+                                 &session->plan, error);
   snprintf(session->output.part, sizeof session->output.part, "%d/%d", part->parts ? part->part : 1,
            part->parts ? part->parts : 1);
   return status == BD_OK ? estimate_check_memory(&session->plan, info, error) : status;

@@ -1,6 +1,7 @@
 #include "cluster/session.h"
 #include "cluster/world.h"
 #include "pipeline/estimate.h"
+#include "pipeline/export.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -240,4 +241,9 @@ bd_status_t bd_run(MPI_Comm communicator, const bd_job_t *job, const bd_run_opti
   }
   end(session);
   return status;
+}
+
+bd_status_t bd_run_write_set(const bd_job_t *job, const char *path, bd_existing_t existing,
+                             bd_error_t *error) {
+  return export_set(job, path, existing, error);
 }

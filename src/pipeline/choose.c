@@ -72,6 +72,21 @@ static bd_status_t add_made(bd_plan_t *plan, const bd_images_info_t *info, const
   return BD_OK;
 }
 
+/* The attacks of the job alone, at its one point. */
+static bd_status_t choose_made(bd_plan_t *plan, const bd_images_info_t *info,
+                               const bd_parameters_t *p, bd_error_t *error) {
+  if (!bd_job_made_count(plan->job))
+    return bd_fail(error, BD_BAD_INPUT, "%s: no section [attack NAME], so there is nothing to make",
+                   bd_job_name(plan->job));
+  if (bd_job_run_count(plan->job) > 1)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: [sweep] and a list in solver.iterations are for barydef run; a set has one "
+                   "group for each attack",
+                   bd_job_name(plan->job));
+  plan->clean = info->has_clean ? info->attack_count - 1 : -1;
+  return add_made(plan, info, p, error);
+}
+
 /* Choose the attacks that the job asks for, in its order, and put the clean images last. */
 static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
                                   const bd_parameters_t *p, bd_error_t *error) {
@@ -81,6 +96,7 @@ static bd_status_t choose_attacks(bd_plan_t *plan, const bd_images_info_t *info,
   plan->made = calloc(most, sizeof *plan->made);
   if (!plan->attacks || !plan->made)
     return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
+  if (plan->kind == PLAN_ATTACKS) return choose_made(plan, info, p, error);
   const int all = !strcmp(p->attacks, "all");
   for (int a = 0; all && a < info->attack_count - info->has_clean; a++)
     plan->attacks[plan->attack_count++] = a;
@@ -111,10 +127,11 @@ static bd_status_t choose_points(bd_plan_t *plan, const bd_part_t *part, bd_erro
 }
 
 bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const bd_part_t *part,
-                      bd_plan_t *plan, bd_error_t *error) {
+                      plan_kind_t kind, bd_plan_t *plan, bd_error_t *error) {
   const bd_parameters_t *p = bd_job_point(job, 0);
   const int64_t count = p->limit && p->limit < info->count ? p->limit : info->count;
   *plan = (bd_plan_t){.job = job,
+                      .kind = kind,
                       .count = count,
                       .block = p->block < count ? p->block : (int)count,
                       .store_images = p->images,

@@ -8,8 +8,15 @@
 #include <barydef/view.h>
 #include <stdint.h>
 
+/* What is done to the images. */
+typedef enum plan_kind {
+  PLAN_PURIFIES, /* attacked images, read or made, are purified */
+  PLAN_ATTACKS   /* clean images are attacked, and stored as if purifying changed nothing */
+} plan_kind_t;
+
 typedef struct bd_plan {
-  const bd_job_t *job;          /* not owned */
+  const bd_job_t *job; /* not owned */
+  plan_kind_t kind;
   int first_point, point_count; /* a part of the sweep, or all of it */
   int *order;    /* [point_count] points in the order they are taken; NULL: in ascending order */
   int shares;    /* some of them move their images alike */
@@ -37,7 +44,7 @@ typedef struct bd_item {
    elsewhere.  The caller calls plan_free, also after an error.  Errors: BD_BAD_INPUT if an attack
    that is asked for does not exist, or if the sweep has fewer points than parts. */
 bd_status_t plan_make(const bd_job_t *job, const bd_images_info_t *info, const bd_part_t *part,
-                      bd_plan_t *plan, bd_error_t *error);
+                      plan_kind_t kind, bd_plan_t *plan, bd_error_t *error);
 void plan_free(bd_plan_t *plan);
 
 /* Set `order`, which the caller frees, and `shares`.  Errors: BD_FAILED without memory. */

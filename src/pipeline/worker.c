@@ -158,6 +158,19 @@ static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
   return status;
 }
 
+/* What is stored of an attack is the attacked image itself. */
+static void leave_as_attacked(bd_worker_t *w, const bd_item_t *item) {
+  const size_t values = (size_t)item->count * block_image_size(bd_images_info(w->images));
+  memcpy(w->purified, w->attacked, values * sizeof *w->purified);
+  memcpy(w->mean, w->attacked, values * sizeof *w->mean);
+  for (int i = 0; i < item->count; i++)
+    w->reports[i] = (bd_image_report_t){.status = BD_IMAGE_OK,
+                                        .residual = NAN,
+                                        .mass_defect = NAN,
+                                        .objective = NAN,
+                                        .safe_tau = INFINITY};
+}
+
 static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *block,
                            bd_poll_t *poll, void *context, bd_error_t *error) {
   bd_status_t status = set_point(w, item->point, error);
@@ -169,8 +182,10 @@ static bd_status_t compute(bd_worker_t *w, const bd_item_t *item, bd_block_t *bl
   status = step_attack(w, item, block, poll, context, error);
   if (status != BD_OK) return status;
   start = clock_seconds();
-  bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
-                context);
+  if (w->plan->kind == PLAN_ATTACKS) leave_as_attacked(w, item);
+  else
+    bd_solver_run(w->solver, item->count, w->attacked, w->purified, w->mean, w->reports, poll,
+                  context);
   block->seconds.solve = clock_seconds() - start;
   status = step_predict(w, item, &block->seconds, error);
   block->shown = w->seen.counts;

@@ -98,6 +98,13 @@ static const topic_t view_choices[] = {{0},
 #include <barydef/views.def>
                                        {0}};
 
+/* In the order of bd_attack_parameter_table(). */
+static const topic_t *const attack_values[] = {
+#define BD_ATTACK_PARAMETER(key, kind, member, fallback, low, high, choices, ...)                  \
+  _Generic((choices), const topic_t * : (choices), default : NULL),
+#include <barydef/attack_parameters.def>
+};
+
 /* In the order of bd_parameter_table().  NULL where choices are mere words, or there are none. */
 static const topic_t *const values[] = {
 #define BD_PARAMETER(section, key, role, kind, member, fallback, low, high, choices, ...)          \
@@ -118,11 +125,12 @@ static const char *words_of(const bd_parameter_t *parameter) {
 
 static void print_parameter(FILE *out, const bd_parameter_t *parameter, const topic_t *named) {
   static const char *const kinds[] = {
-      [BD_KIND_REAL] = "number",         [BD_KIND_INTEGER] = "integer",
-      [BD_KIND_WINDOW] = "window",       [BD_KIND_CHOICE] = "choice",
-      [BD_KIND_NAMES] = "names",         [BD_KIND_TEXT] = "text",
-      [BD_KIND_PATH] = "path",           [BD_KIND_MARGINALS] = "marginals",
-      [BD_KIND_ITERATIONS] = "integers", [BD_KIND_WEIGHTS] = "numbers"};
+      [BD_KIND_REAL] = "number",         [BD_KIND_RATIO] = "number",
+      [BD_KIND_INTEGER] = "integer",     [BD_KIND_WINDOW] = "window",
+      [BD_KIND_CHOICE] = "choice",       [BD_KIND_NAMES] = "names",
+      [BD_KIND_TEXT] = "text",           [BD_KIND_PATH] = "path",
+      [BD_KIND_MARGINALS] = "marginals", [BD_KIND_ITERATIONS] = "integers",
+      [BD_KIND_WEIGHTS] = "numbers"};
   char allowed[256];
   bd_parameter_allowed(parameter, allowed, sizeof allowed);
   print_member(out, "\n  {", "section", parameter->section);
@@ -138,7 +146,7 @@ static void print_parameter(FILE *out, const bd_parameter_t *parameter, const to
 }
 
 void print_json(FILE *out) {
-  int commands, parameters;
+  int commands, parameters, attack_keys;
   char sweep[512];
   sweep_description(sweep, sizeof sweep);
   const command_t *command = all_commands(&commands);
@@ -158,6 +166,11 @@ void print_json(FILE *out) {
   for (int i = 0; i < parameters; i++) {
     if (i) fputc(',', out);
     print_parameter(out, &parameter[i], values[i]);
+  }
+  const bd_parameter_t *attack_key = bd_attack_parameter_table(&attack_keys);
+  for (int i = 0; i < attack_keys; i++) {
+    fputc(',', out);
+    print_parameter(out, &attack_key[i], attack_values[i]);
   }
   fprintf(out, "]}\n");
 }

@@ -10,6 +10,8 @@ enum { SETS_MAX = 256, KEY_SET = 1, KEY_OVERWRITE, KEY_RESUME, KEY_PART, KEY_DRY
 typedef struct arguments {
   const char *job, *sets[SETS_MAX];
   int set_count, overwrite, resume, dry_run, quiet;
+  int makes_set;  /* barydef attack: output.file is a set of attacked images */
+  char *set_file; /* its path, on rank 0; the run writes SET.making, from which it is made */
   bd_part_t part;
 } arguments_t;
 
@@ -131,6 +133,22 @@ const manual_t manual_run = {
             {0}},
 };
 
+const manual_t manual_attack = {
+    .description =
+        "Make the attacks of a job, its sections [attack NAME], from the clean images of "
+        "its input, and write output.file, a set of attacked images that barydef run "
+        "takes as it is: under mpirun, srun, or alone.  The set appears once it is "
+        "whole; until then OUTPUT.making holds what is done, with which --resume goes "
+        "on.  Where no job is given, the Python package attacks a data set.",
+    .options = options,
+    .parse = parse,
+    .endings = every_ending,
+    .examples = (const topic_t[]){{"mpirun -n 2 barydef attack job.ini", "The set of a job."},
+                                  {"barydef attack data/MNIST victim.pt mnist.h5",
+                                   "Attacks by the Python package."},
+                                  {0}},
+};
+
 /* ---- the command --------------------------------------------------------------- */
 
 /* The command line. */
@@ -157,7 +175,18 @@ static void report(const arguments_t *a, const bd_job_t *job, const bd_run_summa
   if (!a->quiet && summary->has_victim && !summary->was_complete) /* a dry run tries it too */
     printf("victim: %s, a program that ran with your rights (libtorch %s)\n", p->victim_file,
            bd_victim_library());
-  if (!a->quiet && !a->dry_run) report_path(p->output_file);
+  if (!a->quiet && !a->dry_run && !a->makes_set) report_path(p->output_file);
+}
+
+/* Rank 0 makes the set of what the run has written, which is needed no more then. */
+static bd_status_t write_set(const arguments_t *a, const bd_job_t *job, bd_status_t status,
+                             bd_error_t *error) {
+  const bd_existing_t existing = a->overwrite ? BD_EXISTING_REPLACED : BD_EXISTING_REFUSED;
+  bd_status_t written = bd_run_write_set(job, a->set_file, existing, error);
+  if (written != BD_OK) return written;
+  unlink(bd_job_point(job, 0)->output_file);
+  if (!a->quiet) report_path(a->set_file);
+  return status;
 }
 
 /* Collective.  Rank 0 has the job, and prints. */
@@ -168,6 +197,7 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
   progress_t progress = {0};
   const bd_run_options_t how = {.existing = existing_of(a->overwrite, a->resume),
                                 .dry_run = a->dry_run,
+                                .attacks_only = a->makes_set,
                                 .part = a->part,
                                 .command_line = command_line,
                                 .progress = progress_show,
@@ -180,6 +210,8 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
   if (status != BD_BAD_INPUT && !a->quiet)
     report_mended(&summary, bd_job_point(job, 0)->output_file);
   if (status == BD_OK || status == BD_SOME_FAILED) report(a, job, &summary);
+  if (a->makes_set && !a->dry_run && (status == BD_OK || status == BD_SOME_FAILED))
+    status = write_set(a, job, status, &error);
   fflush(stdout);
   if (status != BD_OK) complain(&error);
   return status;
@@ -193,11 +225,37 @@ typedef struct world {
   bd_error_t apart; /* BD_OK where MPI has found all tasks */
 } world_t;
 
+enum { NOTHING_LEFT = -1 };
+
+/* Load the job of a set again, with the file that the run writes in place of the set.  Returns
+   NOTHING_LEFT where the set is there and --resume was given. */
+static int load_for_set(arguments_t *a, bd_job_t **job, bd_error_t *error) {
+  const char *sets[SETS_MAX + 3];
+  char making[BD_TEXT_MAX + 32];
+  a->set_file = strdup(bd_job_point(*job, 0)->output_file);
+  if (!a->set_file) return (int)bd_fail(error, BD_FAILED, "no memory for the job");
+  if (access(a->set_file, F_OK) == 0 && !a->overwrite && !a->dry_run) {
+    if (!a->resume)
+      return (int)bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", a->set_file);
+    if (!a->quiet) printf("nothing left to do: %s is whole\n", a->set_file);
+    return NOTHING_LEFT;
+  }
+  snprintf(making, sizeof making, "output.file=%s.making", a->set_file);
+  memcpy(sets, a->sets, sizeof a->sets);
+  sets[a->set_count] = making;
+  sets[a->set_count + 1] = "output.images=yes";
+  sets[a->set_count + 2] = "baseline.views=";
+  bd_job_free(*job);
+  return (int)bd_job_load(a->job, a->set_count + 3, sets, job, error);
+}
+
 /* Load the job.  Tasks that have not found each other end here, unless the job allows it.  Whether
    it does, only a job that can be loaded tells.  So one that cannot is complained of first. */
-static bd_status_t load(const arguments_t *a, const world_t *world, bd_job_t **job) {
+static int load(arguments_t *a, const world_t *world, bd_job_t **job) {
   bd_error_t error = {BD_OK, ""};
-  const bd_status_t status = bd_job_load(a->job, a->set_count, a->sets, job, &error);
+  int status = (int)bd_job_load(a->job, a->set_count, a->sets, job, &error);
+  if (status == BD_OK && a->makes_set) status = load_for_set(a, job, &error);
+  if (status == NOTHING_LEFT) return status;
   if (status != BD_OK) {
     if (world->is_first) complain(&error);
     return status;
@@ -209,17 +267,18 @@ static bd_status_t load(const arguments_t *a, const world_t *world, bd_job_t **j
 }
 
 /* Collective.  Rank 0 loads the job, and all ranks run it. */
-static int load_and_run(const world_t *world, const arguments_t *a, const char *command_line) {
+static int load_and_run(const world_t *world, arguments_t *a, const char *command_line) {
   bd_job_t *job = NULL;
   int status = BD_OK;
-  if (world->rank == 0) status = (int)load(a, world, &job);
+  if (world->rank == 0) status = load(a, world, &job);
   if (bd_world_agree(&status) == BD_OK) status = (int)run_job(world->rank, a, job, command_line);
   bd_job_free(job);
-  return status;
+  free(a->set_file);
+  return status == NOTHING_LEFT ? BD_OK : status;
 }
 
-int command_run(int argc, char **argv) {
-  arguments_t arguments = {0}, unused = {0};
+static int run_or_attack(int argc, char **argv, int makes_set) {
+  arguments_t arguments = {.makes_set = makes_set}, unused = {0};
   char *line = join(argc, argv);
   /* One process prints help, without MPI. */
   int status = BD_OK;
@@ -238,4 +297,16 @@ int command_run(int argc, char **argv) {
   }
   free(line);
   return status;
+}
+
+int command_run(int argc, char **argv) { return run_or_attack(argc, argv, 0); }
+
+/* Where a job file is given, the attacks are the program's own; else the Python package makes
+   them. */
+int command_attack(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    const size_t length = strlen(argv[i]);
+    if (length > 4 && !strcmp(argv[i] + length - 4, ".ini")) return run_or_attack(argc, argv, 1);
+  }
+  return command_python(argc, argv);
 }

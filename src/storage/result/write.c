@@ -82,6 +82,15 @@ bd_status_t bd_result_write_records(bd_result_t *result, bd_rows_t rows, const v
   return status;
 }
 
+bd_status_t bd_result_read_images(const bd_result_t *result, bd_rows_t rows, float *images,
+                                  bd_error_t *error) {
+  const size_t size = result_image_values(&result->shape) * sizeof *images;
+  return result_read(result,
+                     result_group_place(result, rows.run, rows.attack, DATASET_IMAGES) +
+                         rows.first * (int64_t)size,
+                     images, (size_t)rows.count * size, error);
+}
+
 bd_status_t bd_result_unmark(bd_result_t *result, bd_rows_t rows, bd_error_t *error) {
   const uint64_t none = 0;
   bd_status_t status = BD_OK;
