@@ -143,12 +143,19 @@ def report(arguments):
     )
 
 
+OF_A_JOB = """
+With a file that ends in .ini, the program itself makes the sections
+[attack NAME] of that job, on all ranks and with the options of barydef run.
+docs/using.md has more."""
+
+
 def add_attack(commands):
     parser = commands.add_parser(
         "attack",
         help="attack the images of a data set",
-        description=presets.__doc__,
+        description=presets.__doc__ + OF_A_JOB,
         examples=[
+            ("mpirun -n 2 barydef attack job.ini", "The attacks of a job, by the program itself."),
             ("barydef attack data/MNIST victim.pt mnist.h5", "The paper's attacks that can run."),
             (
                 "barydef attack set.npz victim.pt set.h5 --attacks fgsm --epsilon 0.05",

@@ -77,7 +77,7 @@ class Completion(RunTest):
         self.check("barydef run --set solver.gamma=1 --dr", ["--dry-run"])
 
     def test_every_parameter_is_offered(self):
-        known = parameters()
+        known = [name for name in parameters() if not name.startswith("attack ")]
         self.check("barydef run job.ini --set ", [f"{name}=" for name in known] + ["sweep."])
         self.check("barydef run job.ini --set solver.ga", ["solver.gamma="])
         self.check("barydef run job.ini --set=solver.ga", ["solver.gamma="])
@@ -90,6 +90,8 @@ class Completion(RunTest):
     def test_named_values_are_offered(self):
         """Every parameter that has named values offers them all, and no other offers any."""
         for name, (_, allowed) in parameters().items():
+            if name.startswith("attack "):
+                continue  # a section with a name of the user's own
             words = re.findall(r"(?:^|: )([\w]+(?:\|[\w]+)+)$", allowed)
             words = words[0].split("|") if words else re.findall(r"^full|\bB[46]\b", allowed)
             if "a path" not in allowed:

@@ -2,6 +2,8 @@
 under all attacks together."""
 
 import os
+import subprocess
+import time
 import unittest
 
 import h5py
@@ -9,7 +11,19 @@ import numpy as np
 
 from inputs import random_images, write_set, write_victim
 from results import contents, read
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify, run_job
+from support import (
+    BASE,
+    DEMO_SET,
+    DEMO_VICTIM,
+    ENVIRONMENT,
+    PROGRAM,
+    RunTest,
+    job_text,
+    launch,
+    need_victim,
+    purify,
+    run_job,
+)
 
 # The purified image is the attacked one: one marginal that is the image itself, and no iteration.
 BARE = {"marginals.set": "identity", "solver.iterations": 0}
@@ -103,6 +117,57 @@ class Attacks(RunTest):
         self.assert_same(expected, contents(first))
         images = read(first, "runs/000/bare/images", "runs/001/bare/images")
         self.assertFalse(np.array_equal(*images), "two gammas purify alike")
+
+    def test_a_set_is_the_same_on_any_ranks_and_after_a_kill(self):
+        path = os.path.join(self.folder, "set-job.ini")
+        job = {
+            **BASE,
+            **DEMO,
+            "input.limit": 40,
+            "solver.iterations": 5,
+            "run.block": 4,
+            "output.file": "made.h5",
+            **attack("bare", steps=10),
+            **attack("exact", through="purified", steps=40, gradient="exact"),
+        }
+        with open(path, "w") as file:
+            file.write(job_text(job))
+        made = os.path.join(self.folder, "made.h5")
+
+        def make(*options, ranks=0, status=0):
+            finished = launch("attack", path, *options, ranks=ranks)
+            self.assertEqual(finished.status, status, finished)
+            return finished
+
+        make()
+        first = contents(made)
+        self.assertIn("attacks/exact/images", first)
+        self.assertFalse(os.path.exists(made + ".making"))
+        self.assertIn("exists; --overwrite", make(status=2).err)
+        self.assertIn("nothing left to do", make("--resume").out)
+        make("--overwrite", "--set", "run.block=7", ranks=3)
+        self.assert_same(first, contents(made))
+        # Killed in the middle, the set is not there; what is done is.
+        os.unlink(made)
+        begun = subprocess.Popen([PROGRAM, "attack", path, "--quiet"], env=ENVIRONMENT)
+        while not os.path.exists(made + ".making") and begun.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        begun.kill()
+        begun.wait()
+        self.assertFalse(os.path.exists(made))
+        make("--resume", ranks=2)
+        self.assert_same(first, contents(made))
+        with h5py.File(made) as file:
+            about = file["attacks/exact"].attrs
+            self.assertEqual((about["through"], about["gradient"]), (b"purified", b"exact"))
+            self.assertIn(b"[solver]\ngamma = ", about["purifier"])
+            self.assertNotIn("purifier", file["attacks/bare"].attrs)
+            clean = file["clean/images"][()]
+            far = np.abs(file["attacks/bare/images"][()].astype("f8") - clean)
+            self.assertLessEqual(far.max(), 0.1)
+            self.assertTrue((clean == read(DEMO_SET, "clean/images")[:40]).all())
+        purify(self.folder, {"input.file": made, "solver.iterations": 2}, "--overwrite")
 
     def test_who_knows_the_purifier_breaks_it(self):
         """The order is what the gradients are worth: no knowledge, the identity, the exact one."""
