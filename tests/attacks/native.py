@@ -39,7 +39,7 @@ def stored(name, attack, limit=None):
 
 
 def attack(source, kind, norm, epsilon, loss="ce", steps=0, seed=0, batch=16):
-    """Attack a set's images.  steps: 0 for the default; epsilon: 0 for the smallest perturbation."""
+    """Attack a set's images.  steps = 0 takes the default, epsilon = 0 the smallest distance."""
     x = np.ascontiguousarray(source.images, np.float32)
     command = [PROGRAM, source.victim, batch, kind, norm, repr(epsilon), loss, steps, seed]
     done = subprocess.run(

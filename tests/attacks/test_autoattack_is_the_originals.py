@@ -1,7 +1,7 @@
 """AutoAttack and its parts do to a set what the original does.
 
-The sets that the original made are in the folder that BARYDEF_DATA names, or beside the clone.  With
-BARYDEF_AUTOATTACK, the folder of a clone of fra31/auto-attack, each part is compared with the
+The sets that the original made are in the folder that BARYDEF_DATA names, or beside the clone.
+With BARYDEF_AUTOATTACK, the folder of a clone of fra31/auto-attack, each part is compared with the
 original's on the same images; else that is skipped.  --long takes all images."""
 
 import os
@@ -14,8 +14,8 @@ import support
 
 import native
 
-# Few enough for the gate.  The last are those of which the original's parts leave about half: at the
-# epsilon of the sets nothing is left on Fashion-MNIST and CIFAR-10.
+# Images, and radii at which the original's parts leave some: at those of the sets nothing is left
+# on Fashion-MNIST and CIFAR-10.
 SETS = {
     "mnist": (100, {"linf": 0.1, "l2": 1.0}),
     "fashion_mnist": (50, {"linf": 0.02, "l2": 0.3}),
@@ -116,12 +116,15 @@ class Original(unittest.TestCase):
         ratio = far[both].mean() / theirs_far[both].mean()
         print(
             f"{source.name:13} {norm:4} {part:8} of {len(ours)} right: {ours.sum():3}, original "
-            f"{theirs.sum():3}; mean distance {far[both].mean():.5f} / {theirs_far[both].mean():.5f}"
-            f" = {ratio:.4f}; {made.seconds:5.1f} s, original {seconds:5.1f} s",
+            f"{theirs.sum():3}; mean distance {far[both].mean():.5f}, ratio {ratio:.4f}; "
+            f"{made.seconds:5.1f} s, original {seconds:5.1f} s",
             file=sys.stderr,
         )
-        # Two images, and more where random search has a tenth of its queries.
-        self.assertLessEqual(abs(int(ours.sum()) - theirs.sum()), 4 if part == "square" else 2)
+        if part == "square":
+            # The original draws one square for all images, so that its count scatters.
+            self.assertLessEqual(ours.sum(), theirs.sum() + 0.04 * len(ours))
+        else:
+            self.assertLessEqual(abs(int(ours.sum()) - theirs.sum()), 2)
         if part == "fab-t":
             self.assertAlmostEqual(ratio, 1, delta=0.02)
 
