@@ -21,7 +21,8 @@ typedef struct search {
   double constant;       /* c */
   double lower, upper;   /* constants that failed and that succeeded */
   double height;         /* logit of the label less the largest other */
-  double checked;        /* the loss at the last check */
+  double sum;            /* of the losses since the last check */
+  double last_sum;       /* of those between the last check and the one before */
   double nearest_so_far; /* distance of the nearest adversarial image */
 } search_t;
 
@@ -48,7 +49,8 @@ static void begin_round(wagner_t *w, int image) {
   search_t *s = &w->searches[image];
   s->step = 0;
   s->is_found = false;
-  s->checked = INFINITY;
+  s->sum = 0;
+  s->last_sum = INFINITY;
   memset(w->change + at, 0, bytes);
   memset(w->mean + at, 0, bytes);
   memset(w->square + at, 0, bytes);
@@ -135,17 +137,23 @@ static bool next_round(wagner_t *w, int image) {
   return ++s->round < carlini_wagner_searches;
 }
 
+/* After a tenth of the steps: has the loss fallen from the tenth before? */
+static bool makes_progress(search_t *s) {
+  const bool is_lower = s->sum <= progress * s->last_sum;
+  s->last_sum = s->sum;
+  s->sum = 0;
+  return is_lower;
+}
+
 /* Go on with the image of a slot.  Returns whether it is still under attack. */
 static bool advance(wagner_t *w, int slot) {
-  search_t *s = &w->searches[w->pack.which[slot]];
-  const int interval = (w->steps + checks - 1) / checks;
-  const double loss = descend(w, slot);
-  if (s->step % interval == 0) {
-    if (!(loss <= progress * s->checked)) return next_round(w, w->pack.which[slot]);
-    s->checked = loss;
-  }
+  const int image = w->pack.which[slot], interval = (w->steps + checks - 1) / checks;
+  search_t *s = &w->searches[image];
+  s->sum += descend(w, slot);
   if (!pack_is_right(&w->pack, slot)) keep(w, slot);
-  return ++s->step < w->steps || next_round(w, w->pack.which[slot]);
+  s->step++;
+  if (s->step % interval == 0 && !makes_progress(s)) return next_round(w, image);
+  return s->step < w->steps || next_round(w, image);
 }
 
 /* Images do not wait for each other: each goes on to its next constant when it is ready. */

@@ -5,9 +5,10 @@
    10,000 steps of 0.01.  A binary search of 9 steps over c begins at 0.001 and multiplies by 10
    until an adversarial image is found.  The nearest adversarial image of all steps is kept.
 
-   After each tenth of the steps Adam stops if the loss has not fallen by 0.01 %.  Foolbox looks at
-   the loss of the whole batch; here each image is judged by its own, so that its result does not
-   depend on its neighbours.
+   After each tenth of the steps Adam stops if the loss has not fallen by 0.01 %.  Foolbox compares
+   the loss of the whole batch at two steps.  Here each image is judged by its own, so that its
+   result does not depend on its neighbours.  Since the loss of one image swings where it crosses
+   the border, its means over two tenths are compared.
 
    An image that is misclassified when clean is stored as it is, and so is one for which nothing was
    found, where Foolbox goes on from a black image.  epsilon > 0: what was found is brought into
