@@ -60,17 +60,17 @@ class Stored(unittest.TestCase):
         return {name: None for name in NAMES} if support.LONG else few
 
     def test_fgsm_is_the_same(self):
-        for name, limit in self.limits(mnist=None, fashion_mnist=None, cifar10=50).items():
+        for name, limit in self.limits(mnist=300, fashion_mnist=200, cifar10=20).items():
             with self.subTest(name=name):
                 self.check_same(name, "fgsm", "fgsm", limit)
 
     def test_deepfool_is_the_same(self):
-        for name, limit in self.limits(mnist=200, fashion_mnist=200, cifar10=20).items():
+        for name, limit in self.limits(mnist=100, fashion_mnist=100, cifar10=10).items():
             with self.subTest(name=name):
                 self.check_same(name, "linf_deepfool", "deepfool", limit)
 
     def test_pgd_is_alike(self):
-        for name, limit in self.limits(mnist=200, fashion_mnist=100).items():
+        for name, limit in self.limits(mnist=100, fashion_mnist=50).items():
             for group in "linf_pgd", "l2_pgd", "linf_pgd_0.17":
                 with self.subTest(name=name, group=group):
                     self.check_alike(name, group, "pgd", limit)
@@ -78,7 +78,7 @@ class Stored(unittest.TestCase):
     def test_carlini_wagner_is_as_strong(self):
         """The sets were made with 5 or 6 steps of the binary search instead of 9."""
         steps = {"mnist": 300, "fashion_mnist": 300, "cifar10": 100}
-        for name, limit in self.limits(fashion_mnist=20).items():
+        for name, limit in self.limits(fashion_mnist=10).items():
             with self.subTest(name=name):
                 is_right, expected, _, far, theirs_far = self.attacked(
                     name, "l2_carlini_wagner", "carlini_wagner", limit, steps=steps[name]
