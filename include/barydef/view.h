@@ -72,6 +72,18 @@ typedef struct bd_view_source {
 BD_API bd_status_t bd_view_make(bd_view_t view, const bd_view_source_t *source, double *room,
                                 const double **pixels, bd_error_t *error);
 
+/** Pull the derivative of a loss by a view's pixels back to the images that the view is made of.
+      adjoints  [count][channels][height][width], the derivative by the view
+      gradients of that shape, the derivative by source->attacked, or by what stands for it; the
+                caller's; may be `adjoints` where the view is not blurred
+    The blur is linear, and this is its transpose.  A view that is no smooth function of the image
+    (rounded, median, jpeg) is passed straight through, as if it changed nothing: the backward pass
+    differentiable approximation of Athalye, Carlini and Wagner, ICML 2018, with the identity.
+    Errors: BD_FAILED without memory; BD_BAD_INPUT for the mean of the marginals and the purified
+    image, which a solver makes (bd_solver_mean_vjp, bd_solver_vjp). */
+BD_API bd_status_t bd_view_vjp(bd_view_t view, const bd_view_source_t *source,
+                               const double *adjoints, double *gradients, bd_error_t *error);
+
 /** Name in baseline.views and of its column predicted_NAME; NULL where `view` is none. */
 BD_API const char *bd_view_name(bd_view_t view);
 

@@ -20,21 +20,20 @@ static void poll(const bd_chain_t *c) {
   if (c->poll) c->poll(c->context);
 }
 
-static bd_status_t blur(bd_chain_t *c, int count, const double *pixels, bd_error_t *error) {
-  const bd_view_source_t source = {.count = count,
-                                   .channels = c->model.channels,
-                                   .height = c->model.height,
-                                   .width = c->model.width,
-                                   .attacked = pixels,
-                                   .parameters = c->parameters};
-  const double *made;
-  return bd_view_make(BD_VIEW_BLURRED, &source, c->view, &made, error);
+static bd_view_source_t source_of(const bd_chain_t *c, int count) {
+  return (bd_view_source_t){.count = count,
+                            .channels = c->model.channels,
+                            .height = c->model.height,
+                            .width = c->model.width,
+                            .attacked = c->images,
+                            .parameters = c->parameters};
 }
 
 /* Set chain->shown to what the victim sees of the images, rounded to float32 as in a run.  A view
    that failed is zeros. */
 static bd_status_t show(bd_chain_t *c, const attack_images_t *images, bd_error_t *error) {
   const size_t size = size_of(c), values = (size_t)images->count * size;
+  const bd_view_source_t source = source_of(c, images->count);
   const double *view = c->view;
   bd_status_t status = BD_OK;
   poll(c);
@@ -44,7 +43,7 @@ static bd_status_t show(bd_chain_t *c, const attack_images_t *images, bd_error_t
   }
   for (size_t j = 0; j < values; j++) c->images[j] = (double)images->pixels[j];
   if (c->attack->through == BD_ATTACK_THROUGH_BLURRED)
-    status = blur(c, images->count, c->images, error);
+    status = bd_view_make(BD_VIEW_BLURRED, &source, c->view, &view, error);
   else
     bd_solver_run(c->solver, images->count, c->images, c->view, c->mean, c->reports, c->poll,
                   c->context);
@@ -60,13 +59,9 @@ static bd_status_t show(bd_chain_t *c, const attack_images_t *images, bd_error_t
 static bd_status_t pull_back(bd_chain_t *c, int count, bd_error_t *error) {
   const size_t values = (size_t)count * size_of(c);
   const int through = c->attack->through, gradient = c->attack->gradient;
-  if (through == BD_ATTACK_THROUGH_BLURRED) {
-    /* The taps are symmetric and the image is mirrored about its edges, so that the blur is its
-       own transpose. */
-    bd_status_t status = blur(c, count, c->adjoint, error);
-    memcpy(c->pulled, c->view, values * sizeof *c->pulled);
-    return status;
-  }
+  const bd_view_source_t source = source_of(c, count);
+  if (through == BD_ATTACK_THROUGH_BLURRED)
+    return bd_view_vjp(BD_VIEW_BLURRED, &source, c->adjoint, c->pulled, error);
   if (through == BD_ATTACK_THROUGH_MEAN || gradient == BD_ATTACK_GRADIENT_MEAN)
     return bd_solver_mean_vjp(c->solver, count, c->images, c->adjoint, c->pulled, error);
   if (gradient == BD_ATTACK_GRADIENT_IDENTITY) {

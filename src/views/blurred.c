@@ -61,20 +61,27 @@ static void blur_along(const blur_t *b, double *out) {
   }
 }
 
-static bd_status_t make(const bd_view_source_t *source, double *room, const double **pixels,
-                        bd_error_t *error) {
+/* The taps are symmetric and the image is mirrored about its edges, so that the blur is its own
+   transpose. */
+static bd_status_t blur_all(const bd_view_source_t *source, const double *in, double *out,
+                            bd_error_t *error) {
   const size_t plane = view_plane_size(source);
   blur_t blur;
   const int ready = prepare(source, &blur);
   for (size_t p = 0; ready && p < view_planes(source); p++) {
-    blur_down(&blur, source->attacked + p * plane);
-    blur_along(&blur, room + p * plane);
+    blur_down(&blur, in + p * plane);
+    blur_along(&blur, out + p * plane);
   }
   release(&blur);
-  *pixels = room;
   return ready ? BD_OK
                : bd_fail(error, BD_FAILED, "no memory to blur images of %d x %d pixels",
                          source->height, source->width);
 }
 
-const view_maker_t view_blurred = {.make = make};
+static bd_status_t make(const bd_view_source_t *source, double *room, const double **pixels,
+                        bd_error_t *error) {
+  *pixels = room;
+  return blur_all(source, source->attacked, room, error);
+}
+
+const view_maker_t view_blurred = {.make = make, .pull = blur_all};

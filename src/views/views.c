@@ -79,6 +79,13 @@ bd_status_t bd_views_check(bd_views_t views, bd_error_t *error) {
   return BD_OK;
 }
 
+bd_status_t bd_view_vjp(bd_view_t view, const bd_view_source_t *source, const double *adjoints,
+                        double *gradients, bd_error_t *error) {
+  if (rows[view].maker->pull) return rows[view].maker->pull(source, adjoints, gradients, error);
+  memmove(gradients, adjoints, view_planes(source) * view_plane_size(source) * sizeof *gradients);
+  return BD_OK;
+}
+
 bd_status_t bd_view_make(bd_view_t view, const bd_view_source_t *source, double *room,
                          const double **pixels, bd_error_t *error) {
   if (!rows[view].maker->make) return missing(view, error);

@@ -11,8 +11,9 @@ typedef struct view_maker {
   /* As bd_view_make.  NULL if the library it needs was missing at build time. */
   bd_status_t (*make)(const bd_view_source_t *source, double *room, const double **pixels,
                       bd_error_t *error);
-  /* A function that pulls a gradient back from the view's pixels to the source's images would go
-     here. */
+  /* As bd_view_vjp.  NULL: gradients pass straight through. */
+  bd_status_t (*pull)(const bd_view_source_t *source, const double *adjoints, double *gradients,
+                      bd_error_t *error);
   /* The library that it needs, as "NAME VERSION" or "NAME: none ..."; NULL if it needs none. */
   const char *library;
 } view_maker_t;

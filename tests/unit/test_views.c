@@ -57,6 +57,46 @@ Test(views, blurred_by_nothing_is_a_copy) {
   cr_assert_arr_eq(make(BD_VIEW_BLURRED, "blur_sigma = 0\n", 2, 3, in, room), in, sizeof in);
 }
 
+/* <B x, y> = <x, B^T y>, also where the blur is wider than the image. */
+Test(views, blurred_has_its_transpose_as_gradient) {
+  enum { HEIGHT = 5, WIDTH = 7, SIZE = HEIGHT * WIDTH };
+  double in[SIZE], adjoint[SIZE], room[SIZE], gradient[SIZE], there = 0, back = 0;
+  for (int j = 0; j < SIZE; j++) {
+    in[j] = fmod(0.37 * j * j, 1);
+    adjoint[j] = fmod(0.73 * j * j + 0.1, 1) - 0.5;
+  }
+  for (int wide = 0; wide < 2; wide++) {
+    const char *baseline = wide ? "blur_sigma = 3\n" : "blur_sigma = 0.7\n";
+    const bd_view_source_t source = {.count = 1,
+                                     .channels = 1,
+                                     .height = HEIGHT,
+                                     .width = WIDTH,
+                                     .attacked = in,
+                                     .parameters = parameters(baseline)};
+    const double *out = make(BD_VIEW_BLURRED, baseline, HEIGHT, WIDTH, in, room);
+    cr_assert_eq(bd_view_vjp(BD_VIEW_BLURRED, &source, adjoint, gradient, NULL), BD_OK);
+    there = back = 0;
+    for (int j = 0; j < SIZE; j++) there += out[j] * adjoint[j], back += in[j] * gradient[j];
+    cr_assert_float_eq(there, back, 1e-14);
+  }
+}
+
+Test(views, gradients_pass_straight_through_what_is_not_smooth) {
+  const double adjoint[6] = {0.1, -0.2, 0.3, 0, 5, -6};
+  const bd_view_t straight[] = {BD_VIEW_ATTACKED, BD_VIEW_ROUNDED, BD_VIEW_MEDIAN, BD_VIEW_JPEG},
+                  solved[] = {BD_VIEW_MEAN, BD_VIEW_PURIFIED};
+  const bd_view_source_t source = {.count = 1, .channels = 1, .height = 2, .width = 3};
+  double gradient[6];
+  bd_error_t error;
+  for (size_t i = 0; i < sizeof straight / sizeof *straight; i++) {
+    memset(gradient, 0, sizeof gradient);
+    cr_assert_eq(bd_view_vjp(straight[i], &source, adjoint, gradient, &error), BD_OK);
+    cr_assert_arr_eq(gradient, adjoint, sizeof adjoint);
+  }
+  for (size_t i = 0; i < sizeof solved / sizeof *solved; i++)
+    cr_assert_eq(bd_view_vjp(solved[i], &source, adjoint, gradient, &error), BD_BAD_INPUT);
+}
+
 Test(views, what_was_made_before_is_handed_on) {
   const double in[4] = {0};
   double room[4];
