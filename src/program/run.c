@@ -263,7 +263,7 @@ static int load(arguments_t *a, const world_t *world, bd_job_t **job) {
   if (world->apart.status == BD_OK || bd_job_point(*job, 0)->alone == BD_ALONE_ALLOWED)
     return BD_OK;
   if (world->leads) complain(&world->apart);
-  return world->apart.status;
+  return (int)world->apart.status;
 }
 
 /* Collective.  Rank 0 loads the job, and all ranks run it. */
