@@ -20,12 +20,14 @@ static bd_job_t *job(const char *more) {
 }
 
 static int attacks[1] = {0};
+static const bd_made_attack_t *made[1] = {NULL};
 static bd_plan_t plan_of(const bd_job_t *job, int block) {
   return (bd_plan_t){.job = job,
                      .point_count = bd_job_point_count(job),
                      .count = 20,
                      .attack_count = 1,
                      .attacks = attacks,
+                     .made = made,
                      .clean = -1,
                      .block = block,
                      .store_images = 1,
