@@ -58,8 +58,9 @@ static void store_l2(double epsilon, size_t size, const float *clean, const floa
       found += ((double)value - c) * ((double)value - c);
       stored[j] = value;
     }
-    /* The same measure as attack_distance, so that nobody finds it outside. */
-    if (sqrt(found) <= epsilon) return;
+    /* The same measure as attack_distance, so that nobody finds it outside.  It is NaN where the
+       clean image is. */
+    if (!(sqrt(found) > epsilon)) return;
     scale = epsilon / sqrt(found) * (1 - back);
     back *= 2;
   }

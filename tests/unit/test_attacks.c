@@ -66,6 +66,15 @@ Test(ball, what_is_stored_is_inside_as_float64_sees_it) {
   }
 }
 
+Test(ball, the_search_for_it_ends_where_a_clean_value_is_nan, .timeout = 10) {
+  const float clean[3] = {0.5F, NAN, 0.25F}, x[3] = {1, 0.5F, 0};
+  float stored[3];
+  for (int norm = 0; norm < 2; norm++) {
+    attack_store(norm, 0.1, 3, clean, x, stored);
+    cr_assert(stored[0] >= 0 && stored[0] <= 1);
+  }
+}
+
 /* The loss of logits that differ by `change` in class c. */
 static double loss_of(int loss, int target, int classes, const float *logits, int label, int c,
                       float change) {
