@@ -6,23 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHOICE(NAME, name, ...) "|" #name
-#define CHOICES(TABLE) (&BD_##TABLE##_TABLE(CHOICE)[1])
-
 static const bd_parameter_t keys[] = {
-#define BD_ATTACK_PARAMETER(named, of_kind, member, or_else, least, most, words, in_unit, to_help) \
-  {.section = "attack NAME",                                                                       \
-   .key = named,                                                                                   \
-   .name = "attack NAME." named,                                                                   \
-   .role = BD_ROLE_SELECTS,                                                                        \
-   .kind = BD_KIND_##of_kind,                                                                      \
-   .fallback = or_else,                                                                            \
-   .low = least,                                                                                   \
-   .high = most,                                                                                   \
-   .choices = words,                                                                               \
-   .unit = in_unit,                                                                                \
-   .help = to_help,                                                                                \
-   .offset = offsetof(bd_made_attack_t, member)},
+#define BD_ATTACK_PARAMETER(key, kind, member, ...)                                                \
+  TABLE_ROW("attack NAME", key, SELECTS, kind, offsetof(bd_made_attack_t, member), __VA_ARGS__),
 #include <barydef/attack_parameters.def>
 };
 

@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The names of a table's rows, in the order of its enum: "l1|l2" and so on. */
-#define CHOICE(NAME, name, ...) "|" #name
-#define CHOICES(TABLE) (&BD_##TABLE##_TABLE(CHOICE)[1])
-
 /* What each cost is. */
 #define COST_FORMULA(NAME, name, traits, formula, meaning) "; " #name ": " formula
 
@@ -34,20 +30,8 @@ static const char view_default[] =
     ;
 
 static const bd_parameter_t table[] = {
-#define BD_PARAMETER(in_section, named, has_role, of_kind, member, or_else, least, most, words,    \
-                     in_unit, to_help)                                                             \
-  {.section = in_section,                                                                          \
-   .key = named,                                                                                   \
-   .name = in_section "." named,                                                                   \
-   .role = BD_ROLE_##has_role,                                                                     \
-   .kind = BD_KIND_##of_kind,                                                                      \
-   .fallback = or_else,                                                                            \
-   .low = least,                                                                                   \
-   .high = most,                                                                                   \
-   .choices = words,                                                                               \
-   .unit = in_unit,                                                                                \
-   .help = to_help,                                                                                \
-   .offset = offsetof(bd_parameters_t, member)},
+#define BD_PARAMETER(section, key, role, kind, member, ...)                                        \
+  TABLE_ROW(section, key, role, kind, offsetof(bd_parameters_t, member), __VA_ARGS__),
 #include <barydef/parameters.def>
 };
 

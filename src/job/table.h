@@ -12,6 +12,19 @@ enum {
   TABLE_ROWS
 };
 
+/* The names of a table's rows, in the order of its enum: "l1|l2" and so on. */
+#define TABLE_CHOICE(NAME, name, ...) "|" #name
+#define CHOICES(TABLE) (&BD_##TABLE##_TABLE(TABLE_CHOICE)[1])
+
+/* A row as a bd_parameter_t: its columns, in the order of parameters.def, and its field. */
+#define TABLE_ROW(in_section, named, has_role, of_kind, at, or_else, least, most, words, in_unit,  \
+                  to_help)                                                                         \
+  {                                                                                                \
+    .section = in_section, .key = named, .name = in_section "." named, .role = BD_ROLE_##has_role, \
+    .kind = BD_KIND_##of_kind, .fallback = or_else, .low = least, .high = most, .choices = words,  \
+    .unit = in_unit, .help = to_help, .offset = at                                                 \
+  }
+
 /* Index of section.key in the table, or -1. */
 int table_find(const char *section, const char *key);
 
