@@ -9,8 +9,6 @@
 #include "attack/pgd.h"
 #include "attack/square.h"
 
-#include <stdlib.h>
-
 #define FUNCTION(NAME, name, meaning) attack_##name,
 static attack_t *const functions[] = {BD_ATTACK_TYPE_TABLE(FUNCTION)};
 

@@ -1,6 +1,7 @@
 #include "attack/pgd.h"
 #include "attack/ball.h"
 #include "attack/losses.h"
+#include "attack/outcome.h"
 #include "attack/random.h"
 
 #include <math.h>
@@ -43,7 +44,7 @@ static bd_status_t begin(climb_t *c, bd_error_t *error) {
   c->logits = malloc(count * (size_t)c->model->classes * sizeof *c->logits);
   c->random = malloc(c->size * sizeof *c->random);
   if (c->which && c->numbers && c->images && c->gradient && c->logits && c->random) return BD_OK;
-  return bd_fail(error, BD_FAILED, "no memory to attack %d images", c->task->count);
+  return attack_no_memory(c->task->count, error);
 }
 
 /* A point of the ball, uniformly.  For l2 that is a direction and a radius. */
