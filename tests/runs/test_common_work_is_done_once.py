@@ -92,6 +92,15 @@ class Shared(RunTest):
                     {},
                 )
 
+    # Every marginal is known, and 8 bits and the blur change nothing.
+    KNOWN = {
+        "victim.file": "victim.pt",
+        "baseline.blur_sigma": 0,
+        "solver.gamma": 0.005,
+        "solver.tau": 1e-4,
+        "solver.iterations": "0, 1, 2",
+    }
+
     def test_equal_pixels_are_shown_to_the_victim_once(self):
         """Images of 8 bits are their own rounding, and their own blur of no width.  Where every
         marginal is known, all snapshots are the mean of the marginals."""
@@ -99,13 +108,7 @@ class Shared(RunTest):
         images = np.round(random_images(37, 1, 12, 12) * 255) / 255
         write_set(os.path.join(self.folder, "set.h5"), {"a": images, "b": images[::-1]})
         write_victim(os.path.join(self.folder, "victim.pt"), "return x.flatten(1)[:, 60:70]")
-        job = {
-            "victim.file": "victim.pt",
-            "baseline.blur_sigma": 0,
-            "solver.gamma": 0.005,
-            "solver.tau": 1e-4,
-            "solver.iterations": "0, 1, 2",
-        }
+        job = self.KNOWN
         for options, points in ({}, 1), ({"sweep.solver.theta": "10, 1e5"}, 2):
             for block in 64, 5:
                 finished = run_job(
@@ -141,15 +144,7 @@ class Shared(RunTest):
             return x.flatten(1)[:, 60:70]
         """,
         )
-        job = {
-            "victim.file": "victim.pt",
-            "baseline.blur_sigma": 0,
-            "solver.gamma": 0.005,
-            "solver.tau": 1e-4,
-            "solver.iterations": "0, 1, 2",
-            "run.block": 37,
-            "output.file": "seen.h5",
-        }
+        job = {**self.KNOWN, "run.block": 37, "output.file": "seen.h5"}
         # A rank that takes on a block at a later point has no answers of the rank before it.
         two_points = {"sweep.solver.theta": "10, 1e5"}
         for shortcuts in "yes", "no":
