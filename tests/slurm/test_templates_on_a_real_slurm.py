@@ -5,6 +5,7 @@ Jobs mostly wait for SLURM, so the tests run side by side, each with results of 
 import os
 import re
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 from real_slurm import TEMPLATES, SlurmTest
@@ -261,6 +262,24 @@ class Templates(SlurmTest):
             self.assertRegex(self.log(cancelled), self.STOPPED)
             self.check(name, self.expected_long)
 
+    @staticmethod
+    def hears(number):
+        """Tell whether the batch script of a job has set its trap for USR1.  The log of the job is
+        there before, and a signal in between ends the script."""
+        for process in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{process}/environ", "rb") as file:
+                    ours = f"SLURM_JOB_ID={number}".encode() in file.read().split(b"\0")
+                with open(f"/proc/{process}/cmdline", "rb") as file:
+                    ours = ours and b"/slurm_script\0" in file.read()
+                with open(f"/proc/{process}/status") as file:
+                    caught = int(re.search(r"SigCgt:\s*(\w+)", file.read()).group(1), 16)
+            except OSError:  # no process, or it has ended meanwhile
+                continue
+            if ours and caught >> (signal.SIGUSR1 - 1) & 1:
+                return True
+        return False
+
     def test_a_signal_at_the_start_leads_to_a_requeue(self):
         """USR1 before the launcher or its ranks can hear it; from templates whose path has
         blanks."""
@@ -281,11 +300,7 @@ class Templates(SlurmTest):
                 STOP_SECONDS="1",
                 BARYDEF_PYTHON="/nowhere",
             )
-            self.wait_until(
-                lambda: self.state(number) == ["RUNNING"]
-                and os.path.exists(os.path.join(self.folder, f"barydef-{number}.log")),
-                "the start",
-            )
+            self.wait_until(lambda: self.hears(number), "the first line of the batch script")
             self.command("scancel", "--batch", "--signal=USR1", number)
             self.wait_until(lambda: self.restarts(number) == 1, f"the requeue of job {number}")
             self.ended(report, "COMPLETED")
