@@ -100,7 +100,7 @@ def table(chosen, blurs, figures):
         interval = wilson(accuracies[-1], is_second(chosen.result.labels).sum())
         rows.append([attack, *map(percent, accuracies), "-".join(map(percent, interval))])
     if figures:
-        last = [published.HEADS[1]] + [str(figures.get(one, ("", ""))[1]) for one in attacks]
+        last = [published.HEADS[-1]] + [published.cells(figures, one)[-1] for one in attacks]
         rows = [row + [figure] for row, figure in zip(rows, last)]
     return rows
 

@@ -52,7 +52,7 @@ def both_sets(result):
             [attack]
             + [percent(result.accuracy(run, attack, view)) for run, view in columns.values()]
             + [f"{low}-{high}"]
-            + [str(number) for number in figures.get(attack, ("", ""))] * bool(figures)
+            + published.cells(figures, attack) * bool(figures)
         )
     return rows
 

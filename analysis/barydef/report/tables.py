@@ -64,7 +64,7 @@ def accuracies(result, run, attacks):
         cells += [percent(row[f"barycenter_accuracy_{end}"]) for end in ("low", "high")]
         cells += [str(row[field]) for field in ("recovered", "broken", "failed")]
         if len(header) > len(cells):
-            cells += [str(number) for number in figures.get(attack, ("", ""))]
+            cells += published.cells(figures, attack)
         rows.append(cells)
     return rows
 
