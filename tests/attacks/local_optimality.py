@@ -45,8 +45,8 @@ LIBRARY = os.environ.get(
     "BARYDEF_NATIVE_ATTACKS", os.path.join(SOURCE, "build", "tests", "libnative_attacks.so")
 )
 SEARCHES = 20  # of the binary search over epsilon
-# Where it begins.  AttackBench has 1/255 for linf.  On grey images targeted APGD then spends all its
-# passes before it comes to a radius that succeeds.
+# Where it begins.  AttackBench has 1/255 for linf.  On grey images targeted APGD then spends all
+# its passes before it comes to a radius that succeeds.
 STARTS = {"mnist": {"linf": 0.1, "l2": 1.0}, "fashion_mnist": {"linf": 0.1, "l2": 1.0}}
 STARTS["cifar10"] = {"linf": 1 / 255, "l2": 1.0}
 LARGEST = {"linf": 1.0, "l2": None}
