@@ -27,6 +27,11 @@ VIEWS = {
         "the attacked image, compressed; the number is the quality.",
         parameter="baseline.jpeg_quality",
     ),
+    "total_variation": View(
+        "total variation",
+        "the attacked image, denoised; the number is the weight of the total variation.",
+        parameter="baseline.tv_weight",
+    ),
     "barycenter": View("barycenter", "", "purified"),
 }
 ENDS = "attack", "barycenter"  # every other view is a baseline

@@ -148,18 +148,23 @@
   ROW(MARGIN, margin, "the largest other logit less that of the label")                            \
   ROW(DLR_TARGETED, dlr_targeted, "dlr towards one class after the other, for apgd alone")
 
-/** What an attacker knows: ROW(NAME, name, meaning). */
+/** What an attacker knows: ROW(NAME, name, meaning).  Each but the first has the name of a view of
+    barydef/views.def. */
 #define BD_ATTACK_THROUGH_TABLE(ROW)                                                               \
   ROW(VICTIM, victim, "the bare victim")                                                           \
   ROW(BLURRED, blurred, "the victim behind the blur of baseline.blur_sigma")                       \
   ROW(MEAN, mean, "the victim behind the mean of the marginals")                                   \
-  ROW(PURIFIED, purified, "the victim behind the purifier of the run")
+  ROW(PURIFIED, purified, "the victim behind the purifier of the run")                             \
+  ROW(ROUNDED, rounded, "the victim behind 8 bits; the gradient passes straight through")          \
+  ROW(MEDIAN, median, "the victim behind the median; the gradient passes straight through")        \
+  ROW(JPEG, jpeg, "the victim behind JPEG; the gradient passes straight through")                  \
+  ROW(TOTAL_VARIATION, total_variation, "the victim behind total variation, by the exact gradient")
 
-/** The gradient of the purifier that an attacker takes: ROW(NAME, name, meaning). */
+/** The gradient of the view that an attacker takes: ROW(NAME, name, meaning). */
 #define BD_ATTACK_GRADIENT_TABLE(ROW)                                                              \
   ROW(EXACT, exact, "its vector-Jacobian product")                                                 \
   ROW(IDENTITY, identity,                                                                          \
-      "the gradient at the purified image, as if purifying changed nothing: "                      \
+      "the gradient at the view's image, as if the view changed nothing: "                         \
       "the BPDA of Athalye et al. 2018")                                                           \
   ROW(MEAN, mean, "that of the mean of the marginals")
 

@@ -76,7 +76,8 @@ BD_API bd_status_t bd_view_make(bd_view_t view, const bd_view_source_t *source, 
       adjoints  [count][channels][height][width], the derivative by the view
       gradients of that shape, the derivative by source->attacked, or by what stands for it; the
                 caller's; may be `adjoints` where the view is not blurred
-    The blur is linear, and this is its transpose.  A view that is no smooth function of the image
+    The blur is linear, and this is its transpose.  Total variation has the exact gradient of its
+    iterations.  A view that is no smooth function of the image
     (rounded, median, jpeg) is passed straight through, as if it changed nothing: the backward pass
     differentiable approximation of Athalye, Carlini and Wagner, ICML 2018, with the identity.
     Errors: BD_FAILED without memory; BD_BAD_INPUT for the mean of the marginals and the purified

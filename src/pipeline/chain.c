@@ -14,6 +14,15 @@ static int needs_marginals(const bd_made_attack_t *attack) {
   return attack->through == BD_ATTACK_THROUGH_MEAN || attack->through == BD_ATTACK_THROUGH_PURIFIED;
 }
 
+bd_view_t chain_view(const bd_made_attack_t *attack) {
+#define BD_VIEW_VICTIM BD_VIEW_ATTACKED
+#define ROW(NAME, name, meaning) [BD_ATTACK_THROUGH_##NAME] = BD_VIEW_##NAME,
+  static const bd_view_t views[] = {BD_ATTACK_THROUGH_TABLE(ROW)};
+#undef ROW
+#undef BD_VIEW_VICTIM
+  return views[attack->through];
+}
+
 /* ---- forward --------------------------------------------------------------------- */
 
 static void poll(const bd_chain_t *c) {
@@ -42,8 +51,8 @@ static bd_status_t show(bd_chain_t *c, const attack_images_t *images, bd_error_t
     return BD_OK;
   }
   for (size_t j = 0; j < values; j++) c->images[j] = (double)images->pixels[j];
-  if (c->attack->through == BD_ATTACK_THROUGH_BLURRED)
-    status = bd_view_make(BD_VIEW_BLURRED, &source, c->view, &view, error);
+  if (!needs_marginals(c->attack))
+    status = bd_view_make(chain_view(c->attack), &source, c->view, &view, error);
   else
     bd_solver_run(c->solver, images->count, c->images, c->view, c->mean, c->reports, c->poll,
                   c->context);
@@ -60,14 +69,14 @@ static bd_status_t pull_back(bd_chain_t *c, int count, bd_error_t *error) {
   const size_t values = (size_t)count * size_of(c);
   const int through = c->attack->through, gradient = c->attack->gradient;
   const bd_view_source_t source = source_of(c, count);
-  if (through == BD_ATTACK_THROUGH_BLURRED)
-    return bd_view_vjp(BD_VIEW_BLURRED, &source, c->adjoint, c->pulled, error);
-  if (through == BD_ATTACK_THROUGH_MEAN || gradient == BD_ATTACK_GRADIENT_MEAN)
-    return bd_solver_mean_vjp(c->solver, count, c->images, c->adjoint, c->pulled, error);
   if (gradient == BD_ATTACK_GRADIENT_IDENTITY) {
     memcpy(c->pulled, c->adjoint, values * sizeof *c->pulled);
     return BD_OK;
   }
+  if (!needs_marginals(c->attack))
+    return bd_view_vjp(chain_view(c->attack), &source, c->adjoint, c->pulled, error);
+  if (through == BD_ATTACK_THROUGH_MEAN || gradient == BD_ATTACK_GRADIENT_MEAN)
+    return bd_solver_mean_vjp(c->solver, count, c->images, c->adjoint, c->pulled, error);
   return bd_solver_vjp(c->solver,
                        &(bd_vjp_t){.count = count,
                                    .images = c->images,

@@ -7,6 +7,7 @@
 #include <barydef/attack.h>
 #include <barydef/solver.h>
 #include <barydef/victim.h>
+#include <barydef/view.h>
 
 /* Victim, view and purifier as one model, whose state is the chain. */
 typedef struct bd_chain {
@@ -35,6 +36,9 @@ bd_status_t chain_create(bd_chain_t *chain, const bd_chain_shape_t *shape, bd_vi
                          const bd_made_attack_t *attack, const bd_parameters_t *parameters,
                          bd_error_t *error);
 void chain_free(bd_chain_t *chain);
+
+/* The view that the attacked victim is behind; BD_VIEW_ATTACKED where there is none. */
+bd_view_t chain_view(const bd_made_attack_t *attack);
 
 /* Bytes that chain_create and an attack on `room` images take. */
 double chain_bytes(const bd_chain_shape_t *shape, const bd_made_attack_t *attack,

@@ -1,4 +1,5 @@
 #include "attack/attack.h"
+#include "pipeline/chain.h"
 #include "pipeline/plan.h"
 
 #include <barydef/version.h>
@@ -165,13 +166,24 @@ bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int
   snprintf(found.name, sizeof found.name, "%s", made->name);
   snprintf(found.norm, sizeof found.norm, "%s", norms[made->norm]);
   snprintf(found.through, sizeof found.through, "%s", throughs[made->through]);
-  if (made->through == BD_ATTACK_THROUGH_PURIFIED)
+  if (made->through == BD_ATTACK_THROUGH_PURIFIED || made->gradient == BD_ATTACK_GRADIENT_IDENTITY)
     snprintf(found.gradient, sizeof found.gradient, "%s", gradients[made->gradient]);
   snprintf(found.source, sizeof found.source,
            "barydef %s: %s, loss %s, steps %d, step_size %g, restarts %d, seed %d", bd_version(),
            types[made->type], losses[made->loss], attack_steps(made), attack_step_size(made),
            made->restarts, made->seed);
   return found;
+}
+
+/* What an attack through a view comes to stands in the view's own column. */
+static bd_status_t check_view(const bd_plan_t *plan, const bd_made_attack_t *made,
+                              bd_error_t *error) {
+  const bd_views_t view = BD_VIEW_BIT(chain_view(made));
+  if (plan->kind == PLAN_PURIFIES && (view & bd_views_added() & ~plan->views))
+    return bd_fail(error, BD_BAD_INPUT,
+                   "[attack %s] goes through %s, which baseline.views does not name; add it there",
+                   made->name, throughs[made->through]);
+  return bd_views_check(view, error);
 }
 
 bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *error) {
@@ -183,6 +195,7 @@ bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *er
                                "[attack %s] needs a victim, and this barydef was built without "
                                "libtorch",
                                plan->made[a]->name);
+    if (status == BD_OK) status = check_view(plan, plan->made[a], error);
   }
   return status;
 }

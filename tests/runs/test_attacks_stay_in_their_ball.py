@@ -208,6 +208,30 @@ class Attacks(RunTest):
             self.assertEqual(row[column + "_accuracy"], right.mean(), view)
             self.assertLess(row[column + "_accuracy_low"], right.mean())
 
+    def test_who_knows_a_simple_defence_breaks_it(self):
+        """A positive control: what the literature calls broken breaks here, too."""
+        views = ["rounded", "median", "total_variation"]
+        if "libjpeg-turbo" in launch("--version").out:
+            views.append("jpeg")
+        pgd = {"epsilon": 0.12, "steps": 20, "step_size": 0.125}
+        job = {
+            "input.limit": 60,
+            "input.attacks": "fgsm",
+            "baseline.views": ", ".join(views),
+            **attack("transfer", **pgd),
+        }
+        for view in views:
+            job |= attack(view, through=view, gradient="identity", **pgd)
+        path = purify(self.folder, {**DEMO, **BARE, **job}, output="broken.h5")
+        rows, _ = read(path, "statistics", "labels")
+        rows = {row["attack"].decode(): row for row in rows}
+        for view in views:
+            column, row = f"{view}_accuracy", rows[view]
+            self.assertEqual(row["through"].decode(), view)
+            self.assertGreater(rows["clean"][column], 0.8, view)
+            self.assertLess(row[column], rows["clean"][column] / 3, view)
+            self.assertLessEqual(row[column], rows["transfer"][column], view)
+
     def test_what_cannot_be_made_is_refused(self):
         for values, word in (
             ({"attack clean.type": "pgd"}, "other than clean"),
@@ -218,6 +242,7 @@ class Attacks(RunTest):
             ({"attack fgsm.type": "pgd"}, 'has an attack "fgsm" already'),
             ({**attack("a", through="purified"), "solver.iterations": "1, 2"}, "no gradient with"),
             ({**attack("a", through="purified"), "solver.method": "fista"}, "no gradient with"),
+            ({"attack a.through": "median"}, "goes through median, which baseline.views does not"),
             ({**attack("a", type="pgd"), "victim.file": ""}, "victim.file is not given"),
         ):
             finished = run_job(self.folder, {**DEMO, **values}, "--overwrite")

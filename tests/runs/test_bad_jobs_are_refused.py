@@ -67,6 +67,7 @@ BAD_VALUES = {
     "solver.instructions": ["avx", "sse2", "1"],
     "baseline.blur_sigma": ["-1", "nan", "1e999"],
     "baseline.jpeg_quality": ["0", "101", "75.5", "nan"],
+    "baseline.tv_weight": ["0", "-1", "1001", "nan"],
     "baseline.views": ["purified", "mean, mean", "meen"],
     "victim.batch": ["0", "1.5", "-2", "nan"],
     "run.block": ["0", "-3", "2.5", "nan", "1e999", "0x10"],

@@ -37,7 +37,11 @@ JOB_FILE = {
     "solver.instructions": ("auto", "auto|baseline|avx2|avx512"),
     "baseline.blur_sigma": ("0.5", "number from 0"),
     "baseline.jpeg_quality": ("75", "integer from 1 to 100"),
-    "baseline.views": ("rounded, blurred, mean", "rounded|blurred|mean|median|jpeg"),
+    "baseline.tv_weight": ("0.03", "number from 1e-06 to 1000"),
+    "baseline.views": (
+        "rounded, blurred, mean",
+        "rounded|blurred|mean|median|jpeg|total_variation",
+    ),
     "victim.file": ("", "path"),
     "victim.batch": ("32", "integer from 1"),
     "run.block": ("64", "integer from 1"),

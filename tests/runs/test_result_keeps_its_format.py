@@ -177,6 +177,7 @@ class Format(RunTest):
                 if name.split(".")[0] in ("run", "output") or name in (
                     "baseline.views",
                     "baseline.jpeg_quality",
+                    "baseline.tv_weight",
                 ):
                     self.assertNotIn(name, run.attrs)
                     continue

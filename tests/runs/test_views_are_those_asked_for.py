@@ -22,7 +22,8 @@ from support import (
     purify,
 )
 
-ADDED = ("median", "jpeg")
+PARAMETERS = {"jpeg_quality": "jpeg", "tv_weight": "total_variation"}
+ADDED = ("median", "jpeg", "total_variation")
 
 
 def without_views(found):
@@ -99,7 +100,7 @@ class Views(RunTest):
 
     def test_columns_of_added_views_follow_all_others(self):
         self.need("jpeg")
-        for views in "median", "jpeg", "jpeg, median, rounded, blurred, mean":
+        for views in "median", "jpeg", "jpeg, total_variation, median, rounded, blurred, mean":
             path, asked = self.views(views), [name for name in ADDED if name in views]
             with h5py.File(path) as file, h5py.File(self.default) as default:
                 for name, prefix in (
@@ -119,7 +120,8 @@ class Views(RunTest):
                     right = self.predicted(path, name) == file["labels"][()]
                     self.assertEqual(row[f"{name}_accuracy"], right.mean())
                     self.assertLess(row[f"{name}_accuracy_low"], row[f"{name}_accuracy_high"])
-                self.assertEqual("baseline.jpeg_quality" in file["runs/000"].attrs, "jpeg" in asked)
+                for name, view in PARAMETERS.items():
+                    self.assertEqual(f"baseline.{name}" in file["runs/000"].attrs, view in asked)
             if "mean" in views:
                 usual, found = contents(self.default), contents(path)
                 changed = [
@@ -133,7 +135,8 @@ class Views(RunTest):
             self.assertEqual(checked.status, 0, checked)
             shown = launch("inspect", path).out
             head = next(line for line in shown.split("\n") if line.startswith("attack  "))
-            self.assertEqual([name for name in head.split() if name in ADDED], asked)
+            labels = ["tv" if name == "total_variation" else name for name in asked]
+            self.assertEqual([name for name in head.split() if name in (*ADDED, "tv")], labels)
 
     def shown(self, name, images, quality=75):
         if name == "median":
@@ -149,7 +152,7 @@ class Views(RunTest):
     def test_victim_sees_what_scipy_and_pillow_make(self):
         with h5py.File(DEMO_SET) as file:
             attacked = file["attacks/fgsm/images"][:24].astype("f8")
-        for name in ADDED:
+        for name in "median", "jpeg":
             self.need(name)
             path = self.views(name)
             with self.torch.inference_mode():

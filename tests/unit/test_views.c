@@ -81,6 +81,39 @@ Test(views, blurred_has_its_transpose_as_gradient) {
   }
 }
 
+/* The derivative by each pixel, beside central differences. */
+Test(views, total_variation_has_its_own_gradient) {
+  enum { HEIGHT = 4, WIDTH = 5, SIZE = HEIGHT * WIDTH };
+  const double step = 1e-5;
+  double in[SIZE], adjoint[SIZE], room[SIZE], gradient[SIZE];
+  for (int j = 0; j < SIZE; j++) {
+    in[j] = fmod(0.37 * j * j, 1);
+    adjoint[j] = fmod(0.73 * j * j + 0.1, 1) - 0.5;
+  }
+  for (int strong = 0; strong < 2; strong++) {
+    const char *baseline = strong ? "tv_weight = 0.3\n" : "tv_weight = 0.02\n";
+    const bd_view_source_t source = {.count = 1,
+                                     .channels = 1,
+                                     .height = HEIGHT,
+                                     .width = WIDTH,
+                                     .attacked = in,
+                                     .parameters = parameters(baseline)};
+    cr_assert_eq(bd_view_vjp(BD_VIEW_TOTAL_VARIATION, &source, adjoint, gradient, NULL), BD_OK);
+    for (int at = 0; at < SIZE; at++) {
+      double difference = 0;
+      for (int side = -1; side < 2; side += 2) {
+        const double pixel = in[at];
+        in[at] += side * step;
+        const double *out = make(BD_VIEW_TOTAL_VARIATION, baseline, HEIGHT, WIDTH, in, room);
+        for (int j = 0; j < SIZE; j++) difference += side * out[j] * adjoint[j] / (2 * step);
+        in[at] = pixel;
+      }
+      cr_assert_float_eq(gradient[at], difference, 1e-7, "%d %d: %.3e", strong, at,
+                         gradient[at] - difference);
+    }
+  }
+}
+
 Test(views, gradients_pass_straight_through_what_is_not_smooth) {
   const double adjoint[6] = {0.1, -0.2, 0.3, 0, 5, -6};
   const bd_view_t straight[] = {BD_VIEW_ATTACKED, BD_VIEW_ROUNDED, BD_VIEW_MEDIAN, BD_VIEW_JPEG},
