@@ -26,7 +26,7 @@ add_custom_command(OUTPUT ${manual_stamp} VERBATIM
           $<TARGET_FILE:barydef-program> ${manual_folder}
   COMMAND ${CMAKE_COMMAND} -E touch ${manual_stamp}
   DEPENDS barydef-program ${manual_sources} ${BARYDEF_PACKAGE}/command_line.py
-          ${BARYDEF_PACKAGE}/attack/presets.py
+          ${BARYDEF_PACKAGE}/attack/presets.py ${BARYDEF_PACKAGE}/attack/defence.py
   COMMENT "Writing the manual pages and the completion of bash")
 add_custom_target(manual ALL DEPENDS ${manual_stamp})
 install(DIRECTORY ${manual_folder}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR})

@@ -12,7 +12,7 @@ import sys
 import textwrap
 
 from . import errors, files
-from .attack import presets
+from .attack import defence, presets
 
 # Exit statuses: of any command, and those that mean more to one of them.
 ENDINGS = {
@@ -158,6 +158,10 @@ def add_attack(commands):
             ("mpirun -n 2 barydef attack job.ini", "The attacks of a job, by the program itself."),
             ("barydef attack data/MNIST victim.pt mnist.h5", "The paper's attacks that can run."),
             (
+                "barydef attack set.npz victim.pt set.h5 --through purified --job job",
+                "By an attacker who knows the purifier of job.ini.",
+            ),
+            (
                 "barydef attack set.npz victim.pt set.h5 --attacks fgsm --epsilon 0.05",
                 "One attack with a bound of one's own.",
             ),
@@ -180,8 +184,7 @@ def add_attack(commands):
         "--attacks",
         metavar="NAME,...",
         help=f"attacks, separated by commas: {', '.join(presets.ATTACKS)} (default: those of the "
-        "first six that something installed can run, which is Foolbox, AutoAttack, or FGSM, PGD "
-        "and DeepFool of our own)",
+        "first six that what is installed can run)",
     )
     add(
         "--dataset",
@@ -199,6 +202,33 @@ def add_attack(commands):
         metavar="E",
         type=number(float, 0),
         help="bound of each attack, instead of the preset's",
+    )
+    add(
+        "--through",
+        choices=defence.THROUGH,
+        default="victim",
+        help="what the attacker knows: the victim alone, or behind a blur or the purifier "
+        "(default: %(default)s)",
+    )
+    add(
+        "--gradient",
+        choices=defence.GRADIENTS,
+        default="exact",
+        help="of the purifier, where --through is purified (default: %(default)s)",
+    )
+    add(
+        "--job",
+        metavar="JOB",
+        help="the job JOB.ini, named without its ending, whose sections marginals and solver are "
+        "the purifier",
+    )
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a key of the purifier, such as solver.gamma=1; may be given again, and wins over "
+        "the job",
     )
     add("--limit", metavar="N", type=number(int, 0), default=0, help="only the first images")
     add(

@@ -6,8 +6,9 @@ floats in [0,1] or uint8. The names of the arrays become the names of the attack
 Foolbox, ART or RobustBench are kept in this form. Their x_test and y_test, for example, are clean
 images and labels beside an attack x_adv (RESERVED).
 `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm",
-"epsilon", "source"}}}. Of a result it also holds the file's name as "result", its "run" and
-"parameters", and which arrays are "purified"."""
+"epsilon", "source", and where they are known "through", "gradient", "purifier"}}}. Of a result it
+also holds the file's name as "result", its "run" and "parameters", and which arrays are
+"purified"."""
 
 import json
 import os
@@ -21,7 +22,7 @@ from .files import reading, written
 from .formats import CLEAN, INPUT_SCHEMA, RESULT_SCHEMA
 from .hdf5 import opened
 from .result import Result
-from .set_file import check_labels, check_name, planes_first, write_set
+from .set_file import Attacked, check_labels, check_name, planes_first, write_set
 from .text import text
 
 # What the name of an array means, in lower case. Any other is an attack's. `attack` reads the same.
@@ -30,7 +31,12 @@ RESERVED = {
     **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN),
     "attributes": "attributes",
 }
-KINDS = {"norm": str, "epsilon": float, "source": str}
+KINDS = {
+    "norm": str,
+    "epsilon": float,
+    "source": str,
+    **dict.fromkeys(("through", "gradient", "purifier"), str),
+}
 # barydef shows the start of a source, so what tells runs apart comes first.
 FOREMOST = (
     "marginals.set",
@@ -167,7 +173,7 @@ def to_set(paths, output, labels=None, unsaid=Unsaid(), chosen=None):
         output,
         numbers,
         images.get(CLEAN),
-        {name: (images[name], *known.values()) for name, known in attacks.items()},
+        {name: Attacked(images[name], **known) for name, known in attacks.items()},
         unsaid.dataset or about["dataset"],
     )
 

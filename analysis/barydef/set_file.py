@@ -3,6 +3,8 @@
 The checks are those of src/storage/set and src/text.c, so that nothing is written that barydef
 would refuse."""
 
+from collections import namedtuple
+
 import numpy as np
 
 from .errors import Unsuitable
@@ -21,6 +23,10 @@ from .text import UNCLEAN
 
 CHUNK_BYTES = 4 << 20  # which any run.max_memory can hold
 CHUNK_IMAGES = 64
+
+# A group of a set. What the attacker knew is empty where it is not known, or the bare classifier.
+Attacked = namedtuple("Attacked", "images norm epsilon source through gradient purifier")
+Attacked.__new__.__defaults__ = ("", "", "")
 
 
 def fault_of(name):
@@ -129,18 +135,29 @@ def planes_first(images, name):
     return images
 
 
+def attributes_of(attacked):
+    """The attributes of a group."""
+    texts = {"source": attacked.source}
+    for name in "through", "gradient", "purifier":
+        if getattr(attacked, name):
+            texts[name] = getattr(attacked, name)
+    cut = {name: one.encode()[:TEXT_BYTES].decode(errors="ignore") for name, one in texts.items()}
+    return {"norm": attacked.norm, "epsilon": float(attacked.epsilon), **cut}
+
+
 def write_set(path, labels, clean, attacks, dataset):
-    """Write a set. attacks: {name: (images, norm, epsilon, source)}; clean: images or None."""
+    """Write a set. attacks: {name: an Attacked, or what makes one}; clean: images or None."""
     for name in attacks:
         check_name(name)
-    groups = {f"attacks/{name}": entry for name, entry in attacks.items()}
+    groups = {f"attacks/{name}": Attacked(*entry) for name, entry in attacks.items()}
     if clean is not None:
-        groups[CLEAN] = (clean, None, None, None)
-    labels = check_set(labels, {group.split("/")[-1]: entry[0] for group, entry in groups.items()})
+        groups[CLEAN] = Attacked(clean, None, None, None)
+    labels = check_set(labels, {group.split("/")[-1]: one.images for group, one in groups.items()})
     with written(path) as temporary, open_file(temporary, "w") as file:
         file.attrs.update(schema=INPUT_SCHEMA, schema_version=SCHEMA_VERSION, dataset=dataset)
         file["labels"] = labels
-        for group, (images, norm, epsilon, source) in groups.items():
+        for group, attacked in groups.items():
+            images = attacked.images
             fitting = CHUNK_BYTES // (images[0].size * images.itemsize)
             count = max(1, min(len(images), CHUNK_IMAGES, fitting))
             file.create_dataset(
@@ -150,6 +167,5 @@ def write_set(path, labels, clean, attacks, dataset):
                 compression="gzip",
                 shuffle=True,
             )
-            if norm is not None:
-                source = source.encode()[:TEXT_BYTES].decode(errors="ignore")
-                file[group].attrs.update(norm=norm, epsilon=float(epsilon), source=source)
+            if attacked.norm is not None:
+                file[group].attrs.update(attributes_of(attacked))

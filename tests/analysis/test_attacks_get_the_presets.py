@@ -1,7 +1,10 @@
-"""`barydef attack` gives Foolbox and AutoAttack the presets, and says what it left out."""
+"""`barydef attack` gives Foolbox and AutoAttack the presets, and says what it left out.
+
+Foolbox is that of PyPI. AutoAttack is not there: BARYDEF_AUTOATTACK names the folder of a clone of
+fra31/auto-attack, and elsewhere a stand-in records what it is asked for."""
 
 import contextlib
-import json
+import glob
 import os
 import pty
 import re
@@ -10,26 +13,114 @@ import sys
 import unittest
 import unittest.mock
 
+from environments import FOOLBOX, environment, install_or_skip
 from inputs import random_images
-from support import DEMO_SET, DEMO_VICTIM, RunTest, SOURCE, need_victim, purify
+from support import DEMO_SET, DEMO_VICTIM, RunTest, SOURCE, launch, need_victim, purify
 from package import command
 
 import h5py
 import numpy as np
 import torch
-from barydef.attack import own, presets, runners
+from barydef.attack import presets, runners
 from barydef.result import Result
+
+AUTOATTACK = os.environ.get("BARYDEF_AUTOATTACK")
+
+
+def norms(change, norm):
+    """Of each perturbation of [n,C,H,W]."""
+    flat = change.flatten(1)
+    return flat.abs().amax(1) if norm == "linf" else flat.norm(dim=1)
+
+
+def write_digits(path, count=60):
+    with h5py.File(DEMO_SET) as file:
+        np.savez(path, images=file["clean/images"][:count], labels=file["labels"][:count])
+
+
+def watched(kind, record):
+    """Foolbox's call of an attack, which also records it."""
+    original = kind.__call__
+
+    def call(self, model, inputs, criterion, *, epsilons, **others):
+        settings = {name: value for name, value in vars(self).items() if is_setting(value)}
+        record(
+            {
+                "attack": type(self).__name__,
+                "settings": settings,
+                "epsilon": epsilons,
+                "bounds": tuple(model.bounds),
+                "images": len(inputs),
+                "seed": torch.initial_seed(),
+            }
+        )
+        return original(self, model, inputs, criterion, epsilons=epsilons, **others)
+
+    return call
+
+
+def is_setting(value):
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def watched_autoattack(kind, record):
+    """AutoAttack's evaluation, which also records it."""
+    original = kind.run_standard_evaluation
+
+    def call(self, images, labels, bs=250):
+        names = "norm", "seed", "version", "device"
+        targets = [self.apgd_targeted.n_target_classes, self.fab.n_target_classes]
+        record(
+            {
+                "attack": "AutoAttack",
+                "settings": {**{name: getattr(self, name) for name in names}, "targets": targets},
+                "epsilon": self.epsilon,
+                "images": len(images),
+            }
+        )
+        return original(self, images, labels, bs=bs)
+
+    return call
 
 
 class Command(RunTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        python = environment(cls.folder, "originals", "--system-site-packages")
+        install_or_skip(python, "--no-deps", *FOOLBOX)
+        lib = os.path.join(os.path.dirname(os.path.dirname(python)), "lib")
+        if not AUTOATTACK:
+            print("REDUCED: a stand-in for AutoAttack; BARYDEF_AUTOATTACK names a clone")
+        folders = [
+            *glob.glob(os.path.join(lib, "python3*", "site-packages")),
+            AUTOATTACK or os.path.join(SOURCE, "tests", "analysis", "fakes"),
+        ]
+        sys.path[:0] = folders
+        cls.addClassCleanup(lambda: [sys.path.remove(one) for one in folders])
+        path = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
+        cls.enterClassContext(unittest.mock.patch.dict(os.environ, PYTHONPATH=path))
+        import autoattack
+        import foolbox
+
+        cls.calls_made = []
+        record = cls.calls_made.append
+        for kind in "FixedEpsilonAttack", "MinimizationAttack":
+            of_kind = getattr(foolbox.attacks.base, kind)
+            cls.enterClassContext(
+                unittest.mock.patch.object(of_kind, "__call__", watched(of_kind, record))
+            )
+        cls.enterClassContext(
+            unittest.mock.patch.object(
+                autoattack.AutoAttack,
+                "run_standard_evaluation",
+                watched_autoattack(autoattack.AutoAttack, record),
+            )
+        )
+
     def test_attacked_sets_can_be_purified_and_converted(self):
         need_victim()
-        with h5py.File(DEMO_SET) as file:
-            np.savez(
-                os.path.join(self.folder, "digits.npz"),
-                images=file["clean/images"][:60],
-                labels=file["labels"][:60],
-            )
+        write_digits(os.path.join(self.folder, "digits.npz"))
         made = os.path.join(self.folder, "made.h5")
         done = command(
             "attack",
@@ -59,13 +150,101 @@ class Command(RunTest):
             self.assertEqual(dict(a["attacks/fgsm"].attrs), dict(b["attacks/fgsm"].attrs))
             self.assertEqual(dict(a.attrs), dict(b.attrs))
 
-    def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28), classes=10, status=0):
-        """(calls, file, done): what `attack` asks of Foolbox and AutoAttack, and what it makes.
+    def test_the_layer_can_stand_in_front(self):
+        """Who knows the purifier leaves less, and the set says what was known, as the program."""
+        need_victim()
+        data, job = (os.path.join(self.folder, name) for name in ("front.npz", "front"))
+        write_digits(data, 40)
+        with open(f"{job}.ini", "w") as file:
+            file.write(
+                f"[input]\nfile = {DEMO_SET}\nlimit = 40\n[output]\nfile = front.h5\n"
+                "[solver]\ngamma = 0.5 ; wide\niterations = 9\n"
+                f"[baseline]\nblur_sigma = 1.25\n[victim]\nfile = {DEMO_VICTIM}\n"
+                "[attack fgsm]\ntype = fgsm\nthrough = purified\ngradient = mean\n"
+            )
+        purifier = "--job", job, "--set", "solver.gamma=1"
+        left, about, made = {}, {}, os.path.join(self.folder, "front-made.h5")
+        for name, words in {
+            "victim": (),
+            "blurred": ("--through", "blurred", "--set", "baseline.blur_sigma=1.25"),
+            "identity": ("--through", "purified", "--gradient", "identity", *purifier),
+            "mean": ("--through", "purified", "--gradient", "mean", *purifier),
+            "exact": ("--through", "purified", *purifier),
+        }.items():
+            words = (data, DEMO_VICTIM, made, "--overwrite", "--attacks", "linf_pgd", *words)
+            done = command("attack", *words)
+            with h5py.File(made) as file:
+                about[name] = dict(file["attacks/linf_pgd"].attrs)
+            settings = {"solver.gamma": 1, "solver.iterations": 9, "victim.file": DEMO_VICTIM}
+            result = Result(purify(self.folder, {"input.file": made, **settings}, "--overwrite"))
+            left[name] = result.row("000", "linf_pgd")["barycenter_accuracy"]
+            result.close()
+        self.assertIn("linf_pgd, linf 0.1: accuracy", done.stderr)
+        self.assertRegex(done.stderr, r"purified: Purify\(.*'solver.gamma': '1'.*accuracy \d")
+        self.assertGreater(left["victim"], left["identity"])
+        self.assertGreater(left["identity"], left["exact"])
+        self.assertGreater(left["blurred"], left["exact"])
+        told = {
+            name: (one.get("through"), one.get("gradient"), "purifier" in one)
+            for name, one in about.items()
+        }
+        self.assertEqual(
+            told,
+            {
+                "victim": ("victim", None, False),
+                "blurred": ("blurred", None, True),
+                "identity": ("purified", "identity", True),
+                "mean": ("purified", "mean", True),
+                "exact": ("purified", "exact", True),
+            },
+        )
+        # The text is that of the program.
+        theirs = os.path.join(self.folder, "theirs.h5")
+        changes = "--set", f"output.file={theirs}", "--set", "solver.gamma=1"
+        done = launch("attack", f"{job}.ini", *changes, folder=self.folder)
+        self.assertEqual(done.status, 0, done)
+        with h5py.File(theirs) as file:
+            text = file["attacks/fgsm"].attrs["purifier"].decode()
+        self.assertEqual(about["exact"]["purifier"], text)
+        # There and back.
+        there, back = (os.path.join(self.folder, name) for name in ("front-1.npz", "front-1.h5"))
+        command("convert", made, there)
+        command("convert", there, back)
+        with h5py.File(back) as file:
+            self.assertEqual(dict(file["attacks/linf_pgd"].attrs), about["exact"])
 
-        Neither need be installed, since stand-ins with their signatures record the calls."""
-        victim, data, made, record = (
-            os.path.join(self.folder, name)
-            for name in ("tiny.pt", f"{dataset}.npz", "made.h5", "record")
+    def test_layers_that_cannot_be_are_refused(self):
+        data, made = (os.path.join(self.folder, name) for name in ("few.npz", "few.h5"))
+        write_digits(data, 4)
+        jobs = {
+            "swept": "[solver]\ngamma = 1\n[sweep]\nsolver.gamma = 1, 2\n",
+            "none": "solver.gamma = 1\n",
+        }
+        for name, text in jobs.items():
+            with open(os.path.join(self.folder, f"{name}.ini"), "w") as file:
+                file.write(text)
+        for words, line in (
+            (("--job", "swept"), "swept.ini: sweeps solver.gamma; --set solver.gamma=VALUE"),
+            (("--job", "none"), "none.ini: no job ("),
+            (("--job", "absent"), "absent.ini: no such file"),
+            (("--set", "solver.gamma"), "--set solver.gamma: needs KEY=VALUE"),
+            (("--set", "victim.file=x"), "--set victim.file=x: needs KEY=VALUE"),
+            (("--set", "solver.gamma=none"), "solver.gamma = none"),
+            (("--set", "solver.method=fista"), "fista"),
+            (("--through", "victim", "--job", "swept"), "which --through purified needs"),
+        ):
+            words = [
+                os.path.join(self.folder, one) if one in (*jobs, "absent") else one for one in words
+            ]
+            words = ("--attacks", "fgsm", "--through", "purified", *words)
+            done = command("attack", data, DEMO_VICTIM, made, *words, status=2)
+            self.assertIn(line, done.stderr)
+        self.assertFalse(os.path.exists(made))
+
+    def calls(self, *arguments, dataset="digits", shape=(30, 1, 28, 28), classes=10, status=0):
+        """(calls, file, done): what `attack` asks of Foolbox and AutoAttack, and what it makes."""
+        victim, data, made = (
+            os.path.join(self.folder, name) for name in ("tiny.pt", f"{dataset}.npz", "made.h5")
         )
         torch.manual_seed(0)
         torch.jit.trace(
@@ -77,25 +256,13 @@ class Command(RunTest):
         np.savez(
             data, images=random_images(*shape).astype("f4"), labels=np.arange(shape[0]) % classes
         )
-        open(record, "w").close()
-        with unittest.mock.patch.dict(os.environ, FAKES_RECORD=record), unittest.mock.patch.dict(
-            sys.modules
-        ), unittest.mock.patch(
-            "sys.path", [os.path.join(SOURCE, "tests", "analysis", "fakes"), *sys.path]
-        ):
-            done = command(
-                "attack",
-                data,
-                victim,
-                made,
-                "--overwrite",
-                "--batch",
-                20,
-                *arguments,
-                status=status,
-            )
-        with open(record) as file:
-            return [json.loads(line) for line in file], made, done
+        del self.calls_made[:]
+        done = command(
+            *("attack", data, victim, made, "--overwrite", "--batch", 20),
+            *arguments,
+            status=status,
+        )
+        return list(self.calls_made), made, done
 
     def test_foolbox_and_autoattack_get_the_presets(self):
         cw = {
@@ -185,7 +352,7 @@ class Command(RunTest):
                         group["images"][:].astype("f8") - file["clean/images"][:]
                     )
                     self.assertLessEqual(
-                        float(own.norms(change, norm).max()),
+                        float(norms(change, norm).max()),
                         epsilon * (1 + 1e-6),
                         "the clipped images are kept",
                     )
@@ -200,33 +367,46 @@ class Command(RunTest):
                 )
 
     def test_attacks_that_find_nothing_leave_images_clean(self):
-        """Images for which nothing was found stay clean, and nothing is out of the range.
-
-        What the packages print stands neither in the output nor in a progress bar."""
-        calls, made, done = self.calls("--attacks", "l2_carlini_wagner,autoattack")
+        """Foolbox's Carlini-Wagner returns black where it finds nothing, as on half of these."""
+        victim, data, made = (
+            os.path.join(self.folder, name) for name in ("sure.pt", "sure.npz", "made.h5")
+        )
+        # Where the first pixel is 1 an image is of class 0 for ever.  A larger weight would have
+        # Foolbox stop early for all, since it compares the losses of the whole batch.
+        layer = torch.nn.Linear(16, 2, bias=False)
+        with torch.no_grad():
+            layer.weight[:] = 0.1
+            layer.weight[0, 0], layer.weight[1, 1:8], layer.weight[1, 8:] = 100, 0.5, -0.5
+        model = torch.nn.Sequential(torch.nn.Flatten(), layer).eval()
+        torch.jit.trace(model, torch.zeros(1, 1, 4, 4)).save(victim)
+        images = np.full((6, 1, 4, 4), 0.5, "f4")
+        images[::2, 0, 0, 0], images[1::2, 0, 0, 0] = 1, 0
+        np.savez(data, images=images, labels=np.zeros(6, int))
+        command("attack", data, victim, made, "--overwrite", "--attacks", "l2_carlini_wagner")
         with h5py.File(made) as file:
-            same = np.all(
-                file["attacks/l2_carlini_wagner/images"][:] == file["clean/images"][:],
-                axis=(1, 2, 3),
-            )
-        lost = [start + i for start, count in ((0, 20), (20, 10)) for i in range(0, count, 3)]
-        self.assertEqual(np.flatnonzero(same).tolist(), lost)
+            same = np.all(file["attacks/l2_carlini_wagner/images"][:] == images, axis=(1, 2, 3))
+        self.assertEqual(same.tolist(), [True, False] * 3)
+
+    def test_what_packages_print_is_kept_apart(self):
+        """It stands neither in the output nor in a progress bar, and nothing leaves the range."""
+        _, made, done = self.calls("--attacks", "autoattack")
         self.assertEqual(done.stdout, made + "\n")
         lines = done.stderr.split("\n")
-        at = lines.index("autoattack: Warning: there are 2 points with zero gradient!")
-        self.assertEqual((lines[at - 1], lines.count(lines[at])), ("autoattack: 30 images", 1))
+        warnings = [line for line in lines if line.startswith("autoattack: Warning: ")]
+        self.assertEqual(len(warnings), len(set(warnings)))
+        if not AUTOATTACK:
+            at = lines.index("autoattack: Warning: there are 2 points with zero gradient!")
+            self.assertEqual(lines[at - 1], "autoattack: 30 images")
         said, x = {}, torch.full((2, 1, 2, 2), 0.5)
         beyond = x + torch.tensor([-0.5 - 1e-7, 0.5 + 1e-7]).view(2, 1, 1, 1)
 
         def attack(*_):
             runners.warnings.warn("odd")
-            return beyond, "mine"
+            return beyond, "theirs"
 
-        with unittest.mock.patch("barydef.attack.runners.own_attack", attack), unittest.mock.patch(
-            "barydef.attack.runners.installed", lambda package: False
-        ):
+        with unittest.mock.patch("barydef.attack.runners.by_foolbox", attack):
             setting = presets.Setting("fgsm", "linf", 0.1, {})
-            found, _ = runners.run(setting, None, own.Batch(x, None), 0, said)
+            found, _ = runners.run(setting, None, runners.Batch(x, None), 0, said)
         self.assertEqual((found.unique().tolist(), said), ([0, 1], {"odd": None}))
 
     def test_autoattack_targets_no_more_classes_than_there_are(self):
@@ -259,33 +439,20 @@ class Command(RunTest):
         ):
             calls, _, _ = self.calls("--attacks", "fgsm", *arguments)
             self.assertEqual({call["epsilon"] for call in calls}, {epsilon})
-        for name, text in (
-            ("fgsn", "no such attack"),
-            *[("autoattack", "needs the package autoattack")]
-            * (not presets.installed("autoattack")),
-        ):
-            data, victim = os.path.join(self.folder, "digits.npz"), os.path.join(
-                self.folder, "tiny.pt"
-            )
-            done = command(
-                "attack",
-                data,
-                victim,
-                os.path.join(self.folder, "no.h5"),
-                "--attacks",
-                name,
-                status=2,
-            )
-            self.assertIn(text, done.stderr)
+        data, victim, made = (
+            os.path.join(self.folder, name) for name in ("digits.npz", "tiny.pt", "no.h5")
+        )
+        done = command("attack", data, victim, made, "--attacks", "fgsn", status=2)
+        self.assertIn("no such attack", done.stderr)
 
     def test_what_is_left_out_is_named(self):
-        """A line of its own says so where --attacks is not given."""
-        line = (
-            "left out: l2_carlini_wagner (the package foolbox is not installed), autoattack "
-            "(the package autoattack is not installed)"
+        """A line of its own says so where --attacks is not given, and what makes attacks else."""
+        others = "l2_pgd, l2_carlini_wagner, linf_pgd, fgsm, linf_deepfool".split(", ")
+        without_foolbox = ", ".join(
+            f"{name} (the package foolbox is not installed)" for name in others
         )
         for here, expected in (
-            ((), line),
+            (("autoattack",), f"left out: {without_foolbox}"),
             (("foolbox",), "left out: autoattack (the package autoattack is not installed)"),
             (("foolbox", "autoattack"), ""),
         ):
@@ -295,11 +462,15 @@ class Command(RunTest):
         data, victim, made = (
             os.path.join(self.folder, name) for name in ("digits.npz", "tiny.pt", "made.h5")
         )
-        done = command("attack", data, victim, made, "--overwrite")
-        self.assertEqual(
-            [one for one in done.stderr.split("\n") if one.startswith("left out")],
-            [presets.left_out()] * bool(presets.left_out()),
-        )
+        for here, arguments, text in (
+            ((), (), "neither foolbox nor autoattack is installed; barydef attack JOB.ini makes"),
+            (("autoattack",), ("--attacks", "fgsm"), "fgsm needs the package foolbox, which"),
+            (("foolbox",), ("--attacks", "autoattack"), "autoattack needs the package autoattack"),
+        ):
+            with unittest.mock.patch("barydef.attack.presets.installed", here.__contains__):
+                done = command("attack", data, victim, made, "--overwrite", *arguments, status=2)
+            self.assertIn(text, done.stderr)
+            self.assertIn("JOB.ini", done.stderr)
 
     def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere(self):
         """A terminal gets a bar after each batch, anything else a line for each attack."""

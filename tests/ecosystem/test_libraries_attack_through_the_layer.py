@@ -8,13 +8,13 @@ import re
 import unittest
 
 import numpy as np
-from environments import environment, install_or_skip, run
+from environments import FOOLBOX, environment, install_or_skip, run
 from pages import code
 from support import SOURCE, RunTest, need
 
 # The versions that were tried, and what they import beside that which Debian's torch comes with.
 PACKAGES = (
-    *("foolbox==3.3.4", "eagerpy==0.30.0", "GitPython==3.1.46", "gitdb==4.0.12", "smmap==5.0.2"),
+    *FOOLBOX,
     *("adversarial-robustness-toolbox==1.20.1", "tqdm==4.67.1"),
     "torchattacks==3.5.1",
 )

@@ -7,6 +7,11 @@ import sys
 
 from support import skip
 
+# Foolbox, and what it imports beside that which Debian's torch comes with, as they were tried.
+FOOLBOX = (
+    *("foolbox==3.3.4", "eagerpy==0.30.0", "GitPython==3.1.46", "gitdb==4.0.12"),
+    "smmap==5.0.2",
+)
 QUICKLY = "--quiet", "--retries", "1", "--timeout", "15"  # PyPI may be out of reach
 
 

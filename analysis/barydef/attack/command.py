@@ -7,8 +7,8 @@ import torch
 
 from .. import set_file
 from ..files import check_output
-from . import datasets, presets, runners, victim
-from .own import Batch
+from . import datasets, defence, presets, runners, victim
+from .runners import Batch
 
 
 def say(line):
@@ -46,6 +46,13 @@ def announce(arguments, preset, settings):
         say(presets.left_out())
 
 
+def chosen(arguments, preset, classes):
+    """The settings of the attacks that are asked for, or of those that can run."""
+    names = arguments.attacks.split(",") if arguments.attacks else presets.runnable()
+    settings = [presets.setting(one, preset, arguments.epsilon) for one in dict.fromkeys(names)]
+    return [presets.for_classes(one, classes) for one in settings]
+
+
 def run(arguments):
     """Write arguments.output. Returns its path."""
     path, batch = arguments.victim, arguments.batch
@@ -54,20 +61,21 @@ def run(arguments):
     images, labels = images[: arguments.limit or None], labels[: arguments.limit or None]
     clean = (images / 255 if images.dtype == np.uint8 else images).astype("f4")
     preset = arguments.preset or presets.preset_of(name, clean.shape[1])
-    chosen = arguments.attacks.split(",") if arguments.attacks else presets.runnable()
-    settings = [presets.setting(one, preset, arguments.epsilon) for one in dict.fromkeys(chosen)]
     torch.set_num_threads(arguments.threads)
     model = victim.load(path)
     accuracy, guesses = victim.check(model, path, clean, labels, batch)
-    classes = victim.logits_of(model, path, clean[:1], 1).shape[1]
-    settings = [presets.for_classes(one, classes) for one in settings]
+    settings = chosen(arguments, preset, victim.logits_of(model, path, clean[:1], 1).shape[1])
+    model, about = defence.behind(model, arguments)
     doubt = " (no better than guessing: is this their victim?)" * bool(guesses)
     say(f"{name} ({how}): {len(labels)} images, accuracy {100 * accuracy:.1f} %{doubt}")
+    if about.through != "victim":
+        accuracy, _ = victim.check(model, f"{path} behind {about.through}", clean, labels, batch)
+        say(f"{about.through}: {model[0]}: accuracy {100 * accuracy:.1f} %")
     announce(arguments, preset, settings)
     found = {}
     for one in settings:
         stack, source = attacked(one, model, Batch(clean, labels), arguments)
-        found[one.name] = (stack, one.norm, one.epsilon, source)
+        found[one.name] = set_file.Attacked(stack, one.norm, one.epsilon, source, *about)
         right = np.mean(victim.logits_of(model, path, stack, batch).argmax(1) == labels)
         say(f"{one.name}, {one.norm} {one.epsilon:.4g}: accuracy {100 * right:.1f} % ({source})")
     set_file.write_set(arguments.output, labels, clean, found, name)

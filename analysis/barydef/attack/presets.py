@@ -1,4 +1,4 @@
-"""The paper's attacks, with settings for each data set.
+"""The paper's attacks by Foolbox and AutoAttack, with settings for each data set.
 
 Where the numbers come from:
   epsilon     0.1 (linf) and 1 (l2) on MNIST and Fashion-MNIST, 8/255 and 0.5
@@ -50,15 +50,6 @@ ATTACKS = {
     "l2_deepfool": ("L2DeepFoolAttack", "l2", DEEPFOOL),
 }
 PAPER = tuple(ATTACKS)[:6]
-# attack: function in own.py
-OWN = {
-    "fgsm": "fgsm",
-    "linf_pgd": "pgd",
-    "linf_pgd_0.17": "pgd",
-    "l2_pgd": "pgd",
-    "linf_deepfool": "deepfool",
-    "l2_deepfool": "deepfool",
-}
 
 GREY = {"epsilon": {"linf": 0.1, "l2": 1.0}}
 COLOUR = {
@@ -68,6 +59,10 @@ COLOUR = {
 DATASETS = {"mnist": GREY, "fashion_mnist": GREY, "cifar10": COLOUR, "cifar100": COLOUR}
 
 
+# The way out where they are not installed.
+BY_ITSELF = "barydef attack JOB.ini makes attacks without them (docs/attacks.md)"
+
+
 def installed(package):
     return importlib.util.find_spec(package) is not None
 
@@ -75,12 +70,15 @@ def installed(package):
 def lacking(name):
     """The package that an attack needs and that is not installed, or None."""
     needed = "autoattack" if name == "autoattack" else "foolbox"
-    return None if installed(needed) or name in OWN else needed
+    return None if installed(needed) else needed
 
 
 def runnable():
-    """Those of the paper's attacks that something installed can run."""
-    return [name for name in PAPER if not lacking(name)]
+    """Those of the paper's attacks that something installed can run. Refuses to run none."""
+    found = [name for name in PAPER if not lacking(name)]
+    if not found:
+        raise Unsuitable(f"neither foolbox nor autoattack is installed; {BY_ITSELF}")
+    return found
 
 
 def left_out():
@@ -107,8 +105,7 @@ def setting(name, preset, epsilon=None):
         raise Unsuitable(f"{name}: no such attack; there are {', '.join(ATTACKS)}")
     if lacking(name):
         raise Unsuitable(
-            f"{name} needs the package {lacking(name)}, which is not installed; "
-            f"without it there are {', '.join(runnable())}"
+            f"{name} needs the package {lacking(name)}, which is not installed; {BY_ITSELF}"
         )
     _, norm, options = ATTACKS[name]
     usual = 0.17 if name == "linf_pgd_0.17" else DATASETS[preset]["epsilon"][norm]

@@ -1,11 +1,15 @@
-"""Runs an attack by the best that is installed: Foolbox, AutoAttack, or attacks of our own."""
+"""Runs an attack by Foolbox or AutoAttack."""
 
 import contextlib
 import io
 import warnings
+from collections import namedtuple
 
 from ..errors import line_of
-from .presets import ATTACKS, OWN, installed
+from .presets import ATTACKS
+
+# x: images [n,C,H,W] in [0,1]; labels: their classes [n]
+Batch = namedtuple("Batch", "x labels")
 
 
 @contextlib.contextmanager
@@ -26,12 +30,8 @@ def listening(said):
 
 
 def run(setting, model, batch, seed, said):
-    """(images, source) of an attack on one own.Batch, by a presets.Setting."""
-    how = own_attack
-    if setting.name == "autoattack":
-        how = by_autoattack
-    elif installed("foolbox"):
-        how = by_foolbox
+    """(images, source) of an attack on one Batch, by a presets.Setting."""
+    how = by_autoattack if setting.name == "autoattack" else by_foolbox
     with listening(said):
         found, source = how(setting, model, batch, seed)
     return found.detach().clamp(0, 1), source  # rounding may leave [0,1], which barydef refuses
@@ -70,22 +70,6 @@ def by_foolbox(setting, model, batch, seed):
         # Where it finds nothing it returns black, which is clipped to a darker image.
         clipped = torch.where(raw.flatten(1).any(1).view(-1, 1, 1, 1), clipped, batch.x)
     return clipped, f"foolbox {foolbox.__version__} {kind}({written(setting.options)})"
-
-
-def own_attack(setting, model, batch, seed):
-    import torch
-
-    from . import own
-
-    kind, known, ball = OWN[setting.name], setting.options, own.Ball(setting.norm, setting.epsilon)
-    noted, random, words = {}, {}, ""
-    if kind == "pgd":
-        noted = {"steps": known["steps"], "step": known["rel_stepsize"] * setting.epsilon}
-        random, words = {"generator": torch.Generator().manual_seed(seed)}, ", no early stop"
-    elif kind == "deepfool":
-        noted = {"steps": known["steps"], "overshoot": known["overshoot"]}
-    found = getattr(own, kind)(model, batch, ball, **noted, **random)
-    return found, f"barydef's own {kind}({written({'norm': setting.norm, **noted})}{words})"
 
 
 def written(settings):

@@ -1,13 +1,11 @@
 """Stands in for AutoAttack: its signature, and what it refuses, prints and returns.
 
-It records the calls and attacks nothing. Images that are classified rightly go down by half of
+It attacks nothing. Images that are classified rightly go down by half of
 epsilon, as if that fooled the model, and the others stay as they are."""
 
 import types
 
 import torch
-
-from foolbox import record
 
 
 class AutoAttack:
@@ -44,15 +42,7 @@ class AutoAttack:
         ), types.SimpleNamespace(n_target_classes=9)
 
     def run_standard_evaluation(self, x_orig, y_orig, bs=250, return_labels=False):
-        targets = [self.apgd_targeted.n_target_classes, self.fab.n_target_classes]
-        settings = {
-            "norm": self.norm,
-            "seed": self.seed,
-            "version": self.version,
-            "device": self.device,
-            "targets": targets,
-        }
-        record(attack="AutoAttack", settings=settings, epsilon=self.epsilon, images=len(x_orig))
+        targets = self.apgd_targeted.n_target_classes, self.fab.n_target_classes
         if self.verbose:
             print(f"using {self.version} version including {', '.join(self.attacks_to_run)}")
         # Its warnings are printed whatever `verbose` is.
