@@ -10,6 +10,7 @@ first half is nearest to that of the run, and of several such blurs the one of t
 
 import argparse
 import os
+from itertools import zip_longest
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from . import errors, files, published
 from .formats import CLEAN
 from .report import table_formats
 from .report.table_formats import percent
+from .report.tables import KNOWLEDGE, WORST
 from .result import SAME, Result
 from .selection import (
     Choice,
@@ -92,17 +94,33 @@ def columns_of(chosen, blurs):
 
 
 def table(chosen, blurs, figures):
-    """Accuracies on the second half; `figures` are the paper's."""
+    """Accuracies on the second half; `figures` are the paper's.
+
+    What the attackers knew, and the worst case, are told where the result has them."""
     columns, attacks = columns_of(chosen, blurs), chosen.result.attacks
     rows = [["attack", *(heading for heading, _, _ in columns), "95 %"]]
     for attack in attacks:
         accuracies = [halves(*one[:2], attack, view)[1] for _, one, view in columns]
         interval = wilson(accuracies[-1], is_second(chosen.result.labels).sum())
         rows.append([attack, *map(percent, accuracies), "-".join(map(percent, interval))])
+    if chosen.result.worst is not None:
+        accuracies = [worst_case(*one[:2], view) for _, one, view in columns]
+        interval = wilson(accuracies[-1], is_second(chosen.result.labels).sum())
+        rows.append([WORST, *map(percent, accuracies), "-".join(map(percent, interval))])
     if figures:
         last = [published.HEADS[-1]] + [published.cells(figures, one)[-1] for one in attacks]
-        rows = [row + [figure] for row, figure in zip(rows, last)]
+        rows = [row + [figure] for row, figure in zip_longest(rows, last, fillvalue="")]
+    if chosen.result.is_known:
+        known = [", ".join(filter(None, chosen.result.knowledge[one])) for one in attacks]
+        through = [KNOWLEDGE[0], *known]
+        rows = [[row[0], one, *row[1:]] for row, one in zip_longest(rows, through, fillvalue="")]
     return rows
+
+
+def worst_case(result, run, view):
+    """The share of the second half that is right under every attack."""
+    right = np.logical_and.reduce([result.right(run, one, view) for one in result.attacks])
+    return right[is_second(result.labels)].mean()
 
 
 def wilson(share, count, z=1.959964):

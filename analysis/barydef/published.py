@@ -85,11 +85,15 @@ NOTE = (
 
 
 def published(result):
-    """What the paper has of a result's attacks, however the name of the data set is spelt."""
+    """What the paper has of a result's attacks, however the name of the data set is spelt.
+
+    None of the paper's attacks knows of a defence, so those that do are others."""
     name = re.sub(r"[^a-z0-9]+", "_", result.dataset.lower()).strip("_")
     spelt = {"fashionmnist": "fashion_mnist", "cifar_10": "cifar10", "cifar_100": "cifar100"}
     found = FIGURES.get(spelt.get(name, name), {})
-    return {attack: found[attack] for attack in result.attacks if attack in found}
+    knowledge = getattr(result, "knowledge", {})  # an attack that is not in it knows nothing
+    alike = [one for one in result.attacks if knowledge.get(one, ("",))[0] in ("", "victim")]
+    return {attack: found[attack] for attack in alike if attack in found}
 
 
 def is_bounded_so(result, attack, norm, epsilon):

@@ -58,6 +58,10 @@ class Result:
         self.stored = self._stored()
         self.attacks = list(self.stored)
         self.robust = [attack for attack in self.attacks if attack != CLEAN]
+        # What the attackers knew, where it is told of one of them.
+        self.knowledge = {attack: self._known_to(attack) for attack in self.attacks}
+        self.is_known = any(through for through, _ in self.knowledge.values())
+        self.worst = self.file["worst_case"][:] if "worst_case" in self.file else None
         self.dataset = plain(self.file.attrs["dataset"])
         self.labels = self.file["labels"][:]
         self.has_victim = text(self.file.attrs["victim_library"]) != "none"
@@ -154,6 +158,27 @@ class Result:
         """(norm, epsilon) of what an attack changed. Epsilon is NaN where it is not known."""
         row = self.row(self.runs[0], attack)
         return plain(row["norm"]), float(row["epsilon"])
+
+    def _known_to(self, attack):
+        """(through, gradient) of an attack, each "" where it is not told."""
+        group = self.file[f"runs/{self.runs[0]}/{self.stored[attack]}"].attrs
+        through, gradient = (plain(group.get(name, "")) for name in ("through", "gradient"))
+        if "through" in self.rows.dtype.names:
+            through = plain(self.row(self.runs[0], attack)["through"])
+        return through, gradient
+
+    def adaptive(self):
+        """The attacks that were made through the purifier."""
+        return [attack for attack in self.robust if self.knowledge[attack][0] == "purified"]
+
+    def worst_case(self, run, view="barycenter", end=""):
+        """The share of images that are right under every attack, or an end of its interval.
+
+        It is NaN where the result does not have it."""
+        field = f"{view}_accuracy{end}"
+        if self.worst is None or field not in self.worst.dtype.names:
+            return np.nan
+        return self.worst[self.worst["run"] == int(run)][field][0]
 
     def source(self, attack):
         return plain(self.file[f"runs/{self.runs[0]}/{self.stored[attack]}"].attrs["source"])

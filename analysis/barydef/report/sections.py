@@ -6,6 +6,7 @@ import re
 from .. import published
 from ..formats import CLEAN
 from ..text import shortened, text
+from ..views import label_of
 from . import data, figures, tables, words
 from .tables import Table
 
@@ -24,24 +25,35 @@ def accuracy(report):
     result, run = report.result, report.run
     if not result.has_victim:
         return
-    barycenter = 3 + result.views.index("barycenter")
     for one in [run] if report.named or len(result.runs) > 4 else result.runs:
         label = result.label(one, short=True)
         report.heading(f"Accuracy of the victim, %: run {one}" + (f", {label}" if label else ""))
         rows = tables.accuracies(result, one, report.attacks)
+        shown = tables.narrowed(rows)
         report.table(
             Table(
                 f"accuracy-{one}",
                 rows,
                 "Accuracy of the victim in percent",
                 one,
-                more=published.note(result) if published.HEADS[0] in rows[0] else "",
-                shown=tables.narrowed(rows),
-                marked=(barycenter,),
+                more=" ".join(notes_of(result, rows)),
+                shown=shown,
+                marked=(shown[0].index(label_of("barycenter")),),
             )
         )
     if len(result.runs) > 1:
         all_runs(report)
+
+
+def notes_of(result, rows):
+    """What the table of accuracies needs to be understood."""
+    if published.HEADS[0] in rows[0]:
+        yield published.note(result)
+    if rows[-1][0] == tables.WORST:
+        yield (
+            "Worst case: images that are right under every one of the "
+            f"{int(result.worst['attacks'][0])} attacks, those that are not shown included."
+        )
 
 
 def all_runs(report):
@@ -85,7 +97,7 @@ def front(report, blurs):
     report.figure(
         "front",
         figures.front(found, result.runs.index(run), label),
-        "Each run, and the baselines; no attack here knows of the purifier"
+        f"Each run, and the baselines; {words.who_knows(result)}"
         + ("; numbers at the blurs are their sigma in pixels" if blurs else ""),
     )
 

@@ -12,6 +12,10 @@ from . import data
 from .table_formats import percent
 
 
+KNOWLEDGE = "through", "gradient"  # columns of what an attacker knew
+WORST = "worst case"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of a report.
@@ -49,9 +53,11 @@ def heading_of(result, run, view):
 def accuracies(result, run, attacks):
     """The form of the paper's Tables I to V, a row for each attack with the baselines beside.
 
-    The paper's own figures are added where data set, attack and its bound match."""
+    What the attackers knew is told where the result knows it, and the worst case is a row at the
+    end. The paper's own figures are added where data set, attack and its bound match."""
     figures = published.figures(result)
-    header = ["attack", "norm", "epsilon", *(heading_of(result, run, one) for one in result.views)]
+    header = ["attack", "norm", "epsilon", *(KNOWLEDGE if result.is_known else ())]
+    header += [heading_of(result, run, one) for one in result.views]
     header += ["95 % low", "95 % high", "recovered", "broken", "failed"]
     if any(attack in figures for attack in attacks):
         header += published.HEADS
@@ -60,20 +66,40 @@ def accuracies(result, run, attacks):
         row = result.row(run, attack)
         epsilon = "" if np.isnan(row["epsilon"]) or attack == CLEAN else f"{row['epsilon']:.4g}"
         cells = [attack, plain(row["norm"]) if attack != CLEAN else "", epsilon]
+        cells += result.knowledge[attack] if result.is_known else ()
         cells += [percent(row[f"{view}_accuracy"]) for view in result.views]
         cells += [percent(row[f"barycenter_accuracy_{end}"]) for end in ("low", "high")]
         cells += [str(row[field]) for field in ("recovered", "broken", "failed")]
         if len(header) > len(cells):
             cells += published.cells(figures, attack)
         rows.append(cells)
-    return rows
+    return rows + ([worst_case(result, run, header)] if result.worst is not None else [])
+
+
+def worst_case(result, run, header):
+    """The row of the images that are right under every attack."""
+    cells = dict.fromkeys(header, "")
+    cells["attack"] = WORST
+    for view in result.views:
+        cells[heading_of(result, run, view)] = percent(result.worst_case(run, view))
+    for end in "low", "high":
+        cells[f"95 % {end}"] = percent(result.worst_case(run, end=f"_{end}"))
+    return list(cells.values())
 
 
 def narrowed(rows):
-    """The same for a page, which has the interval in one column."""
-    low = rows[0].index("95 % low")
+    """The same for a page, which has the interval and what was known in one column each."""
+    rows = joined(rows, "95 % low", "95 %", "-")
+    return joined(rows, KNOWLEDGE[0], KNOWLEDGE[0], ", ") if KNOWLEDGE[0] in rows[0] else rows
+
+
+def joined(rows, name, heading, between):
+    """The same with two columns in one, the first of which has this name."""
+    at = rows[0].index(name)
     return [
-        row[:low] + ["95 %" if row is rows[0] else "-".join(row[low : low + 2])] + row[low + 2 :]
+        row[:at]
+        + [heading if row is rows[0] else between.join(filter(None, row[at : at + 2]))]
+        + row[at + 2 :]
         for row in rows
     ]
 
@@ -102,20 +128,22 @@ def changes(result, run, attacks):
 def all_runs(result, attacks):
     """(rows, how many stand before the runs) of the accuracies on barycenters.
 
-    Each run has its swept parameters, clean accuracy, the mean over all attacks, and each attack
-    that is asked for. Before the runs stand the attacked images and every baseline that is the same
-    for all runs. A baseline that differs from run to run has a
-    column for its mean over the attacks instead."""
+    Each run has its swept parameters, clean accuracy, the mean over all attacks, the worst case
+    where the result has it, and each attack that is asked for. Before the runs stand the attacked
+    images and every baseline that is the same for all runs. What differs from run to run
+    has a column for its mean over the attacks instead."""
     clean, attacks = [CLEAN] * (CLEAN in attacks), [attack for attack in attacks if attack != CLEAN]
 
     def accuracies_of(run, view="barycenter"):
         cells = [percent(result.accuracy(run, attack, view)) for attack in clean + attacks]
-        mean = percent(result.robust_accuracy(run, view))
-        return [*cells[: len(clean)], mean, *cells[len(clean) :]]
+        mean = [percent(result.robust_accuracy(run, view))]
+        mean += [percent(result.worst_case(run, view))] * len(worst)
+        return [*cells[: len(clean)], *mean, *cells[len(clean) :]]
 
-    changing = [view for view in result.baselines if differs(result, view)]
+    worst = [WORST] * (result.worst is not None)
+    changing = [view for view in result.views[:-1] if differs(result, view)]
     own = changing if result.robust else []
-    header = ["run", *map(short_name, result.swept), *clean, "mean of attacks", *attacks]
+    header = ["run", *map(short_name, result.swept), *clean, "mean of attacks", *worst, *attacks]
     rows = [header + [f"{label_of(view)}, mean of attacks" for view in own]]
     for view in result.views[:-1]:
         if view not in changing:
@@ -130,7 +158,9 @@ def all_runs(result, attacks):
 
 
 def differs(result, view):
-    """Whether a baseline is another one from run to run."""
+    """Whether what the victim is shown is another image from run to run.
+
+    Attacked images are, where an attacker knew the purifier."""
     found = {
         tuple(np.nan_to_num([result.accuracy(run, one, view) for one in result.attacks], nan=-1))
         for run in result.runs

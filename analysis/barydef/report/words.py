@@ -73,7 +73,19 @@ def size_of(result, attack):
 
 def origin(result, attack):
     """Where an attack comes from, in the words of the author of the set."""
-    return f"{size_of(result, attack)}: {result.source(attack) or 'its set does not say how'}"
+    through, gradient = result.knowledge[attack]
+    words = f", through {through}" * (through not in ("", "victim"))
+    words += f", gradient {gradient}" * bool(words and gradient)
+    source = result.source(attack) or "its set does not say how"
+    return f"{size_of(result, attack)}{words}: {source}"
+
+
+def who_knows(result):
+    """Which attacks know of the purifier, as a clause."""
+    adaptive = result.adaptive()
+    if not adaptive:
+        return "no attack here knows of the purifier"
+    return f"{', '.join(adaptive)} know{'s' * (len(adaptive) == 1)} of the purifier"
 
 
 def of_the_attacks(report):
@@ -84,6 +96,11 @@ def of_the_attacks(report):
             f"{', '.join(size_of(result, attack) for attack in result.robust)}. "
             "Each holds the same images, changed so that the victim may err. "
             "The norm and the bound of the change stand in brackets."
+        )
+    if result.is_known:
+        words += (
+            " Through says what the attacker knew: the victim alone, or the victim behind the view "
+            f"of this name; {who_knows(result)}. Gradient is that of the purifier which it took."
         )
     if CLEAN in result.attacks:
         words += " The clean images are purified too, which tells what purifying costs."
