@@ -1,10 +1,11 @@
 /* Attacks images on a victim, for the comparison with others' attacks.
 
-     attack VICTIM BATCH TYPE NORM EPSILON LOSS STEPS SEED < images > attacked
+     attack VICTIM BATCH CHANNELS HEIGHT WIDTH < requests > answers
 
-   images: int32 count, channels, height, width; then count labels as int32, and the pixels as
-   float32.  attacked: the pixels, the classes as int32, and forward and backward passes as int64.
-   The processor's seconds that the attack took go to stderr. */
+   A request is a line "TYPE NORM EPSILON LOSS STEPS SEED COUNT", then COUNT labels as int32, and
+   the pixels as float32.  Its answer: the pixels, the classes as int32, forward and backward passes
+   as int64, and the processor's seconds that the attack took as float64.  So many attacks need
+   libtorch and the victim once. */
 #include "attack/attack.h"
 
 #include <barydef/victim.h>
@@ -58,7 +59,9 @@ static int value(const char *const *names, const char *name) {
 }
 
 static double now(void) { return (double)clock() / CLOCKS_PER_SEC; }
-static void run(const attack_model_t *model, const bd_made_attack_t *options, size_t count) {
+
+/* Attack the images of a request, and answer it. */
+static void serve(const attack_model_t *model, const bd_made_attack_t *options, size_t count) {
   const size_t size = attack_size(model);
   int64_t *numbers = room(count, sizeof *numbers);
   int32_t *labels = room(count, sizeof *labels), *predicted = room(count, sizeof *predicted);
@@ -71,11 +74,12 @@ static void run(const attack_model_t *model, const bd_made_attack_t *options, si
   attack_outcome_t outcome = {images, predicted, forward, backward};
   const double start = now();
   must(attack_run(model, &task, &outcome, &error) == BD_OK, error.message);
-  fprintf(stderr, "%.3f\n", now() - start);
+  const double seconds = now() - start;
   must(fwrite(images, sizeof *images, count * size, stdout) == count * size &&
            fwrite(predicted, sizeof *predicted, count, stdout) == count &&
            fwrite(forward, sizeof *forward, count, stdout) == count &&
-           fwrite(backward, sizeof *backward, count, stdout) == count && fflush(stdout) == 0,
+           fwrite(backward, sizeof *backward, count, stdout) == count &&
+           fwrite(&seconds, sizeof seconds, 1, stdout) == 1 && fflush(stdout) == 0,
        "cannot write");
   free(numbers);
   free(labels);
@@ -86,26 +90,34 @@ static void run(const attack_model_t *model, const bd_made_attack_t *options, si
   free(images);
 }
 
+/* Read the line of a request.  Returns whether there was one. */
+static int next(bd_made_attack_t *options, size_t *count) {
+  char line[256], type[32], norm[32], loss[32];
+  if (!fgets(line, sizeof line, stdin)) return 0;
+  *options = (bd_made_attack_t){.name = "attack", .restarts = 1};
+  must(sscanf(line, "%31s %31s %lf %31s %d %d %zu", type, norm, &options->epsilon, loss,
+              &options->steps, &options->seed, count) == 7,
+       line);
+  options->type = value(types, type);
+  options->norm = value(norms, norm);
+  options->loss = value(losses, loss);
+  return 1;
+}
+
 int main(int count, char **given) {
-  int32_t shape[4];
   bd_victim_t *victim;
-  attack_model_t model = {.logits = ask_logits, .gradient = ask};
-  must(count == 9, "VICTIM BATCH TYPE NORM EPSILON LOSS STEPS SEED");
-  const bd_made_attack_t options = {.name = "attack",
-                                    .type = value(types, given[3]),
-                                    .norm = value(norms, given[4]),
-                                    .epsilon = atof(given[5]),
-                                    .loss = value(losses, given[6]),
-                                    .steps = atoi(given[7]),
-                                    .seed = atoi(given[8]),
-                                    .restarts = 1};
-  must(fread(shape, sizeof *shape, 4, stdin) == 4, "no shape");
-  model.channels = shape[1];
-  model.height = shape[2];
-  model.width = shape[3];
-  const bd_victim_options_t wanted = {given[1], atoi(given[2]), 0, shape[1], shape[2], shape[3]};
+  bd_made_attack_t options;
+  size_t images;
+  must(count == 6, "VICTIM BATCH CHANNELS HEIGHT WIDTH");
+  attack_model_t model = {.logits = ask_logits,
+                          .gradient = ask,
+                          .channels = atoi(given[3]),
+                          .height = atoi(given[4]),
+                          .width = atoi(given[5])};
+  const bd_victim_options_t wanted = {given[1],       atoi(given[2]), 0,
+                                      model.channels, model.height,   model.width};
   must(bd_victim_load(&wanted, &victim, &model.classes, &error) == BD_OK, error.message);
   model.state = victim;
-  run(&model, &options, (size_t)shape[0]);
+  while (next(&options, &images)) serve(&model, &options, images);
   bd_victim_free(victim);
 }

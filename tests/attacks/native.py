@@ -1,5 +1,7 @@
 """Attacks of src/attack on sets with a victim, by the program attack_images."""
 
+import atexit
+import functools
 import os
 import subprocess
 from collections import namedtuple
@@ -38,24 +40,32 @@ def stored(name, attack, limit=None):
         return group["images"][:limit], float(group.attrs["epsilon"])
 
 
+@functools.lru_cache(maxsize=None)
+def server(victim, shape, batch):
+    """A process that attacks images of this shape on this victim."""
+    words = [PROGRAM, victim, batch, *shape]
+    process = subprocess.Popen(
+        [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    atexit.register(process.communicate)
+    return process
+
+
 def attack(source, kind, norm, epsilon, loss="ce", steps=0, seed=0, batch=16):
     """Attack a set's images.  steps = 0 takes the default, epsilon = 0 the smallest distance."""
     x = np.ascontiguousarray(source.images, np.float32)
-    command = [PROGRAM, source.victim, batch, kind, norm, repr(epsilon), loss, steps, seed]
-    done = subprocess.run(
-        [str(word) for word in command],
-        input=np.array(x.shape, np.int32).tobytes()
-        + np.asarray(source.labels, np.int32).tobytes()
-        + x.tobytes(),
-        capture_output=True,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode())
-    columns, at = [], 0
-    for dtype, count in ((np.float32, x.size), *((t, len(x)) for t in (np.int32, "i8", "i8"))):
-        columns.append(np.frombuffer(done.stdout, dtype, count, at))
-        at += columns[-1].nbytes
-    return Attacked(columns[0].reshape(x.shape), *columns[1:], float(done.stderr))
+    process = server(source.victim, x.shape[1:], batch)
+    line = f"{kind} {norm} {epsilon!r} {loss} {steps} {seed} {len(x)}\n".encode()
+    process.stdin.write(line + np.asarray(source.labels, np.int32).tobytes() + x.tobytes())
+    process.stdin.flush()
+    columns, counts = [], (x.size, *[len(x)] * 3, 1)
+    for dtype, count in zip((np.float32, np.int32, "i8", "i8", "f8"), counts):
+        size = count * np.dtype(dtype).itemsize
+        data = process.stdout.read(size)
+        if len(data) < size:
+            raise RuntimeError(f"{PROGRAM} ended with status {process.wait()}; see above")
+        columns.append(np.frombuffer(data, dtype))
+    return Attacked(columns[0].reshape(x.shape), *columns[1:4], float(columns[4][0]))
 
 
 def distances(norm, images, others):
