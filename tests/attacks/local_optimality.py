@@ -422,9 +422,8 @@ def measure(arguments):
     torch.set_num_threads(1)
     os.makedirs(arguments.folder, exist_ok=True)
     for row, library, attack in tasks(arguments.norm, STARTS[arguments.set][arguments.norm]):
-        key = f"{arguments.set}-{arguments.norm}-{row}-{library}".replace(" ", "_").replace(
-            "/", "_"
-        )
+        key = f"{arguments.set}-{arguments.norm}-{row}-{library}-seed{arguments.seed}"
+        key = key.replace(" ", "_").replace("/", "_")
         path = os.path.join(arguments.folder, key + ".json")
         if os.path.exists(path) or arguments.only not in key:
             continue
@@ -451,41 +450,51 @@ def measure(arguments):
         print(f"{key}: {kept['seconds']:.0f} s, {np.median(kept['distances']):.5f}", flush=True)
 
 
-def table(folder):
-    """Print a Markdown table of each set and norm."""
-    from attackbench.metrics.distances import eval_optimality
-
-    found = []
+def results(folder):
+    """What was measured: {(set, norm): [entries]}."""
+    found = {}
     for name in sorted(os.listdir(folder)):
         if name.endswith(".json"):
             with open(os.path.join(folder, name)) as file:
-                found.append(json.load(file))
-    for pair in sorted({(one["set"], one["norm"]) for one in found}, reverse=True):
-        of_pair = [one for one in found if (one["set"], one["norm"]) == pair]
-        pool = np.minimum.reduce([np.array(one["distances"]) for one in of_pair])
-        scores = {
-            (one["row"], one["library"]): eval_optimality(
-                np.array(one["distances"]), pool, float(np.mean(one["correct"]))
-            )
-            for one in of_pair
-        }
-        print(f"\n{pair[0]}, {pair[1]}, {len(pool)} images\n")
-        print(
-            "| attack | native | best of the others | behind | the others |\n|---|---|---|---|---|"
-        )
-        for row in (row.name for row in ROWS):
-            native = scores.get((row, "native"))
-            others = {
-                who: score for (of, who), score in scores.items() if of == row and who != "native"
-            }
-            if native is None or not others:
+                one = json.load(file)
+            found.setdefault((one["set"], one["norm"]), []).append(one)
+    return found
+
+
+def scores_of(entries):
+    """{(row, library): local optimality of each seed}, beside the pool of all."""
+    from attackbench.metrics.distances import eval_optimality
+
+    pool, scores = np.minimum.reduce([np.array(one["distances"]) for one in entries]), {}
+    for one in entries:
+        score = eval_optimality(np.array(one["distances"]), pool, float(np.mean(one["correct"])))
+        scores.setdefault((one["row"], one["library"]), []).append(score)
+    return scores
+
+
+def shown(scores):
+    """A mean, and the half of the range where there are several seeds."""
+    spread = f" ± {(max(scores) - min(scores)) / 2:.4f}" if len(scores) > 1 else ""
+    return f"{np.mean(scores):.4f}{spread}"
+
+
+def table(folder):
+    """Print a Markdown table of each set and norm."""
+    for (name, norm), entries in results(folder).items():
+        scores = scores_of(entries)
+        print(f"\n{name}, {norm}, {len(entries[0]['distances'])} images\n")
+        print("| attack | native | best of the others | behind | the rest |\n|---|---|---|---|---|")
+        for row in ROWS:
+            ours = scores.get((row.name, "native"))
+            others = {who: scores[of, who] for of, who in scores if of == row.name}
+            others.pop("native", None)
+            if not ours or not others:
                 continue
-            best = max(others, key=others.get)
-            words = ", ".join(f"{who} {score:.4f}" for who, score in sorted(others.items()))
-            print(
-                f"| {row} | {native:.4f} | {others[best]:.4f} | "
-                f"{max(0, others[best] - native):.4f} | {words} |"
-            )
+            best = max(others, key=lambda who: np.mean(others[who]))
+            behind = max(0, np.mean(others[best]) - np.mean(ours))
+            rest = ", ".join(f"{who} {shown(others[who])}" for who in others if who != best)
+            cells = row.name, shown(ours), f"{shown(others[best])} {best}", f"{behind:.4f}", rest
+            print(f"| {' | '.join(cells)} |")
 
 
 def main():
