@@ -100,7 +100,7 @@ def of_the_attacks(report):
     if result.is_known:
         words += (
             " Through says what the attacker knew: the victim alone, or the victim behind the view "
-            f"of this name; {who_knows(result)}. Gradient is that of the view, as the attacker took it."
+            f"of this name; {who_knows(result)}. Gradient is the one taken of it."
         )
     if CLEAN in result.attacks:
         words += " The clean images are purified too, which tells what purifying costs."
