@@ -47,6 +47,8 @@ typedef enum bd_role {
   BD_ROLE_STORES,  /**< what of the numbers is stored: compared, not recorded */
   BD_ROLE_SELECTS, /**< which numbers the whole job computes: recorded and compared */
   BD_ROLE_NUMERIC, /**< changes a number: recorded, compared, and may be swept */
+  BD_ROLE_EXPANDS, /**< stands for sections, which are compared in its place: neither recorded nor
+                        compared */
   BD_ROLE_RUN      /**< changes no number: neither recorded nor compared */
 } bd_role_t;
 

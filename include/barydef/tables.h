@@ -168,6 +168,20 @@
       "the BPDA of Athalye et al. 2018")                                                           \
   ROW(MEAN, mean, "that of the mean of the marginals")
 
+/** The attacks of the paper that a job has made: ROW(NAME, name, family, meaning).  They are in
+   src/job/presets.c.
+
+   family is one of
+     NONE        no attack;
+     GREY, COLOUR  those of grey images, or of images with colours. */
+#define BD_ATTACK_PRESET_TABLE(ROW)                                                                \
+  ROW(NONE, none, NONE, "those of the sections [attack NAME] alone")                               \
+  ROW(MNIST, mnist, GREY, "the paper's attacks on MNIST")                                          \
+  ROW(FASHION_MNIST, fashion_mnist, GREY, "the paper's attacks on Fashion-MNIST")                  \
+  ROW(CIFAR10, cifar10, COLOUR, "the paper's attacks on CIFAR-10")                                 \
+  ROW(CIFAR100, cifar100, COLOUR,                                                                  \
+      "those on CIFAR-10, of which the paper has three and linf_growing on CIFAR-100")
+
 /** How the purification of one image ended: ROW(NAME, name, meaning). */
 #define BD_IMAGE_STATUS_TABLE(ROW)                                                                 \
   ROW(OK, "ok", "the image is purified")                                                           \

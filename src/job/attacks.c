@@ -33,25 +33,27 @@ static bd_status_t check_name(const char *where, const char *name, bd_error_t *e
                  where, name);
 }
 
-/* The section of this name, which is begun where there is none. */
-static bd_status_t find(bd_job_t *job, const entry_t *entry, made_t **made, bd_error_t *error) {
-  const char *name = entry->section + strlen("attack");
-  while (isspace((unsigned char)*name)) name++;
-  for (int i = 0; i < job->made_count; i++)
-    if (!strcmp(job->made[i]->parsed.name, name)) {
-      *made = job->made[i];
-      return BD_OK;
-    }
-  bd_status_t status = check_name(entry->where, name, error);
+bd_status_t attacks_find(bd_job_t *job, const char *where, const char *name, int *at,
+                         bd_error_t *error) {
+  for (*at = 0; *at < job->made_count; ++*at)
+    if (!strcmp(job->made[*at]->parsed.name, name)) return BD_OK;
+  bd_status_t status = check_name(where, name, error);
   if (status != BD_OK) return status;
   if (job->made_count == BD_MADE_MAX)
-    return bd_fail(error, BD_BAD_INPUT, "%s: more than %d sections [attack NAME]", entry->where,
+    return bd_fail(error, BD_BAD_INPUT, "%s: more than %d sections [attack NAME]", where,
                    BD_MADE_MAX);
-  *made = calloc(1, sizeof **made);
-  if (!*made) return bd_fail(error, BD_FAILED, "no memory for the job");
-  strcpy((*made)->parsed.name, name);
-  job->made[job->made_count++] = *made;
+  made_t *made = calloc(1, sizeof *made);
+  if (!made) return bd_fail(error, BD_FAILED, "no memory for the job");
+  strcpy(made->parsed.name, name);
+  job->made[job->made_count++] = made;
   return BD_OK;
+}
+
+/* The NAME of "attack NAME". */
+static const char *name_of(const char *section) {
+  section += strlen("attack");
+  while (isspace((unsigned char)*section)) section++;
+  return section;
 }
 
 static bd_status_t unknown_key(const entry_t *entry, bd_error_t *error) {
@@ -65,11 +67,11 @@ static bd_status_t unknown_key(const entry_t *entry, bd_error_t *error) {
 }
 
 bd_status_t attacks_set(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
-  made_t *made = NULL;
-  int key = 0;
+  int key = 0, at = 0;
   size_t length = strlen(entry->value);
-  bd_status_t status = find(job, entry, &made, error);
+  bd_status_t status = attacks_find(job, entry->where, name_of(entry->section), &at, error);
   if (status != BD_OK) return status;
+  made_t *made = job->made[at];
   while (key < ATTACK_KEYS && strcmp(keys[key].key, entry->key)) key++;
   if (key == ATTACK_KEYS) return unknown_key(entry, error);
   if (entry->line && made->line[key])

@@ -35,6 +35,19 @@ int attacks_owns(const char *section);
 /* Take an entry of such a section, which begins it where it is the first. */
 bd_status_t attacks_set(bd_job_t *job, const struct entry *entry, bd_error_t *error);
 
+/* The place in job->made of the section of this name, which is begun where there is none.  Errors:
+   BD_BAD_INPUT for a name that is not allowed, or too many sections. */
+bd_status_t attacks_find(bd_job_t *job, const char *where, const char *name, int *at,
+                         bd_error_t *error);
+
+/* Families of data sets that presets know. */
+enum { BD_ATTACK_FAMILY_GREY, BD_ATTACK_FAMILY_COLOUR, BD_ATTACK_FAMILIES };
+enum { BD_ATTACK_FAMILY_NONE = BD_ATTACK_FAMILIES };
+
+/* Put the attacks of a preset before the others.  `preset` is the value of [attacks] preset, which
+   is row `parameter` of the table of parameters. */
+bd_status_t presets_expand(bd_job_t *job, int parameter, int preset, bd_error_t *error);
+
 /* Parse all values, and check what no single one can tell. */
 bd_status_t attacks_parse(bd_job_t *job, bd_error_t *error);
 

@@ -169,6 +169,8 @@ bd_status_t bd_job_parse(const char *text, const char *name, const char *directo
   for (int i = 0; status == BD_OK && i < override_count; i++)
     status = entries_override(job, overrides[i], error);
   if (status == BD_OK) status = make_points(job, error);
+  if (status == BD_OK)
+    status = presets_expand(job, TABLE_preset, bd_job_point(job, 0)->preset, error);
   if (status == BD_OK) status = attacks_parse(job, error);
   if (status == BD_OK) status = write_text(job, error);
   if (status != BD_OK) {

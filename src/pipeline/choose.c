@@ -65,7 +65,8 @@ static bd_status_t add_made(bd_plan_t *plan, const bd_images_info_t *info, const
       if (!plan->made[a] && !strcmp(info->attacks[plan->attacks[a]].name, made->name))
         return bd_fail(error, BD_BAD_INPUT,
                        "%s has an attack \"%s\" already; the section [attack %s] needs another "
-                       "name, or input.attacks must leave it out",
+                       "name, or input.attacks must leave it out (input.attacks = clean leaves out "
+                       "all)",
                        p->input_file, made->name, made->name);
     plan->attacks[plan->attack_count] = plan->clean;
     plan->made[plan->attack_count++] = made;

@@ -75,6 +75,43 @@ Test(job, its_text_parses_to_the_same_job) {
   bd_job_free(again);
 }
 
+/* The attacks of a preset come first, in its order.  Sections of their names change single keys. */
+Test(job, preset_makes_the_papers_attacks_and_sections_change_them) {
+  static const char *const names[] = {"l2_pgd",        "l2_carlini_wagner", "linf_pgd",     "fgsm",
+                                      "linf_deepfool", "autoattack",        "linf_growing", "mine"};
+  const struct {
+    const char *preset;
+    double linf, l2;
+  } presets[] = {{"mnist", 0.1, 1},
+                 {"fashion_mnist", 0.1, 1},
+                 {"cifar10", 8.0 / 255, 0.5},
+                 {"cifar100", 8.0 / 255, 0.5}};
+  for (size_t p = 0; p < sizeof presets / sizeof *presets; p++) {
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "%s[attack mine]\nepsilon = 0.3\n[attack linf_pgd]\nsteps = 7\n[attacks]\npreset = %s\n",
+        REQUIRED, presets[p].preset);
+    bd_job_t *job = parsed(text, 0, NULL), *again = parsed(bd_job_text(job), 0, NULL);
+    cr_assert_str_eq(bd_job_text(job), bd_job_text(again));
+    cr_assert_eq(bd_job_made_count(job), 8);
+    for (int i = 0; i < 8; i++) {
+      const bd_made_attack_t *made = bd_job_made(job, i);
+      const double epsilon = i == 6                            ? 0
+                             : i == 7                          ? 0.3
+                             : made->norm == BD_ATTACK_NORM_L2 ? presets[p].l2
+                                                               : presets[p].linf;
+      cr_expect_str_eq(made->name, names[i]);
+      cr_expect_eq(made->epsilon, epsilon, "%s: %s: epsilon %g", presets[p].preset, names[i],
+                   made->epsilon);
+      cr_expect_eq(made->norm == BD_ATTACK_NORM_L2, i < 2);
+      cr_expect_eq(made->steps == 7, i == 2);
+    }
+    bd_job_free(job);
+    bd_job_free(again);
+  }
+}
+
 Test(job, long_lines_comments_and_indentation_are_read) {
   char text[6000] = "# " /* a long comment */, expected[3000] = "/";
   memset(text + 2, 'c', 400);
@@ -139,6 +176,7 @@ static const struct {
     {"[sweep]\nmarginals.set = B4, B4\n", {"job.ini:6", "marginals.set", "B4 is given twice"}},
     {"[baseline]\nviews = mean, mean\n", {"job.ini:6", "baseline.views", "rounded"}},
     {"[baseline]\nviews = mean, seen\n", {"job.ini:6", "baseline.views", "rounded"}},
+    {"[attacks]\npreset = mnits\n", {"job.ini:6", "attacks.preset", "fashion_mnist"}},
     {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
     {"[solver\n", {"job.ini", "line 5", "section"}},
 };
