@@ -7,6 +7,7 @@ import collections
 import contextlib
 import ctypes as c
 import functools
+import operator
 import os
 import threading
 
@@ -138,9 +139,12 @@ def record_type():
 
 def status_name(code):
     """What the status of an image means: "ok", "empty", "not-finite" ..."""
-    name = load().bd_image_status_name(int(code))
+    try:
+        name = load().bd_image_status_name(operator.index(code))
+    except TypeError:
+        name = None
     if name is None:
-        raise ValueError(f"there is no status {code}")
+        raise ValueError(f"there is no status {code!r}")
     return name.decode()
 
 

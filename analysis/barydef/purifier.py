@@ -1,7 +1,8 @@
 """Barycentric Defense for arrays of images in memory."""
 
-import collections
+import collections.abc
 import concurrent.futures
+import numbers
 import os
 import warnings
 import weakref
@@ -53,11 +54,17 @@ class Purifier:
     wrong with settings or arrays is a ValueError, what fails is a RuntimeError."""
 
     def __init__(self, settings=None, threads=1, memory=None):
-        self.settings = {str(name): _text(value) for name, value in dict(settings or {}).items()}
-        if int(threads) != threads or threads < 1:
-            raise ValueError(f"Purifier: threads = {threads} is not a number from 1")
-        if memory is not None and not 0 < memory < np.inf:
-            raise ValueError(f"Purifier: memory = {memory} is not a number of bytes")
+        settings = {} if settings is None else settings
+        if not isinstance(settings, collections.abc.Mapping):
+            raise ValueError(
+                f"Purifier: settings = {settings!r:.200}; allowed: a dict, such as "
+                '{"solver.gamma": 1}'
+            )
+        self.settings = {str(name): _text(value) for name, value in settings.items()}
+        if not (isinstance(threads, numbers.Real) and threads >= 1 and threads % 1 == 0):
+            raise ValueError(f"Purifier: threads = {threads!r:.200} is not a number from 1")
+        if memory is not None and not (isinstance(memory, numbers.Real) and 0 < memory < np.inf):
+            raise ValueError(f"Purifier: memory = {memory!r:.200} is not a number of bytes")
         self.threads, self.memory = int(threads), memory
         self._options = core.make_options([_setting(*one) for one in self.settings.items()])
         self._begin()
@@ -207,15 +214,20 @@ class Purifier:
 
 
 def _images(x):
-    x = np.asarray(x)
+    if np.ma.is_masked(x):
+        raise ValueError("Purifier: images with masked pixels; fill them, as of x.filled(0)")
+    try:
+        x = np.asarray(x)
+    except (TypeError, ValueError, RuntimeError) as problem:
+        raise ValueError(f"Purifier: no array of images: {problem}") from None
     if x.ndim != 4 or 0 in x.shape[1:]:
         raise ValueError(f"Purifier: images of shape {x.shape}; allowed: [n, C, H, W]")
-    if x.shape[1] not in (1, 3) and x.shape[3] in (1, 3):
+    if x.shape[1] not in (1, 3, 4) and x.shape[3] in (1, 3, 4):
         raise ValueError(
             f"Purifier: images of shape {x.shape}, whose channels are last; allowed: [n, C, H, W], "
             "as of x.transpose(0, 3, 1, 2)"
         )
-    if x.dtype not in (np.float32, np.float64):
+    if x.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise ValueError(f"Purifier: images of {x.dtype}; allowed: float32 or float64 in [0,1]")
     return x
 

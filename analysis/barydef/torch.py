@@ -1,11 +1,27 @@
 """The purifier as a layer of PyTorch, and the blur to attack beside it."""
 
+import numbers
+
 import numpy as np
 import torch
 
 from .purifier import Purifier
 
 GRADIENTS = "exact", "identity", "mean"
+
+
+def _check(name, x):
+    """What a layer takes: images in a tensor."""
+    if not isinstance(x, torch.Tensor):
+        raise ValueError(f"{name}: images in a {type(x).__name__}; allowed: a torch.Tensor")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"{name}: images of {x.dtype}; allowed: torch.float32, torch.float64")
+    if x.ndim != 4:
+        raise ValueError(f"{name}: images of shape {tuple(x.shape)}; allowed: [n, C, H, W]")
+    if x.layout != torch.strided:
+        raise ValueError(f"{name}: images in a {x.layout} tensor; allowed: those of x.to_dense()")
+    if x.device.type == "meta":
+        raise ValueError(f"{name}: images on the device meta, which holds no pixels")
 
 
 class _Purified(torch.autograd.Function):
@@ -50,9 +66,14 @@ class Purify(torch.nn.Module):
                 "barydef.torch.Purify cannot be traced: a trace would hold the purified images of "
                 "its example in place of the purifier; trace the victim alone"
             )
-        if x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"Purify: images of {x.dtype}; allowed: torch.float32, torch.float64")
+        _check("Purify", x)
         return _Purified.apply(x, self)
+
+    def __prepare_scriptable__(self):
+        raise RuntimeError(
+            "barydef.torch.Purify cannot be scripted: TorchScript does not call Python; script the "
+            "victim alone"
+        )
 
     def pull(self, x, ybar):
         """The gradient by x from the gradient by the purified images."""
@@ -73,8 +94,8 @@ class Blur(torch.nn.Module):
 
     def __init__(self, sigma=0.5):
         super().__init__()
-        if not 0 <= sigma <= 100:
-            raise ValueError(f"Blur: sigma = {sigma}; allowed: a number from 0 to 100")
+        if not isinstance(sigma, numbers.Real) or not 0 <= sigma <= 100:
+            raise ValueError(f"Blur: sigma = {sigma!r}; allowed: a number from 0 to 100")
         self.sigma = float(sigma)
         self.radius = int(4 * self.sigma + 0.5)
         taps = np.arange(-self.radius, self.radius + 1) / (self.sigma or 1)
@@ -84,12 +105,13 @@ class Blur(torch.nn.Module):
     def along(self, x, axis):
         """Blur along one axis."""
         size = x.shape[axis]
-        at = np.arange(-self.radius, size + self.radius) % (2 * size)
-        at = torch.from_numpy(np.minimum(at, 2 * size - 1 - at)).to(x.device)
+        at = torch.arange(-self.radius, size + self.radius, device=x.device) % (2 * size)
+        at = torch.minimum(at, 2 * size - 1 - at)
         windows = x.index_select(axis, at).unfold(axis, 2 * self.radius + 1, 1)
         return windows @ self.taps.to(x.device, x.dtype)
 
     def forward(self, x):
+        _check("Blur", x)
         return self.along(self.along(x, 2), 3)
 
     def extra_repr(self):

@@ -127,16 +127,25 @@ class Purify(unittest.TestCase):
         model = torch.nn.Sequential(layers.Purify(SETTINGS), torch.nn.Flatten())
         with self.assertRaisesRegex(RuntimeError, "Purify cannot be traced: .* trace the victim"):
             torch.jit.trace(model, images())
-        with self.assertRaises(Exception):
+        with self.assertRaisesRegex(RuntimeError, "^[^\n]*Purify cannot be scripted: [^\n]*$"):
             torch.jit.script(model)
 
     def test_what_is_not_allowed_is_refused(self):
         with self.assertRaisesRegex(ValueError, "gradient = 'none'; allowed: exact, identity"):
             layers.Purify(SETTINGS, "none")
-        with self.assertRaisesRegex(ValueError, "torch.float16; allowed: torch.float32"):
-            layers.Purify(SETTINGS)(images().half())
-        with self.assertRaisesRegex(ValueError, "allowed: .n, C, H, W."):
-            layers.Purify(SETTINGS)(images()[0])
+        for layer in layers.Purify(SETTINGS), layers.Blur():
+            for x, why in (
+                (images().half().requires_grad_(), "torch.float16; allowed: torch.float32"),
+                ((255 * images()).byte(), "torch.uint8; allowed: torch.float32"),
+                (images()[0], "of shape .2, 9, 9.; allowed: .n, C, H, W."),
+                (images().numpy(), "images in a ndarray; allowed: a torch.Tensor"),
+                (images().to_sparse(), "allowed: those of x.to_dense"),
+                (images().to("meta"), "device meta, which holds no pixels"),
+            ):
+                with self.assertRaisesRegex(ValueError, "^[^\n]*" + why):
+                    layer(x)
+        with self.assertRaisesRegex(ValueError, "allowed: a dict"):
+            layers.Purify(layers.Blur())
         with self.assertRaisesRegex(ValueError, "fista has no gradient"):
             layers.Purify({"solver.method": "fista"})
         layers.Purify({"solver.method": "fista"}, "mean")
@@ -164,8 +173,15 @@ class Blur(unittest.TestCase):
         self.assertTrue(torch.autograd.gradcheck(layer, (images(1).requires_grad_(),)))
         self.assertEqual(layer(images(dtype=torch.float32)).dtype, torch.float32)
         self.assertEqual(len(layer.state_dict()), 0)
-        with self.assertRaisesRegex(ValueError, "sigma = -1"):
-            layers.Blur(-1)
+        for sigma in -1, float("nan"), "wide", None:
+            with self.assertRaisesRegex(ValueError, f"sigma = {sigma!r}"):
+                layers.Blur(sigma)
+
+    def test_it_may_be_traced(self):
+        layer = layers.Blur(0.8)
+        traced = torch.jit.trace(layer, images())
+        for x in images(5), images(2, 1, 14):
+            self.assertTrue(torch.equal(traced(x), layer(x)))
 
 
 if __name__ == "__main__":

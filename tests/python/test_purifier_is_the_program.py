@@ -149,7 +149,14 @@ class Refusals(unittest.TestCase):
             ({"solver.cost": "l1\0"}, "a NUL character"),
         ):
             self.assertIn(why, self.refused(barydef.Purifier, settings))
-        self.assertIn("threads = 0", self.refused(barydef.Purifier, threads=0))
+        for settings in [1, 2], "solver.gamma=1", 7:
+            self.assertIn("allowed: a dict", self.refused(barydef.Purifier, settings))
+        for value in 0, 1.5, np.inf, "two", None:
+            self.assertIn(f"threads = {value!r}", self.refused(barydef.Purifier, threads=value))
+        for value in 0, np.nan, "1 GB":
+            self.assertIn(f"memory = {value!r}", self.refused(barydef.Purifier, memory=value))
+        for code in 99, "ok", None:
+            self.assertIn(f"no status {code!r}", self.refused(barydef.status_name, code))
 
     def test_arrays_are_refused_with_what_is_allowed(self):
         purifier = barydef.Purifier(SETTINGS)
@@ -157,12 +164,24 @@ class Refusals(unittest.TestCase):
             (np.zeros((28, 28)), "of shape (28, 28); allowed: [n, C, H, W]"),
             (np.zeros((1, 1, 0, 4)), "allowed: [n, C, H, W]"),
             (np.zeros((1, 8, 8, 3)), "whose channels are last; allowed: [n, C, H, W], as of x.tr"),
+            (np.zeros((1, 16, 8, 4)), "whose channels are last"),
             (np.zeros((1, 1, 8, 8), np.uint8), "of uint8; allowed: float32 or float64"),
+            (np.ma.masked_less(np.eye(8)[None, None], 1), "with masked pixels; fill them"),
+            ([[1], [2, 3]], "Purifier: no array of images: "),
         ):
             self.assertIn(why, self.refused(purifier, x))
         x = images(2)
         self.assertIn("ybar is", self.refused(purifier.vjp, x, x[:1]))
         self.assertEqual(purifier(x[:0]).shape, (0, 1, 16, 16))
+
+    def test_other_orders_of_bytes_and_strides_are_read(self):
+        purifier, x = barydef.Purifier(SETTINGS), images(3)
+        expected, pulled = purifier(x), purifier.vjp(x, x)
+        for kind in ">f8", "<f8":
+            self.assertEqual(purifier(x.astype(kind)).dtype, np.dtype(kind))
+            np.testing.assert_array_equal(purifier(x.astype(kind)), expected)
+            np.testing.assert_array_equal(purifier.vjp(x.astype(kind), x.astype(kind)), pulled)
+        np.testing.assert_array_equal(purifier(np.asfortranarray(x)[::-1]), expected[::-1])
 
     def test_what_has_no_gradient_says_so(self):
         x = images(1)
