@@ -13,7 +13,7 @@
 #define BD_RESULT_SCHEMA "barydef-result"
 
 /** Sizes of texts with their zero. */
-enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16 };
+enum { BD_ATTACK_NAME = 64, BD_NORM_NAME = 16, BD_TRUST_TEXT = 160 };
 
 /** Limits of both kinds of files. */
 enum {

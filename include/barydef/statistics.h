@@ -150,6 +150,9 @@ typedef struct bd_tally {
   double max[BD_SPREADS];             /**< of the same values */
   int64_t counted[BD_SPREADS];        /**< how many they are */
   double safe_tau;                    /**< the smallest so far; 0: none yet */
+  int64_t made;                       /**< images of a made attack */
+  int64_t passes_forward;             /**< of these */
+  int64_t passes_backward;            /**< of these */
 } bd_tally_t;
 
 /** Add `count` images.  tau is the step of their run, 0 where it plays no part. */
@@ -159,6 +162,12 @@ BD_API void bd_tally_add(bd_tally_t *tally, double tau, size_t count,
 /** Fill all of *row but run, attack, norm and epsilon.  Accuracies of views that are not in
    `asked`, all where it is 0, are NaN. */
 BD_API void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t *row);
+
+/** Fill row->trust of a made attack, whose other columns are known: "yes", "with care" or "no", and
+    why.  `care` says why the attack itself is weak, whatever was found; NULL where it is not.
+    Sources: Carlini et al., "On evaluating adversarial robustness", 2019; the flags of
+    AutoAttack, Croce and Hein 2020. */
+BD_API void bd_trust(const char *care, bd_statistics_t *row);
 
 /** The 2-norm and the maximum norm of the difference of n stored float32 values and n float64
    ones. */

@@ -35,9 +35,11 @@ typedef uint32_t bd_views_t;
 /** The set that holds one view. */
 #define BD_VIEW_BIT(view) ((bd_views_t)1 << (view))
 
-/** No view, but a flag in the same set: the job makes attacks, so that /statistics has the column
-    `through` and there is a table /worst_case. */
-#define BD_VIEWS_MADE ((bd_views_t)1 << 31)
+/** No view, but a flag in the same set: the job makes attacks, so that their records have more
+    fields, /statistics has more columns, and there is a table /worst_case. */
+#define BD_VIEW_MADE 31
+/** The set that holds this flag alone. */
+#define BD_VIEWS_MADE BD_VIEW_BIT(BD_VIEW_MADE)
 
 /** What a row adds to BD_VIEWS_ALWAYS: its bit. */
 #define BD_VIEW_ALWAYS(NAME) | 1 << BD_VIEW_##NAME

@@ -1,5 +1,6 @@
 /* The step of an item whose images are attacked here instead of read. */
 #include "attack/attack.h"
+#include "attack/examine.h"
 #include "clock.h"
 #include "pipeline/chain.h"
 #include "pipeline/steps.h"
@@ -29,8 +30,9 @@ static bd_status_t make_room(bd_worker_t *w, bd_error_t *error) {
   made->labels = malloc(block * sizeof *made->labels);
   made->predicted = malloc(block * sizeof *made->predicted);
   made->forward = malloc(2 * block * sizeof *made->forward);
+  made->found = malloc(3 * block * sizeof *made->found);
   if (made->clean && made->images && made->numbers && made->labels && made->predicted &&
-      made->forward)
+      made->forward && made->found)
     return BD_OK;
   return bd_fail(error, BD_FAILED, "no memory to attack blocks of %d images", w->plan->block);
 }
@@ -42,6 +44,7 @@ void attacked_free(bd_made_t *made) {
   free(made->labels);
   free(made->predicted);
   free(made->forward);
+  free(made->found);
   *made = (bd_made_t){0};
 }
 
@@ -62,25 +65,50 @@ static attack_task_t task_of(bd_worker_t *w, const bd_item_t *item) {
                          .labels = made->labels};
 }
 
+static attack_findings_t findings_of(const bd_made_t *made, int count) {
+  return (attack_findings_t){made->found, made->found + count, made->found + 2 * count};
+}
+
+void attacked_record(const bd_worker_t *w, const bd_item_t *item, int i, bd_per_image_t *r) {
+  const bd_made_t *made = &w->made;
+  const attack_findings_t found = findings_of(made, item->count);
+  r->passes_forward = r->passes_backward = -1;
+  r->zero_gradient = r->noise_right = r->longer_right = -1;
+  if (!w->plan->made[item->attack]) return;
+  r->passes_forward = (int32_t)made->forward[i];
+  r->passes_backward = (int32_t)made->forward[item->count + i];
+  r->zero_gradient = found.zero_gradient[i];
+  r->noise_right = found.noise_right[i];
+  r->longer_right = found.longer_right[i];
+}
+
+/* Attack the images, and examine the attack where the images are there to be judged. */
+static bd_status_t attack_block(bd_worker_t *w, const bd_item_t *item, const attack_model_t *model,
+                                bd_error_t *error) {
+  const attack_task_t task = task_of(w, item);
+  attack_findings_t found = findings_of(&w->made, item->count);
+  attack_outcome_t outcome = {w->made.images, w->made.predicted, w->made.forward,
+                              w->made.forward + item->count};
+  memset(w->made.found, -1, 3 * (size_t)item->count);
+  const bd_status_t status = attack_run(model, &task, &outcome, error);
+  if (status != BD_OK || w->plan->kind == PLAN_ATTACKS) return status;
+  return attack_examine(model, &task, &outcome, &found, error);
+}
+
 bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
                         void *context, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(w->images);
-  const bd_made_attack_t *attack = w->plan->made[item->attack];
+  const bd_made_attack_t *made = w->plan->made[item->attack];
   const double start = clock_seconds();
   bd_chain_t chain = {0};
-  if (!attack || is_in_hand(w, item)) return BD_OK;
+  if (!made || is_in_hand(w, item)) return BD_OK;
   const bd_chain_shape_t shape = attacked_shape(info, bd_victim_classes(w->victim), w->plan->block);
   bd_status_t status = make_room(w, error);
   if (status == BD_OK)
-    status = chain_create(&chain, &shape, w->victim, attack, &w->parameters, error);
+    status = chain_create(&chain, &shape, w->victim, made, &w->parameters, error);
   chain.poll = poll;
   chain.context = context;
-  if (status == BD_OK) {
-    const attack_task_t task = task_of(w, item);
-    attack_outcome_t outcome = {w->made.images, w->made.predicted, w->made.forward,
-                                w->made.forward + item->count};
-    status = attack_run(&chain.model, &task, &outcome, error);
-  }
+  if (status == BD_OK) status = attack_block(w, item, &chain.model, error);
   if (status == BD_OK) {
     for (size_t j = 0; j < (size_t)item->count * block_image_size(info); j++)
       w->attacked[j] = (double)w->made.images[j];

@@ -22,6 +22,7 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, i
   if (is_ok && w->plan->clean >= 0)
     bd_distance(size, stored + at, w->clean + at, &r->l2_to_clean, &r->linf_to_clean);
   for (size_t j = 0; !is_ok && j < size; j++) stored[at + j] = NAN;
+  attacked_record(w, item, i, r);
   for (bd_view_t v = 0; v < BD_VIEWS; v++) {
     const int is_shown = is_ok && w->victim && (w->plan->views & BD_VIEW_BIT(v));
     bd_per_image_predict(r, v, is_shown ? class_of(w, v, snapshot, i) : -1);

@@ -10,6 +10,9 @@
 bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
                         void *context, bd_error_t *error);
 
+/* Fill the fields of image i's record that belong to the attack, those of one that was read too. */
+void attacked_record(const bd_worker_t *w, const bd_item_t *item, int i, bd_per_image_t *record);
+
 /* The shape of a chain that attacks blocks. */
 bd_chain_shape_t attacked_shape(const bd_images_info_t *info, int classes, int block);
 

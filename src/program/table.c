@@ -38,6 +38,14 @@ static void print_row(FILE *out, bd_views_t asked, const bd_statistics_t *row) {
           row->images);
 }
 
+/* Print what the attacks that were made have cost, and whether they may be believed. */
+static void print_trust(FILE *out, const bd_statistics_t *rows, int64_t count) {
+  for (int64_t i = 0; i < count; i++)
+    if (*rows[i].trust)
+      fprintf(out, "  trust in %s: %s (%.4g passes forward and %.4g backward an image)\n",
+              rows[i].attack, rows[i].trust, rows[i].passes_forward, rows[i].passes_backward);
+}
+
 /* Print what else, besides the accuracies, a user must know of a run. */
 static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, double tolerance) {
   int64_t images = 0, converged = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0;
@@ -98,8 +106,10 @@ void print_statistics(FILE *out, const bd_result_summary_t *summary) {
       print_head(out, summary->views);
     }
     print_row(out, summary->views, row);
-    if (i + 1 == summary->row_count || row[1].run != row->run)
+    if (i + 1 == summary->row_count || row[1].run != row->run) {
+      print_trust(out, row - (i - first), i - first + 1);
       print_notes(out, row - (i - first), i - first + 1, tolerance_of(job, row->run));
+    }
   }
   bd_job_free(job);
 }

@@ -60,6 +60,11 @@ static void add(bd_tally_t *tally, double tau, const bd_per_image_t *r) {
 #define BD_TOTAL(name, value, meaning) tally->name += (value);
 #include <barydef/statistics.def>
   if (r->status >= 0 && r->status < BD_STATUSES_MAX) tally->by_status[r->status]++;
+  if (r->passes_forward >= 0) {
+    tally->made++;
+    tally->passes_forward += r->passes_forward;
+    tally->passes_backward += r->passes_backward;
+  }
   if (!ok) return;
   for (bd_view_t v = 0; v < BD_VIEWS; v++) tally->right[v] += is_right(r, v);
   if (tally->safe_tau == 0 || r->safe_tau < tally->safe_tau) tally->safe_tau = r->safe_tau;
@@ -85,6 +90,8 @@ void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t 
   spread++;
 #include <barydef/statistics.def>
   row->safe_tau = tally->safe_tau > 0 ? tally->safe_tau : NAN;
+  row->passes_forward = tally->made ? (double)tally->passes_forward / (double)tally->made : NAN;
+  row->passes_backward = tally->made ? (double)tally->passes_backward / (double)tally->made : NAN;
 }
 
 void bd_worst_case_add(bd_views_t *right, size_t count, const bd_per_image_t *records) {

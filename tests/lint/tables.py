@@ -12,6 +12,9 @@ from members import SOURCE, preprocessed, words
 
 TYPES = {"int8_t": "int8", "int32_t": "int32", "int64_t": "int64", "double": "float64"}
 
+# When a column is there, by the view whose row makes it; other views are asked for.
+WHERE = {"": "", "MADE": " (where attacks are made)"}
+
 PER_IMAGE = """
 #define BD_FIELD(type, name, pending, from, summary, meaning) (#name, #type, meaning, ""),
 #define BD_FIELD_LAST(...)
@@ -22,7 +25,7 @@ PER_IMAGE = """
 #include <barydef/fields.def>
 #define BD_FIELD_LAST(...)
 #define BD_FIELD_ADDED(VIEW, type, name, pending, from, summary, meaning) \\
-  (#name, #type, meaning, " (where asked for)"),
+  (#name, #type, meaning, #VIEW),
 #include <barydef/fields.def>
 """
 
@@ -30,11 +33,13 @@ STATISTICS = """
 #define BD_COLUMN(type, name, meaning) (#name, #type, meaning, ""),
 #define BD_COLUMN_TEXT(name, size, meaning) (#name, #size, meaning, ""),
 #define BD_COLUMN_TEXT_MADE(name, size, meaning) \\
-  (#name, #size, meaning, " (where the job makes attacks)"),
+  (#name, #size, meaning, "MADE"),
+#define BD_COLUMN_MADE(type, name, meaning) (#name, #type, meaning, "MADE"),
+#define BD_COUNT_MADE(name, when, meaning) (#name, "int64_t", meaning, "MADE"),
 #define BD_COUNT(name, when, meaning) (#name, "int64_t", meaning, ""),
 #define BD_ACCURACY(VIEW, name, meaning) (#name, "double", "accuracy on " meaning, ""),
 #define BD_ACCURACY_ADDED(VIEW, name, meaning) \\
-  (#name, "double", "accuracy on " meaning, " (where asked for)"),
+  (#name, "double", "accuracy on " meaning, #VIEW),
 #define BD_SPREAD(name) (#name "_mean, " #name "_max", "double", "mean and maximum of " #name, ""),
 #include <barydef/statistics.def>
 """
@@ -63,7 +68,8 @@ def sizes():
 
 def table(text):
     lines = ["| field | type | meaning |", "|---|---|---|"]
-    for name, kind, meaning, where in rows(text):
+    for name, kind, meaning, view in rows(text):
+        where = WHERE.get(view, " (where asked for)")
         kind = TYPES.get(kind) or f"string {sizes()[kind]}"
         lines.append(f"| {name} | {kind} | {words(meaning)}{where} |")
     return "\n".join(lines)

@@ -57,6 +57,9 @@ hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout) {
 #define BD_COLUMN_TEXT_MADE(name, size, meaning)                                                   \
   if (views & BD_VIEWS_MADE) insert_text(type, #name, AT(name), size);
 #define BD_COUNT(name, when, meaning) H5Tinsert(type, #name, AT(name), H5T_NATIVE_INT64);
+#define BD_COLUMN_MADE(type_, name, meaning)                                                       \
+  if (views & BD_VIEWS_MADE) H5Tinsert(type, #name, AT(name), H5_OF_##type_);
+#define BD_COUNT_MADE(name, when, meaning) BD_COLUMN_MADE(int64_t, name, meaning)
 #define BD_ACCURACY(VIEW, name, meaning)                                                           \
   H5Tinsert(type, #name, AT(name.value), H5T_NATIVE_DOUBLE);                                       \
   H5Tinsert(type, #name "_low", AT(name.low), H5T_NATIVE_DOUBLE);                                  \
@@ -84,17 +87,22 @@ void fields_pending(bd_views_t views, void *bytes) {
   bd_record_pack(views, &record, bytes);
 }
 
-bd_views_t fields_views_of(hid_t file) {
-  static const char any[] = "[input]\nfile = a\n[output]\nfile = b\n";
+bd_job_t *fields_job_of(hid_t file) {
   char *text = calloc(1, SUMMARY_JOB_MAX);
   bd_job_t *job = NULL;
   if (text && h5_get_text(file, "job", text, SUMMARY_JOB_MAX))
     bd_job_parse(text, "its job", "", 0, NULL, &job, NULL);
+  free(text);
+  return job;
+}
+
+bd_views_t fields_views_of(hid_t file) {
+  static const char any[] = "[input]\nfile = a\n[output]\nfile = b\n";
+  bd_job_t *job = fields_job_of(file);
   if (!job) bd_job_parse(any, "its job", "", 0, NULL, &job, NULL);
   bd_views_t views = job ? bd_views_asked(bd_job_point(job, 0)) : BD_VIEWS_ALWAYS;
   if (job && bd_job_made_count(job)) views |= BD_VIEWS_MADE;
   bd_job_free(job);
-  free(text);
   return views;
 }
 

@@ -20,6 +20,10 @@ hid_t fields_statistics_type(bd_views_t views, fields_layout_t layout);
 /* Fill bd_record_bytes(views) bytes with the record of an image that has not been computed. */
 void fields_pending(bd_views_t views, void *bytes);
 
+/* The job that a result holds, which the caller frees; NULL where it holds none that can be
+   read. */
+bd_job_t *fields_job_of(hid_t file);
+
 /* The views that the job of a result asks for, or the default ones if it names none. */
 bd_views_t fields_views_of(hid_t file);
 

@@ -94,17 +94,19 @@ static bd_status_t set_sums(const bd_result_t *result, hid_t file, int run,
 static bd_status_t compute_rows(const finish_request_t *r, hid_t file, bd_statistics_t *rows,
                                 int64_t *by_status, bd_error_t *error) {
   const bd_result_shape_t *shape = &r->result->shape;
+  bd_job_t *job = fields_job_of(file);
   bd_status_t status = BD_OK;
   for (int run = 0; status == BD_OK && run < shape->run_count; run++) {
     int64_t sums[FIELDS_SUMS] = {0};
     for (int a = 0; status == BD_OK && a < shape->attack_count; a++) {
-      const statistics_of_t of = {r->result, file, shape->first_run + run, a, r->predictions};
+      const statistics_of_t of = {r->result, file, job, shape->first_run + run, a, r->predictions};
       bd_statistics_t *row = &rows[run * shape->attack_count + a];
       status = statistics_child_row(&of, row, by_status, error);
       fields_add(row, sums);
     }
     if (status == BD_OK) status = set_sums(r->result, file, shape->first_run + run, sums, error);
   }
+  bd_job_free(job);
   return status;
 }
 

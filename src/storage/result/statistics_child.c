@@ -1,6 +1,7 @@
 #include "storage/result/statistics_child.h"
 
 #include "storage/hdf5/h5.h"
+#include "storage/result/missed_child.h"
 #include "storage/result/open_child.h"
 
 #include <stdio.h>
@@ -61,5 +62,7 @@ bd_status_t statistics_child_row(const statistics_of_t *of, bd_statistics_t *row
   bd_tally_finish(&tally, of->predictions == BD_PREDICTIONS_PRESENT ? of->result->shape.views : 0,
                   row);
   for (int s = 0; s < BD_STATUSES_MAX; s++) by_status[s] += tally.by_status[s];
+  if (status == BD_OK && of->result->shape.views & BD_VIEWS_MADE)
+    status = missed_child(of, row, error);
   return status;
 }

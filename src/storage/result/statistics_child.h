@@ -6,11 +6,12 @@
 
 #include <hdf5.h>
 
-/* Which row to compute, and of which file: a result with its names, and the same file opened by
-   HDF5. */
+/* Which row to compute, and of which file: a result with its names, the same file opened by HDF5,
+   and its job, or NULL where the file holds none that can be read. */
 typedef struct statistics_of {
   const bd_result_t *result;
   hid_t file;
+  const bd_job_t *job;
   int run, attack;
   bd_predictions_t predictions;
 } statistics_of_t;

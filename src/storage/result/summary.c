@@ -61,6 +61,8 @@ static void clean_texts(bd_result_summary_t *summary) {
     bd_statistics_t *row = &summary->rows[i];
     end_and_clean(row->attack, sizeof row->attack);
     end_and_clean(row->norm, sizeof row->norm);
+    end_and_clean(row->trust, sizeof row->trust);
+    end_and_clean(row->through, sizeof row->through);
   }
   for (int i = 0; i < summary->attribute_count; i++) {
     end_and_clean(summary->attributes[i].name, sizeof summary->attributes->name);

@@ -84,9 +84,13 @@ static bd_status_t verify_statistics(const open_child_t *open, FILE *out, bd_err
   int right = 1;
   h5_get_text(open->file, "victim_library", library, sizeof library);
   bd_status_t status = read_rows(open, &rows, error);
+  bd_job_t *job = fields_job_of(open->file);
   for (int g = 0; status == BD_OK && g < shape->run_count * shape->attack_count; g++) {
-    const statistics_of_t of = {open->result, open->file,
-                                shape->first_run + g / shape->attack_count, g % shape->attack_count,
+    const statistics_of_t of = {open->result,
+                                open->file,
+                                job,
+                                shape->first_run + g / shape->attack_count,
+                                g % shape->attack_count,
                                 strcmp(library, "none") != 0};
     bd_statistics_t computed;
     status = statistics_child_row(&of, &computed, by_status, error);
@@ -99,6 +103,7 @@ static bd_status_t verify_statistics(const open_child_t *open, FILE *out, bd_err
   if (!right) fprintf(out, "/statistics\n");
   if (status == BD_OK)
     status = worst_child_verify(open->result, open->file, strcmp(library, "none") != 0, out, error);
+  bd_job_free(job);
   free_rows(&rows);
   return status;
 }
