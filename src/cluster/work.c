@@ -82,14 +82,22 @@ static bd_status_t write_contents(leader_t *leader, bd_block_t *block) {
   return status;
 }
 
-static void take_block(leader_t *leader, int rank, bd_block_t *block) {
+/* Tell the schedule what a rank has spent on a block, before it is given another. */
+static void account(leader_t *leader, int rank, const bd_block_t *block) {
+  const bd_timings_t *spent = &block->seconds;
+  const double busy =
+      spent->read + spent->solve + spent->baseline + spent->victim + spent->attack + spent->write;
+  leader->busy[rank] += busy;
+  schedule_report(leader->schedule, rank, &block->item, busy);
+}
+
+static void take_block(leader_t *leader, bd_block_t *block) {
   bd_run_summary_t *summary = leader->work->summary;
   if (block->status == BD_STOPPED || leader->status != BD_OK) return;
   if (block->status != BD_OK)
     leader->status = bd_fail(leader->error, (bd_status_t)block->status, "%s", block->message);
   const bd_timings_t *spent = &block->seconds;
-  const double start = MPI_Wtime(), busy = spent->read + spent->solve + spent->baseline +
-                                           spent->victim + spent->attack + spent->write;
+  const double start = MPI_Wtime();
   if (leader->status == BD_OK) leader->status = write_contents(leader, block);
   summary->write_seconds += MPI_Wtime() - start + spent->write / leader->size;
   summary->read_seconds += spent->read;
@@ -100,8 +108,6 @@ static void take_block(leader_t *leader, int rank, bd_block_t *block) {
   summary->predicted += block->shown.predicted;
   summary->shared += block->shown.shared;
   summary->rows += block->shown.rows;
-  leader->busy[rank] += busy;
-  schedule_report(leader->schedule, rank, &block->item, busy);
   if (leader->status == BD_OK)
     leader->progress.done +=
         (int64_t)block->item.count * plan_snapshots(leader->work->plan, block->item.point);
@@ -120,9 +126,10 @@ static void receive(leader_t *leader, MPI_Message *message, const MPI_Status *en
   if (leader->stopping) tell_to_stop(leader);
   if (!is_block) return;
   /* Answer first, so that the other rank need not wait for the disk. */
+  account(leader, envelope->MPI_SOURCE, leader->received);
   give_item(leader, envelope->MPI_SOURCE);
   summary->message_seconds += MPI_Wtime() - start;
-  take_block(leader, envelope->MPI_SOURCE, leader->received);
+  take_block(leader, leader->received);
 }
 
 /* Serve the ranks that wait.  Called between the iterations of rank 0's own solver. */
@@ -148,7 +155,8 @@ static void lead(leader_t *leader, bd_block_t *own) {
     bd_item_t item = take_item(leader, 0);
     if (item.count) {
       worker_compute(worker, &item, own, serve, leader);
-      take_block(leader, 0, own);
+      account(leader, 0, own);
+      take_block(leader, own);
     } else if (leader->tokens == 0) break;
     else nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL); /* leave the core to others */
     serve(leader);

@@ -40,6 +40,11 @@ void chain_free(bd_chain_t *chain);
 /* The view that the attacked victim is behind; BD_VIEW_ATTACKED where there is none. */
 bd_view_t chain_view(const bd_made_attack_t *attack);
 
+/* Does the solver iterate for the attacker, which takes longer than the victim? */
+static inline int chain_iterates(const bd_made_attack_t *attack) {
+  return attack->through == BD_ATTACK_THROUGH_PURIFIED;
+}
+
 /* Bytes that chain_create and an attack on `room` images take. */
 double chain_bytes(const bd_chain_shape_t *shape, const bd_made_attack_t *attack,
                    const bd_parameters_t *parameters);

@@ -7,7 +7,12 @@
    so that all ranks finish at about the same time.  A rank's share of the remaining work is
    proportional to its speed, and it gets at most a third of that share at once.  This is guided
    self-scheduling with weights: Polychronopoulos and Kuck, IEEE Trans. Computers 36, 1987.
-   Splitting is safe because no result depends on it. */
+   Splitting is safe because no result depends on it.
+
+   Attacks that are made take longer, and unequally long, since some images stop early.  Where the
+   victim does most of the work their pieces are single batches, which are not split: a part of a
+   batch takes as long, and other points take the same images.  Where the solver does, they are
+   split.  The last of them are given only to ranks that have nothing else to do. */
 #ifndef BD_SCHEDULE_H
 #define BD_SCHEDULE_H
 

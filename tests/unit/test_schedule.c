@@ -19,12 +19,14 @@ static bd_job_t *job(const char *sweep) {
 }
 
 static int attacks[3] = {0, 1, 2};
+static const bd_made_attack_t *none_made[3];
 static bd_plan_t plan_of(const bd_job_t *job, int64_t count, int block) {
   return (bd_plan_t){.job = job,
                      .point_count = bd_job_point_count(job),
                      .count = count,
                      .attack_count = 3,
                      .attacks = attacks,
+                     .made = none_made,
                      .block = block};
 }
 
@@ -116,12 +118,12 @@ Test(schedule, points_that_move_alike_follow_one_another) {
   }
 }
 
-/* The first of these ranks needs `slow` times as long as the others.  Returns the time until all
-   have ended, relative to what it would be if work could be cut at will. */
-static double efficiency(int ranks, double slow, int64_t count) {
-  bd_job_t *j = job("");
-  bd_plan_t plan = plan_of(j, count, 64);
-  schedule_t *s = schedule_create(&plan, NULL, ranks);
+/* How long a rank needs for an item. */
+typedef double duration_t(int rank, const bd_item_t *item);
+
+/* The time until all ranks have ended. */
+static double time_of(const bd_plan_t *plan, int ranks, duration_t *duration) {
+  schedule_t *s = schedule_create(plan, NULL, ranks);
   double ends[64] = {0}, last = 0;
   bd_item_t item[64][2];
   int held[64];
@@ -132,7 +134,7 @@ static double efficiency(int ranks, double slow, int64_t count) {
     int next = -1;
     double end = INFINITY;
     for (int r = 0; r < ranks; r++) {
-      double finishes = held[r] ? ends[r] + item[r][0].count * (r == 0 ? slow : 1) : INFINITY;
+      double finishes = held[r] ? ends[r] + duration(r, &item[r][0]) : INFINITY;
       if (finishes < end) end = finishes, next = r;
     }
     if (next < 0) break;
@@ -144,7 +146,22 @@ static double efficiency(int ranks, double slow, int64_t count) {
                       &item[next][held[next]]))
       held[next]++;
   }
+  cr_assert_eq(schedule_left(s), 0);
   schedule_free(s);
+  return last;
+}
+
+static double slowdown; /* of the first rank */
+static double by_images(int rank, const bd_item_t *item) {
+  return item->count * (rank == 0 ? slowdown : 1);
+}
+
+/* The time until all have ended, relative to what it would be if work could be cut at will. */
+static double efficiency(int ranks, double slow, int64_t count) {
+  bd_job_t *j = job("");
+  const bd_plan_t plan = plan_of(j, count, 64);
+  slowdown = slow;
+  const double last = time_of(&plan, ranks, by_images);
   bd_job_free(j);
   return last / (3 * (double)count / (ranks - 1 + 1 / slow));
 }
@@ -157,4 +174,82 @@ Test(schedule, ranks_end_together) {
   cr_expect_lt(efficiency(2, 10, 1000), 1.1, "%g", efficiency(2, 10, 1000));
   cr_expect_lt(efficiency(8, 10, 10000), 1.02, "%g", efficiency(8, 10, 10000));
   cr_expect_lt(efficiency(64, 10, 10000), 1.1, "%g", efficiency(64, 10, 10000));
+}
+
+/* ---- attacks that are made ----------------------------------------------------- */
+
+enum { BATCH = 32 };
+
+static bd_made_attack_t made[2] = {{.through = BD_ATTACK_THROUGH_VICTIM},
+                                   {.through = BD_ATTACK_THROUGH_PURIFIED}};
+
+static bd_plan_t attacks_of(const bd_job_t *job, int64_t count, const bd_made_attack_t **those,
+                            int those_count) {
+  bd_plan_t plan = plan_of(job, count, 64);
+  plan.made = those;
+  plan.attack_count = those_count;
+  return plan;
+}
+
+/* A victim is shown full batches.  It takes longer for some than for others, whose images stop
+   early. */
+static double by_batches(int rank, const bd_item_t *item) {
+  double sum = 0;
+  (void)rank;
+  for (int64_t i = item->first; i < item->first + item->count; i += BATCH)
+    sum += 0.5 + (double)(i / BATCH * 7 % 11) / 11;
+  return sum;
+}
+
+static double by_early_stop(int rank, const bd_item_t *item) {
+  (void)rank;
+  double sum = 0;
+  for (int64_t i = item->first; i < item->first + item->count; i++)
+    sum += 0.5 + (double)(i / 8 * 7 % 11) / 11;
+  return sum;
+}
+
+Test(schedule, two_ranks_attack_nearly_twice_as_fast) {
+  bd_job_t *j = job("");
+  const struct {
+    const bd_made_attack_t *attack;
+    duration_t *duration;
+    int64_t count;
+    double least;
+  } cases[] = {{&made[0], by_batches, 1000, 1.9},
+               {&made[0], by_batches, 500, 1.8},
+               {&made[1], by_early_stop, 1000, 1.9},
+               {&made[1], by_early_stop, 200, 1.8},
+               {&made[1], by_images, 100, 1.8}};
+  slowdown = 1;
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    const bd_made_attack_t *those[] = {cases[c].attack};
+    const bd_plan_t plan = attacks_of(j, cases[c].count, those, 1);
+    const double one = time_of(&plan, 1, cases[c].duration),
+                 two = time_of(&plan, 2, cases[c].duration);
+    cr_expect_geq(one / two, cases[c].least, "case %zu: %g", c, one / two);
+  }
+  bd_job_free(j);
+}
+
+/* Else a rank would attack images anew that it has attacked already. */
+Test(schedule, all_points_have_the_same_items_of_an_attack_on_the_victim) {
+  bd_job_t *j = job("[sweep]\nsolver.gamma = 1, 2, 3\n");
+  const bd_made_attack_t *those[] = {&made[0]};
+  const bd_plan_t plan = attacks_of(j, 300, those, 1);
+  for (int ranks = 1; ranks < 5; ranks++) {
+    schedule_t *s = schedule_create(&plan, NULL, ranks);
+    bd_item_t item;
+    int seen[3][300] = {{0}}, items = 0;
+    for (; schedule_take(s, items % ranks, SCHEDULE_ALONE, &item); items++) {
+      cr_assert_eq(item.first % 64 % BATCH, 0);
+      seen[item.point][item.first] = item.count;
+      schedule_report(s, items % ranks, &item, item.count);
+    }
+    cr_assert_arr_eq(seen[0], seen[1], sizeof seen[0]);
+    cr_assert_arr_eq(seen[0], seen[2], sizeof seen[0]);
+    cr_assert_eq(items, 3 * 10);
+    schedule_free(s);
+  }
+  bd_job_free(j);
 }
