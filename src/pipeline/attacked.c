@@ -38,6 +38,7 @@ static bd_status_t make_room(bd_worker_t *w, bd_error_t *error) {
 }
 
 void attacked_free(bd_made_t *made) {
+  chain_free(&made->chain);
   free(made->clean);
   free(made->images);
   free(made->numbers);
@@ -95,29 +96,41 @@ static bd_status_t attack_block(bd_worker_t *w, const bd_item_t *item, const att
   return attack_examine(model, &task, &outcome, &found, error);
 }
 
+/* Make the chain of an item, which is kept until an item of another attack or point comes.  Through
+   the bare victim all points have the same. */
+static bd_status_t set_chain(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
+  const bd_made_attack_t *attack = w->plan->made[item->attack];
+  bd_chain_t *chain = &w->made.chain;
+  if (chain->model.state && chain->attack == attack &&
+      (w->made.point == item->point || attack->through == BD_ATTACK_THROUGH_VICTIM))
+    return BD_OK;
+  const bd_chain_shape_t shape =
+      attacked_shape(bd_images_info(w->images), bd_victim_classes(w->victim), w->plan->block);
+  chain_free(chain);
+  const bd_status_t status = chain_create(chain, &shape, w->victim, attack, &w->parameters, error);
+  if (status != BD_OK) chain_free(chain);
+  w->made.point = item->point;
+  return status;
+}
+
 bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
                         void *context, bd_error_t *error) {
-  const bd_images_info_t *info = bd_images_info(w->images);
-  const bd_made_attack_t *made = w->plan->made[item->attack];
   const double start = clock_seconds();
-  bd_chain_t chain = {0};
-  if (!made || is_in_hand(w, item)) return BD_OK;
-  const bd_chain_shape_t shape = attacked_shape(info, bd_victim_classes(w->victim), w->plan->block);
+  if (!w->plan->made[item->attack] || is_in_hand(w, item)) return BD_OK;
   bd_status_t status = make_room(w, error);
-  if (status == BD_OK)
-    status = chain_create(&chain, &shape, w->victim, made, &w->parameters, error);
-  chain.poll = poll;
-  chain.context = context;
-  if (status == BD_OK) status = attack_block(w, item, &chain.model, error);
+  if (status == BD_OK) status = set_chain(w, item, error);
+  w->made.chain.poll = poll;
+  w->made.chain.context = context;
+  if (status == BD_OK) status = attack_block(w, item, &w->made.chain.model, error);
   if (status == BD_OK) {
-    for (size_t j = 0; j < (size_t)item->count * block_image_size(info); j++)
+    const size_t size = block_image_size(bd_images_info(w->images));
+    for (size_t j = 0; j < (size_t)item->count * size; j++)
       w->attacked[j] = (double)w->made.images[j];
     w->made.item = *item;
   } else w->made.item.count = 0;
   /* Neither predictions nor moved images of what was there before hold any more. */
   w->shown.item.count = 0;
   bd_moved_forget(w->moved);
-  if (chain.model.state) chain_free(&chain);
   block->seconds.attack += clock_seconds() - start;
   return status;
 }

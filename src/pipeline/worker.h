@@ -3,6 +3,7 @@
 #define BD_WORKER_H
 
 #include "pipeline/block.h"
+#include "pipeline/chain.h"
 #include "pipeline/seen.h"
 
 #include <barydef/result.h>
@@ -22,6 +23,8 @@ typedef struct bd_shown {
    are first needed. */
 typedef struct bd_made {
   bd_item_t item;        /* whose attacked images are in hand; count 0: none */
+  bd_chain_t chain;      /* what was attacked last; without a state: none */
+  int point;             /* of the sweep, that the chain is made for */
   float *clean, *images; /* [block][C][H][W] */
   int64_t *numbers;      /* [block] */
   int32_t *labels;       /* [block] */
