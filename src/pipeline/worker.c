@@ -70,24 +70,28 @@ void worker_free(bd_worker_t *w) {
   memset(w, 0, sizeof *w);
 }
 
+/* What the most demanding attack takes at a point. */
+static double attack_bytes(const bd_plan_t *plan, const bd_images_info_t *info, int point) {
+  const bd_chain_shape_t shape = attacked_shape(info, 0, plan->block);
+  double most = 0;
+  for (int a = 0; a < plan->attack_count; a++)
+    if (plan->made[a])
+      most = fmax(most, chain_bytes(&shape, plan->made[a], bd_job_point(plan->job, point)));
+  return most;
+}
+
 double worker_bytes(const bd_plan_t *plan, const bd_images_info_t *info, double *moved) {
   const size_t size = block_image_size(info);
   const double pixels = (double)plan->block * (double)size;
   const int has_victim = *bd_job_point(plan->job, plan->first_point)->victim_file != 0;
-  double solver = 0, all = 0, limit = 0;
+  double solver = 0, attacks = 0, all = 0, limit = 0;
   for (int point = plan->first_point; point < plan->first_point + plan->point_count; point++) {
     const bd_parameters_t *p = bd_job_point(plan->job, point);
     solver = fmax(solver, bd_solver_bytes(&p->solver, info->height, info->width));
+    attacks = fmax(attacks, attack_bytes(plan, info, point));
     all = fmax(all,
                bd_moved_bytes(&p->solver, info->channels, info->height, info->width, plan->block));
     limit = (double)p->max_memory * (1 << 20);
-  }
-  double attacks = 0;
-  for (int a = 0; a < plan->attack_count; a++) {
-    const bd_chain_shape_t shape = attacked_shape(info, 0, plan->block);
-    if (plan->made[a])
-      attacks = fmax(
-          attacks, chain_bytes(&shape, plan->made[a], bd_job_point(plan->job, plan->first_point)));
   }
   /* This counts two blocks under way, the images in float64, the solver, the chunks kept of the
      clean images and of the attack being read, and the answers of a victim. */
