@@ -70,8 +70,23 @@ BD_API const bd_parameter_t *bd_attack_parameter_table(int *count);
 /** How many attacks a job has made. */
 BD_API int bd_job_made_count(const bd_job_t *job);
 
-/** An attack that a job has made, in the order of the sections.  It belongs to the job. */
+/** An attack that a job has made, in the order of the sections: its values at each point of the
+    sweep, [bd_job_point_count].  They belong to the job. */
 BD_API const bd_made_attack_t *bd_job_made(const bd_job_t *job, int attack);
+
+/** The text of a key of an attack at a point.  The key is one of bd_attack_parameter_table.  The
+    text belongs to the job. */
+BD_API const char *bd_job_made_value(const bd_job_t *job, int point, int attack, const char *key);
+
+/** A line of [sweep] that varies a key of attacks. */
+typedef struct bd_attack_sweep {
+  const char *name;          /**< "attack NAME.epsilon", or "attack.epsilon" for all attacks */
+  const bd_parameter_t *key; /**< the row of the key */
+  int attack;                /**< the first attack that it varies */
+} bd_attack_sweep_t;
+
+/** Line `number`, from 0, of those lines of [sweep].  0 where there is none. */
+BD_API int bd_job_attack_sweep(const bd_job_t *job, int number, bd_attack_sweep_t *found);
 
 #ifdef __cplusplus
 }

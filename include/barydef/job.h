@@ -131,7 +131,8 @@ BD_API int bd_parameter_is_compared(const bd_parameter_t *parameter);
 /** May [sweep] vary it? */
 BD_API int bd_parameter_is_swept(const bd_parameter_t *parameter);
 
-/** Where there are parameters that may be swept: "[marginals], [solver] and [baseline]". */
+/** Where there are parameters that may be swept: "[marginals], [solver], [baseline] and
+   [attack NAME]". */
 BD_API void bd_swept_sections(char *text, size_t size);
 
 /** What a value of this parameter may be, as text: "a number from 0.001 to 1000". */

@@ -30,11 +30,14 @@ extern "C" {
 
 /** What a result will hold.  bd_result_create keeps nothing of it. */
 typedef struct bd_result_layout {
-  const bd_images_info_t *info;     /**< gives the shape of an image and the name of the data set */
-  int64_t count;                    /**< images of each attack: the first of the input */
-  const int64_t *labels;            /**< [count] */
-  int attack_count;                 /**< attacks, with the clean images where they are processed */
-  const bd_attack_t *attacks;       /**< [attack_count], in the order of the statistics */
+  const bd_images_info_t *info; /**< gives the shape of an image and the name of the data set */
+  int64_t count;                /**< images of each attack: the first of the input */
+  const int64_t *labels;        /**< [count] */
+  int attack_count;             /**< attacks, with the clean images where they are processed */
+  const bd_attack_t *attacks;   /**< [attack_count], in the order of the statistics */
+  /** What run `run` says of attack `attack`; the name must be that of attacks[attack].  NULL: every
+     run says what `attacks` does. */
+  void (*attack)(void *context, int run, int attack, bd_attack_t *about);
   int first_run;                    /**< number of the first run, which is not 0 in a later part */
   int run_count;                    /**< runs in this file */
   int store_images;                 /**< 1: purified images are stored; 0: records alone */
@@ -44,7 +47,7 @@ typedef struct bd_result_layout {
   /** The attributes of run `run`.  Writes at most BD_RUN_ATTRIBUTES_MAX into `attributes` and
      returns their number.  The texts stay valid until the next call. */
   int (*run_attributes)(void *context, int run, bd_attribute_t *attributes);
-  void *context; /**< handed to run_attributes */
+  void *context; /**< handed to run_attributes and attack */
 } bd_result_layout_t;
 
 /** An open result. */

@@ -21,13 +21,15 @@ enum {
 enum { WHERE_SIZE = BD_TEXT_MAX + 32 };
 
 typedef struct made {
-  bd_made_attack_t parsed;
+  char name[BD_ATTACK_NAME];
+  bd_made_attack_t *at;      /* [points of the job]; NULL until all is parsed */
   char *values[ATTACK_KEYS]; /* NULL: not given */
   char where[ATTACK_KEYS][WHERE_SIZE];
   int line[ATTACK_KEYS]; /* 0: not in the file */
 } made_t;
 
 struct entry;
+struct sweep;
 
 /* Is "attack NAME" the name of this section? */
 int attacks_owns(const char *section);
@@ -48,14 +50,21 @@ enum { BD_ATTACK_FAMILY_NONE = BD_ATTACK_FAMILIES };
    is row `parameter` of the table of parameters. */
 bd_status_t presets_expand(bd_job_t *job, int parameter, int preset, bd_error_t *error);
 
-/* Parse all values, and check what no single one can tell. */
+/* Set what a line "attack NAME.key" or "attack.key" of [sweep] varies. */
+bd_status_t attacks_find_target(const char *where, const char *section, const char *key,
+                                struct sweep *target, bd_error_t *error);
+
+/* The text of a key at a point. */
+const char *attacks_value(const bd_job_t *job, int point, const made_t *made, int key);
+
+/* Parse all values of all points, and check what no single one can tell. */
 bd_status_t attacks_parse(bd_job_t *job, bd_error_t *error);
 
 /* Write the sections as text, defaults included. */
 void attacks_write(const bd_job_t *job, FILE *out);
 
-/* Are the values of one section the same in two jobs? */
-int attacks_are_same(const made_t *one, const made_t *other);
+/* Have two attacks the same name, and the same value of every key? */
+int attacks_are_same(const bd_made_attack_t *one, const bd_made_attack_t *other);
 
 void attacks_free(made_t *made);
 

@@ -4,19 +4,38 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A difference of the name or a key of attack number i, at any point. */
+static int find_key_of(const bd_job_t *one, const bd_job_t *other, int i,
+                       job_difference_t *difference) {
+  const made_t *a = one->made[i], *b = other->made[i];
+  int keys;
+  const bd_parameter_t *table = bd_attack_parameter_table(&keys);
+  snprintf(difference->name, sizeof difference->name, "the name of section %d [attack NAME]",
+           i + 1);
+  snprintf(difference->one, sizeof difference->one, "%s", a->name);
+  snprintf(difference->other, sizeof difference->other, "%s", b->name);
+  if (strcmp(a->name, b->name)) return 1;
+  for (int point = 0; point < bd_job_point_count(one); point++)
+    for (int key = 0; key < keys; key++) {
+      const char *mine = attacks_value(one, point, a, key),
+                 *theirs = attacks_value(other, point, b, key);
+      if (table_is_same_row(&table[key], mine, theirs)) continue;
+      snprintf(difference->name, sizeof difference->name, "attack %s.%s", a->name, table[key].key);
+      snprintf(difference->one, sizeof difference->one, "%s", mine);
+      snprintf(difference->other, sizeof difference->other, "%s", theirs);
+      return 1;
+    }
+  return 0;
+}
+
 static int find_made(const bd_job_t *one, const bd_job_t *other, job_difference_t *difference) {
   const int count = one->made_count, other_count = other->made_count;
   snprintf(difference->name, sizeof difference->name, "the number of sections [attack NAME]");
   snprintf(difference->one, sizeof difference->one, "%d", count);
   snprintf(difference->other, sizeof difference->other, "%d", other_count);
   if (count != other_count) return 1;
-  for (int i = 0; i < count; i++) {
-    if (attacks_are_same(one->made[i], other->made[i])) continue;
-    snprintf(difference->name, sizeof difference->name, "a key of [attack NAME]");
-    snprintf(difference->one, sizeof difference->one, "%s", one->made[i]->parsed.name);
-    snprintf(difference->other, sizeof difference->other, "%s", other->made[i]->parsed.name);
-    return 1;
-  }
+  for (int i = 0; i < count; i++)
+    if (find_key_of(one, other, i, difference)) return 1;
   return 0;
 }
 

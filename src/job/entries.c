@@ -28,22 +28,44 @@ static bd_status_t check_swept(const char *where, const char *name, int paramete
                  sections);
 }
 
-/* The sweep of a parameter; NULL where there is none yet. */
-static sweep_t *find_sweep(const bd_job_t *job, int parameter) {
+int entries_sweeps_attack(const sweep_t *sweep, const char *attack, int key) {
+  return sweep->parameter == SWEEP_OF_ATTACKS && sweep->key == key &&
+         (!*sweep->attack || !strcmp(sweep->attack, attack));
+}
+
+/* The sweep of what `target` varies; NULL where there is none yet. */
+static sweep_t *find_sweep(const bd_job_t *job, const sweep_t *target) {
   for (int i = 0; i < job->sweep_count; i++)
-    if (job->sweeps[i]->parameter == parameter) return job->sweeps[i];
+    if (!strcmp(job->sweeps[i]->name, target->name)) return job->sweeps[i];
   return NULL;
 }
 
-static bd_status_t add_sweep(bd_job_t *job, const char *where, int parameter, sweep_t **sweep,
-                             bd_error_t *error) {
+static bd_status_t add_sweep(bd_job_t *job, const char *where, const sweep_t *target,
+                             sweep_t **sweep, bd_error_t *error) {
   if (job->sweep_count == SWEEPS_MAX)
     return bd_fail(error, BD_BAD_INPUT, "%s: more than %d swept keys", where, SWEEPS_MAX);
-  *sweep = calloc(1, sizeof **sweep);
+  *sweep = malloc(sizeof **sweep);
   if (!*sweep) return bd_fail(error, BD_FAILED, "no memory for the job");
-  (*sweep)->parameter = parameter;
+  **sweep = *target;
   job->sweeps[job->sweep_count++] = *sweep;
   return BD_OK;
+}
+
+/* What a line of [sweep] varies. */
+static bd_status_t find_target(const char *where, const char *name, sweep_t *target,
+                               bd_error_t *error) {
+  char section[64];
+  const char *key = NULL;
+  int count;
+  bd_status_t status = table_split_key(where, name, section, &key, error);
+  if (status != BD_OK) return status;
+  if (attacks_owns(section)) return attacks_find_target(where, section, key, target, error);
+  status = find(where, section, key, &target->parameter, error);
+  if (status == BD_OK) status = check_swept(where, name, target->parameter, error);
+  if (status == BD_OK)
+    snprintf(target->name, sizeof target->name, "%s",
+             bd_parameter_table(&count)[target->parameter].name);
+  return status;
 }
 
 /* Replace the values by those of a list separated by commas. */
@@ -68,18 +90,14 @@ static bd_status_t set_values(sweep_t *sweep, const char *where, const char *nam
 /* An entry of [sweep].  An override may replace what the file says. */
 static bd_status_t set_sweep(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
   const char *where = entry->where, *name = entry->key;
-  char section[64];
-  const char *key = NULL;
-  int parameter = -1;
-  bd_status_t status = table_split_key(where, name, section, &key, error);
-  if (status == BD_OK) status = find(where, section, key, &parameter, error);
-  if (status == BD_OK) status = check_swept(where, name, parameter, error);
+  sweep_t target = {.parameter = SWEEP_OF_ATTACKS};
+  bd_status_t status = find_target(where, name, &target, error);
   if (status != BD_OK) return status;
-  sweep_t *sweep = find_sweep(job, parameter);
+  sweep_t *sweep = find_sweep(job, &target);
   if (sweep && entry->line)
     return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: given before, at %s", where, name,
                    sweep->where);
-  if (!sweep) status = add_sweep(job, where, parameter, &sweep, error);
+  if (!sweep) status = add_sweep(job, where, &target, &sweep, error);
   return status == BD_OK ? set_values(sweep, where, name, entry->value, error) : status;
 }
 
@@ -88,10 +106,9 @@ void entries_free_sweep(sweep_t *sweep) {
   free(sweep);
 }
 
-/* End the sweep of a parameter: the one value that --set gives replaces all of the file's. */
-static void end_sweep(bd_job_t *job, int parameter) {
+void entries_end_sweep(bd_job_t *job, const char *name) {
   for (int i = 0; i < job->sweep_count; i++) {
-    if (job->sweeps[i]->parameter != parameter) continue;
+    if (strcmp(job->sweeps[i]->name, name)) continue;
     entries_free_sweep(job->sweeps[i]);
     for (job->sweep_count--; i < job->sweep_count; i++) job->sweeps[i] = job->sweeps[i + 1];
     return;
@@ -112,7 +129,8 @@ static bd_status_t check_characters(const entry_t *entry, bd_error_t *error) {
 }
 
 static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
-  int index = -1;
+  int index = -1, count;
+  const bd_parameter_t *table = bd_parameter_table(&count);
   bd_status_t status = check_characters(entry, error);
   if (status != BD_OK) return status;
   if (!strcmp(entry->section, "sweep")) return set_sweep(job, entry, error);
@@ -123,7 +141,7 @@ static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *er
     return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", entry->where,
                    entry->section, entry->key, job->line[index]);
   if (entry->line) job->line[index] = entry->line;
-  else end_sweep(job, index);
+  else entries_end_sweep(job, table[index].name);
   free(job->values[index]);
   job->values[index] = trimmed(entry->value, strlen(entry->value));
   snprintf(job->where[index], sizeof job->where[index], "%s", entry->where);

@@ -6,10 +6,13 @@
 #include "job/table.h"
 
 /* The most keys that are swept, and the most values of one. */
-enum { SWEEPS_MAX = 16, VALUES_MAX = 1024 };
+enum { SWEEPS_MAX = 16, VALUES_MAX = 1024, SWEEP_OF_ATTACKS = -1 };
 
 typedef struct sweep {
-  int parameter; /* row of the table */
+  int parameter;                  /* row of the table; SWEEP_OF_ATTACKS: a key of [attack NAME] */
+  int key;                        /* of an attack: row of the table of its keys */
+  char attack[BD_ATTACK_NAME];    /* of which attack; "": of every one that the job has made */
+  char name[BD_ATTACK_NAME + 64]; /* "solver.gamma", "attack NAME.epsilon", "attack.epsilon" */
   int count;
   char *values[VALUES_MAX];
   char where[WHERE_SIZE]; /* "job.ini:12" or "--set", for messages */
@@ -44,5 +47,14 @@ bd_status_t entries_read(bd_job_t *job, const char *text, bd_error_t *error);
 bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error);
 
 void entries_free_sweep(sweep_t *sweep);
+
+/* The value of a sweep at a point. */
+const char *entries_value_at(const bd_job_t *job, const sweep_t *sweep, int point);
+
+/* End the sweep of this name, if there is one: the one value that --set gives replaces all. */
+void entries_end_sweep(bd_job_t *job, const char *name);
+
+/* Does a sweep vary this key of this attack? */
+int entries_sweeps_attack(const sweep_t *sweep, const char *attack, int key);
 
 #endif

@@ -18,6 +18,11 @@ const char *bd_job_value(const bd_job_t *job, int point, int parameter) {
   return job->values[parameter];
 }
 
+const char *entries_value_at(const bd_job_t *job, const sweep_t *sweep, int point) {
+  for (int i = job->sweep_count - 1; job->sweeps[i] != sweep; i--) point /= job->sweeps[i]->count;
+  return sweep->values[point % sweep->count];
+}
+
 /* The path with the job's directory before it where it is relative. */
 static bd_status_t resolve(const bd_job_t *job, const char *path, char **resolved,
                            bd_error_t *error) {
@@ -64,12 +69,14 @@ const bd_parameters_t *bd_job_point(const bd_job_t *job, int point) {
 /* A value given twice would be computed twice for the same numbers. */
 static bd_status_t refuse_repeated(const sweep_t *sweep, bd_error_t *error) {
   int count;
-  const bd_parameter_t *parameter = &bd_parameter_table(&count)[sweep->parameter];
+  const bd_parameter_t *row = sweep->parameter == SWEEP_OF_ATTACKS
+                                  ? &bd_attack_parameter_table(&count)[sweep->key]
+                                  : &bd_parameter_table(&count)[sweep->parameter];
   for (int v = 1; v < sweep->count; v++)
     for (int before = 0; before < v; before++)
-      if (table_is_same(sweep->parameter, sweep->values[v], sweep->values[before]))
-        return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s.%s: the value %.80s is given twice",
-                       sweep->where, parameter->section, parameter->key, sweep->values[v]);
+      if (table_is_same_row(row, sweep->values[v], sweep->values[before]))
+        return bd_fail(error, BD_BAD_INPUT, "%s: sweep of %s: the value %.80s is given twice",
+                       sweep->where, sweep->name, sweep->values[v]);
   return BD_OK;
 }
 
@@ -135,7 +142,7 @@ static bd_status_t write_text(bd_job_t *job, bd_error_t *error) {
   if (job->sweep_count) fprintf(out, "\n[sweep]\n");
   for (int i = 0; i < job->sweep_count; i++) {
     const sweep_t *sweep = job->sweeps[i];
-    fprintf(out, "%s.%s =", table[sweep->parameter].section, table[sweep->parameter].key);
+    fprintf(out, "%s =", sweep->name);
     for (int v = 0; v < sweep->count; v++) fprintf(out, "%s %s", v ? "," : "", sweep->values[v]);
     fprintf(out, "\n");
   }
@@ -213,18 +220,22 @@ void bd_job_run(const bd_job_t *job, int run, int *point, int *snapshot) {
   *snapshot = run - job->first_run[*point];
 }
 
+/* "gamma", "epsilon" of all attacks, "NAME.epsilon" of one. */
+static const char *short_name(const sweep_t *sweep) {
+  return *sweep->attack ? strchr(sweep->name, ' ') + 1 : strchr(sweep->name, '.') + 1;
+}
+
 void bd_job_run_label(const bd_job_t *job, int run, char *text, size_t size) {
-  int point, snapshot, count;
-  const bd_parameter_t *table = bd_parameter_table(&count);
+  int point, snapshot;
   bd_job_run(job, run, &point, &snapshot);
   snprintf(text, size, "%s", "");
   int many = job->first_run[job->points] > job->points;
   for (int i = 0; i < job->sweep_count; i++) {
     size_t used = strlen(text);
-    int parameter = job->sweeps[i]->parameter;
-    if (parameter == TABLE_SOLVER_iterations && many) continue;
-    snprintf(text + used, size - used, "%s%s %s", used ? ", " : "", table[parameter].key,
-             bd_job_value(job, point, parameter));
+    const sweep_t *sweep = job->sweeps[i];
+    if (sweep->parameter == TABLE_SOLVER_iterations && many) continue;
+    snprintf(text + used, size - used, "%s%s %s", used ? ", " : "", short_name(sweep),
+             entries_value_at(job, sweep, point));
   }
   if (!many) return;
   const size_t used = strlen(text);

@@ -113,12 +113,10 @@ void bd_swept_sections(char *text, size_t size) {
   snprintf(text, size, "%s", "");
   for (int i = 0; i < count; i++) {
     const size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s[%s]",
-             i == 0          ? ""
-             : i + 1 < count ? ", "
-                             : " and ",
-             sections[i]);
+    snprintf(text + used, size - used, "%s[%s]", i ? ", " : "", sections[i]);
   }
+  const size_t used = strlen(text);
+  snprintf(text + used, size - used, " and [attack NAME]");
 }
 
 /* ---- values -------------------------------------------------------------------- */
@@ -292,8 +290,15 @@ bd_status_t table_check_solver(const bd_solver_options_t *options, const char *w
 }
 
 int table_is_same(int index, const char *one, const char *other) {
-  const bd_parameter_t *p = &table[index];
+  return table_is_same_row(&table[index], one, other);
+}
+
+int table_is_same_row(const bd_parameter_t *p, const char *one, const char *other) {
   unsigned names, other_names;
+  double number, other_number;
+  if (p->kind == BD_KIND_RATIO && parse_ratio(p, one, &number) &&
+      parse_ratio(p, other, &other_number))
+    return number == other_number;
   if (p->kind == BD_KIND_NAMES)
     return parse_names(p->choices, one, &names) && parse_names(p->choices, other, &other_names) &&
            names == other_names;

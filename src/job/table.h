@@ -53,6 +53,7 @@ bd_status_t table_check_solver(const bd_solver_options_t *options, const char *w
 /* Do two texts, which table_parse has taken, say the same?  Numbers may be written in two ways, and
    names in two orders. */
 int table_is_same(int index, const char *one, const char *other);
+int table_is_same_row(const bd_parameter_t *row, const char *one, const char *other);
 
 /* Is it a path, relative to the job's folder? */
 int table_is_path(int index);

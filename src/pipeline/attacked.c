@@ -15,9 +15,8 @@ bd_chain_shape_t attacked_shape(const bd_images_info_t *info, int classes, int b
 /* Are the images in hand those of this item?  Through the bare victim they are the same at every
    point of a sweep. */
 static int is_in_hand(const bd_worker_t *w, const bd_item_t *item) {
-  const bd_made_attack_t *attack = w->plan->made[item->attack];
   return plan_is_same_pixels(&w->made.item, item) &&
-         (attack->through == BD_ATTACK_THROUGH_VICTIM || w->made.item.point == item->point);
+         plan_is_same_attack(w->plan, item->attack, w->made.item.point, item->point);
 }
 
 static bd_status_t make_room(bd_worker_t *w, bd_error_t *error) {
@@ -59,7 +58,7 @@ static attack_task_t task_of(bd_worker_t *w, const bd_item_t *item) {
     made->labels[i] = (int32_t)labels[item->first + i];
   }
   for (size_t j = 0; j < (size_t)item->count * size; j++) made->clean[j] = (float)w->clean[j];
-  return (attack_task_t){.options = w->plan->made[item->attack],
+  return (attack_task_t){.options = &w->plan->made[item->attack][item->point],
                          .count = item->count,
                          .numbers = made->numbers,
                          .images = made->clean,
@@ -99,10 +98,11 @@ static bd_status_t attack_block(bd_worker_t *w, const bd_item_t *item, const att
 /* Make the chain of an item, which is kept until an item of another attack or point comes.  Through
    the bare victim all points have the same. */
 static bd_status_t set_chain(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
-  const bd_made_attack_t *attack = w->plan->made[item->attack];
+  const bd_made_attack_t *attacks = w->plan->made[item->attack], *attack = &attacks[item->point];
   bd_chain_t *chain = &w->made.chain;
-  if (chain->model.state && chain->attack == attack &&
-      (w->made.point == item->point || attack->through == BD_ATTACK_THROUGH_VICTIM))
+  if (chain->model.state && chain->attack == &attacks[w->made.point] &&
+      (w->made.point == item->point || (attack->through == BD_ATTACK_THROUGH_VICTIM &&
+                                        chain->attack->through == BD_ATTACK_THROUGH_VICTIM)))
     return BD_OK;
   const bd_chain_shape_t shape =
       attacked_shape(bd_images_info(w->images), bd_victim_classes(w->victim), w->plan->block);

@@ -160,9 +160,10 @@ static const char *const losses[] = {BD_ATTACK_LOSS_TABLE(WORD)};
 static const char *const throughs[] = {BD_ATTACK_THROUGH_TABLE(WORD)};
 static const char *const gradients[] = {BD_ATTACK_GRADIENT_TABLE(WORD)};
 
-bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int attack) {
-  const bd_made_attack_t *made = plan->made[attack];
-  if (!made) return info->attacks[plan->attacks[attack]];
+bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int point,
+                        int attack) {
+  if (!plan->made[attack]) return info->attacks[plan->attacks[attack]];
+  const bd_made_attack_t *made = &plan->made[attack][point];
   bd_attack_t found = {.epsilon = made->epsilon, .type = "float32"};
   snprintf(found.name, sizeof found.name, "%s", made->name);
   snprintf(found.norm, sizeof found.norm, "%s", norms[made->norm]);
@@ -191,12 +192,15 @@ bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *er
   bd_status_t status = BD_OK;
   for (int a = 0; status == BD_OK && a < plan->attack_count; a++) {
     if (!plan->made[a]) continue;
-    status = classes ? attack_check(plan->made[a], classes, error)
-                     : bd_fail(error, BD_BAD_INPUT,
-                               "[attack %s] needs a victim, and this barydef was built without "
-                               "libtorch",
-                               plan->made[a]->name);
-    if (status == BD_OK) status = check_view(plan, plan->made[a], error);
+    if (!classes)
+      return bd_fail(error, BD_BAD_INPUT,
+                     "[attack %s] needs a victim, and this barydef was built without libtorch",
+                     plan->made[a]->name);
+    for (int i = 0; status == BD_OK && i < plan->point_count; i++) {
+      const bd_made_attack_t *made = &plan->made[a][plan->first_point + i];
+      status = attack_check(made, classes, error);
+      if (status == BD_OK) status = check_view(plan, made, error);
+    }
   }
   return status;
 }

@@ -51,7 +51,8 @@ static bd_status_t compare_shape(const bd_output_t *output, bd_error_t *error) {
     same = same && shape->channels == info->channels && shape->height == info->height &&
            shape->width == info->width;
   for (int a = 0; same && a < plan->attack_count; a++)
-    same = !strcmp(bd_result_attack(output->result, a), plan_attack(plan, info, a).name);
+    same = !strcmp(bd_result_attack(output->result, a),
+                   plan_attack(plan, info, plan->first_point, a).name);
   if (same) return BD_OK;
   return bd_fail(error, BD_BAD_INPUT,
                  "%s: cannot be resumed: its runs, attacks or images are not those of the job",

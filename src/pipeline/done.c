@@ -37,7 +37,8 @@ static bd_status_t compare_pixels(const bd_output_t *output, bd_worker_t *w, con
                        "%s: cannot be resumed: the pixels of image %" PRId64
                        " of %s in %s are not those it was begun with",
                        output->parameters->output_file, unit->first + image,
-                       plan_attack(plan, info, unit->attack).name, output->parameters->input_file);
+                       plan_attack(plan, info, plan->first_point, unit->attack).name,
+                       output->parameters->input_file);
   }
   return status;
 }

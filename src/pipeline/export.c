@@ -51,7 +51,7 @@ static bd_status_t write_set(export_t *e, const char *path, bd_existing_t existi
   bd_status_t status = attacks && purifier && e->pixels
                            ? BD_OK
                            : bd_fail(error, BD_FAILED, "%s: no memory for the set", path);
-  for (int a = 0; status == BD_OK && a < count; a++) attacks[a] = plan_attack(&e->plan, info, a);
+  for (int a = 0; status == BD_OK && a < count; a++) attacks[a] = plan_attack(&e->plan, info, 0, a);
   const set_file_t set = {.info = info,
                           .count = e->plan.count,
                           .labels = bd_images_labels(e->images),

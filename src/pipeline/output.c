@@ -60,12 +60,13 @@ static bd_attribute_t real_attribute(const char *name, double real) {
   return (bd_attribute_t){.name = name, .kind = BD_ATTRIBUTE_REAL, .real = real};
 }
 
-/* Store one parameter of a run.  A number is stored as a number, everything else as the job's
-   text. */
-static bd_attribute_t parameter_attribute(const bd_parameter_t *p, const bd_parameters_t *point,
-                                          int snapshot, const char *text) {
-  const void *field = (const char *)point + p->offset;
+/* Store one parameter of a run, which is in `fields`.  A number is stored as a number, everything
+   else as the job's text. */
+static bd_attribute_t parameter_attribute(const bd_parameter_t *p, const void *fields, int snapshot,
+                                          const char *text) {
+  const void *field = (const char *)fields + p->offset;
   switch (p->kind) {
+    case BD_KIND_RATIO:
     case BD_KIND_REAL: return real_attribute(p->name, *(const double *)field);
     case BD_KIND_INTEGER: return integer_attribute(p->name, *(const int *)field);
     case BD_KIND_WINDOW: /* a full window is stored as the word */
@@ -75,6 +76,27 @@ static bd_attribute_t parameter_attribute(const bd_parameter_t *p, const bd_para
       return integer_attribute(p->name, ((const bd_iterations_t *)field)->values[snapshot]);
     default: return text_attribute(p->name, text);
   }
+}
+
+/* The keys of attacks that [sweep] varies, under their names there. */
+static int swept_attributes(const bd_job_t *job, int point, bd_attribute_t *attributes) {
+  bd_attack_sweep_t sweep;
+  int count = 0;
+  while (bd_job_attack_sweep(job, count, &sweep)) {
+    attributes[count] =
+        parameter_attribute(sweep.key, &bd_job_made(job, sweep.attack)[point], 0,
+                            bd_job_made_value(job, point, sweep.attack, sweep.key->key));
+    attributes[count++].name = sweep.name;
+  }
+  return count;
+}
+
+/* What a run says of an attack. */
+static void attack_of_run(void *context, int run, int attack, bd_attack_t *about) {
+  const bd_output_t *output = context;
+  int point, snapshot;
+  bd_job_run(output->plan->job, run, &point, &snapshot);
+  *about = plan_attack(output->plan, bd_images_info(output->images), point, attack);
 }
 
 /* The parameters of a run that a result keeps, under their names in a job file, and what follows
@@ -90,6 +112,7 @@ static int run_attributes(void *context, int run, bd_attribute_t *attributes) {
     if (bd_parameter_is_recorded(&table[i]) && bd_views_use(output->plan->views, &table[i]))
       attributes[count++] =
           parameter_attribute(&table[i], p, snapshot, bd_job_value(job, point, i));
+  count += swept_attributes(job, point, attributes + count);
   const bd_images_info_t *info = bd_images_info(output->images);
   bd_instructions_t set = p->solver.instructions;
   if (set == BD_INSTRUCTIONS_AUTO) set = output->plan->instructions;
@@ -106,12 +129,14 @@ static bd_status_t lay_out(bd_output_t *output, bd_attack_t **attacks, bd_result
   const bd_plan_t *plan = output->plan;
   *attacks = malloc((size_t)plan->attack_count * sizeof **attacks);
   if (!*attacks) return bd_fail(error, BD_FAILED, "no memory for the list of attacks");
-  for (int a = 0; a < plan->attack_count; a++) (*attacks)[a] = plan_attack(plan, info, a);
+  for (int a = 0; a < plan->attack_count; a++)
+    (*attacks)[a] = plan_attack(plan, info, plan->first_point, a);
   *layout = (bd_result_layout_t){.info = info,
                                  .count = plan->count,
                                  .labels = bd_images_labels(output->images),
                                  .attack_count = plan->attack_count,
                                  .attacks = *attacks,
+                                 .attack = attack_of_run,
                                  .first_run = plan_first_run(plan),
                                  .run_count = plan_runs(plan),
                                  .store_images = plan->store_images,

@@ -1,4 +1,5 @@
 #include "pipeline/plan.h"
+#include "job/attacks.h"
 
 #include <stdlib.h>
 
@@ -9,14 +10,50 @@ int plan_snapshots_most(const bd_plan_t *plan) {
   return most;
 }
 
-/* Put points that move their images alike side by side, so that each can reuse what the one before
-   has moved.  Otherwise points keep their order. */
+int plan_is_same_attack(const bd_plan_t *plan, int attack, int point, int other) {
+  const bd_made_attack_t *made = plan->made[attack];
+  return point == other || (made[point].through == BD_ATTACK_THROUGH_VICTIM &&
+                            attacks_are_same(&made[point], &made[other]));
+}
+
+/* A point in the order in which an attack takes them. */
+typedef struct place {
+  int made; /* the first point at which the attack is the same */
+  int kind; /* of those whose solvers move images alike */
+  int point;
+} place_t;
+
+static int compare_places(const void *one, const void *other) {
+  const place_t *a = one, *b = other;
+  return a->made != b->made   ? a->made - b->made
+         : a->kind != b->kind ? a->kind - b->kind
+                              : a->point - b->point;
+}
+
+/* Put points at which an attack is the same side by side, so that it is made once, and among them
+   points that move their images alike, so that each can reuse what the one before has moved.
+   Otherwise points keep their order. */
+static void order_for(const bd_plan_t *plan, int attack, const int *kind_of, place_t *places) {
+  const int is_made = plan->made && plan->made[attack];
+  for (int i = 0; i < plan->point_count; i++) {
+    int first = 0;
+    while (is_made &&
+           !plan_is_same_attack(plan, attack, plan->first_point + first, plan->first_point + i))
+      first++;
+    places[i] = (place_t){first, kind_of[i], plan->first_point + i};
+  }
+  qsort(places, (size_t)plan->point_count, sizeof *places, compare_places);
+  for (int i = 0; i < plan->point_count; i++)
+    plan->order[attack * plan->point_count + i] = places[i].point;
+}
+
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
   const size_t count = (size_t)plan->point_count;
   bd_solver_options_t *kinds = NULL, *grown; /* of the solvers, one of each */
-  int *kind_of = malloc(count * sizeof *kind_of), kind_count = 0, done = 0;
-  plan->order = malloc(count * sizeof *plan->order);
-  int ready = kind_of && plan->order;
+  int *kind_of = malloc(count * sizeof *kind_of), kind_count = 0;
+  place_t *places = malloc(count * sizeof *places);
+  plan->order = malloc(count * (size_t)plan->attack_count * sizeof *plan->order);
+  int ready = kind_of && places && plan->order;
   for (int i = 0; ready && i < plan->point_count; i++) {
     const bd_parameters_t *p = bd_job_point(plan->job, plan->first_point + i);
     int kind = 0;
@@ -26,11 +63,11 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
     ready = (grown = realloc(kinds, (size_t)(kind_count + 1) * sizeof *kinds)) != NULL;
     if (ready) kinds = grown, kinds[kind_count++] = p->solver;
   }
-  for (int kind = 0; ready && kind < kind_count; kind++)
-    for (int i = 0; i < plan->point_count; i++)
-      if (kind_of[i] == kind) plan->order[done++] = plan->first_point + i;
+  for (int attack = 0; ready && attack < plan->attack_count; attack++)
+    order_for(plan, attack, kind_of, places);
   plan->shares = kind_count < plan->point_count;
   free(kinds);
+  free(places);
   free(kind_of);
   return ready
              ? BD_OK

@@ -18,13 +18,15 @@ typedef struct bd_plan {
   const bd_job_t *job; /* not owned */
   plan_kind_t kind;
   int first_point, point_count; /* a part of the sweep, or all of it */
-  int *order;    /* [point_count] points in the order they are taken; NULL: in ascending order */
+  int *order;    /* [attack_count][point_count] points in the order they are taken for an attack;
+                    NULL: in ascending order */
   int shares;    /* some of them move their images alike */
   int64_t count; /* images of each attack */
   int attack_count;
   int *attacks; /* [attack_count] indices into the input's attacks; of an attack that is made, that
                    of the clean images */
-  const bd_made_attack_t **made; /* [attack_count], NULL where the attack is read */
+  const bd_made_attack_t **made; /* [attack_count], NULL where the attack is read; else its values
+                                    at each point of the job */
   int clean;                     /* the input's index of the clean images, or -1 */
   int block;                     /* images of a block, at most */
   int store_images;
@@ -54,8 +56,12 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
    Errors: BD_BAD_INPUT. */
 bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *error);
 
-/* What a result says of an attack of the plan. */
-bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int attack);
+/* What a result says of an attack of the plan in the runs of a point. */
+bd_attack_t plan_attack(const bd_plan_t *plan, const bd_images_info_t *info, int point, int attack);
+
+/* Is an attack that is made, at two points, the same on the same images?  Through the bare victim
+   it is where its keys are. */
+int plan_is_same_attack(const bd_plan_t *plan, int attack, int point, int other);
 
 /* Snapshots of a point, and of the point of the plan that has the most. */
 static inline int plan_snapshots(const bd_plan_t *plan, int point) {

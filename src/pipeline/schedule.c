@@ -81,8 +81,10 @@ static int add_block(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, 
 static int add_points(schedule_t *s, const bd_plan_t *plan, const uint8_t *done, int attack,
                       int64_t first, int64_t end) {
   for (int i = 0; i < plan->point_count; i++)
-    if (!add_block(s, plan, done, plan->order ? plan->order[i] : plan->first_point + i, attack,
-                   first, end))
+    if (!add_block(s, plan, done,
+                   plan->order ? plan->order[attack * plan->point_count + i]
+                               : plan->first_point + i,
+                   attack, first, end))
       return 0;
   return 1;
 }
@@ -110,7 +112,8 @@ static int unit_of(const bd_plan_t *plan, const bd_made_attack_t *made) {
 
 static void set_kinds(schedule_t *s, const bd_plan_t *plan) {
   for (int a = 0; a < plan->attack_count; a++) {
-    s->kinds[a] = (kind_t){.is_made = plan->made[a], .unit = unit_of(plan, plan->made[a])};
+    const bd_made_attack_t *made = plan->made[a] ? &plan->made[a][plan->first_point] : NULL;
+    s->kinds[a] = (kind_t){.is_made = made, .unit = unit_of(plan, made)};
     s->makes |= s->kinds[a].is_made;
   }
 }

@@ -76,7 +76,7 @@ static double attack_bytes(const bd_plan_t *plan, const bd_images_info_t *info, 
   double most = 0;
   for (int a = 0; a < plan->attack_count; a++)
     if (plan->made[a])
-      most = fmax(most, chain_bytes(&shape, plan->made[a], bd_job_point(plan->job, point)));
+      most = fmax(most, chain_bytes(&shape, &plan->made[a][point], bd_job_point(plan->job, point)));
   return most;
 }
 

@@ -174,7 +174,7 @@ class Format(RunTest):
             for name, value in expected.items():
                 # A run has no attributes that change no number.  The columns tell which views there
                 # are, and a view that came later brings its parameter.
-                if name.split(".")[0] in ("run", "output") or name in (
+                if name.split(".")[0] in ("run", "output", "attacks") or name in (
                     "baseline.views",
                     "baseline.jpeg_quality",
                     "baseline.tv_weight",

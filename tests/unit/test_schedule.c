@@ -81,6 +81,33 @@ Test(schedule, keeps_a_rank_on_its_block) {
   bd_job_free(j);
 }
 
+/* An attack through the bare victim is made once for all points at which its keys agree. */
+Test(schedule, points_of_one_attack_follow_one_another) {
+  bd_job_t *j = job("[attack bare]\nseed = 0\n[attack exact]\nthrough = mean\n"
+                    "[sweep]\nsolver.gamma = 1, 2\nattack.epsilon = 0.1, 8/255\n");
+  static const int expected[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 1, 2, 3}};
+  const bd_made_attack_t *made[3] = {NULL, bd_job_made(j, 0), bd_job_made(j, 1)};
+  bd_plan_t plan = plan_of(j, 64, 64);
+  plan.made = made;
+  cr_assert_eq(plan_order(&plan, NULL), BD_OK);
+  schedule_t *s = schedule_create(&plan, NULL, 1);
+  bd_item_t item;
+  int taken[3] = {0};
+  while (schedule_take(s, 0, SCHEDULE_ALONE, &item)) {
+    if (item.first) continue; /* the other half of a block, in the same order */
+    const int i = taken[item.attack]++;
+    cr_assert_lt(i, plan.point_count);
+    cr_expect_eq(item.point, expected[item.attack][i], "attack %d: %d at %d", item.attack,
+                 item.point, i);
+  }
+  for (int attack = 0; attack < 3; attack++) cr_expect_eq(taken[attack], plan.point_count);
+  cr_expect(plan_is_same_attack(&plan, 1, 0, 2) && !plan_is_same_attack(&plan, 1, 0, 1));
+  cr_expect_not(plan_is_same_attack(&plan, 2, 0, 2));
+  schedule_free(s);
+  free(plan.order);
+  bd_job_free(j);
+}
+
 /* Whatever key of the sweep varies fastest, images that are moved alike follow one another. */
 Test(schedule, points_that_move_alike_follow_one_another) {
   const struct {

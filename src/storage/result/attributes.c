@@ -227,8 +227,11 @@ static int put_run(const walk_t *walk, const bd_result_layout_t *layout, int run
                             : walk->is_known || !is_open(count, attributes) ? COVERED_KNOWN
                                                                             : COVERED_OPEN;
   int done = put_seal(walk, run, NULL, covered);
-  for (int a = 0; done && a < layout->attack_count; a++)
-    done = put_attack(walk, run, &layout->attacks[a]);
+  for (int a = 0; done && a < layout->attack_count; a++) {
+    bd_attack_t about = layout->attacks[a];
+    if (layout->attack) layout->attack(layout->context, run, a, &about);
+    done = put_attack(walk, run, &about);
+  }
   return done;
 }
 
