@@ -181,7 +181,8 @@ static void report(const arguments_t *a, const bd_job_t *job, const bd_run_summa
 /* Rank 0 makes the set of what the run has written, which is needed no more then. */
 static bd_status_t write_set(const arguments_t *a, const bd_job_t *job, bd_status_t status,
                              bd_error_t *error) {
-  const bd_existing_t existing = a->overwrite ? BD_EXISTING_REPLACED : BD_EXISTING_REFUSED;
+  const bd_existing_t existing =
+      a->overwrite || a->resume ? BD_EXISTING_REPLACED : BD_EXISTING_REFUSED;
   bd_status_t written = bd_run_write_set(job, a->set_file, existing, error);
   if (written != BD_OK) return written;
   unlink(bd_job_point(job, 0)->output_file);
@@ -227,20 +228,26 @@ typedef struct world {
 
 enum { NOTHING_LEFT = -1 };
 
-/* Load the job of a set again, with the file that the run writes in place of the set.  Returns
-   NOTHING_LEFT where the set is there and --resume was given. */
+/* May the set be made?  Returns NOTHING_LEFT where it is there and --resume was given, and no
+   attempt to make it anew, or to end it, was interrupted. */
+static int look_for_set(const arguments_t *a, const char *making, bd_error_t *error) {
+  if (access(a->set_file, F_OK) != 0 || a->overwrite || a->dry_run) return BD_OK;
+  if (!a->resume)
+    return (int)bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", a->set_file);
+  if (access(making, F_OK) == 0) return BD_OK;
+  if (!a->quiet) printf("nothing left to do: %s is whole\n", a->set_file);
+  return NOTHING_LEFT;
+}
+
+/* Load the job of a set again, with the file that the run writes in place of the set. */
 static int load_for_set(arguments_t *a, bd_job_t **job, bd_error_t *error) {
   const char *sets[SETS_MAX + 3];
   char making[BD_TEXT_MAX + 32];
   a->set_file = strdup(bd_job_point(*job, 0)->output_file);
   if (!a->set_file) return (int)bd_fail(error, BD_FAILED, "no memory for the job");
-  if (access(a->set_file, F_OK) == 0 && !a->overwrite && !a->dry_run) {
-    if (!a->resume)
-      return (int)bd_fail(error, BD_BAD_INPUT, "%s: exists; --overwrite replaces it", a->set_file);
-    if (!a->quiet) printf("nothing left to do: %s is whole\n", a->set_file);
-    return NOTHING_LEFT;
-  }
   snprintf(making, sizeof making, "output.file=%s.making", a->set_file);
+  const int status = look_for_set(a, strchr(making, '=') + 1, error);
+  if (status != BD_OK) return status;
   memcpy(sets, a->sets, sizeof a->sets);
   sets[a->set_count] = making;
   sets[a->set_count + 1] = "output.images=yes";
