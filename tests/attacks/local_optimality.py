@@ -44,6 +44,7 @@ DATA = os.environ.get("BARYDEF_DATA", os.path.join(os.path.dirname(SOURCE), "sha
 LIBRARY = os.environ.get(
     "BARYDEF_NATIVE_ATTACKS", os.path.join(SOURCE, "build", "tests", "libnative_attacks.so")
 )
+DRAWS = 500  # of images, for the standard error
 BATCH = 20  # AttackBench compares each image that is shown with all of a batch
 SEARCHES = 20  # of the binary search over epsilon
 # Where it begins.  AttackBench has 1/255 for linf.  On grey images targeted APGD then spends all
@@ -463,40 +464,59 @@ def results(folder):
     return found
 
 
-def scores_of(entries):
-    """{(row, library): local optimality of each seed}, beside the pool of all."""
+def best_known(entries):
+    """The smallest distance that any of them found, of each image."""
+    best = np.full(max(len(one["distances"]) for one in entries), np.inf)
+    for one in entries:
+        of_one = best[: len(one["distances"])]
+        np.minimum(of_one, one["distances"], out=of_one)
+    return best
+
+
+def score(entry, pool, images):
+    """Local optimality on some images.  Those that were wrong when clean have a distance of 0."""
     from attackbench.metrics.distances import eval_optimality
 
-    pool, scores = np.minimum.reduce([np.array(one["distances"]) for one in entries]), {}
-    for one in entries:
-        score = eval_optimality(np.array(one["distances"]), pool, float(np.mean(one["correct"])))
-        scores.setdefault((one["row"], one["library"]), []).append(score)
-    return scores
+    found = np.array(entry["distances"])[images]
+    return eval_optimality(found, pool[images], float(np.mean(np.array(entry["correct"])[images])))
 
 
-def shown(scores):
-    """A mean, and the half of the range where there are several seeds."""
-    spread = f" ± {(max(scores) - min(scores)) / 2:.4f}" if len(scores) > 1 else ""
-    return f"{np.mean(scores):.4f}{spread}"
+def compared(ours, other, pool, count):
+    """How far ours is behind, and the standard error of that: both on images drawn with
+    replacement."""
+    random, every = np.random.default_rng(0), np.arange(count)
+    drawn = [random.choice(every, count) for _ in range(DRAWS)]
+    gaps = [score(other, pool, images) - score(ours, pool, images) for images in drawn]
+    return score(other, pool, every) - score(ours, pool, every), np.std(gaps)
+
+
+def row_of(name, entries, pool):
+    """The cells of a row, or None where it was not measured."""
+    of_row = {one["library"]: one for one in entries if one["row"] == name}
+    ours = of_row.pop("native", None)
+    if not ours or not of_row:
+        return None
+    count = min(len(one["distances"]) for one in (ours, *of_row.values()))
+    scores = {who: score(one, pool, np.arange(count)) for who, one in of_row.items()}
+    best = max(scores, key=scores.get)
+    behind, error = compared(ours, of_row[best], pool, count)
+    rest = ", ".join(f"{who} {one:.4f}" for who, one in scores.items() if who != best)
+    return (
+        *(name, str(count), f"{score(ours, pool, np.arange(count)):.4f}"),
+        *(f"{scores[best]:.4f} {best}", f"{behind:+.4f} ± {error:.4f}", rest),
+    )
 
 
 def table(folder):
     """Print a Markdown table of each set and norm."""
     for (name, norm), entries in results(folder).items():
-        scores = scores_of(entries)
-        print(f"\n{name}, {norm}, {len(entries[0]['distances'])} images\n")
-        print("| attack | native | best of the others | behind | the rest |\n|---|---|---|---|---|")
-        for row in ROWS:
-            ours = scores.get((row.name, "native"))
-            others = {who: scores[of, who] for of, who in scores if of == row.name}
-            others.pop("native", None)
-            if not ours or not others:
-                continue
-            best = max(others, key=lambda who: np.mean(others[who]))
-            behind = max(0, np.mean(others[best]) - np.mean(ours))
-            rest = ", ".join(f"{who} {shown(others[who])}" for who in others if who != best)
-            cells = row.name, shown(ours), f"{shown(others[best])} {best}", f"{behind:.4f}", rest
-            print(f"| {' | '.join(cells)} |")
+        pool = best_known(entries)
+        print(f"\n{name}, {norm}\n")
+        print("| attack | images | native | best of the others | behind it | the rest |")
+        print("|---|---|---|---|---|---|")
+        for cells in (row_of(row.name, entries, pool) for row in ROWS):
+            if cells:
+                print(f"| {' | '.join(cells)} |")
 
 
 def main():
