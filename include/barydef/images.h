@@ -5,8 +5,9 @@
 
    The file may be made to harm (docs/security.md).  A child process parses it with HDF5.  What the
    child finds is checked, and the images are then read without HDF5.  Allowed are hard links, and
-   datasets of float32, float64 and uint8 that are stored in the file itself, contiguous or in
-   chunks, through deflate, shuffle and fletcher32, each once at most.
+   datasets of float16, float32, float64 and uint8 that are stored in the file itself, contiguous or
+   in chunks, through deflate, lzf, shuffle and fletcher32, each once at most.  docs/inputs.md has
+   what else is read, what is refused, and the way out.
 
    No call is collective: one rank opens the file and hands its survey to the others, which join.
    One thread at a time may use an object. */
@@ -30,7 +31,7 @@ typedef struct bd_attack {
   char norm[BD_NORM_NAME];   /**< in which epsilon is measured, such as "linf" */
   double epsilon;   /**< size of the attack, pixels in [0,1]; NaN where the file has none */
   char source[256]; /**< where the attack comes from, cut at 255 bytes */
-  char type[16];    /**< "float32", "float64" or "uint8" */
+  char type[16];    /**< "float16", "float32", "float64" or "uint8" */
   char through[BD_NORM_NAME];  /**< what the attacker knew, a word of BD_ATTACK_THROUGH_TABLE; ""
                                     where the file does not say */
   char gradient[BD_NORM_NAME]; /**< of the purifier, a word of BD_ATTACK_GRADIENT_TABLE, or "" */
@@ -46,6 +47,8 @@ typedef struct bd_images_info {
   int attack_count;           /**< attacks, with the clean images, which come last */
   const bd_attack_t *attacks; /**< [attack_count], by name */
   int has_clean;              /**< 1: there are clean images */
+  const char *notes;          /**< what the file holds that is not read, such as an attribute of an
+                                   unknown type: a line for each, with a newline between; "" */
   int64_t label_min;          /**< least label */
   int64_t label_max;          /**< greatest label */
   double bytes; /**< of memory that reading takes: labels, the list of the chunks, and some of them
@@ -78,6 +81,9 @@ BD_API bd_status_t bd_images_join(const char *path, const void *survey, size_t s
 
 /** Close the images.  NULL is allowed. */
 BD_API void bd_images_close(bd_images_t *images);
+
+/** The path by which the file was opened, valid until the images are closed. */
+BD_API const char *bd_images_path(const bd_images_t *images);
 
 /** What the file holds, valid until the images are closed. */
 BD_API const bd_images_info_t *bd_images_info(const bd_images_t *images);

@@ -99,6 +99,7 @@ typedef struct bd_run_summary {
   char mended_first[256];   /**< the name of one of them */
   char revision_there[64];  /**< the program's revision by which a result that is resumed was
                                  begun */
+  char notes[1024];         /**< what the input holds that is not read: bd_images_info_t.notes */
 } bd_run_summary_t;
 
 /** What the environment of a process tells about the tasks that were started together with it. */

@@ -4,6 +4,7 @@
 #include "pipeline/export.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +57,7 @@ static void summarise(const session_t *session, bd_run_summary_t *summary) {
                          .rank_bytes = worker_bytes(plan, info, NULL),
                          .images = plan_images(plan),
                          .has_victim = session->output.has_victim};
+  snprintf(summary->notes, sizeof summary->notes, "%s", info->notes);
 }
 
 static bd_status_t check_output(const session_t *session, const bd_job_t *job, bd_error_t *error) {

@@ -28,6 +28,7 @@ static bd_status_t inspect_images(const char *path, bd_error_t *error) {
   for (int a = 0; a < info->attack_count; a++)
     printf("%-24s %-6s %10.5g  %-8s  %s\n", info->attacks[a].name, info->attacks[a].norm,
            info->attacks[a].epsilon, info->attacks[a].type, info->attacks[a].source);
+  if (*info->notes) printf("\n%s\n", info->notes);
   bd_images_close(images);
   return BD_OK;
 }
@@ -55,8 +56,11 @@ int command_inspect(int argc, char **argv) {
   if (!arguments_take(argc, argv, &path, &ended)) return ended;
   bd_status_t status = bd_file_kind(path, &kind, &error);
   if (status == BD_OK && kind == BD_FILE_OTHER)
-    status = bd_fail(&error, BD_BAD_INPUT,
-                     "%s: neither a file of attacked images nor a result of barydef", path);
+    status =
+        bd_fail(&error, BD_BAD_INPUT,
+                "%s: neither a file of attacked images nor a result of barydef; barydef convert "
+                "reads files of other layouts",
+                path);
   if (status == BD_OK)
     status = kind == BD_FILE_IMAGES ? inspect_images(path, &error) : inspect_result(path, &error);
   return status == BD_OK ? BD_OK : complain(&error);

@@ -75,6 +75,7 @@ void report_path(const char *path);
 
 /* report.c: print to stderr what else a user must know. */
 void report_victim(const bd_run_summary_t *summary, const char *victim_file);
+void report_notes(const bd_run_summary_t *summary, const char *input);
 void report_mended(const bd_run_summary_t *summary, const char *path);
 
 /* signals.c: from this call on, SIGTERM, SIGINT and SIGUSR1 ask to stop, and set *signals_stop() to

@@ -96,6 +96,15 @@ void report_victim(const bd_run_summary_t *s, const char *victim) {
   else fprintf(stderr, "barydef: the job names no victim (victim.file): all accuracies are NaN\n");
 }
 
+void report_notes(const bd_run_summary_t *s, const char *input) {
+  bd_error_t note;
+  for (const char *line = s->notes, *end; *line; line = *end ? end + 1 : end) {
+    end = line + strcspn(line, "\n");
+    bd_fail(&note, BD_OK, "%s: %.*s", input, (int)(end - line), line);
+    complain(&note);
+  }
+}
+
 /* Warn of what was mended in a result that existed, and of a different revision that began it. */
 void report_mended(const bd_run_summary_t *s, const char *path) {
   bd_error_t note; /* bd_fail removes what could control a terminal from a file's text */

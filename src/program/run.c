@@ -208,8 +208,10 @@ static bd_status_t run_job(int rank, const arguments_t *a, const bd_job_t *job,
   bd_status_t status = bd_run(bd_world(), job, &how, &summary, &error);
   if (rank != 0) return status;
   progress_end(&progress);
-  if (status != BD_BAD_INPUT && !a->quiet)
+  if (status != BD_BAD_INPUT && !a->quiet) {
+    report_notes(&summary, bd_job_point(job, 0)->input_file);
     report_mended(&summary, bd_job_point(job, 0)->output_file);
+  }
   if (status == BD_OK || status == BD_SOME_FAILED) report(a, job, &summary);
   if (a->makes_set && !a->dry_run && (status == BD_OK || status == BD_SOME_FAILED))
     status = write_set(a, job, status, &error);

@@ -39,7 +39,7 @@ enum {
 
 enum {
   /* Filters of a dataset: one of each known kind, and one to spare. */
-  FILTERS_MAX = 4,
+  FILTERS_MAX = 5,
   /* Bytes that one compressed byte can become.  Deflate reaches about 1032. */
   COMPRESSION_MOST = 1100,
   /* Shares of run.max_memory.  The labels take at most a sixteenth, and so does the list of
@@ -50,6 +50,9 @@ enum {
   CHUNK_SHARE = 8,
   /* Bytes that a chunk takes at least, in the index alone. */
   CHUNK_INDEX_BYTES = 24,
+  /* Names that a dataset of images may have besides its first, by hard links.  If groups could
+     share bytes without end, a small file could stand for a huge set. */
+  LINKS_MOST = 16,
   /* HDF5 leaves out a filter that makes data longer by more than this. */
   CHUNK_GROWTH_MOST = 1024
 };

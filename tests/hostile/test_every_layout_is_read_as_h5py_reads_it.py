@@ -1,7 +1,6 @@
 """The reader of chunks, which does without HDF5, agrees with h5py on every layout, filter, type and
 byte order that is allowed, at every block."""
 
-import ctypes
 import itertools
 import os
 import random
@@ -10,53 +9,9 @@ import unittest
 import h5py
 import numpy as np
 
-import library
 from inputs import random_images, write_set
+from set_reader import Images
 from support import RunTest
-
-LIBRARY = library.lib
-LIBRARY.bd_images_survey.restype = ctypes.c_void_p
-
-
-class Images:
-    def __init__(self, path, joins=None):
-        self.images, self.error = ctypes.c_void_p(), library.Error()
-        if joins:
-            size = ctypes.c_size_t()
-            survey = LIBRARY.bd_images_survey(joins.images, ctypes.byref(size))
-            status = LIBRARY.bd_images_join(
-                path.encode(),
-                ctypes.c_void_p(survey),
-                size,
-                ctypes.byref(self.images),
-                ctypes.byref(self.error),
-            )
-        else:
-            status = LIBRARY.bd_images_open(
-                path.encode(),
-                ctypes.c_int64(2048 << 20),
-                ctypes.byref(self.images),
-                ctypes.byref(self.error),
-            )
-        if status:
-            raise ValueError(self.error.message.decode())
-
-    def read(self, attack, first, count, shape):
-        pixels = np.empty((count, *shape))
-        status = LIBRARY.bd_images_read(
-            self.images,
-            LIBRARY.bd_images_find(self.images, attack.encode()),
-            ctypes.c_int64(first),
-            ctypes.c_int64(count),
-            pixels.ctypes.data_as(ctypes.c_void_p),
-            ctypes.byref(self.error),
-        )
-        if status:
-            raise ValueError(self.error.message.decode())
-        return pixels
-
-    def close(self):
-        LIBRARY.bd_images_close(self.images)
 
 
 class Layouts(RunTest):
@@ -83,7 +38,7 @@ class Layouts(RunTest):
         joined.close()
 
     def test_contiguous_storage_is_read(self):
-        for kind in "<f4", ">f4", "<f8", ">f8", "u1":
+        for kind in "<f4", ">f4", "<f8", ">f8", "<f2", ">f2", "u1":
             images = self.images(kind)
             self.compare(
                 write_set(
@@ -101,9 +56,11 @@ class Layouts(RunTest):
         dice = random.Random(3)
         filters = [
             dict(zip(("compression", "shuffle", "fletcher32"), chosen))
-            for chosen in itertools.product((None, "gzip"), (False, True), (False, True))
+            for chosen in itertools.product((None, "gzip", "lzf"), (False, True), (False, True))
         ]
-        for number, (kind, chosen) in enumerate(itertools.product(("<f4", ">f8", "u1"), filters)):
+        for number, (kind, chosen) in enumerate(
+            itertools.product(("<f4", ">f8", ">f2", "u1"), filters)
+        ):
             for chunks in (
                 (23, 3, 7, 5),
                 (4, 3, 7, 5),

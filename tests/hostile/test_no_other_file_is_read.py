@@ -173,7 +173,6 @@ class Elsewhere(Hostile):
     def test_other_filters_are_refused(self):
         for options in (
             {"scaleoffset": 3},
-            {"compression": "lzf"},
             {"compression": "szip", "chunks": IMAGES.shape, "compression_opts": ("nn", 8)},
         ):
             with self.change("attacks/a/images") as file:

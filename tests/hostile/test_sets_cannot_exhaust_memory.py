@@ -168,6 +168,15 @@ class Bombs(Hostile):
                 file[f"attacks/{number}"] = file["attacks/a"]
         self.refused("declares more than is stored|chunks that are not in the file")
 
+    def test_a_few_names_of_the_same_bytes_are_read(self):
+        with self.change() as file:
+            for number in range(16):
+                file[f"attacks/{number}"] = file["attacks/a"]
+        self.assertEqual(launch("inspect", self.set).status, 0)
+        with self.change() as file:
+            file["attacks/one too many"] = file["attacks/a"]
+        self.refused("declares more than is stored|chunks that are not in the file")
+
     def test_a_chunk_for_each_of_many_images_is_read(self):
         """This is no attack.  HDF5 1.10 needs time that grows with their square, and gets it."""
         images = np.zeros((20000, 1, 4, 4), "u1")
@@ -207,13 +216,17 @@ class Bombs(Hostile):
             file["attacks/loop"] = file["attacks"]
         self.refused("set.h5: /attacks/loop/images is missing")
 
-    def test_a_user_block_is_refused(self):
+    def test_a_user_block_is_read_over(self):
+        """The addresses of chunks begin behind it, or not, as the version of HDF5 has it."""
         os.unlink(self.set)
         with h5py.File(self.set, "w", userblock_size=512) as file, h5py.File(self.secret) as other:
             file.attrs.update(other.attrs)
             for name in "labels", "attacks", "clean":
                 other.copy(name, file)
-        self.refused("set.h5: has a user block, which is not supported")
+        self.assertEqual(self.run_it().status, 0)
+        with open(self.set, "r+b") as file:
+            file.write(os.urandom(512))
+        self.assertEqual(launch("inspect", self.set).status, 0)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,9 @@ int h5_get_text(hid_t object, const char *name, char *text, size_t size) {
     size_t length = H5Tget_size(type);
     char *value = calloc(length + 1, 1);
     if (value && H5Aread(attribute, type, value) >= 0) {
+      if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
+        while (length > 0 && (value[length - 1] == ' ' || value[length - 1] == 0))
+          value[--length] = 0;
       snprintf(text, size, "%s", value);
       done = 1;
     }

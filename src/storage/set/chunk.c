@@ -1,6 +1,7 @@
 #include "storage/set/chunk.h"
 
 #include "storage/set/inflate.h"
+#include "storage/set/lzf.h"
 
 #include <string.h>
 
@@ -51,6 +52,8 @@ const char *chunk_decode(const place_t *place, const chunk_t *chunk, unsigned ch
     size_t got = size;
     if (place->filters[i] == FILTER_DEFLATE)
       wrong = inflate_into(from, size, to, chunk_room(place), &got);
+    else if (place->filters[i] == FILTER_LZF)
+      wrong = lzf_into(from, size, to, chunk_room(place), &got);
     else if (size > chunk_room(place)) wrong = "is longer than declared";
     else unshuffle(from, size, element_size(place->element), to);
     /* The two buffers take turns; `stored` is no longer needed once it has been read. */

@@ -36,6 +36,7 @@ struct bd_images {
 };
 
 const bd_images_info_t *bd_images_info(const bd_images_t *images) { return &images->info; }
+const char *bd_images_path(const bd_images_t *images) { return images->path; }
 const int64_t *bd_images_labels(const bd_images_t *images) { return images->survey.labels; }
 
 int bd_images_find(const bd_images_t *images, const char *name) {
@@ -117,7 +118,11 @@ static double memory_for(const bd_images_t *images) {
 /* Describe the images to the user, once the survey has been checked. */
 static void describe(bd_images_t *images) {
   static const char *const types[] = {
-      [ELEMENT_FLOAT32] = "float32", [ELEMENT_FLOAT64] = "float64", [ELEMENT_UINT8] = "uint8"};
+      [ELEMENT_FLOAT32] = "float32",
+      [ELEMENT_FLOAT64] = "float64",
+      [ELEMENT_UINT8] = "uint8",
+      [ELEMENT_FLOAT16] = "float16",
+  };
   const survey_t *survey = &images->survey;
   const int64_t *labels = survey->labels;
   bd_images_info_t *info = &images->info;
@@ -128,6 +133,7 @@ static void describe(bd_images_t *images) {
                              .attack_count = survey->head->attack_count,
                              .attacks = survey->attacks,
                              .has_clean = survey->head->has_clean,
+                             .notes = survey->head->notes,
                              .label_min = labels[0],
                              .label_max = labels[0],
                              .bytes = memory_for(images)};
@@ -219,8 +225,23 @@ static bd_status_t unreadable(const bd_images_t *images, int attack, int64_t fir
                  first, first + count - 1, images->info.attacks[attack].name, why);
 }
 
+/* The value of a float16 (IEEE 754, binary16). */
+static double half_value(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const double size = exponent == 31 ? (mantissa ? (double)NAN : INFINITY)
+                      : exponent     ? ldexp(1024 + mantissa, exponent - 25)
+                                     : ldexp(mantissa, -24);
+  return bits >> 15 ? -size : size;
+}
+
 static void convert(const place_t *place, const unsigned char *from, int64_t count, double *to) {
-  if (place->element == ELEMENT_UINT8)
+  if (place->element == ELEMENT_FLOAT16)
+    for (int64_t i = 0; i < count; i++) {
+      uint16_t bits;
+      memcpy(&bits, from + i * 2, 2);
+      to[i] = half_value(place->is_swapped ? bswap_16(bits) : bits);
+    }
+  else if (place->element == ELEMENT_UINT8)
     for (int64_t i = 0; i < count; i++) to[i] = (double)from[i] / 255;
   else if (place->element == ELEMENT_FLOAT32)
     for (int64_t i = 0; i < count; i++) {

@@ -15,7 +15,12 @@ int survey_take_apart(void *bytes, size_t size, survey_t *survey) {
 }
 
 size_t element_size(element_t element) {
-  return element == ELEMENT_FLOAT64 ? 8 : element == ELEMENT_UINT8 ? 1 : 4;
+  static const size_t sizes[] = {[ELEMENT_FLOAT32] = 4,
+                                 [ELEMENT_FLOAT64] = 8,
+                                 [ELEMENT_UINT8] = 1,
+                                 [ELEMENT_FLOAT16] = 2,
+                                 [ELEMENT_OTHER] = 4};
+  return sizes[element];
 }
 
 int64_t image_bytes(const place_t *place) {

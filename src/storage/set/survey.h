@@ -8,8 +8,23 @@
 
 #include <barydef/images.h>
 
-typedef enum element { ELEMENT_FLOAT32, ELEMENT_FLOAT64, ELEMENT_UINT8, ELEMENT_OTHER } element_t;
-typedef enum filter { FILTER_DEFLATE, FILTER_SHUFFLE, FILTER_FLETCHER32 } filter_t;
+typedef enum element {
+  ELEMENT_FLOAT32,
+  ELEMENT_FLOAT64,
+  ELEMENT_UINT8,
+  ELEMENT_FLOAT16,
+  ELEMENT_OTHER
+} element_t;
+typedef enum filter {
+  FILTER_DEFLATE,
+  FILTER_SHUFFLE,
+  FILTER_FLETCHER32,
+  FILTER_LZF,
+  FILTER_KINDS
+} filter_t;
+
+/* Bytes of the notes of a survey. */
+enum { SURVEY_NOTES = 1024 };
 
 typedef struct chunk {
   uint64_t address;
@@ -21,6 +36,7 @@ typedef struct chunk {
    lists from first_chunk on in row-major order of their grid. */
 typedef struct place {
   int64_t shape[4]; /* images, channels, height, width */
+  int axes;         /* of the dataset: 4, or 3 where it has none for the channels */
   int64_t chunk[4]; /* shape of a chunk; chunk[0] = 0: contiguous */
   uint64_t address; /* if they are contiguous */
   int64_t first_chunk;
@@ -33,7 +49,9 @@ typedef struct place {
 typedef struct survey_head {
   int64_t count, chunk_count;
   int attack_count, has_clean; /* the clean images count as the last attack */
+  int is_settled;              /* 1: attribute `layout` says that the axes are as they should be */
   char dataset[64];
+  char notes[SURVEY_NOTES]; /* what is not read, a line each (bd_images_info_t) */
   int64_t file_size;
   uint64_t ends_digest; /* of the first and the last 64 KiB of the file; set by the parent */
 } survey_head_t;

@@ -32,13 +32,22 @@ bd_status_t survey_check_name(const survey_request_t *request, const bd_attack_t
   return bd_fail(error, BD_BAD_INPUT, "%s: an attack cannot be named \"%s\"", path, name);
 }
 
+/* Do the axes seem to be [height][width][channels], as other programs keep images?  The last has 1,
+   3 or 4, or a few after two of the same length, and the others are longer. */
+static int looks_transposed(const survey_head_t *head, const int64_t shape[4]) {
+  enum { BANDS_MOST = 16 };
+  const int64_t last = shape[3];
+  if (head->is_settled || shape[1] <= last || shape[2] <= last) return 0;
+  return last == 1 || last == 3 || last == 4 || (last <= BANDS_MOST && shape[1] == shape[2]);
+}
+
 /* Except for the count of chunks, no product of these overflows.  There are up to 2^40 images of
    up to 2^45 bytes, and chunks fit into the memory. */
 static bd_status_t check_shape(const survey_request_t *request, const survey_t *survey, int attack,
                                bd_error_t *error) {
   const survey_head_t *head = survey->head;
   const char *name = survey->attacks[attack].name;
-  char why[160];
+  char why[256];
   const int64_t *shape = survey->places[attack].shape, *other = survey->places[0].shape;
   if (shape[0] < 0 || shape[1] < 1 || shape[2] < 1 || shape[3] < 1 || shape[1] > BD_CHANNELS_MAX ||
       shape[2] > BD_SIDE_MAX || shape[3] > BD_SIDE_MAX)
@@ -48,16 +57,25 @@ static bd_status_t check_shape(const survey_request_t *request, const survey_t *
              head->count);
     return refuse(request, name, why, error);
   }
+  if (looks_transposed(head, shape)) {
+    snprintf(why, sizeof why,
+             "is of %" PRId64 " x %" PRId64 " x %" PRId64
+             " after the images, which looks like [height][width][channels]; barydef convert "
+             "OLD.h5 NEW.h5 --layout nhwc moves the channels, --layout nchw keeps the axes",
+             shape[1], shape[2], shape[3]);
+    return refuse(request, name, why, error);
+  }
   if (shape[1] == other[1] && shape[2] == other[2] && shape[3] == other[3]) return BD_OK;
-  snprintf(why, sizeof why, "has images of %d x %d x %d, other groups of %d x %d x %d",
-           (int)shape[1], (int)shape[2], (int)shape[3], (int)other[1], (int)other[2],
-           (int)other[3]);
+  snprintf(why, sizeof why,
+           "has images of %d x %d x %d, other groups (%s%s/images) of %d x %d x %d", (int)shape[1],
+           (int)shape[2], (int)shape[3], strcmp(survey->attacks->name, "clean") ? "/attacks/" : "/",
+           survey->attacks->name, (int)other[1], (int)other[2], (int)other[3]);
   return refuse(request, name, why, error);
 }
 
-/* Allow deflate, shuffle and fletcher32, each once at most. */
+/* Allow each of the known filters once at most. */
 static int has_a_filter_twice(const place_t *place) {
-  int times[FILTER_FLETCHER32 + 1] = {0};
+  int times[FILTER_KINDS] = {0};
   for (int i = 0; i < place->filter_count; i++)
     if (times[place->filters[i]]++) return 1;
   return 0;
@@ -109,12 +127,25 @@ static int has_sensible_counts(const survey_request_t *request, const survey_hea
   return head->attack_count >= 1 && head->attack_count <= BD_ATTACKS_MAX + 1 && head->count >= 1 &&
          head->count <= request->most_bytes / LABELS_SHARE && head->chunk_count >= 0 &&
          head->chunk_count <= request->most_bytes / CHUNKS_SHARE &&
-         (head->has_clean == 0 || head->has_clean == 1);
+         (head->has_clean == 0 || head->has_clean == 1) &&
+         (head->is_settled == 0 || head->is_settled == 1);
 }
 
 /* Check that a text ends, and that the child has cleaned it. */
 static int is_text(const char *text, size_t size) {
   return memchr(text, 0, size) != NULL && text_is_clean(text, TEXT_WITHOUT_TABS);
+}
+
+/* The same of lines. */
+static int are_lines(const char *text, size_t size) {
+  if (!memchr(text, 0, size)) return 0;
+  char line[SURVEY_NOTES];
+  for (size_t length; *text; text += length + (text[length] == '\n')) {
+    length = strcspn(text, "\n");
+    snprintf(line, sizeof line, "%.*s", (int)length, text);
+    if (!text_is_clean(line, TEXT_WITHOUT_TABS)) return 0;
+  }
+  return 1;
 }
 
 static int has_sensible_groups(const survey_t *survey) {
@@ -124,11 +155,13 @@ static int has_sensible_groups(const survey_t *survey) {
     if (!memchr(attack->name, 0, sizeof attack->name) ||
         !is_text(attack->norm, sizeof attack->norm) ||
         !is_text(attack->source, sizeof attack->source) ||
+        !is_text(attack->through, sizeof attack->through) ||
+        !is_text(attack->gradient, sizeof attack->gradient) ||
         (unsigned)place->element >= ELEMENT_OTHER || place->filter_count < 0 ||
         place->filter_count > FILTERS_MAX)
       return 0;
     for (int i = 0; i < place->filter_count; i++)
-      if ((unsigned)place->filters[i] > FILTER_FLETCHER32) return 0;
+      if ((unsigned)place->filters[i] >= FILTER_KINDS) return 0;
   }
   return 1;
 }
@@ -185,13 +218,32 @@ static const char *place_problem(const survey_request_t *request, const survey_t
   return "declares more than is stored: damaged, or never written";
 }
 
-/* The stored bytes count over all groups.  If groups could share bytes, a small file could stand
-   for a huge set. */
+/* Are these the same bytes of the file, as two hard links to one dataset are? */
+static int is_same_place(const survey_t *survey, const place_t *one, const place_t *other) {
+  if (memcmp(one->shape, other->shape, sizeof one->shape) != 0 ||
+      memcmp(one->chunk, other->chunk, sizeof one->chunk) != 0 || one->element != other->element)
+    return 0;
+  if (!one->chunk[0]) return one->address == other->address;
+  return !memcmp(survey->chunks + one->first_chunk, survey->chunks + other->first_chunk,
+                 (size_t)chunks_of(one) * sizeof *survey->chunks);
+}
+
+/* Has an earlier group of these images, and few enough of them? */
+static int is_counted(const survey_t *survey, int attack) {
+  int links = 0;
+  for (int a = 0; a < attack && links <= LINKS_MOST; a++)
+    links += is_same_place(survey, &survey->places[a], &survey->places[attack]);
+  return links > 0 && links <= LINKS_MOST;
+}
+
+/* The stored bytes count over all groups, hard links to one dataset once. */
 static bd_status_t check_places(const survey_request_t *request, const survey_t *survey,
                                 bd_error_t *error) {
   uint64_t stored = 0;
   for (int a = 0; a < survey->head->attack_count; a++) {
-    const char *problem = place_problem(request, survey, &survey->places[a], &stored);
+    uint64_t again = 0;
+    const char *problem = place_problem(request, survey, &survey->places[a],
+                                        is_counted(survey, a) ? &again : &stored);
     /* Holes are zeros that nobody wrote.  There may be a gigabyte of them, and beyond that as many
        as the best compression would make of what is on the disk. */
     if (!problem && stored > HOLES_MOST && stored / COMPRESSION_MOST > (uint64_t)request->on_disk)
@@ -204,7 +256,8 @@ static bd_status_t check_places(const survey_request_t *request, const survey_t 
 bd_status_t survey_check(const survey_request_t *request, void *bytes, size_t size,
                          survey_t *survey, bd_error_t *error) {
   if (!survey_take_apart(bytes, size, survey) || !has_sensible_counts(request, survey->head) ||
-      !is_text(survey->head->dataset, sizeof survey->head->dataset) || !has_sensible_groups(survey))
+      !is_text(survey->head->dataset, sizeof survey->head->dataset) ||
+      !are_lines(survey->head->notes, sizeof survey->head->notes) || !has_sensible_groups(survey))
     return refuse_all(request, error);
   bd_status_t status = check_names(request, survey, error);
   if (status == BD_OK) status = survey_check_shapes(request, survey, error);
