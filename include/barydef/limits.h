@@ -29,7 +29,8 @@ enum {
                                    are cut. */
 };
 
-/** A pixel above 1 by no more than this is taken for 1: what was computed in float32 is rounded. */
+/** A pixel above 1 or below 0 by no more than this is taken for 1 or 0, since what was computed in
+   float32 is rounded. */
 #define BD_ABOVE_ONE_MAX 1e-6
 
 /** An image whose mass defect reaches this counts as failed.  Mass is kept to rounding by

@@ -252,6 +252,10 @@ BD_API double bd_solver_bytes(const bd_solver_options_t *options, int height, in
    caller can serve others meanwhile.  `context` is the caller's. */
 typedef void bd_poll_t(void *context);
 
+/** Clip pixels beyond [0,1] by no more than BD_ABOVE_ONE_MAX, which are rounding, in place.  Any
+   other pixel stays as it is.  Returns 1 if there were some. */
+BD_API int bd_pixels_clip(size_t count, double *pixels);
+
 /** Purify `count` images, independently of each other.  The result for an image depends on neither
    its neighbours nor its place.
      images   [count][channels][height][width], pixels in [0,1]

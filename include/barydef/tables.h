@@ -187,7 +187,7 @@
   ROW(OK, "ok", "the image is purified")                                                           \
   ROW(PENDING, "pending", "not computed yet")                                                      \
   ROW(NOT_FINITE, "not-finite", "a pixel is NaN or infinite")                                      \
-  ROW(NEGATIVE, "negative", "a pixel is below zero")                                               \
+  ROW(NEGATIVE, "negative", "a pixel is below zero, by more than " BD_NUMBER(BD_ABOVE_ONE_MAX))    \
   ROW(ABOVE_ONE, "above-one", "a pixel is above one, by more than " BD_NUMBER(BD_ABOVE_ONE_MAX))   \
   ROW(EMPTY, "empty", "every pixel is zero, so there is no mass to transport")                     \
   ROW(LOST_MARGINAL, "lost-marginal", "a motion moves all mass of a channel out of the image")     \

@@ -2,6 +2,8 @@
 #include "pipeline/plan.h"
 #include "storage/result/set_file.h"
 
+#include <barydef/solver.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static bd_status_t read_images(void *context, int attack, int64_t first, int64_t
   if (attack >= 0)
     return bd_result_read_images(e->result, (bd_rows_t){0, attack, first, count}, pixels, error);
   bd_status_t status = bd_images_read(e->images, e->plan.clean, first, count, e->pixels, error);
+  if (status == BD_OK) bd_pixels_clip((size_t)count * size_of(e), e->pixels);
   for (size_t j = 0; status == BD_OK && j < (size_t)count * size_of(e); j++)
     pixels[j] = (float)e->pixels[j];
   return status;

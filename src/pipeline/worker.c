@@ -35,6 +35,7 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
   double moved;
   w->reports = malloc(snapshots * block * sizeof *w->reports);
   w->attacked = malloc(pixels * sizeof *w->attacked);
+  w->clipped = malloc(block);
   w->clean = malloc(pixels * sizeof *w->clean);
   w->mean = malloc(pixels * sizeof *w->mean);
   w->room = malloc(pixels * sizeof *w->room);
@@ -44,8 +45,8 @@ bd_status_t worker_create(const bd_plan_t *plan, bd_images_t *images, bd_victim_
   w->shown.purified = malloc(snapshots * block * sizeof *w->shown.purified);
   worker_bytes(plan, bd_images_info(images), &moved);
   w->moved = bd_moved_create(moved);
-  if (w->moved && w->reports && w->attacked && w->clean && w->mean && w->room && w->purified &&
-      w->stored && w->shown.classes && w->shown.purified)
+  if (w->moved && w->reports && w->attacked && w->clipped && w->clean && w->mean && w->room &&
+      w->purified && w->stored && w->shown.classes && w->shown.purified)
     return seen_create(victim, victim_batch(plan), plan->block,
                        answers_kept(plan, bd_images_info(images)),
                        block_image_size(bd_images_info(images)), &w->seen, error);
@@ -58,6 +59,7 @@ void worker_free(bd_worker_t *w) {
   attacked_free(&w->made);
   free(w->reports);
   free(w->attacked);
+  free(w->clipped);
   free(w->clean);
   free(w->mean);
   free(w->room);
@@ -125,6 +127,13 @@ static bd_status_t set_point(bd_worker_t *w, int point, bd_error_t *error) {
   return status;
 }
 
+/* Clip what rounding left beyond [0,1] in the images that were read. */
+static void clip(bd_worker_t *w, int count) {
+  const size_t size = block_image_size(bd_images_info(w->images));
+  for (int i = 0; i < count; i++)
+    w->clipped[i] = (int8_t)bd_pixels_clip(size, w->attacked + (size_t)i * size);
+}
+
 bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error) {
   const bd_plan_t *plan = w->plan;
   const int attack = plan->attacks[item->attack];
@@ -133,11 +142,13 @@ bd_status_t worker_read(bd_worker_t *w, const bd_item_t *item, bd_error_t *error
   bd_moved_forget(w->moved);
   bd_status_t status =
       bd_images_read(w->images, attack, item->first, item->count, w->attacked, error);
+  const size_t pixels = (size_t)item->count * block_image_size(bd_images_info(w->images));
+  if (status == BD_OK) clip(w, item->count);
   if (status == BD_OK && attack == plan->clean)
-    memcpy(w->clean, w->attacked,
-           (size_t)item->count * block_image_size(bd_images_info(w->images)) * sizeof *w->clean);
+    memcpy(w->clean, w->attacked, pixels * sizeof *w->clean);
   else if (status == BD_OK && plan->clean >= 0)
     status = bd_images_read(w->images, plan->clean, item->first, item->count, w->clean, error);
+  if (status == BD_OK && plan->clean >= 0) bd_pixels_clip(pixels, w->clean);
   if (status == BD_OK) w->read = *item;
   return status;
 }

@@ -49,6 +49,7 @@ typedef struct bd_worker {
   bd_shown_t shown;
   bd_seen_t seen;                  /* the answers behind them */
   double *attacked, *clean, *mean; /* [count][C][H][W] */
+  int8_t *clipped;                 /* [count], of the images that were read (fields.def) */
   double *purified;                /* [snapshots][count][C][H][W] */
   double *room;                    /* [count][C][H][W] for a view */
   float *stored;                   /* [count][C][H][W] as the victim sees it */

@@ -1,5 +1,6 @@
 #include "program/program.h"
 
+#include <barydef/limits.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -48,13 +49,15 @@ static void print_trust(FILE *out, const bd_statistics_t *rows, int64_t count) {
 
 /* Print what else, besides the accuracies, a user must know of a run. */
 static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, double tolerance) {
-  int64_t images = 0, converged = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0;
+  int64_t images = 0, converged = 0, unstable = 0, fallbacks = 0, rises = 0, window = 0,
+          clipped = 0;
   double safe_tau = INFINITY;
   for (int64_t i = 0; i < count; i++) {
     images += rows[i].images;
     converged += rows[i].converged;
     unstable += rows[i].unstable;
     fallbacks += rows[i].fallbacks;
+    clipped += rows[i].clipped;
     rises += rows[i].objective_rises;
     window += rows[i].infeasible_window;
     safe_tau = fmin(safe_tau, rows[i].safe_tau);
@@ -77,6 +80,11 @@ static void print_notes(FILE *out, const bd_statistics_t *rows, int64_t count, d
             "  the window seems too small for %" PRId64 " of %" PRId64
             " images: the residual stays while the potentials grow\n",
             window, images);
+  if (clipped)
+    fprintf(out,
+            "  %" PRId64 " of %" PRId64
+            " images had pixels beyond [0,1] by rounding, at most %g, which were clipped\n",
+            clipped, images, BD_ABOVE_ONE_MAX);
   if (fallbacks)
     fprintf(out, "  %" PRId64 " of %" PRId64 " images went through wide-range arithmetic\n",
             fallbacks, images);

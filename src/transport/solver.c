@@ -3,6 +3,7 @@
 #include "transport/moved.h"
 #include "transport/paths.h"
 
+#include <barydef/limits.h>
 #include <float.h>
 #include <math.h>
 #include <stdint.h>
@@ -356,4 +357,17 @@ void bd_solver_destroy(bd_solver_t *s) {
     if (s->engines[i].engine) s->engines[i].path->destroy(s->engines[i].engine);
   bd_moved_free(s->own);
   free(s);
+}
+
+int bd_pixels_clip(size_t count, double *pixels) {
+  int clipped = 0;
+  for (size_t i = 0; i < count; i++)
+    if (pixels[i] < 0 && pixels[i] >= -BD_ABOVE_ONE_MAX) {
+      pixels[i] = 0;
+      clipped = 1;
+    } else if (pixels[i] > 1 && pixels[i] <= 1 + BD_ABOVE_ONE_MAX) {
+      pixels[i] = 1;
+      clipped = 1;
+    }
+  return clipped;
 }

@@ -67,7 +67,7 @@ class Views(RunTest):
     def test_default_has_the_columns_of_before_there_was_a_choice(self):
         with h5py.File(self.default) as file:
             record = file["runs/000/fgsm/per_image"].dtype
-            self.assertEqual((record.itemsize, len(record.names)), (112, 20))
+            self.assertEqual((record.itemsize, len(record.names)), (112, 21))
             self.assertEqual(record.names[-3:], ("safe_tau", "bits", "evaluations_skipped"))
             self.assertEqual(len(file["statistics"].dtype.names), 46)
             self.assertEqual(

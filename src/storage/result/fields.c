@@ -108,7 +108,8 @@ bd_views_t fields_views_of(hid_t file) {
 
 const fields_sum_t fields_sums[FIELDS_SUMS] = {
     {"fallbacks", offsetof(bd_statistics_t, fallbacks)},
-    {"evaluations_skipped", offsetof(bd_statistics_t, evaluations_skipped)}};
+    {"evaluations_skipped", offsetof(bd_statistics_t, evaluations_skipped)},
+    {"clipped", offsetof(bd_statistics_t, clipped)}};
 
 void fields_add(const bd_statistics_t *row, int64_t sums[FIELDS_SUMS]) {
   for (int i = 0; i < FIELDS_SUMS; i++) {

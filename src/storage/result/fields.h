@@ -32,7 +32,7 @@ typedef struct fields_sum {
   const char *name;
   size_t at; /* in bd_statistics_t, an int64_t */
 } fields_sum_t;
-enum { FIELDS_SUMS = 2 };
+enum { FIELDS_SUMS = 3 };
 extern const fields_sum_t fields_sums[FIELDS_SUMS];
 
 /* Add a row to the sums. */

@@ -43,7 +43,8 @@ static int are_counts(const bd_result_summary_t *summary) {
     const bd_statistics_t *row = &summary->rows[i];
     const int64_t counts[] = {row->images,          row->failed,    row->recovered,
                               row->broken,          row->converged, row->infeasible_window,
-                              row->objective_rises, row->fallbacks, row->unstable};
+                              row->objective_rises, row->fallbacks, row->unstable,
+                              row->clipped};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
       right &= counts[c] >= 0 && counts[c] <= summary->count;
   }
