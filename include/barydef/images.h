@@ -101,6 +101,15 @@ BD_API int bd_images_find(const bd_images_t *images, const char *name);
 BD_API bd_status_t bd_images_read(bd_images_t *images, int attack, int64_t first, int64_t count,
                                   double *pixels, bd_error_t *error);
 
+/** Refuse a set whose values say another scale than [0,1], such as 0 to 255 as floats, -1 to 1, or
+   standardised ones, from some of the first `count` images of a group (an index of info->attacks).
+   Most of them must say so.  Single images beyond [0,1] are left to the solver.  An image that
+   cannot be read says nothing.
+   Errors: BD_BAD_INPUT, naming what was seen and how to convert the set; BD_FAILED without
+   memory. */
+BD_API bd_status_t bd_images_check_scale(bd_images_t *images, int group, int64_t count,
+                                         bd_error_t *error);
+
 /** Ask the system to fetch images from the disk that will be read soon.  Returns at once.  This is
    a hint and cannot fail. */
 BD_API void bd_images_expect(bd_images_t *images, int attack, int64_t first, int64_t count);

@@ -34,7 +34,11 @@ bd_status_t session_plan(session_t *session, bd_error_t *error) {
                                  &session->plan, error);
   snprintf(session->output.part, sizeof session->output.part, "%d/%d", part->parts ? part->part : 1,
            part->parts ? part->parts : 1);
-  return status == BD_OK ? estimate_check_memory(&session->plan, info, error) : status;
+  if (status == BD_OK) status = estimate_check_memory(&session->plan, info, error);
+  /* One rank looks for all. */
+  return status == BD_OK && session->rank == 0
+             ? plan_check_scale(&session->plan, session->images, error)
+             : status;
 }
 
 /* Choose one instruction set for all ranks, so that bits do not depend on the rank that computes an

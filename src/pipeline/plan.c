@@ -73,3 +73,15 @@ bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error) {
              ? BD_OK
              : bd_fail(error, BD_FAILED, "no memory for the list of %d points", plan->point_count);
 }
+
+bd_status_t plan_check_scale(const bd_plan_t *plan, bd_images_t *images, bd_error_t *error) {
+  bd_status_t status = BD_OK;
+  int is_checked = 0; /* the clean images, from which attacks are made too */
+  for (int a = 0; status == BD_OK && a <= plan->attack_count; a++) {
+    const int group = a < plan->attack_count ? plan->attacks[a] : plan->clean;
+    if (group < 0 || (group == plan->clean && is_checked)) continue;
+    is_checked |= group == plan->clean;
+    status = bd_images_check_scale(images, group, plan->count, error);
+  }
+  return status;
+}

@@ -52,6 +52,10 @@ void plan_free(bd_plan_t *plan);
 /* Set `order`, which the caller frees, and `shares`.  Errors: BD_FAILED without memory. */
 bd_status_t plan_order(bd_plan_t *plan, bd_error_t *error);
 
+/* Do the images of the plan have the scale that is expected, as far as a sample tells?  Errors:
+   those of bd_images_check_scale. */
+bd_status_t plan_check_scale(const bd_plan_t *plan, bd_images_t *images, bd_error_t *error);
+
 /* Can the attacks that are made be made on a victim of `classes` classes?  0: there is none.
    Errors: BD_BAD_INPUT. */
 bd_status_t plan_check_victim(const bd_plan_t *plan, int classes, bd_error_t *error);

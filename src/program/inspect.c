@@ -29,6 +29,9 @@ static bd_status_t inspect_images(const char *path, bd_error_t *error) {
     printf("%-24s %-6s %10.5g  %-8s  %s\n", info->attacks[a].name, info->attacks[a].norm,
            info->attacks[a].epsilon, info->attacks[a].type, info->attacks[a].source);
   if (*info->notes) printf("\n%s\n", info->notes);
+  for (int a = 0; status == BD_OK && a < info->attack_count; a++)
+    if (bd_images_check_scale(images, a, info->count, error) != BD_OK)
+      printf("\n%s\n", error->message);
   bd_images_close(images);
   return BD_OK;
 }
