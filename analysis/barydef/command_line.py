@@ -1,7 +1,7 @@
 """Before and after barydef: attacked sets, conversion, reports.
 
     barydef attack DATA VICTIM.pt SET.h5 [--attacks fgsm,linf_pgd] [--limit 1000]
-    barydef convert SET.npz SET.h5            or .npy files, one for each attack
+    barydef convert FILE... SET.h5            files of NumPy, HDF5, MATLAB, PyTorch; pictures
     barydef convert RESULT.h5 SET.npz --run 12     and back; a set needs no run
     barydef report RESULT.h5 [FOLDER]
 
@@ -105,12 +105,39 @@ def check_kinds(paths, output):
     back = output.endswith(".npz")
     if not paths:
         raise errors.Unsuitable("name a file to read and a file to write")
-    if any(path.endswith(".h5") != back for path in paths) or not (
-        output.endswith(".h5") or back and len(paths) == 1
-    ):
+    if back and (len(paths) > 1 or not paths[0].endswith((".h5", ".hdf5"))):
+        raise errors.Unsuitable(f"{output}: .h5 is written from any files, .npz from one .h5")
+    if not back and not output.endswith((".h5", ".hdf5")):
         raise errors.Unsuitable(
-            f"{output}: .h5 is written from .npz and .npy files, .npz from one .h5"
+            f"{output}: .h5 is written from files of NumPy, HDF5, MATLAB or PyTorch and folders of "
+            "pictures, .npz from one .h5"
         )
+
+
+def renamed(text):
+    """A type for argparse: ARRAY=NAME."""
+    array, equals, name = text.rpartition("=")
+    if not (array and equals and name):
+        raise argparse.ArgumentTypeError(f"{text}: must be ARRAY=NAME")
+    return array, name
+
+
+def numbers(text):
+    """A type for argparse: numbers with commas between."""
+    return tuple(float(one) for one in text.split(","))
+
+
+def scale_of(arguments):
+    """The Scale that the options of convert tell."""
+    from .pixels import Scale
+
+    given = [name for name in ("scale", "range", "std") if getattr(arguments, name) is not None]
+    if len(given) > 1 or (arguments.mean is None) != (arguments.std is None):
+        raise errors.Unsuitable("give one of --scale, --range, and --mean with --std")
+    low, high = arguments.range or (0.0, arguments.scale)
+    if high is not None and not low < high:
+        raise errors.Unsuitable("--scale must be above 0, and --range LOW below HIGH")
+    return Scale(low, high, arguments.mean, arguments.std, arguments.clip)
 
 
 def convert(arguments):
@@ -121,13 +148,23 @@ def convert(arguments):
     back = output.endswith(".npz")
     if not back and arguments.run is not None:
         raise errors.Unsuitable("--run is for results of barydef, which are converted to .npz")
-    files.check_output(output, arguments.overwrite, [*paths, arguments.labels or ""])
+    files.check_output(
+        output, arguments.overwrite or arguments.dry_run, [*paths, arguments.labels or ""]
+    )
     if back:
+        if arguments.dry_run:
+            raise errors.Unsuitable("--dry-run is for sets, which are converted to .h5")
         conversion.to_arrays(paths[0], output, arguments.run, arguments.attack)
-    else:
-        unsaid = conversion.Unsaid(arguments.dataset, arguments.norm, arguments.epsilon)
-        conversion.to_set(paths, output, arguments.labels, unsaid, arguments.attack)
-    return output
+        return output
+    unsaid = conversion.Unsaid(arguments.dataset, arguments.norm, arguments.epsilon)
+    how = conversion.Reading(
+        dict(arguments.renamed or ()), arguments.layout or "", scale_of(arguments)
+    )
+    lines = conversion.to_set(
+        paths, output, arguments.labels, unsaid, arguments.attack, how, arguments.dry_run
+    )
+    ending = f"{output}: not written (--dry-run)" if arguments.dry_run else output
+    return "\n".join([*lines, ending])
 
 
 def report(arguments):
@@ -259,15 +296,26 @@ def add_attack(commands):
 def add_convert(commands):
     parser = commands.add_parser(
         "convert",
-        help="convert sets from and to NumPy's files",
+        help="make a set of attacked images of other files, or arrays of a set or result",
         description=wrapped(
-            "Convert arrays of Foolbox, ART or RobustBench, kept as .npz or .npy, into a file of "
-            "attacked images, or such a file or a run of a result into an .npz."
+            "Convert what others have into a file of attacked images: .npz and .npy of Foolbox, "
+            "ART or RobustBench, HDF5 of any layout, MATLAB's files, tensors of torch.save (read "
+            "without running anything in them), and folders of pictures, one for each class. It "
+            "says what it takes for what. Or convert such a file, or a run of a result, into an "
+            ".npz."
         ),
         examples=[
             (
                 "barydef convert attacks.npz set.h5 --norm linf --epsilon 0.1",
                 "An input of barydef run.",
+            ),
+            (
+                "barydef convert foreign.h5 set.h5 --as data=pgd --as t=labels --scale 255",
+                "A file of another layout, with values from 0 to 255.",
+            ),
+            (
+                "barydef convert adv.pt set.h5 --labels y.npy --dry-run",
+                "What would be taken for what, without writing.",
             ),
             (
                 "barydef convert result.h5 purified.npz --run 12",
@@ -280,34 +328,71 @@ def add_convert(commands):
         "files",
         nargs="+",
         metavar="FILE",
-        help="the files to read, then the one to write: .npz and .npy files become one .h5, "
-        "and one .h5 becomes an .npz",
+        help="the files or folders to read, then the one to write: an .h5 of any of them, or an "
+        ".npz of one .h5",
     )
     add(
+        "--as",
+        dest="renamed",
+        type=renamed,
+        action="append",
+        metavar="ARRAY=NAME",
+        help="what an array or dataset is: labels, clean, or an attack of that name; may be given "
+        "again (default: what their names say)",
+    )
+    add(
+        "--layout",
+        choices=("nchw", "nhwc"),
+        help="axes of images: channels, height, width, or height, width, channels "
+        "(default: what their lengths say; refused in doubt)",
+    )
+    add(
+        "--scale",
+        type=number(float, 0),
+        metavar="S",
+        help="divide values by S, such as 255 (default: 1, uint8 255)",
+    )
+    add(
+        "--range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values from LOW to HIGH become those from 0 to 1",
+    )
+    add(
+        "--mean",
+        type=numbers,
+        metavar="M,...",
+        help="with --std: undo (x - M) / S, a number for all channels or for each",
+    )
+    add("--std", type=numbers, metavar="S,...", help="with --mean")
+    add("--clip", action="store_true", help="clip values beyond [0,1], instead of refusing them")
+    add("--dry-run", action="store_true", help="say what would be taken for what; write nothing")
+    add(
         "--labels",
-        metavar="LABELS.npy",
+        metavar="LABELS",
         help="file of the labels, where the files to read hold none",
     )
     add(
         "--dataset",
         metavar="NAME",
         default="",
-        help="name of the data set that the .h5 keeps (default: what the .npz says)",
+        help="name of the data set that the .h5 keeps (default: what the files say)",
     )
     add(
         "--norm",
         metavar="NAME",
         default="unknown",
-        help="norm that bounds the attacks, such as linf, where the .npz does not say it "
-        "(default: %(default)s)",
+        help="norm that bounds the attacks, such as linf, where the files do not say it "
+        "(default: measured where there are clean images, else %(default)s)",
     )
     add(
         "--epsilon",
         metavar="E",
         type=float,
         default=float("nan"),
-        help="bound of the attacks in that norm, where the .npz does not say it "
-        "(default: nan, not known)",
+        help="bound of the attacks in that norm, where the files do not say it "
+        "(default: measured where there are clean images, else nan)",
     )
     add(
         "--run",

@@ -1,10 +1,9 @@
-"""Sets of attacked images between NumPy's files and barydef's format.
+"""Sets of attacked images from files that people have, and back to NumPy's.
 
-An .npz holds `labels` (integers [n] or [n,1], or one-hot rows), optionally `clean`, and an array
-for each attack. Images are [n,C,H,W] or [n,H,W,C], told apart by which axis has 1 or 3, and are
-floats in [0,1] or uint8. The names of the arrays become the names of the attacks. Sets made with
-Foolbox, ART or RobustBench are kept in this form. Their x_test and y_test, for example, are clean
-images and labels beside an attack x_adv (RESERVED).
+Arrays come from .npz, .npy, HDF5 of any layout, MATLAB, torch.save, and folders of pictures
+(sources.py). There are labels (whole numbers [n], [n,1] or [1,n], or one-hot rows), optionally
+clean images, and images of each attack. Which is which, their names say (RESERVED), or --as. The
+names of the other images become those of the attacks. What is no image is named and not taken.
 `attributes`, a text in JSON, holds what is no array: {"dataset": ..., "attacks": {name: {"norm",
 "epsilon", "source", and where they are known "through", "gradient", "purifier"}}}. Of a result it
 also holds the file's name as "result", its "run" and "parameters", and which arrays are
@@ -13,24 +12,33 @@ also holds the file's name as "result", its "run" and "parameters", and which ar
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from . import sources
+from .bounds import bound_in_words, measured
 from .errors import Unsuitable
 from .files import reading, written
 from .formats import CLEAN, INPUT_SCHEMA, RESULT_SCHEMA
 from .hdf5 import opened
 from .result import Result
-from .set_file import Attacked, check_labels, check_name, planes_first, write_set
+from .pixels import Scale, channels_first, layout_of, to_pixels
+from .set_file import Attacked, check_labels, check_name, check_set, write_set
 from .text import text
 
 # What the name of an array means, in lower case. Any other is an attack's. `attack` reads the same.
 RESERVED = {
-    **dict.fromkeys(("labels", "y", "y_test"), "labels"),
-    **dict.fromkeys((CLEAN, "x_clean", "x_test", "x", "images"), CLEAN),
+    **dict.fromkeys(
+        ("labels", "label", "y", "y_test", "y_true", "targets", "target", "test_labels"), "labels"
+    ),
+    **dict.fromkeys(
+        (CLEAN, "x_clean", "x_test", "x", "images", "x_orig", "x_nat", "test_images"), CLEAN
+    ),
     "attributes": "attributes",
 }
+# Arrays that are not of the test set.
+TRAINING = {"x_train", "train_images", "train", "x_val", "val_images"}
 KINDS = {
     "norm": str,
     "epsilon": float,
@@ -51,16 +59,6 @@ PURIFIED_CLEAN = "purified_clean"  # purified images of clean ones are no longer
 
 
 # ---- into barydef's format ----
-
-
-def load(path):
-    """{name: array} of an .npz, or of an .npy, which is named by its file."""
-    with reading(path, "an .npz or .npy of numbers"), open(path, "rb") as file:
-        found = np.load(file, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {os.path.splitext(os.path.basename(path))[0]: found}
-        with found:
-            return {name: found[name] for name in found.files}
 
 
 def run_of(about):
@@ -93,23 +91,48 @@ def attributes_of(array, path):
         }
 
 
+def meaning(source, renamed):
+    """What an array is: "labels", "clean", "attributes", or the name of an attack."""
+    name = source.name
+    if name in renamed or source.is_attack:
+        return renamed.get(name, name)
+    return RESERVED.get(name.lower()) or name.replace("/", "_")
+
+
+def read_sources(paths, labels=None, renamed=None):
+    """({meaning: Source}, dataset) of files; `labels` is the path of the labels."""
+    found, dataset = {}, ""
+    read = [(path, sources.read(path)) for path in paths]
+    if labels:
+        read.append((labels, only_labels(labels)))
+    for path, contents in read:
+        dataset = dataset or contents.dataset
+        for source in contents.arrays:
+            name = meaning(source, renamed or {})
+            if name in found:
+                raise Unsuitable(f"{path}: a second array of {name}; --as ARRAY=NAME names them")
+            found[name] = source
+    return found, dataset
+
+
+def only_labels(path):
+    """The labels of a file that holds nothing else, whatever their name there."""
+    arrays = sources.read(path).arrays
+    if len(arrays) > 1:
+        arrays = [one for one in arrays if RESERVED.get(one.name.lower()) == "labels"] or arrays
+    if len(arrays) != 1:
+        names = ", ".join(one.name for one in arrays)
+        raise Unsuitable(f"{path}: holds {names}; one array of labels is needed")
+    return sources.Contents([replace(arrays[0], name="labels")])
+
+
 def read_arrays(paths, labels=None):
-    """Two dictionaries: the arrays of .npz and .npy files, and which file each is from.
+    """Two dictionaries: the arrays of files, and which file each is from.
 
     Their keys are "labels", "clean", "attributes" and the names of the attacks."""
-    arrays, origins = {}, {}
-    given = load(labels) if labels else {}
-    if len(given) > 1:
-        raise Unsuitable(f"{labels}: holds {', '.join(given)}; one array of labels is needed")
-    for path, found in [(path, load(path)) for path in paths] + [
-        (labels, {"labels": array}) for array in given.values()
-    ]:
-        for name, array in found.items():
-            name = RESERVED.get(name.lower(), name)
-            if name in arrays:
-                raise Unsuitable(f"{path}: a second array of {name}")
-            arrays[name], origins[name] = array, path
-    return arrays, origins
+    found, _ = read_sources(paths, labels)
+    arrays = {name: source.array for name, source in found.items()}
+    return arrays, {name: source.path for name, source in found.items()}
 
 
 def wanted(names, chosen, path):
@@ -142,40 +165,159 @@ class Unsaid:
     epsilon: float = float("nan")
 
 
-def to_set(paths, output, labels=None, unsaid=Unsaid(), chosen=None):
-    """Write NumPy's files in barydef's format.
+@dataclass(frozen=True)
+class Reading:
+    """How arrays are read: names, axes and scale that the caller tells."""
+
+    renamed: dict = field(default_factory=dict)  # {array: "labels", "clean" or an attack's name}
+    layout: str = ""
+    scale: Scale = Scale()
+
+
+def shown(array):
+    return f"{array.dtype} [{','.join(map(str, array.shape))}]"
+
+
+def oriented(source, count):
+    """(array with its images along the first axis, note), wherever they were."""
+    array = source.array
+    if source.is_reversed:
+        array, note = array.T, "axes reversed as MATLAB has them"
+        if array.ndim > 2 and array.shape[0] != count and array.shape[-1] == count:
+            array, note = np.moveaxis(array, -1, 0), "axes reversed, and images moved to the front"
+        return array, note
+    if array.ndim > 2 and array.shape[0] != count and array.shape[-1] == count:
+        if source.is_hdf5:
+            return array.T, "axes reversed as R has them"
+        return np.moveaxis(array, -1, 0), "images moved from the last axis to the first"
+    return array, ""
+
+
+def split_lists(found, count, epsilons):
+    """Make arrays [k,n,...], as Foolbox gives for several epsilons, into k attacks."""
+    for name, source in list(found.items()):
+        array = source.array
+        if array.ndim != 5 or array.shape[1] != count:
+            continue
+        del found[name]
+        listed = epsilons if len(epsilons) == len(array) else [None] * len(array)
+        for number, (one, epsilon) in enumerate(zip(array, listed)):
+            told = {} if epsilon is None else {"epsilon": float(epsilon)}
+            ending = number if epsilon is None else f"{epsilon:g}"
+            found[f"{name}_{ending}"] = replace(source, array=one, told={**source.told, **told})
+
+
+def set_apart(found, unsaid, notes):
+    """(images {name: Source}, unsaid with what scalars say, epsilons of a list)."""
+    images, epsilons = {}, []
+    for name, source in found.items():
+        array, lower = np.asarray(source.array), name.lower()
+        numbers = array.dtype.kind in "biuf"
+        if numbers and array.ndim > 2 and lower not in TRAINING:
+            images[name] = source
+            continue
+        if numbers and lower in ("eps", "epsilon", "epsilons") and array.size == 1:
+            unsaid = replace(unsaid, epsilon=float(array.item()))
+            notes.append(f"{source.path}: {name}: epsilon {unsaid.epsilon:g} of the attacks")
+        elif numbers and lower in ("eps", "epsilon", "epsilons") and array.ndim == 1:
+            epsilons = array.tolist()
+            notes.append(f"{source.path}: {name}: epsilons of a list of attacks")
+        elif lower == "norm" and array.size == 1:
+            unsaid = replace(unsaid, norm=sources.norm_of(array.item()))
+            notes.append(f"{source.path}: {name}: norm {unsaid.norm} of the attacks")
+        else:
+            notes.append(f"{source.path}: {name}: not taken ({shown(array)})")
+    return images, unsaid, epsilons
+
+
+def pixels_of(name, source, count, how):
+    """([n,C,H,W] of pixels, notes) of an array of images."""
+    array, note = oriented(source, count)
+    notes = [note] if note else []
+    if array.ndim == 4 and layout_of(array.shape, name, how.layout) == "nhwc":
+        notes.append("channels moved from the last axis")
+    if array.ndim == 3:
+        notes.append("one channel")
+    images, more = to_pixels(channels_first(array, name, how.layout), name, how.scale)
+    return images, notes + more
+
+
+def to_set(paths, output, labels=None, unsaid=Unsaid(), chosen=None, how=Reading(), dry_run=False):
+    """Write files in barydef's format. Returns lines that say what was taken for what.
 
     `labels` is the path of the labels, where the other files have none; `chosen` are the names of
     the attacks to take, None for all."""
-    arrays, origins = read_arrays(paths, labels)
-    numbers = arrays.pop("labels", None)
-    about = attributes_of(arrays.pop("attributes", None), origins.get("attributes"))
+    found, dataset = read_sources(paths, labels, how.renamed)
+    numbers, about, lines = found.pop("labels", None), found.pop("attributes", None), []
+    about = attributes_of(about and about.array, about and about.path)
     if numbers is None:
-        raise Unsuitable(f"{paths[0]}: no array named labels (or y, y_test); --labels names a file")
-    numbers = check_labels(numbers, f"{origins['labels']}: labels")
+        raise Unsuitable(
+            f"{paths[0]}: no array named labels (or y, y_test); --labels names a file, and "
+            f"--as ARRAY=labels an array{names_in_words(found)}"
+        )
+    labels = check_labels(np.asarray(numbers.array), f"{numbers.path}: labels")
+    lines.append(
+        f"{numbers.path}: {numbers.name}: labels {labels.min()} to {labels.max()} "
+        f"({shown(np.asarray(numbers.array))})"
+    )
+    arrays, unsaid, epsilons = set_apart(found, unsaid, lines)
+    split_lists(arrays, len(labels), epsilons)
+    for name, source in found.items() if not arrays else ():
+        channels_first(np.asarray(source.array), name)  # refuses it
     if not arrays:
         raise Unsuitable(f"{paths[0]}: no images in it")
     for name in arrays.keys() - {CLEAN}:
         check_name(name)
-    images = {name: planes_first(arrays[name], name) for name in wanted(arrays, chosen, paths[0])}
-    attacks = {
-        name: {
-            "norm": unsaid.norm,
-            "epsilon": unsaid.epsilon,
-            "source": f"converted from {origins[name]}",
-            **about["attacks"].get(name, {}),
-        }
-        for name in images
-        if name != CLEAN
-    }
+    images, words = {}, {}
+    for name in wanted(arrays, chosen, paths[0]):
+        images[name], words[name] = pixels_of(name, arrays[name], len(labels), how)
+    attacks = {name: known_of(arrays[name], unsaid, about) for name in images if name != CLEAN}
+    arrays.setdefault(PURIFIED_CLEAN, arrays.get(CLEAN))
+    words.setdefault(PURIFIED_CLEAN, words.get(CLEAN))
     rename_purified(images, attacks, about, paths[0])
-    write_set(
-        output,
-        numbers,
-        images.get(CLEAN),
-        {name: Attacked(images[name], **known) for name, known in attacks.items()},
-        unsaid.dataset or about["dataset"],
-    )
+    check_set(labels, images)
+    told = {}
+    for name, known in attacks.items():
+        clean = images.get(CLEAN)
+        known["norm"], known["epsilon"], told[name] = measured(images[name], clean, known)
+        bound = bound_in_words(known["norm"], known["epsilon"], told[name])
+        lines.append(taken(arrays[name], images[name], [f"attack {name}", *words[name], bound]))
+        others = {key: one for key, one in arrays[name].told.items() if key not in KINDS}
+        told[name].update(others)
+    if CLEAN in images:
+        lines.append(taken(arrays[CLEAN], images[CLEAN], ["clean images", *words[CLEAN]]))
+    if not dry_run:
+        write_set(
+            output,
+            labels,
+            images.get(CLEAN),
+            {name: Attacked(images[name], **known) for name, known in attacks.items()},
+            unsaid.dataset or about["dataset"] or dataset,
+            told,
+            "nchw" if how.layout else "",
+        )
+    return lines
+
+
+def known_of(source, unsaid, about):
+    """What is known of an attack: of the options, of its file, and of `attributes`."""
+    return {
+        "norm": unsaid.norm,
+        "epsilon": unsaid.epsilon,
+        "source": f"converted from {source.path}",
+        **{key: value for key, value in source.told.items() if key in KINDS},
+        **about["attacks"].get(source.name, {}),
+    }
+
+
+def taken(source, images, words):
+    """A line that says what an array was taken for."""
+    kinds = f"{shown(np.asarray(source.array))} as {shown(images)}"
+    return f"{source.path}: {source.name}: {'; '.join([words[0], kinds, *words[1:]])}"
+
+
+def names_in_words(found):
+    return f"; there are {', '.join(found)}" if found else ""
 
 
 # ---- and back ----

@@ -19,6 +19,7 @@ from .formats import (
     TEXT_BYTES,
 )
 from .hdf5 import open_file
+from .pixels import channels_first, to_pixels
 from .text import UNCLEAN
 
 CHUNK_BYTES = 4 << 20  # which any run.max_memory can hold
@@ -54,9 +55,11 @@ def is_one_hot(labels):
 
 
 def check_labels(labels, what="labels"):
-    """int64 [n], of integers [n] or [n,1] (Keras' CIFAR-10) or of one-hot rows (ART's loaders).
+    """int64 [n], of whole numbers [n], [n,1] (Keras' CIFAR-10) or [1,n] (MATLAB), or one-hot rows.
 
     `what` is what messages call them."""
+    if labels.ndim == 2 and labels.shape[0] == 1 and labels.shape[1] > 1:
+        labels = labels.T
     if labels.ndim == 2 and labels.shape[1] > 1:
         if not is_one_hot(labels):
             raise Unsuitable(
@@ -64,8 +67,10 @@ def check_labels(labels, what="labels"):
                 "where these are one-hot, labels.argmax(1) is what is needed"
             )
         labels = labels.argmax(1)
-    if labels.ndim == 2 and labels.shape[1] == 1 and np.issubdtype(labels.dtype, np.integer):
+    if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    if labels.dtype.kind == "f" and np.all(np.abs(labels) <= 2**53) and np.all(labels % 1 == 0):
+        labels = labels.astype("i8")
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         flat = ".ravel()" if labels.ndim > 1 else ""
         raise Unsuitable(
@@ -107,32 +112,9 @@ def check_set(labels, groups):
     return labels
 
 
-def check_range(images, name):
-    """Floats must be in [0,1]. NaN is left to barydef, which marks such an image as failed."""
-    if images.dtype == np.uint8 or not images.size:
-        return
-    low, high = np.fmin.reduce(images, None), np.fmax.reduce(images, None)
-    if low < 0 or high > 1 + 1e-6:
-        raise Unsuitable(f"{name}: values from {low:g} to {high:g}; floats must be in [0,1]")
-
-
 def planes_first(images, name):
-    """[n,C,H,W] of images that are [n,C,H,W], [n,H,W,C] or [n,H,W]."""
-    if images.ndim == 3:
-        images = images[:, None]
-    if images.ndim != 4:
-        raise Unsuitable(
-            f"{name}: images of shape {images.shape}; [n,C,H,W], [n,H,W,C] or [n,H,W] can be read"
-        )
-    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        images = images.transpose(0, 3, 1, 2)
-    if images.dtype.kind == "f":
-        native = "f4" if images.dtype.itemsize == 2 else images.dtype.newbyteorder("=")
-        images = images.astype(native, copy=False)
-    if images.dtype not in (np.uint8, np.float32, np.float64):
-        raise Unsuitable(f"{name}: {images.dtype}; uint8, float16, float32 or float64 can be read")
-    check_range(images, name)
-    return images
+    """Pixels [n,C,H,W] in [0,1] of images that are [n,C,H,W], [n,H,W,C] or [n,H,W]."""
+    return to_pixels(channels_first(images, name), name)[0]
 
 
 def attributes_of(attacked):
@@ -145,8 +127,11 @@ def attributes_of(attacked):
     return {"norm": attacked.norm, "epsilon": float(attacked.epsilon), **cut}
 
 
-def write_set(path, labels, clean, attacks, dataset):
-    """Write a set. attacks: {name: an Attacked, or what makes one}; clean: images or None."""
+def write_set(path, labels, clean, attacks, dataset, told=None, layout=""):
+    """Write a set. attacks: {name: an Attacked, or what makes one}; clean: images or None.
+
+    `told` is {name: {attribute: value}} of what else a group says. `layout` says that the axes are
+    right where barydef would doubt it."""
     for name in attacks:
         check_name(name)
     groups = {f"attacks/{name}": Attacked(*entry) for name, entry in attacks.items()}
@@ -155,6 +140,8 @@ def write_set(path, labels, clean, attacks, dataset):
     labels = check_set(labels, {group.split("/")[-1]: one.images for group, one in groups.items()})
     with written(path) as temporary, open_file(temporary, "w") as file:
         file.attrs.update(schema=INPUT_SCHEMA, schema_version=SCHEMA_VERSION, dataset=dataset)
+        if layout:
+            file.attrs["layout"] = layout
         file["labels"] = labels
         for group, attacked in groups.items():
             images = attacked.images
@@ -169,3 +156,4 @@ def write_set(path, labels, clean, attacks, dataset):
             )
             if attacked.norm is not None:
                 file[group].attrs.update(attributes_of(attacked))
+                file[group].attrs.update((told or {}).get(group.split("/")[-1], {}))

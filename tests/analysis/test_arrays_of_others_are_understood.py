@@ -174,13 +174,13 @@ class Arrays(RunTest):
             ("texts", {"a": some, "labels": np.eye(4).astype("U1")}, "labels.argmax(1)"),
             (
                 "column",
-                {"a": some, "labels": labels[:, None] / 1},
-                "labels: float64 (4, 1); integers [n] are needed",
+                {"a": some, "labels": labels[:, None] / 2},
+                "labels: float64 (4,); integers [n] are needed",
             ),
             ("cube", {"a": some, "labels": labels[:, None, None]}, "integers [n] are needed"),
             (
                 "floats",
-                {"a": some, "labels": labels / 1},
+                {"a": some, "labels": labels / 2},
                 "floats.npz: labels: float64 (4,); integers [n] are needed: "
                 "save labels.astype(int)",
             ),

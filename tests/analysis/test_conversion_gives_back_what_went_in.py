@@ -232,7 +232,7 @@ class Back(RunTest):
         for arguments, why in (
             ((self.set, made, "--run", 0), "has no runs"),
             ((made, "x.h5", "--run", 0), "--run is for results"),
-            ((self.set, "x.h5"), ".h5 is written from"),
+            ((self.set, "x.txt"), ".h5 is written from"),
             ((self.set, self.set, made), ".npz from one .h5"),
         ):
             self.assertIn(why, command("convert", *arguments, status=2).stderr)
