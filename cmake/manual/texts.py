@@ -13,6 +13,8 @@ def value_of(action):
     """What an option takes, as its help writes it; "" for a switch."""
     if action.nargs == 0:
         return ""
+    if isinstance(action.metavar, tuple):
+        return " ".join(action.metavar)
     return "|".join(action.choices) if action.choices else action.metavar or action.dest.upper()
 
 

@@ -1,6 +1,5 @@
 #include "program/program.h"
 
-#include <barydef/limits.h>
 #include <inttypes.h>
 #include <math.h>
 

@@ -151,9 +151,9 @@ def last(images, channels):
 
 SPACES, NULLS = h5py.h5t.STR_SPACEPAD, h5py.h5t.STR_NULLPAD
 READ, REFUSED, NAMED = "read", "refused", "read, and said"
-SETTLE = "`barydef convert OLD.h5 NEW.h5 --layout nhwc`, or `nchw`"
-PLACE = "`barydef convert OLD.h5 NEW.h5`"
-SCALE = "`barydef convert OLD.h5 NEW.h5 --scale 255`"
+SETTLE = "`--layout nhwc`, or `nchw`"
+PLACE = "`convert`"
+SCALE = "`convert`, with `--scale 255`"
 EMPTY = h5py.Empty("f8")
 
 # What is in a set: how it ends, the way out, and {member: (maker, what the line names or what the
@@ -220,9 +220,9 @@ ROWS = [
         },
     ),
     (
-        "labels that are one-hot, a column, a row, fractions, or too large",
+        "labels one-hot, in a column or a row; fractions; too large ones",
         REFUSED,
-        PLACE + " takes one-hot labels, columns and rows",
+        PLACE + ", but for the last two",
         {
             "one-hot": (made(labels=np.eye(10)[LABELS]), ["/labels", CONVERT]),
             "column": (made(labels=LABELS[:, None]), ["/labels", CONVERT]),
@@ -276,9 +276,9 @@ ROWS = [
         {"PyTables": (by_tables("zlib"), {}), "netCDF4": (by_netcdf, {})},
     ),
     (
-        "other filters, such as blosc, szip or scale-offset; compact storage",
+        "other filters, such as blosc or szip; compact storage",
         REFUSED,
-        PLACE + " where the filter is installed, or h5repack",
+        PLACE + " where the filter is installed",
         {
             "blosc": (by_tables("blosc"), ["32001", "blosc", CONVERT]),
             "scale-offset": (made(scaleoffset=3), ["filter 6", CONVERT]),
@@ -287,7 +287,7 @@ ROWS = [
     (
         "other integers, other floats, complex numbers",
         REFUSED,
-        SCALE + " takes integers and floats",
+        SCALE + " or the like",
         {
             "int16": (made(images=(255 * PIXELS).astype("i2")), ["integers of 2 bytes", "--scale"]),
             "uint16": (made(images=(255 * PIXELS).astype("u2")), ["integers of 2", "--scale"]),
@@ -296,8 +296,7 @@ ROWS = [
         },
     ),
     (
-        "axes that look like `[n,H,W,C]`: the last has 1, 3 or 4 and is the shortest, or "
-        "has up to 16 after two of one length",
+        "axes like `[n,H,W,C]`: 1, 3 or 4 are last, or up to 16 after a square",
         REFUSED,
         SETTLE,
         {
@@ -354,7 +353,7 @@ ROWS = [
         },
     ),
     (
-        "an attribute `norm`, `epsilon`, `source` or `dataset` of another kind",
+        "attributes `norm`, `epsilon`, `source`, `dataset` of another kind",
         NAMED,
         "",
         {
@@ -398,9 +397,9 @@ SCALES = {
     "cut to bytes": ((COLOURS > 0.5).astype("u1"), ["uint8", "--scale 1"]),
 }
 SCALE_ROW = (
-    "pixels of another scale: 0 to 255 as floats, -1 to 1, standardised, divided twice",
-    "refused before any work",
-    "`barydef convert OLD.h5 NEW.h5` with `--scale`, `--range`, `--mean` and `--std`, or `--clip`",
+    "pixels of 0 to 255 as floats, -1 to 1, standardised and so on",
+    "refused",
+    "`--scale`, `--range`, `--mean`, `--std`",
 )
 CLIP_ROW = ("pixels beyond [0,1] by 1e-6 at most", "read: clipped, and counted", "")
 SINGLE_ROW = ("single images with pixels beyond that, or NaN", "read: those images fail", "")
@@ -408,7 +407,7 @@ SINGLE_ROW = ("single images with pixels beyond that, or NaN", "read: those imag
 
 def page_rows():
     rows = [row[:3] for row in ROWS] + [SCALE_ROW, CLIP_ROW, SINGLE_ROW]
-    head = ["| in the file | how it ends | the way out |", "|---|---|---|"]
+    head = ["| in the file | how it ends | way out |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
