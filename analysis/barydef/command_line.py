@@ -296,7 +296,7 @@ def add_attack(commands):
 def add_convert(commands):
     parser = commands.add_parser(
         "convert",
-        help="make a set of attacked images of other files, or arrays of a set or result",
+        help="make a set of other files, or arrays of a set",
         description=wrapped(
             "Convert what others have into a file of attacked images: .npz and .npy of Foolbox, "
             "ART or RobustBench, HDF5 of any layout, MATLAB's files, tensors of torch.save (read "
@@ -310,7 +310,7 @@ def add_convert(commands):
                 "An input of barydef run.",
             ),
             (
-                "barydef convert foreign.h5 set.h5 --as data=pgd --as t=labels --scale 255",
+                "barydef convert foreign.h5 set.h5 --as t=labels --scale 255",
                 "A file of another layout, with values from 0 to 255.",
             ),
             (
