@@ -26,10 +26,15 @@ static told_t told_of(const statistics_of_t *of, int attack) {
   return told;
 }
 
+/* The section of the job that made an attack, as it was for this run; NULL where it was read. */
 static const bd_made_attack_t *made_of(const statistics_of_t *of, int attack) {
-  for (int i = 0; of->job && i < bd_job_made_count(of->job); i++)
-    if (!strcmp(bd_job_made(of->job, i)->name, of->result->names[attack]))
-      return bd_job_made(of->job, i);
+  int point, snapshot;
+  if (!of->job || of->run >= bd_job_run_count(of->job)) return NULL;
+  bd_job_run(of->job, of->run, &point, &snapshot);
+  for (int i = 0; i < bd_job_made_count(of->job); i++) {
+    const bd_made_attack_t *made = &bd_job_made(of->job, i)[point];
+    if (!strcmp(made->name, of->result->names[attack])) return made;
+  }
   return NULL;
 }
 
