@@ -40,7 +40,7 @@ endfunction()
 
 # Its objects and those of the engine, which whoever links it gets as well.
 add_library(barydef-numerics OBJECT
-  src/error.c src/number.c src/text.c
+  src/closest.c src/error.c src/number.c src/text.c
   src/transport/kernel.c src/transport/marginal.c src/transport/mean.c src/transport/moved.c
   src/transport/solver.c
   src/job/table.c src/job/settings.c src/statistics/measures.c)

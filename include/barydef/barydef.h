@@ -39,6 +39,7 @@
 
 #include <barydef/attack.h>
 #include <barydef/attribute.h>
+#include <barydef/closest.h>
 #include <barydef/error.h>
 #include <barydef/images.h>
 #include <barydef/job.h>

@@ -2,6 +2,7 @@
 #include "job/entries.h"
 #include "text.h"
 
+#include <barydef/closest.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,8 +63,12 @@ static bd_status_t unknown_key(const entry_t *entry, bd_error_t *error) {
     const size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", keys[i].key);
   }
-  return bd_fail(error, BD_BAD_INPUT, "%s: %.80s.%.60s: unknown key; allowed: %s", entry->where,
-                 entry->section, entry->key, list);
+  const char *names[ATTACK_KEYS];
+  for (int i = 0; i < ATTACK_KEYS; i++) names[i] = keys[i].key;
+  const char *closest = bd_closest(entry->key, names, ATTACK_KEYS);
+  return bd_fail(error, BD_BAD_INPUT, "%s: %.80s.%.60s: unknown key; allowed: %s%s%s%s",
+                 entry->where, entry->section, entry->key, list, closest ? "; did you mean " : "",
+                 closest ? closest : "", closest ? "?" : "");
 }
 
 /* A value that --set gives replaces a sweep of the key.  One of all attacks it cannot replace. */

@@ -115,15 +115,23 @@ void entries_end_sweep(bd_job_t *job, const char *name) {
   }
 }
 
-/* A value must be readable from the job's text again. */
+/* A value must be readable from the job's text again.  Quotes around it would be part of it. */
 static bd_status_t check_characters(const entry_t *entry, bd_error_t *error) {
+  size_t length = strlen(entry->value);
+  const char *value = text_trim(entry->value, &length);
+  if (length > 1 && strchr("\"'", *value) && value[length - 1] == *value)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: %.60s.%.60s: quotes around the value; values are written without, also "
+                   "paths with blanks",
+                   entry->where, entry->section, entry->key);
   for (const char *c = entry->value; *c; c++)
     if (iscntrl((unsigned char)*c) && *c != '\t')
       return bd_fail(error, BD_BAD_INPUT, "%s: %.60s.%.60s: a control character in the value",
                      entry->where, entry->section, entry->key);
     else if (*c == ';' && (c == entry->value || isspace((unsigned char)c[-1])))
       return bd_fail(error, BD_BAD_INPUT,
-                     "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file",
+                     "%s: %.60s.%.60s: \" ;\" in the value, which begins a comment in a job file; "
+                     "give a file another name, or a link of another name",
                      entry->where, entry->section, entry->key);
   return BD_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "number.h"
 
+#include <barydef/closest.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,10 +49,35 @@ int table_find(const char *section, const char *key) {
 
 /* ---- names --------------------------------------------------------------------- */
 
+/* "; did you mean solver.gamma?" or "". */
+static void suggest_key(const char *section, const char *key, char text[160]) {
+  const char *keys[TABLE_ROWS];
+  int count = 0;
+  *text = 0;
+  for (int i = 0; i < TABLE_ROWS; i++)
+    if (!strcmp(table[i].section, section)) keys[count++] = table[i].key;
+  const char *closest = bd_closest(key, keys, count);
+  /* A key that is right may stand in the wrong section. */
+  for (int i = 0; i < TABLE_ROWS; i++)
+    if (!strcmp(table[i].key, key)) section = table[i].section, closest = key;
+  if (closest) snprintf(text, 160, "; did you mean %.60s.%.60s?", section, closest);
+}
+
+static void suggest_section(const char *section, char text[160]) {
+  const char *sections[TABLE_ROWS + 1];
+  int count = 0;
+  for (int i = 0; i < TABLE_ROWS; i++)
+    if (i == 0 || strcmp(table[i - 1].section, table[i].section) != 0)
+      sections[count++] = table[i].section;
+  sections[count++] = "sweep";
+  const char *closest = bd_closest(section, sections, count);
+  snprintf(text, 160, closest ? "; did you mean [%s]?" : "", closest);
+}
+
 /* The message lists the keys of a section that exists, and else the sections. */
 bd_status_t table_unknown(const char *where, const char *section, const char *key,
                           bd_error_t *error) {
-  char list[600] = "";
+  char list[600] = "", meant[160];
   int known = 0;
   for (int i = 0; i < TABLE_ROWS; i++) known |= !strcmp(table[i].section, section);
   for (int i = 0; i < TABLE_ROWS; i++) {
@@ -61,11 +87,13 @@ bd_status_t table_unknown(const char *where, const char *section, const char *ke
     if (!known && (i == 0 || strcmp(table[i - 1].section, table[i].section)))
       snprintf(list + used, sizeof list - used, "[%s] ", table[i].section);
   }
+  if (known) suggest_key(section, key, meant);
+  else suggest_section(section, meant);
   if (known)
-    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s", where,
-                   section, key, section, list);
-  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]", where,
-                 section, list);
+    return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s%s", where,
+                   section, key, section, list, meant);
+  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]%s", where,
+                 section, list, meant);
 }
 
 bd_status_t table_split_key(const char *where, const char *name, char section[64], const char **key,
@@ -268,13 +296,22 @@ static int parse_value(const bd_parameter_t *p, const char *text, void *field) {
   return 0;
 }
 
+/* What somebody who wrote such a value must know of job files. */
+static const char *rule_for(const char *text) {
+  if (strpbrk(text, "#"))
+    return "; behind a value a comment begins with a blank and \";\", and \"#\" is part of the "
+           "value";
+  if (strpbrk(text, "\"'")) return "; values are written without quotes";
+  return "";
+}
+
 bd_status_t table_parse_row(const bd_parameter_t *p, const char *text, const char *where,
                             void *fields, bd_error_t *error) {
   if (parse_value(p, text, (char *)fields + p->offset)) return BD_OK;
   char allowed[256];
   bd_parameter_allowed(p, allowed, sizeof allowed);
-  return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s = %.200s is not allowed; allowed: %s", where,
-                 p->section, p->key, text, allowed);
+  return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s = %.200s is not allowed; allowed: %s%s", where,
+                 p->section, p->key, text, allowed, rule_for(text));
 }
 
 bd_status_t table_parse(int index, const char *text, const char *where, bd_parameters_t *parameters,

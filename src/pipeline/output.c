@@ -32,6 +32,10 @@ bd_status_t output_check(const bd_output_t *output, const char *job_name, bd_exi
   snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
   if (stat(path, &there) != 0) {
     if (access(folder, W_OK) == 0) return BD_OK;
+    if (errno == ENOENT)
+      return bd_fail(error, BD_BAD_INPUT,
+                     "%s: cannot be created: there is no folder %s; make it first (output.file)",
+                     path, folder);
     return bd_fail(error, errno == EACCES || errno == EROFS ? BD_FAILED : BD_BAD_INPUT,
                    "%s: cannot be created: %m", path);
   }

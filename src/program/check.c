@@ -7,9 +7,10 @@ const manual_t manual_check = {
     .description = "Verify a result: each image and record that is done against its checksum, the "
                    "labels, and the statistics against the records.",
     .parse = parse_one_file,
-    .endings = (const ending_t[]){{BD_OK, "nothing is damaged"},
-                                  {BD_FAILED, "something is damaged, and is named; --resume of the "
-                                              "job mends it, or names what it cannot"},
+    .endings = (const ending_t[]){{BD_OK, "it is complete, and nothing is damaged"},
+                                  {BD_FAILED, "it is not complete, or something is damaged and is "
+                                              "named; --resume of the job goes on with it and "
+                                              "mends it, or names what it cannot"},
                                   {BD_BAD_INPUT, "bad usage, or the file is no result"},
                                   {0}},
     .examples =
@@ -85,10 +86,13 @@ static bd_status_t check(const char *path, bd_error_t *error) {
                        wrong ? (int)strcspn(wrong, "\n") : 0, wrong ? wrong : "");
     else if (shape->complete)
       printf("%s: complete, %" PRId64 " images, all checksums are right\n", path, all);
-    else
+    else {
       printf("%s: NOT COMPLETE: %" PRId64 " of %" PRId64
              " images are done, all their checksums are right\n",
              path, count.done, all);
+      status =
+          bd_fail(error, BD_FAILED, "%s: not complete; --resume of its job goes on with it", path);
+    }
   }
   bd_result_close(result);
   return status;

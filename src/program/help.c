@@ -69,9 +69,10 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         a->command = value;
         return 0;
       }
-      argp_error(state,
-                 state->arg_num ? "give one command; \"%s\" is a second" : "no command is \"%s\"",
-                 value);
+      if (state->arg_num) argp_error(state, "give one command; \"%s\" is a second", value);
+      else if (closest_command(value))
+        argp_error(state, "no command is \"%s\"; did you mean %s?", value, closest_command(value));
+      else argp_error(state, "no command is \"%s\"", value);
       return EINVAL;
     default: return ARGP_ERR_UNKNOWN;
   }

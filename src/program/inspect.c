@@ -36,12 +36,40 @@ static bd_status_t inspect_images(const char *path, bd_error_t *error) {
   return BD_OK;
 }
 
+/* Count the images that are marked as done, which is quick. */
+static bd_status_t count_done(const char *path, int64_t *done, int64_t *all, bd_error_t *error) {
+  enum { PORTION = 256 };
+  uint8_t states[PORTION];
+  uint64_t input_marks[PORTION];
+  bd_result_t *result;
+  bd_status_t status = bd_result_open(path, &result, error);
+  if (status != BD_OK) return status;
+  const bd_result_shape_t *shape = bd_result_shape(result);
+  *done = *all = 0;
+  for (int run = shape->first_run; run < shape->first_run + shape->run_count; run++)
+    for (int a = 0; a < shape->attack_count; a++)
+      for (int64_t first = 0; status == BD_OK && first < shape->count; first += PORTION) {
+        const int64_t n = shape->count - first < PORTION ? shape->count - first : PORTION;
+        status = bd_result_verify(result, (bd_rows_t){run, a, first, n}, BD_VERIFY_MARKS, states,
+                                  input_marks, error);
+        for (int64_t i = 0; status == BD_OK && i < n; i++) *done += states[i] == BD_ROW_DONE;
+        *all += n;
+      }
+  bd_result_close(result);
+  return status;
+}
+
 static bd_status_t inspect_result(const char *path, bd_error_t *error) {
   bd_result_summary_t summary;
   bd_status_t status = bd_result_read_summary(path, &summary, error);
   if (status != BD_OK) return status;
-  printf("%s: a result of barydef, %s\n%" PRId64 " images, %d attacks, %d runs\n\n", path,
-         summary.complete ? "complete" : "NOT COMPLETE", summary.count, summary.attack_count,
+  int64_t done = 0, all = 0;
+  bd_error_t unknown; /* a damaged result is shown as far as it can be */
+  printf("%s: a result of barydef, %s", path, summary.complete ? "complete" : "NOT COMPLETE");
+  if (!summary.complete && count_done(path, &done, &all, &unknown) == BD_OK)
+    printf(": %" PRId64 " of %" PRId64 " images are done (%.0f %%)", done, all,
+           100 * (double)done / (double)(all ? all : 1));
+  printf("\n%" PRId64 " images, %d attacks, %d runs\n\n", summary.count, summary.attack_count,
          summary.run_count);
   for (int i = 0; i < summary.attribute_count; i++)
     printf("%-17s %s\n", summary.attributes[i].name, summary.attributes[i].value);

@@ -27,6 +27,12 @@ const command_t *find_command(const char *name) {
   return NULL;
 }
 
+const char *closest_command(const char *name) {
+  const char *names[COMMANDS];
+  for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+  return bd_closest(name, names, COMMANDS);
+}
+
 int complain(const bd_error_t *error) {
   fprintf(stderr, "barydef: %s\n", error->message);
   return (int)error->status;
@@ -72,7 +78,10 @@ int main(int argc, char **argv) {
   }
   const command_t *command = find_command(name);
   if (command) return arrived(command->run(argc - 1, argv + 1));
-  if (*name) fprintf(stderr, "barydef: \"%s\" is not a command\n", name);
+  const char *meant = closest_command(name);
+  if (*name)
+    fprintf(stderr, "barydef: \"%s\" is not a command%s%s%s\n", name,
+            meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
   print_usage(stderr);
   return BD_BAD_INPUT;
 }

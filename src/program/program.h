@@ -26,6 +26,9 @@ typedef struct command {
 const command_t *all_commands(int *count);
 const command_t *find_command(const char *name);
 
+/* main.c: the name of the command that somebody may have meant, or NULL. */
+const char *closest_command(const char *name);
+
 /* main.c: what barydef does, in a sentence without its full stop. */
 extern const char barydef_summary[];
 

@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 bd_status_t file_open(const char *path, int *descriptor, struct stat *file, bd_error_t *error) {
   *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (*descriptor < 0 || fstat(*descriptor, file) != 0)
-    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m", path);
+    return bd_fail(error, BD_BAD_INPUT, "%s: cannot be opened: %m%s", path,
+                   strstr(path, " #") ? "; \"#\" begins no comment behind a value, \";\" does"
+                                      : "");
   return S_ISREG(file->st_mode) ? BD_OK : bd_fail(error, BD_BAD_INPUT, "%s: not a file", path);
 }
 
