@@ -25,11 +25,16 @@ def measured(images, clean, known):
 
     Of an unknown norm linf is written. Distances that do not depend on it are attributes."""
     norm, epsilon = known["norm"], known["epsilon"]
-    if clean is None or epsilon == epsilon or norm not in ("unknown", "linf", "l2"):
+    if clean is None or norm not in ("unknown", "linf", "l2"):
+        return norm, epsilon, {}
+    if epsilon == epsilon and norm != "unknown":
         return norm, epsilon, {}
     linf, l2 = distances(images, clean)
     told = {"measured": "epsilon" if norm != "unknown" else "norm, epsilon"}
     told.update(measured_linf=linf, measured_l2=l2)
+    if epsilon == epsilon:
+        norms = [name for name, size in (("linf", linf), ("l2", l2)) if size <= 1.001 * epsilon]
+        return norms[0] if norms else norm, epsilon, {**told, "measured": "norm"}
     return ("l2", l2, told) if norm == "l2" else ("linf", linf, told)
 
 

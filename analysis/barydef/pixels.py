@@ -71,6 +71,18 @@ def advice(low, high):
     return "--mean M,... with --std S,... for standardised ones, or --scale or --range"
 
 
+def check_brightness(images, name):
+    """Refuse images of a second division by 255, or cut to integers, as barydef does."""
+    high = np.fmax.reduce(images, None) / (255 if images.dtype == np.uint8 else 1)
+    if len(images) >= 4 and 0 < high <= (1 + ROUNDING) / 255:
+        way = (
+            "--scale 1 takes 0 and 1 as they are"
+            if images.dtype == np.uint8
+            else (f"--scale {1 / 255:.9g} undoes a second division by 255")
+        )
+        raise Unsuitable(f"{name}: nothing is brighter than 1/255: {way}")
+
+
 def in_range(images, name, clip=False):
     """(images, how many were clipped). Rounding beyond [0,1] is clipped, other values refused.
 
@@ -123,6 +135,8 @@ def to_pixels(images, name, scale=Scale()):
         images = wide if images.dtype == np.float64 else wide.astype("f4")
         notes.append("scaled")
     images, clipped = in_range(images, name, scale.clip)
+    if images.size:
+        check_brightness(images, name)
     if clipped:
         notes.append(f"clipped in {clipped} images")
     return images, notes

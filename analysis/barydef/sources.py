@@ -98,6 +98,16 @@ def name_of(path):
     return "_".join(parts)
 
 
+LABELS = ("labels", "label", "y", "y_test", "targets", "target")
+
+
+def labels_of(datasets):
+    """The dataset that is called like labels, and lies higher than all others that are."""
+    found = [one for one in datasets if one.name.rpartition("/")[2].lower() in LABELS]
+    depths = [one.name.count("/") for one in found]
+    return found[depths.index(min(depths))] if depths and depths.count(min(depths)) == 1 else None
+
+
 def load_filters():
     """Let HDF5 know the filters that Python packages bring. Those on HDF5's own path it knows."""
     for package in "hdf5plugin", "tables":
@@ -150,8 +160,9 @@ def read_hdf5(path):
             raise Unsuitable(
                 f"{path}: a result of barydef: convert a run of it to an .npz, and that to a set"
             )
-        arrays = []
-        for dataset in datasets_of(file):
+        arrays, datasets = [], datasets_of(file)
+        labels = labels_of(datasets)
+        for dataset in datasets:
             where = f"{path}: {dataset.name}"
             if dataset.dtype.kind not in "biufOSU" or dataset.name.startswith("/#refs#"):
                 continue
@@ -159,7 +170,7 @@ def read_hdf5(path):
             told = {**told_of(dataset.parent.attrs, where), **told_of(dataset.attrs, where)}
             is_reversed = is_matlab or "MATLAB_class" in dataset.attrs
             is_attack = schema == INPUT_SCHEMA and dataset.name.startswith("/attacks/")
-            name = name_of(dataset.name)
+            name = "labels" if dataset == labels else name_of(dataset.name)
             arrays.append(Source(name, dataset[()], path, is_reversed, True, is_attack, told))
         return Contents(
             arrays, text(file.attrs.get("dataset", "")) if schema == INPUT_SCHEMA else ""

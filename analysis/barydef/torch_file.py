@@ -85,9 +85,9 @@ ALLOWED = {
 class Reader(pickle.Unpickler):
     """A pickle that may make nothing but what is allowed."""
 
-    def __init__(self, file, storage_of):
+    def __init__(self, file, storage_of, path):
         super().__init__(file, encoding="latin1")
-        self.storage_of = storage_of
+        self.storage_of, self.path = storage_of, path
 
     def find_class(self, module, name):
         if module in ("torch", "torch.cuda") and name in STORAGES:
@@ -95,8 +95,8 @@ class Reader(pickle.Unpickler):
         if (module, name) in ALLOWED:
             return ALLOWED[module, name]
         raise Unsuitable(
-            f"it holds {module}.{name}; only tensors and arrays in lists, tuples and dictionaries "
-            "are read, since nothing in a file is run: torch.save those, or numpy.savez"
+            f"{self.path}: holds {module}.{name}; only tensors and arrays in lists, tuples and "
+            "dictionaries are read, since nothing in a file is run: torch.save those, or numpy.savez"
         )
 
     def persistent_load(self, key):
@@ -127,7 +127,7 @@ def read_zip(path):
                 stored[name] = Storage(kind, archive.read(f"{folder}data/{name}"))
             return stored[name]
 
-        return Reader(io.BytesIO(archive.read(pickles[0])), storage_of).load()
+        return Reader(io.BytesIO(archive.read(pickles[0])), storage_of, path).load()
 
 
 def read_old(path):
@@ -139,12 +139,16 @@ def read_old(path):
         return stored.setdefault(name, Storage(kind))
 
     with open(path, "rb") as file:
-        if Reader(file, storage_of).load() != MAGIC:
+
+        def load():
+            return Reader(file, storage_of, path).load()
+
+        if load() != MAGIC:
             raise Unsuitable(f"{path}: not a file of torch.save")
         for _ in range(2):  # the form's number, and sizes of C's types
-            Reader(file, storage_of).load()
-        found = Reader(file, storage_of).load()
-        for name in Reader(file, storage_of).load():
+            load()
+        found = load()
+        for name in load():
             (count,) = struct.unpack("<q", file.read(8))
             width = 2 if stored[name].kind == "bfloat16" else np.dtype(stored[name].kind).itemsize
             stored[name].data = file.read(count * width)
@@ -183,4 +187,15 @@ def read(path):
     stem = os.path.splitext(os.path.basename(path))[0]
     if isinstance(whole, (Tensor, np.ndarray)):
         return dict(flattened(whole, stem))
-    return dict(flattened(whole, ""))
+    found = dict(flattened(whole, ""))
+    return named_by_kind(found, stem) if isinstance(whole, (list, tuple)) else found
+
+
+def named_by_kind(found, stem):
+    """The arrays of a tuple, which have no names: the one of integers is the labels."""
+    images = [name for name, array in found.items() if array.ndim > 2]
+    labels = [name for name, array in found.items() if array.ndim == 1 and array.dtype.kind in "iu"]
+    names = {name: stem if len(images) == 1 else f"{stem}_{name}" for name in images}
+    if len(labels) == 1:
+        names[labels[0]] = "labels"
+    return {names.get(name, f"{stem}_{name}"): array for name, array in found.items()}

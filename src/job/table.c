@@ -71,7 +71,8 @@ static void suggest_section(const char *section, char text[160]) {
       sections[count++] = table[i].section;
   sections[count++] = "sweep";
   const char *closest = bd_closest(section, sections, count);
-  snprintf(text, 160, closest ? "; did you mean [%s]?" : "", closest);
+  *text = 0;
+  if (closest) snprintf(text, 160, "; did you mean [%s]?", closest);
 }
 
 /* The message lists the keys of a section that exists, and else the sections. */
