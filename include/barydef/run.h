@@ -11,6 +11,7 @@
 #include <barydef/error.h>
 #include <barydef/job.h>
 #include <barydef/result.h>
+#include <barydef/run_time.h>
 #include <mpi.h>
 #include <signal.h>
 #include <stdint.h>
@@ -97,6 +98,7 @@ typedef struct bd_run_summary {
   int mended;               /**< attributes that were not what job and input say, and that a resume
                                  has written anew */
   char mended_first[256];   /**< the name of one of them */
+  bd_run_time_t time;       /**< of a dry run */
   char revision_there[64];  /**< the program's revision by which a result that is resumed was
                                  begun */
   char notes[1024];         /**< what the input holds that is not read: bd_images_info_t.notes */

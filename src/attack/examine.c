@@ -136,7 +136,7 @@ static bd_status_t try_noise(part_t *p, const attack_model_t *model, int8_t *fou
 
 /* ---- twice the steps ------------------------------------------------------------------- */
 
-static bool follows_a_gradient(const bd_made_attack_t *o) {
+bool attack_is_made_longer(const bd_made_attack_t *o) {
   return o->type == BD_ATTACK_PGD || o->type == BD_ATTACK_APGD || o->type == BD_ATTACK_FAB ||
          o->type == BD_ATTACK_CARLINI_WAGNER || o->type == BD_ATTACK_DEEPFOOL;
 }
@@ -175,7 +175,7 @@ bd_status_t attack_examine(const attack_model_t *model, const attack_task_t *tas
   if (status == BD_OK) take(&part, task, count);
   if (status == BD_OK && count && o->noise && o->epsilon > 0)
     status = try_noise(&part, model, found->noise_right, error);
-  if (status == BD_OK && count && follows_a_gradient(o))
+  if (status == BD_OK && count && attack_is_made_longer(o))
     status = try_longer(&part, model, found->longer_right, error);
   end(&part);
   return status;

@@ -6,6 +6,8 @@
 
 #include "attack/attack.h"
 
+#include <stdbool.h>
+
 /* What was found, for each image of a task: 1 yes, 0 no, -1 not tried.  The arrays are the
    caller's. */
 typedef struct attack_findings {
@@ -14,6 +16,9 @@ typedef struct attack_findings {
   int8_t *noise_right;   /* right at all of options->noise points of the ball, drawn at random */
   int8_t *longer_right;  /* right after the same attack of twice the steps */
 } attack_findings_t;
+
+/* Do the steps of an attack follow a gradient, so that twice as many are tried? */
+bool attack_is_made_longer(const bd_made_attack_t *options);
 
 /* Examine an attack that attack_run has made.  The last two are tried for images whose number is
    below options->sample and whose outcome the model has right, and the last for attacks whose steps

@@ -2,6 +2,7 @@
 #include "cluster/world.h"
 #include "pipeline/estimate.h"
 #include "pipeline/export.h"
+#include "pipeline/trial.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -213,6 +214,25 @@ static void end(session_t *session) {
   free(session);
 }
 
+/* Try on all ranks at the same time how fast they are together.  A trial that fails is no failure
+   of the dry run, which says why. */
+static bd_status_t try_speed(session_t *session, bd_run_summary_t *summary) {
+  static const double seconds = 0.8;
+  MPI_Comm all = session->communicator;
+  const int classes = session->victim ? bd_victim_classes(session->victim) : 0;
+  trial_t trial;
+  bd_error_t why = {BD_OK, ""};
+  MPI_Barrier(all);
+  bd_status_t status = world_agree(all, trial_run(&session->worker, seconds, &trial, &why), &why);
+  if (status == BD_OK) {
+    MPI_Allreduce(MPI_IN_PLACE, trial.speeds, 2 * trial.count, MPI_DOUBLE, MPI_SUM, all);
+    const double left = 1 - (double)session->done.done / (double)plan_images(&session->plan);
+    estimate_time(&session->plan, &trial, classes, left, session->size, &summary->time);
+  } else snprintf(summary->time.problem, sizeof summary->time.problem, "%.250s", why.message);
+  trial_free(&trial);
+  return BD_OK;
+}
+
 /* Run the plan after all ranks are prepared. */
 static bd_status_t run(session_t *session, double deadline, bd_run_summary_t *summary,
                        bd_error_t *error) {
@@ -227,6 +247,8 @@ static bd_status_t run(session_t *session, double deadline, bd_run_summary_t *su
   MPI_Bcast(&summary->was_complete, 1, MPI_INT, 0, all);
   if (status == BD_OK && !session->options.dry_run && !summary->was_complete)
     status = compute(session, deadline, &launch, summary, error);
+  if (status == BD_OK && session->options.dry_run && !summary->was_complete)
+    status = try_speed(session, summary);
   free(hosts);
   return status;
 }

@@ -26,6 +26,62 @@ static void print_memory(const bd_run_summary_t *s) {
   printf(": --mem-per-cpu=%.0fM%s\n", all, s->has_victim ? " or more" : "");
 }
 
+/* "12 s", "3 min" or "2 h 5 min". */
+static void duration(double seconds, char text[32]) {
+  const double minutes = ceil(seconds / 60);
+  if (seconds < 9.95) snprintf(text, 32, "%.1f s", seconds);
+  else if (seconds < 120) snprintf(text, 32, "%.0f s", seconds);
+  else if (minutes < 120) snprintf(text, 32, "%.0f min", minutes);
+  else snprintf(text, 32, "%.0f h %.0f min", floor(minutes / 60), fmod(minutes, 60));
+}
+
+static void print_seconds(const bd_seconds_t *seconds) {
+  char least[32], most[32];
+  duration(seconds->least, least);
+  duration(seconds->most, most);
+  if (!strcmp(least, most)) printf("%s", most);
+  else printf("%s to %s", least, most);
+}
+
+static void print_passes(const double passes[2], const char *kind) {
+  if (passes[0] < passes[1]) printf("%.0f to %.0f %s", passes[0], passes[1], kind);
+  else printf("%.0f %s", passes[1], kind);
+}
+
+static void print_attack_time(const bd_attack_time_t *attack) {
+  const int stops_early = attack->forward[0] < attack->forward[1];
+  printf("  attack %s: ", attack->name);
+  print_passes(attack->forward, "passes forward and ");
+  print_passes(attack->backward, "backward an image, ");
+  print_seconds(&attack->seconds);
+  printf("%s\n", stops_early ? "; images stop early, so the latter is a bound" : "");
+}
+
+/* SLURM kills a job that asks for too little, so this asks for half as much again. */
+static void print_limit(double seconds) {
+  const double minutes = ceil(1.5 * seconds / 60) + 1;
+  printf("--time=%.0f:%02.0f:00\n", floor(minutes / 60), fmod(minutes, 60));
+}
+
+static void print_time(const bd_run_summary_t *s) {
+  const bd_run_time_t *time = &s->time;
+  if (!time->is_tried) {
+    printf("time: - (%s)\n", *time->problem ? time->problem : "nothing is left to do");
+    return;
+  }
+  printf("time: ");
+  print_seconds(&time->all);
+  printf(" on %d rank%s like %s, by a trial on a few images: purifying ", s->ranks,
+         plural(s->ranks), s->ranks == 1 ? "this" : "these");
+  print_seconds(&time->purify);
+  printf(", predicting ");
+  if (s->has_victim) print_seconds(&time->predict);
+  else printf("- (no victim)");
+  printf("; ");
+  print_limit(time->all.most);
+  for (int i = 0; i < time->attack_count; i++) print_attack_time(&time->attacks[i]);
+}
+
 void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
                  const char *in_the_way) {
   char file[32], memory[32], label[512];
@@ -40,6 +96,7 @@ void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
          (double)s->attacks * (double)s->images_per_attack * s->steps * (double)s->pixels);
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
   print_memory(s);
+  print_time(s);
   if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
   if (s->done_before)
     printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);

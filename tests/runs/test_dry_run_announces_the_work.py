@@ -12,6 +12,7 @@ from command_line import CommandLine
 from inputs import write_victim
 from support import (
     DEMO_SET,
+    DEMO_VICTIM,
     ENVIRONMENT,
     MPIRUN,
     PATIENCE,
@@ -151,7 +152,49 @@ class DryRun(CommandLine):
                 for options in ([], ["--quiet"])
             )
             self.assertIn("--mem-per-cpu", quiet.out)
-            self.assertEqual((quiet.status, quiet.out, quiet.err), (0, loud.out, ""), quiet)
+            # What is measured differs from call to call.
+            shown = [re.sub(r"[\d.:]+ ?(s|min|h|to)?\b", "#", out) for out in (quiet.out, loud.out)]
+            shown = [re.sub(r"# to #", "#", out) for out in shown]
+            self.assertEqual((quiet.status, shown[0], quiet.err), (0, shown[1], ""), quiet)
+
+    def test_dry_run_announces_the_time(self):
+        """Of attacks that never stop early.  The bounds are wide, as others use the machine."""
+        need_victim()
+        job = {
+            "input.file": DEMO_SET,
+            "input.attacks": "fgsm",
+            "input.limit": 128,
+            "victim.file": DEMO_VICTIM,
+            "solver.gamma": 1,
+            "solver.iterations": 20,
+            "attack bare.sample": 0,
+            "attack bare.steps": 200,
+            "attack exact.sample": 0,
+            "attack exact.steps": 3,
+            "attack exact.through": "purified",
+            "output.file": "time.h5",
+        }
+        shown = run_job(self.folder, job, "--dry-run").out
+        self.assertIn("attack bare: 201 passes forward and 200 backward an image, ", shown)
+        self.assertIn("attack exact: 4 passes forward and 3 backward an image, ", shown)
+        self.assertRegex(shown, r"--time=\d+:\d\d:00\n")
+        least, most = re.search(
+            r"^time: ([\d.]+) s(?: to ([\d.]+) s)? on 1 rank", shown, re.MULTILINE
+        ).groups()
+        finished = run_job(self.folder, job)
+        took = float(re.search(r"images in ([\d.]+) s", finished.out).group(1))
+        self.assertLess(float(least) / 4, took, shown)
+        self.assertGreater(4 * float(most or least), took, shown)
+
+    def test_dry_run_says_what_it_cannot_measure(self):
+        shown = run_job(self.folder, {"output.file": "dry.h5"}, "--dry-run").out
+        self.assertRegex(
+            shown, r"time: .* on 1 rank .*purifying [\d.]+ s.*predicting - \(no victim\)"
+        )
+        job = {"output.file": "done.h5"}
+        purify(self.folder, job, output="done.h5")
+        shown = run_job(self.folder, job, "--dry-run", "--resume").out
+        self.assertIn("time: - (nothing is left to do)", shown)
 
     def test_dry_run_leaves_an_output_alone(self):
         """It writes nothing, so it says what a run would meet."""
