@@ -33,6 +33,13 @@ typedef struct bd_progress {
   const char *unlocked; /**< NULL, or one line that says that the output's file system has no locks,
                              so that nothing keeps two runs of it apart */
   double seconds;       /**< since the first block was handed out */
+  const char *attack;   /**< name of the attack whose images were handed out last, or NULL */
+  int is_made;          /**< this attack is made, not read */
+  int64_t attack_done;  /**< its images of all runs that are done */
+  int64_t attack_total; /**< its images of all runs */
+  int64_t judged;       /**< its images that the victim was shown in this session; 0 without one */
+  int64_t right;        /**< those of them that the victim had right once purified, or attacked
+                             where nothing is purified */
 } bd_progress_t;
 
 /** Called on rank 0 whenever a block has been written, and between the iterations of rank 0's own

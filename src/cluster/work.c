@@ -20,6 +20,11 @@ typedef struct leader {
   bd_block_t *received;
   double *busy; /* [size] seconds */
   bd_progress_t progress;
+  struct attack_progress {
+    bd_attack_t about;
+    int64_t done, judged, right;
+  } * attacks; /* [attacks of the plan] */
+  int attack;  /* handed out last; -1: none yet */
   double start;
   bd_status_t status;
   bd_error_t *error;
@@ -32,11 +37,38 @@ static void tell_to_stop(leader_t *leader) {
   leader->told = 1;
 }
 
+/* Tell of the attack that was handed out last. */
+static void show_attack(leader_t *leader) {
+  const bd_plan_t *plan = leader->work->plan;
+  const struct attack_progress *attack = &leader->attacks[leader->attack];
+  leader->progress.attack = attack->about.name;
+  leader->progress.is_made = plan->made[leader->attack] != NULL;
+  leader->progress.attack_done = attack->done;
+  leader->progress.attack_total = plan_images(plan) / plan->attack_count;
+  leader->progress.judged = attack->judged;
+  leader->progress.right = attack->right;
+}
+
+/* Count what the victim has right of a snapshot. */
+static void count_right(leader_t *leader, bd_block_t *block, int snapshot) {
+  const bd_plan_t *plan = leader->work->plan;
+  struct attack_progress *attack = &leader->attacks[block->item.attack];
+  const char *records = block_records(plan, leader->info, block, snapshot);
+  const size_t size = bd_record_bytes(plan->views);
+  for (int i = 0; i < block->item.count; i++) {
+    bd_per_image_t record;
+    bd_record_unpack(plan->views, records + (size_t)i * size, &record);
+    attack->right += record.status == BD_IMAGE_OK && record.predicted_purified == record.label;
+  }
+  attack->judged += block->item.count;
+}
+
 /* Called between two blocks too, since a large block may take longer than the interval between
    lines. */
 static void look_around(leader_t *leader) {
   const bd_run_options_t *options = leader->work->options;
   leader->progress.seconds = MPI_Wtime() - leader->start;
+  if (leader->attack >= 0) show_attack(leader);
   if (options->progress) options->progress(options->context, &leader->progress);
   if (leader->status == BD_OK)
     leader->status = bd_result_sync(leader->work->result, BD_SYNC_WHEN_DUE, leader->error);
@@ -53,6 +85,7 @@ static bd_item_t take_item(leader_t *leader, int rank) {
       rank > 0 || leader->tokens > 0 ? SCHEDULE_SHARED : SCHEDULE_ALONE;
   if (leader->status == BD_OK && !leader->stopping)
     schedule_take(leader->schedule, rank, company, &item);
+  if (item.count) leader->attack = item.attack;
   return item;
 }
 
@@ -108,9 +141,12 @@ static void take_block(leader_t *leader, bd_block_t *block) {
   summary->predicted += block->shown.predicted;
   summary->shared += block->shown.shared;
   summary->rows += block->shown.rows;
-  if (leader->status == BD_OK)
-    leader->progress.done +=
-        (int64_t)block->item.count * plan_snapshots(leader->work->plan, block->item.point);
+  if (leader->status == BD_OK) {
+    const int snapshots = plan_snapshots(leader->work->plan, block->item.point);
+    leader->progress.done += (int64_t)block->item.count * snapshots;
+    leader->attacks[block->item.attack].done += (int64_t)block->item.count * snapshots;
+    for (int s = 0; summary->has_victim && s < snapshots; s++) count_right(leader, block, s);
+  }
   look_around(leader);
 }
 
@@ -234,6 +270,22 @@ static void follow(const bd_work_t *work, const bd_images_info_t *info, bd_block
 
 /* ---- the whole ----------------------------------------------------------------- */
 
+/* The attacks of the plan, with what earlier sessions have done. */
+static struct attack_progress *attacks_of(const bd_work_t *work) {
+  const bd_plan_t *plan = work->plan;
+  const bd_images_info_t *info = bd_images_info(work->worker->images);
+  struct attack_progress *attacks = calloc((size_t)plan->attack_count, sizeof *attacks);
+  for (int a = 0; attacks && a < plan->attack_count; a++) {
+    attacks[a].about = plan_attack(plan, info, plan->first_point, a);
+    for (int p = 0; work->done->rows && p < plan->point_count; p++) {
+      const uint8_t *rows = work->done->rows + ((int64_t)p * plan->attack_count + a) * plan->count;
+      for (int64_t i = 0; i < plan->count; i++)
+        attacks[a].done += rows[i] ? plan_snapshots(plan, plan->first_point + p) : 0;
+    }
+  }
+  return attacks;
+}
+
 /* Rank 0's part. */
 static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[2],
                             bd_error_t *error) {
@@ -248,11 +300,13 @@ static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[
                                   .is_resumed = work->is_resumed,
                                   .unlocked = bd_result_unlocked(work->result),
                                   .total = summary->images},
+                     .attacks = attacks_of(work),
+                     .attack = -1,
                      .start = MPI_Wtime(),
                      .error = error};
   leader.schedule = schedule_create(work->plan, work->done->rows, size);
   leader.busy = calloc((size_t)size, sizeof *leader.busy);
-  if (!leader.schedule || !leader.busy)
+  if (!leader.schedule || !leader.busy || !leader.attacks)
     leader.status = bd_fail(error, BD_FAILED, "no memory for the list of the work");
   lead(&leader, blocks[0]);
   summary->seconds = MPI_Wtime() - leader.start;
@@ -266,6 +320,7 @@ static bd_status_t lead_all(const bd_work_t *work, int size, bd_block_t *blocks[
     summary->load_mean += load / size;
   }
   schedule_free(leader.schedule);
+  free(leader.attacks);
   free(leader.busy);
   return leader.status;
 }

@@ -92,6 +92,7 @@ typedef struct progress {
   int is_quiet;
   int is_terminal;
   int is_shown;     /* the line shows a bar */
+  int shown;        /* its characters */
   int is_announced; /* the user has been told what goes before the work */
   double interval;  /* seconds */
   double last;      /* when the last line was printed, in seconds of the run's clock */

@@ -1,8 +1,10 @@
 #include "program/program.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* mpirun gives its ranks a pipe for stderr and copies what arrives to its own stderr.  So look
@@ -53,6 +55,62 @@ static void announce(progress_t *progress, const bd_progress_t *state) {
           state->damaged);
 }
 
+enum { BAR_LEAST = 8, BAR_MOST = 30, LINE_MOST = 512, ABOUT = 128 };
+
+/* Columns of the terminal, which may change at any time. */
+static int columns(void) {
+  enum { USUAL = 80 };
+  const char *told = getenv("COLUMNS");
+  const long number = told ? strtol(told, NULL, 10) : 0;
+  struct winsize size = {0};
+  if (number > 0 && number < LINE_MOST) return (int)number;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/fd/2", (long)getppid());
+    const int terminal = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (terminal >= 0) {
+      ioctl(terminal, TIOCGWINSZ, &size);
+      close(terminal);
+    }
+  }
+  return size.ws_col == 0 ? USUAL : size.ws_col < LINE_MOST ? size.ws_col : LINE_MOST - 1;
+}
+
+/* "making linf_pgd, 23 % right": the attack under way, and the accuracy so far. */
+static void describe(const bd_progress_t *state, char about[ABOUT]) {
+  *about = 0;
+  if (!state->attack) return;
+  const int used =
+      snprintf(about, ABOUT, "%s %.64s", state->is_made ? "making" : "purifying", state->attack);
+  if (state->judged)
+    snprintf(about + used, (size_t)(ABOUT - used), ", %.0f %% right",
+             100 * (double)state->right / (double)state->judged);
+}
+
+/* Show a line that fits the terminal, over the one before: the bar is shortened, then the attack is
+   left out, then the bar. */
+static void show_line(progress_t *progress, double fraction, const char *done,
+                      const bd_progress_t *state) {
+  char line[LINE_MOST], about[ABOUT], bar[BAR_MOST + 1] = "";
+  const int room = columns() - 1; /* a full line would move the cursor to the next */
+  enum { FRAME = 3, GAP = 2 };
+  describe(state, about);
+  int left = room - FRAME - (int)strlen(done) - (*about ? GAP + (int)strlen(about) : 0);
+  if (left < BAR_LEAST && *about) {
+    left += GAP + (int)strlen(about);
+    *about = 0;
+  }
+  const int length = left < BAR_LEAST ? 0 : left < BAR_MOST ? left : BAR_MOST;
+  for (int i = 0; i < length; i++) bar[i] = i < length * fraction ? '#' : '.';
+  const char *parts[] = {length ? "[" : "", bar, length ? "] " : ""};
+  snprintf(line, sizeof line, "%s%s%s%s%s%s", parts[0], parts[1], parts[2], done,
+           *about ? "  " : "", about);
+  if (room < LINE_MOST) line[room > 0 ? room : 0] = 0;
+  const int shown = (int)strlen(line), blanks = progress->shown - shown;
+  fprintf(stderr, "\r%s%*s", line, blanks > 0 && shown + blanks <= room ? blanks : 0, "");
+  progress->shown = shown;
+}
+
 void progress_show(void *context, const bd_progress_t *state) {
   progress_t *progress = context;
   double interval = progress->is_terminal ? 0.1 : progress->interval;
@@ -68,18 +126,23 @@ void progress_show(void *context, const bd_progress_t *state) {
     return;
   progress->last = state->seconds;
   progress->is_shown = 1;
-  double fraction = (double)state->done / (double)state->total,
-         rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
-  char remaining[32], bar[31] = "";
+  const double fraction = (double)state->done / (double)state->total,
+               rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
+  char remaining[32], done[128], about[ABOUT];
   if (rate > 0) duration((double)(state->total - state->done) / rate, remaining);
   else snprintf(remaining, sizeof remaining, "?");
-  for (int i = 0; i < 30; i++) bar[i] = i < 30 * fraction ? '#' : '.';
-  if (progress->is_terminal)
-    fprintf(stderr, "\r[%s] %3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left   ",
-            bar, 100 * fraction, state->done, state->total, rate, remaining);
-  else
-    fprintf(stderr, "barydef: %" PRId64 "/%" PRId64 " images (%.0f %%), %.0f images/s, %s left\n",
-            state->done, state->total, 100 * fraction, rate, remaining);
+  if (progress->is_terminal) {
+    snprintf(done, sizeof done, "%3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left",
+             100 * fraction, state->done, state->total, rate, remaining);
+    show_line(progress, fraction, done, state);
+    return;
+  }
+  describe(state, about);
+  fprintf(stderr, "barydef: %" PRId64 "/%" PRId64 " images (%.0f %%), %.0f images/s, %s left%s%s",
+          state->done, state->total, 100 * fraction, rate, remaining, *about ? "; " : "", about);
+  if (state->attack)
+    fprintf(stderr, " (%" PRId64 "/%" PRId64 ")", state->attack_done, state->attack_total);
+  fprintf(stderr, "\n");
 }
 
 void progress_end(progress_t *progress) {
