@@ -5,6 +5,7 @@
 #include "pipeline/chain.h"
 #include "pipeline/steps.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,30 @@ void attacked_free(bd_made_t *made) {
   *made = (bd_made_t){0};
 }
 
-/* The clean images as the attacker has them, in float32. */
+bd_image_status_t attacked_flaw(size_t size, const double *pixels) {
+  for (size_t j = 0; j < size; j++) {
+    if (!isfinite(pixels[j])) return BD_IMAGE_NOT_FINITE;
+    if (pixels[j] < 0) return BD_IMAGE_NEGATIVE;
+    if (pixels[j] > 1) return BD_IMAGE_ABOVE_ONE;
+  }
+  return BD_IMAGE_OK;
+}
+
+/* Put the images that cannot be attacked back in place of the blank ones that were. */
+static void spare_flawed(bd_worker_t *w, const bd_item_t *item) {
+  const size_t size = block_image_size(bd_images_info(w->images));
+  bd_made_t *made = &w->made;
+  for (int i = 0; i < item->count; i++) {
+    const size_t at = (size_t)i * size;
+    if (attacked_flaw(size, w->clean + at) == BD_IMAGE_OK) continue;
+    memcpy(w->attacked + at, w->clean + at, size * sizeof *w->attacked);
+    made->forward[i] = made->forward[item->count + i] = -1;
+    for (int finding = 0; finding < 3; finding++) made->found[finding * item->count + i] = -1;
+  }
+}
+
+/* The clean images as the attacker has them, in float32.  One that cannot be attacked is blank: the
+   victim might give NaN for it, which would end the run, and no ball around it meets [0,1]. */
 static attack_task_t task_of(bd_worker_t *w, const bd_item_t *item) {
   const size_t size = block_image_size(bd_images_info(w->images));
   const int64_t *labels = bd_images_labels(w->images);
@@ -57,7 +81,11 @@ static attack_task_t task_of(bd_worker_t *w, const bd_item_t *item) {
     made->numbers[i] = item->first + i;
     made->labels[i] = (int32_t)labels[item->first + i];
   }
-  for (size_t j = 0; j < (size_t)item->count * size; j++) made->clean[j] = (float)w->clean[j];
+  for (size_t i = 0; i < (size_t)item->count; i++) {
+    const double *clean = w->clean + i * size;
+    const int is_flawed = attacked_flaw(size, clean) != BD_IMAGE_OK;
+    for (size_t j = 0; j < size; j++) made->clean[i * size + j] = is_flawed ? 0 : (float)clean[j];
+  }
   return (attack_task_t){.options = &w->plan->made[item->attack][item->point],
                          .count = item->count,
                          .numbers = made->numbers,
@@ -126,6 +154,7 @@ bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block
     const size_t size = block_image_size(bd_images_info(w->images));
     for (size_t j = 0; j < (size_t)item->count * size; j++)
       w->attacked[j] = (double)w->made.images[j];
+    spare_flawed(w, item);
     w->made.item = *item;
   } else w->made.item.count = 0;
   /* Neither predictions nor moved images of what was there before hold any more. */

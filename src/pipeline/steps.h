@@ -13,6 +13,10 @@ bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block
 /* Fill the fields of image i's record that belong to the attack, those of one that was read too. */
 void attacked_record(const bd_worker_t *w, const bd_item_t *item, int i, bd_per_image_t *record);
 
+/* What keeps a clean image from being attacked, so that it is left as it is: a pixel that is not
+   finite, negative or above one. */
+bd_image_status_t attacked_flaw(size_t size, const double *pixels);
+
 /* The shape of a chain that attacks blocks. */
 bd_chain_shape_t attacked_shape(const bd_images_info_t *info, int classes, int block);
 

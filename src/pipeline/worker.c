@@ -175,11 +175,12 @@ static bd_status_t flush(bd_worker_t *w, bd_block_t *block, bd_error_t *error) {
 
 /* What is stored of an attack is the attacked image itself. */
 static void leave_as_attacked(bd_worker_t *w, const bd_item_t *item) {
-  const size_t values = (size_t)item->count * block_image_size(bd_images_info(w->images));
+  const size_t size = block_image_size(bd_images_info(w->images)),
+               values = (size_t)item->count * size;
   memcpy(w->purified, w->attacked, values * sizeof *w->purified);
   memcpy(w->mean, w->attacked, values * sizeof *w->mean);
   for (int i = 0; i < item->count; i++)
-    w->reports[i] = (bd_image_report_t){.status = BD_IMAGE_OK,
+    w->reports[i] = (bd_image_report_t){.status = attacked_flaw(size, w->clean + (size_t)i * size),
                                         .residual = NAN,
                                         .mass_defect = NAN,
                                         .objective = NAN,

@@ -173,11 +173,11 @@ BASE = {
 }
 
 
-def run_job(folder, job, *options, ranks=0, name="job.ini", **others):
+def run_job(folder, job, *options, ranks=0, name="job.ini", command="run", **others):
     """Writes `job` (INI text, or a dictionary added to BASE) into the folder and runs it."""
     with open(os.path.join(folder, name), "w") as file:
         file.write(job if isinstance(job, str) else job_text({**BASE, **job}))
-    return launch("run", os.path.join(folder, name), *options, ranks=ranks, **others)
+    return launch(command, os.path.join(folder, name), *options, ranks=ranks, **others)
 
 
 def purify(folder, job, *options, output="result.h5", status=0, **others):

@@ -169,6 +169,46 @@ class Attacks(RunTest):
             self.assertTrue((clean == read(DEMO_SET, "clean/images")[:40]).all())
         purify(self.folder, {"input.file": made, "solver.iterations": 2}, "--overwrite")
 
+    def test_images_that_cannot_be_attacked_leave_others_untouched(self):
+        """The victim gives NaN for some of them, and no ball around them meets [0,1]."""
+        whole = random_images(8, 1, 12, 12, seed=1)
+        flawed = whole.copy()
+        flaws = {1: 5, 3: np.inf, 4: -3, 6: np.nan}
+        for image, value in flaws.items():
+            flawed[image, 0, 3, 4] = value
+        write_victim(os.path.join(self.folder, "victim.pt"))
+        job = {"input.file": "flawed.h5", "victim.file": "victim.pt", "victim.batch": 4}
+        for norm in "linf", "l2":
+            job.update(attack(f"pgd_{norm}", norm=norm, steps=3))
+            job.update(attack(f"growing_{norm}", type="growing", norm=norm, steps=20))
+        job.update(attack("through", through="purified", steps=2, gradient="exact"))
+        found = []
+        for images, status in (whole, 0), (flawed, 3):
+            write_set(
+                os.path.join(self.folder, "flawed.h5"),
+                {"a": random_images(8, 1, 12, 12)},
+                clean=images,
+            )
+            result = purify(self.folder, job, "--overwrite", status=status)
+            made = run_job(
+                self.folder, {**job, "output.file": "set.h5"}, "--overwrite", command="attack"
+            )
+            self.assertEqual(made.status, status, made)
+            names = [name.split(".")[0][7:] for name in job if name.endswith(".steps")]
+            found.append(
+                [read(result, f"runs/000/{name}/images") for name in names]
+                + [
+                    read(os.path.join(self.folder, "set.h5"), f"attacks/{name}/images")
+                    for name in names
+                ]
+            )
+            status = read(result, "runs/000/pgd_l2/per_image")["status"]
+        self.assertEqual([i for i in range(8) if status[i]], sorted(flaws))
+        good = [i for i in range(8) if i not in flaws]
+        for one, other in zip(*found):
+            self.assertTrue((one[good] == other[good]).all())
+            self.assertTrue(np.isnan(other[sorted(flaws)]).all())
+
     def test_who_knows_the_purifier_breaks_it(self):
         """The order is what the gradients are worth: no knowledge, the identity, the exact one."""
         job = {"input.limit": 100, "solver.gamma": 1, "solver.iterations": 20}
