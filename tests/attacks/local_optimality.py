@@ -278,6 +278,7 @@ def targeted_fab(norm, start):
     return attack
 
 
+LIBRARIES = "Foolbox", "original", "torchattacks", "adv-lib"
 BOTH = ("linf", "l2")
 ROWS = (
     Row(
@@ -487,7 +488,8 @@ def compared(ours, other, pool, count):
     random, every = np.random.default_rng(0), np.arange(count)
     drawn = [random.choice(every, count) for _ in range(DRAWS)]
     gaps = [score(other, pool, images) - score(ours, pool, images) for images in drawn]
-    return score(other, pool, every) - score(ours, pool, every), np.std(gaps)
+    gap = round(score(other, pool, every) - score(ours, pool, every), 4)
+    return gap + 0.0, np.std(gaps)  # not -0
 
 
 def row_of(name, entries, pool):
@@ -498,13 +500,13 @@ def row_of(name, entries, pool):
         return None
     count = min(len(one["distances"]) for one in (ours, *of_row.values()))
     scores = {who: score(one, pool, np.arange(count)) for who, one in of_row.items()}
-    best = max(scores, key=scores.get)
-    behind, error = compared(ours, of_row[best], pool, count)
-    rest = ", ".join(f"{who} {one:.4f}" for who, one in scores.items() if who != best)
-    return (
-        *(name, str(count), f"{score(ours, pool, np.arange(count)):.4f}"),
-        *(f"{scores[best]:.4f} {best}", f"{behind:+.4f} ± {error:.4f}", rest),
-    )
+    behind, error = compared(ours, of_row[max(scores, key=scores.get)], pool, count)
+    columns = []
+    for library in LIBRARIES:
+        found = [one for who, one in scores.items() if who.startswith(library)]
+        columns.append(f"{max(found):.4f}" if found else "")
+    ours = f"{score(ours, pool, np.arange(count)):.4f}"
+    return name, str(count), ours, *columns, f"{behind:+.4f} ± {error:.4f}"
 
 
 def table(folder):
@@ -512,8 +514,8 @@ def table(folder):
     for (name, norm), entries in results(folder).items():
         pool = best_known(entries)
         print(f"\n{name}, {norm}\n")
-        print("| attack | images | native | best of the others | behind it | the rest |")
-        print("|---|---|---|---|---|---|")
+        print(f"| attack | images | native | {' | '.join(LIBRARIES)} | behind the best of them |")
+        print("|---|---|---|" + "---|" * len(LIBRARIES) + "---|")
         for cells in (row_of(row.name, entries, pool) for row in ROWS):
             if cells:
                 print(f"| {' | '.join(cells)} |")
