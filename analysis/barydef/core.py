@@ -44,6 +44,7 @@ OTHERS = {
     "bd_solver_options_free": (None, [P]),
     "bd_solver_run": (None, [P, I, P, P, P, P, P, P]),
     "bd_solver_destroy": (None, [P]),
+    "bd_pixels_clip": (I, [S, P]),
     "bd_image_report_size": (S, []),
     "bd_image_report_growths": (None, [S, P, P]),
     "bd_image_status_name": (c.c_char_p, [I]),

@@ -99,7 +99,7 @@ class Purifier:
         records = np.zeros(len(x), core.record_type())
 
         def compute(solver, part):
-            images = _doubles(x[part])
+            images = _pixels(x[part])
             purified, reports = np.empty(images.shape), self._reports(images)
             core.load().bd_solver_run(
                 solver,
@@ -132,7 +132,7 @@ class Purifier:
         records, growths = np.zeros(len(x), core.record_type()), np.empty(len(x))
 
         def compute(solver, part):
-            images, adjoints = _doubles(x[part]), _doubles(ybar[part])
+            images, adjoints = _pixels(x[part]), _doubles(ybar[part])
             reports, count = self._reports(images), len(images)
             arrays = images, adjoints, y[part], gradient[part], reports
             self._call_vjp(solver, count, *map(core.pointer, arrays))
@@ -155,7 +155,7 @@ class Purifier:
         gradient = np.empty(x.shape)
 
         def compute(solver, part):
-            arrays = _doubles(x[part]), _doubles(ybar[part]), gradient[part]
+            arrays = _pixels(x[part]), _doubles(ybar[part]), gradient[part]
             core.call("bd_solver_mean_vjp", solver, len(arrays[0]), *map(core.pointer, arrays))
 
         self._in_parts(x, compute)
@@ -244,6 +244,15 @@ def _adjoints(x, ybar):
 
 def _doubles(array):
     return np.ascontiguousarray(array, np.float64)
+
+
+def _pixels(images):
+    """Images as float64, what rounding left beyond [0,1] clipped as barydef run does."""
+    pixels = _doubles(images)
+    if ((pixels < 0) | (pixels > 1)).any():
+        pixels = np.array(pixels)
+        core.load().bd_pixels_clip(pixels.size, core.pointer(pixels))
+    return pixels
 
 
 def _records(images, purified, reports):

@@ -96,7 +96,7 @@ class Reader(pickle.Unpickler):
             return ALLOWED[module, name]
         raise Unsuitable(
             f"{self.path}: holds {module}.{name}; only tensors and arrays in lists, tuples and "
-            "dictionaries are read, since nothing in a file is run: torch.save those, or numpy.savez"
+            "dictionaries are read, since nothing in a file is run: torch.save or numpy.savez those"
         )
 
     def persistent_load(self, key):

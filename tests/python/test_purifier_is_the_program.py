@@ -189,6 +189,18 @@ class Refusals(unittest.TestCase):
             why = self.refused(barydef.Purifier(settings).vjp, x, x)
             self.assertIn("has no gradient", why)
 
+    def test_rounding_beyond_the_range_is_clipped(self):
+        """As by a run: 1e-6 at most, on either side, and the caller's array stays as it is."""
+        beyond = images(4).astype("f4")
+        beyond[beyond < 0.1] = -1e-8
+        beyond[0, 0, 0, 0] = np.float32(1 + 9e-7)
+        kept = beyond.copy()
+        purify = barydef.Purifier({"solver.iterations": 2})
+        y, report = purify(beyond, report=True)
+        self.assertEqual(report["status"].tolist(), [0] * len(beyond))
+        self.assertEqual(y.tobytes(), purify(np.clip(beyond, 0, 1)).tobytes())
+        self.assertEqual(beyond.tobytes(), kept.tobytes())
+
     def test_failed_images_are_nan_and_told(self):
         purifier, x = barydef.Purifier(SETTINGS), images(4)
         x[1], x[2, 0, 3, 3] = 0, np.nan
