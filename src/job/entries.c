@@ -148,6 +148,7 @@ static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *er
   if (entry->line && job->line[index])
     return bd_fail(error, BD_BAD_INPUT, "%s: %s.%s: given before, in line %d", entry->where,
                    entry->section, entry->key, job->line[index]);
+  job->has_comment[index] = entry->line && ini_has_comment(job->read, entry->line);
   if (entry->line) job->line[index] = entry->line;
   else entries_end_sweep(job, table[index].name);
   free(job->values[index]);
@@ -180,5 +181,8 @@ bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error)
 }
 
 bd_status_t entries_read(bd_job_t *job, const char *text, bd_error_t *error) {
-  return ini_read(text, job->name, take_entry, job, error);
+  job->read = text;
+  bd_status_t status = ini_read(text, job->name, take_entry, job, error);
+  job->read = NULL;
+  return status;
 }

@@ -30,6 +30,8 @@ struct bd_job {
   char *values[TABLE_ROWS];           /* not swept */
   char where[TABLE_ROWS][WHERE_SIZE]; /* of the value */
   int line[TABLE_ROWS];               /* 0: not in the file */
+  const char *read;                   /* the text that is being read; NULL before and after */
+  int has_comment[TABLE_ROWS];        /* behind the value, in its line of the file */
   int sweep_count;
   sweep_t *sweeps[SWEEPS_MAX];
   int made_count;

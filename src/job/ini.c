@@ -34,6 +34,18 @@ static bd_status_t finish_entry(reading_t *r) {
   return r->status;
 }
 
+/* Does a comment begin here, behind something else in the line? */
+static int begins_comment(const char *line, const char *at) {
+  return *at == ';' && at > line && isspace((unsigned char)at[-1]);
+}
+
+int ini_has_comment(const char *text, int line) {
+  while (--line > 0 && (text = strchr(text, '\n')) != NULL) text++;
+  for (const char *c = text; c && *c && *c != '\n'; c++)
+    if (begins_comment(text, c)) return 1;
+  return 0;
+}
+
 /* Take the next line, without indentation and comments.  A comment that was left in it would
    swallow pieces. */
 static int next_line(reading_t *r) {
@@ -55,7 +67,7 @@ static int next_line(reading_t *r) {
     return 0;
   }
   for (char *c = r->line; *c; c++)
-    if (*c == ';' && c > r->line && isspace((unsigned char)c[-1])) *c = 0;
+    if (begins_comment(r->line, c)) *c = 0;
   r->position = r->line;
   while (isspace((unsigned char)*r->position)) r->position++;
   if (*r->position == ';' || *r->position == '#') *r->position = 0;

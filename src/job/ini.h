@@ -12,4 +12,7 @@ typedef bd_status_t ini_entry_t(void *context, int line, const char *section, co
 bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context,
                      bd_error_t *error);
 
+/* Is there a comment behind what stands in this line of the text, counted from 1? */
+int ini_has_comment(const char *text, int line);
+
 #endif

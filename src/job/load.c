@@ -1,3 +1,4 @@
+#include "job/entries.h"
 #include <barydef/job.h>
 
 #include <stdio.h>
@@ -40,6 +41,18 @@ static bd_status_t find_directory(const char *path, char *directory, size_t size
   return BD_OK;
 }
 
+/* A file that is read, but is not there, may have " ;" in its name, where the line was cut. */
+static bd_status_t check_cut(const bd_job_t *job, int index, bd_error_t *error) {
+  if (!job->has_comment[index] || !*job->values[index] || !table_is_read(index) ||
+      access(job->paths[index], F_OK) == 0)
+    return BD_OK;
+  return bd_fail(
+      error, BD_BAD_INPUT,
+      "%s: there is no file %s; \" ;\" begins a comment, also in a path: give such a file "
+      "another name, or a link of another name",
+      job->where[index], job->paths[index]);
+}
+
 bd_status_t bd_job_load(const char *path, int override_count, const char *const *overrides,
                         bd_job_t **job, bd_error_t *error) {
   char *text = NULL, directory[2 * BD_TEXT_MAX];
@@ -49,5 +62,9 @@ bd_status_t bd_job_load(const char *path, int override_count, const char *const 
   if (status == BD_OK)
     status = bd_job_parse(text, path, directory, override_count, overrides, job, error);
   free(text);
+  for (int i = 0; status == BD_OK && i < TABLE_ROWS; i++) status = check_cut(*job, i, error);
+  if (status == BD_OK || !*job) return status;
+  bd_job_free(*job);
+  *job = NULL;
   return status;
 }

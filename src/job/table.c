@@ -128,6 +128,8 @@ int table_is_path(int index) {
   return table[index].role == BD_ROLE_READS || table[index].role == BD_ROLE_WRITES;
 }
 
+int table_is_read(int index) { return table[index].role == BD_ROLE_READS; }
+
 int table_is_of_solver(int index) {
   return table[index].offset < offsetof(bd_parameters_t, solver) + sizeof(bd_solver_options_t);
 }

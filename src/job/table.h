@@ -57,6 +57,7 @@ int table_is_same_row(const bd_parameter_t *row, const char *one, const char *ot
 
 /* Is it a path, relative to the job's folder? */
 int table_is_path(int index);
+int table_is_read(int index); /* of a file that the job reads */
 
 /* Is it a member of bd_solver_options_t? */
 int table_is_of_solver(int index);

@@ -85,6 +85,13 @@ def images(folder):
         fletcher32=True,
         labels=np.arange(3, dtype="u1"),
     )
+    write_set(
+        path("float16-lzf"),
+        {"a": np.round(some, 1).astype("f2"), "b": np.round(some[:, 0], 1).astype(">f2")},
+        compression="lzf",
+        shuffle=True,
+        labels=np.arange(3.0),
+    )
     with h5py.File(
         path("newest-format"), "w", libver="latest"
     ) as file:  # object headers and B-trees of other kinds, text of variable length

@@ -81,6 +81,11 @@ class Slips(RunTest):
 
     def test_a_semicolon_in_a_path_tells_the_rule(self):
         self.refused({}, ['" ;"', "comment", "link"], "--set", "input.file=my ;set.h5")
+        for path in "my ;set.h5", "my ; set.h5":
+            self.refused({"input.file": path}, ["no file", "/my;", '" ;"', "comment", "link"])
+        self.refused({"victim.file": "my\t;net.pt"}, ["no file", '" ;"', "link"])
+        finished = run_job(self.folder, {"input.file": "set.h5 ; mine"}, "--overwrite")
+        self.assertEqual(finished.status, 0, finished)
 
     def test_the_folder_that_is_missing_is_named(self):
         for path, folder in (

@@ -69,7 +69,7 @@ class Views(RunTest):
             record = file["runs/000/fgsm/per_image"].dtype
             self.assertEqual((record.itemsize, len(record.names)), (112, 21))
             self.assertEqual(record.names[-3:], ("safe_tau", "bits", "evaluations_skipped"))
-            self.assertEqual(len(file["statistics"].dtype.names), 46)
+            self.assertEqual(len(file["statistics"].dtype.names), 47)
             self.assertEqual(
                 file["statistics"].dtype.names[-2:], ("safe_tau", "evaluations_skipped")
             )

@@ -3,6 +3,7 @@
 #include "storage/names.h"
 #include "storage/set/chunk.h"
 #include "storage/set/inflate.h"
+#include "storage/set/lzf.h"
 
 #include <barydef/barydef.h>
 #include <criterion/criterion.h>
@@ -142,6 +143,53 @@ Test(storage, truncated_deflate_is_refused) {
   fill(plain);
   const size_t size = deflated(plain, BYTES, stored, sizeof stored);
   for (size_t cut = 0; cut < size; cut++) cr_assert_not_null(decode(&place, stored, cut, back));
+}
+
+/* "abcabcabcabcX" as liblzf writes it: three letters, a piece of nine from three back, a letter. */
+static const unsigned char repeated[] = {2, 'a', 'b', 'c', 7 << 5, 0, 2, 0, 'X'};
+
+Test(storage, lzf_repeats_what_it_has_just_made) {
+  unsigned char plain[13];
+  size_t got = 0;
+  cr_assert_null(lzf_into(repeated, sizeof repeated, plain, sizeof plain, &got));
+  cr_assert_eq(got, sizeof plain);
+  cr_assert_eq(memcmp(plain, "abcabcabcabcX", sizeof plain), 0);
+}
+
+Test(storage, lzf_stays_within_its_bounds) {
+  unsigned char plain[13], changed[sizeof repeated];
+  size_t got = 0;
+  for (size_t room = 0; room < sizeof plain; room++)
+    cr_assert_not_null(lzf_into(repeated, sizeof repeated, plain, room, &got));
+  cr_assert_not_null(lzf_into(repeated, 4 + 1, plain, sizeof plain, &got));
+  /* A piece from before the beginning. */
+  cr_assert_not_null(lzf_into((const unsigned char[]){0, 'a', 1 << 5, 1}, 4, plain, 13, &got));
+  for (size_t i = 0; i < sizeof repeated; i++)
+    for (int byte = 0; byte < 256; byte++) {
+      memcpy(changed, repeated, sizeof repeated);
+      changed[i] = (unsigned char)byte;
+      const char *wrong = lzf_into(changed, sizeof changed, plain, sizeof plain, &got);
+      cr_assert(wrong || got <= sizeof plain);
+    }
+}
+
+Test(storage, a_word_that_is_nearly_right_is_found) {
+  static const char *const words[] = {"gamma", "theta", "tau", "iterations"};
+  cr_assert_str_eq(bd_closest("gama", words, 4), "gamma");
+  cr_assert_str_eq(bd_closest("GAMMA", words, 4), "gamma");
+  cr_assert_str_eq(bd_closest("thtea", words, 4), "theta");
+  cr_assert_str_eq(bd_closest("iteratoin", words, 4), "iterations");
+  cr_assert_null(bd_closest("", words, 4));
+  cr_assert_null(bd_closest("colour", words, 4));
+  cr_assert_null(bd_closest("x", words, 4));
+}
+
+Test(storage, rounding_is_clipped_and_nothing_else) {
+  double pixels[] = {-1e-6, -1.1e-6, 0, 0.5, 1, 1 + 9e-7, 1.1, -3};
+  const double wanted[] = {0, -1.1e-6, 0, 0.5, 1, 1, 1.1, -3};
+  cr_assert_eq(bd_pixels_clip(8, pixels), 1);
+  cr_assert_eq(memcmp(pixels, wanted, sizeof pixels), 0);
+  cr_assert_eq(bd_pixels_clip(8, pixels), 0);
 }
 
 #ifdef BD_HAS_LIBDEFLATE
