@@ -1,4 +1,4 @@
-"""PGD of 40 steps costs at most 1.25 times libtorch's own passes of the victim, forward and backward.
+"""PGD of 40 steps costs at most 1.25 times what libtorch's own passes of the victim cost.
 
 Both are measured in the same test, in the processor's seconds, one after the other.  What disturbs
 one of them makes it longer, so that the shortest of several rounds counts, and a round that is
