@@ -69,15 +69,6 @@ static bool is_right(const part_t *p, const attack_model_t *model, int i) {
 
 /* ---- the gradient ------------------------------------------------------------------ */
 
-static void weigh(void *state, int count, const int *rows, const float *logits, float *weights) {
-  const part_t *p = ((void **)state)[0];
-  const attack_model_t *model = ((void **)state)[1];
-  const size_t classes = (size_t)model->classes;
-  for (int i = 0; i < count; i++)
-    attack_loss(BD_ATTACK_LOSS_CE, model->classes, logits + (size_t)i * classes, p->labels[rows[i]],
-                weights + (size_t)i * classes);
-}
-
 static bool is_zero(size_t size, const float *gradient) {
   for (size_t j = 0; j < size; j++)
     if (gradient[j] != 0) return false;
@@ -86,9 +77,9 @@ static bool is_zero(size_t size, const float *gradient) {
 
 static bd_status_t try_gradient(part_t *p, const attack_model_t *model, int8_t *found,
                                 bd_error_t *error) {
-  void *state[] = {p, (void *)model};
+  attack_raised_t raised = {BD_ATTACK_LOSS_CE, model->classes, p->labels, NULL};
   const attack_images_t images = {p->task.count, p->numbers, p->images};
-  const attack_weights_t weights = {weigh, state};
+  const attack_weights_t weights = {attack_weigh, &raised};
   bd_status_t status =
       model->gradient(model->state, &images, &weights, p->logits, p->gradient, error);
   for (int i = 0; status == BD_OK && i < p->task.count; i++)

@@ -9,14 +9,6 @@
 static const double growth = 1.1;
 enum { steps_of_a_radius = 10 };
 
-static void weigh(void *state, int count, const int *rows, const float *logits, float *weights) {
-  const pack_t *pack = state;
-  const int classes = pack->model->classes;
-  for (int i = 0; i < count; i++)
-    attack_loss(pack->task->options->loss, classes, logits + (size_t)i * (size_t)classes,
-                pack_label(pack, rows[i]), weights + (size_t)i * (size_t)classes);
-}
-
 /* Move the images that stay, within the radius of step s. */
 static void move(pack_t *pack, int s) {
   const bd_made_attack_t *o = pack->task->options;
@@ -37,8 +29,9 @@ bd_status_t attack_growing(const attack_model_t *model, const attack_task_t *tas
   const int steps = attack_steps(task->options);
   pack_t pack;
   bd_status_t status = pack_begin(model, task, outcome, &pack, error);
+  attack_raised_t raised = {task->options->loss, model->classes, task->labels, pack.which};
   for (int s = 0; s < steps && pack.count > 0 && status == BD_OK; s++) {
-    status = pack_gradient(&pack, (attack_weights_t){weigh, &pack}, error);
+    status = pack_gradient(&pack, (attack_weights_t){attack_weigh, &raised}, error);
     if (status != BD_OK) break;
     pack_drop_fooled(&pack);
     move(&pack, s);

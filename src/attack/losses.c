@@ -112,3 +112,12 @@ double attack_loss(int loss, int classes, const float *logits, int label, float 
   }
   return NAN;
 }
+
+void attack_weigh(void *state, int count, const int *rows, const float *logits, float *weights) {
+  const attack_raised_t *r = state;
+  for (int i = 0; i < count; i++) {
+    const size_t at = (size_t)i * (size_t)r->classes;
+    const int label = r->labels[r->which ? r->which[rows[i]] : rows[i]];
+    attack_loss(r->loss, r->classes, logits + at, label, weights + at);
+  }
+}

@@ -9,9 +9,20 @@
 #define BD_ATTACK_LOSSES_H
 
 #include <barydef/attack.h>
+#include <stddef.h>
 
 /* The loss of one image, with its derivative in weights[classes] unless that is NULL. */
 double attack_loss(int loss, int classes, const float *logits, int label, float *weights);
+
+/* A loss and the images whose logits are given.  For attack_weigh. */
+typedef struct attack_raised {
+  int loss, classes;
+  const int32_t *labels; /* of a task */
+  const int *which;      /* of the images of a request, their numbers in the task; NULL: the same */
+} attack_raised_t;
+
+/* The derivative of a loss, as attack_weights_t takes it.  state: attack_raised_t */
+void attack_weigh(void *state, int count, const int *rows, const float *logits, float *weights);
 
 /* - (z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2), the targeted DLR of the same paper, for target t.
    Four classes are needed. */

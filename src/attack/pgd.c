@@ -85,14 +85,6 @@ static void restart(climb_t *c) {
   }
 }
 
-static void weigh(void *state, int count, const int *rows, const float *logits, float *weights) {
-  const climb_t *c = state;
-  const int classes = c->model->classes;
-  for (int i = 0; i < count; i++)
-    attack_loss(c->task->options->loss, classes, logits + (size_t)i * (size_t)classes,
-                c->task->labels[c->which[rows[i]]], weights + (size_t)i * (size_t)classes);
-}
-
 /* A step of length epsilon * step, back into the ball. */
 static void step(const climb_t *c, int i) {
   const bd_made_attack_t *o = c->task->options;
@@ -122,7 +114,8 @@ static bd_status_t judge(climb_t *c, bd_error_t *error) {
 
 static bd_status_t climb(climb_t *c, int restarts, bd_error_t *error) {
   bd_status_t status = begin(c, error);
-  const attack_weights_t weights = {weigh, c};
+  attack_raised_t raised = {c->task->options->loss, c->model->classes, c->task->labels, c->which};
+  const attack_weights_t weights = {attack_weigh, &raised};
   for (c->restart = 0; status == BD_OK && c->restart < restarts; c->restart++) {
     restart(c);
     const attack_images_t images = {c->count, c->numbers, c->images};
