@@ -93,11 +93,9 @@ static bd_status_t run(const attack_model_t *model, const attack_task_t *task,
 
 bd_status_t attack_autoattack(const attack_model_t *model, const attack_task_t *task,
                               attack_outcome_t *outcome, bd_error_t *error) {
-  float *logits = malloc((size_t)task->count * (size_t)model->classes * sizeof *logits);
   rest_t rest;
   bd_status_t status = create(task->count, attack_size(model), &rest, error);
-  if (status == BD_OK && !logits) status = attack_no_memory(task->count, error);
-  if (status == BD_OK) status = attack_begin(model, task, outcome, logits, error);
+  if (status == BD_OK) status = attack_begin(model, task, outcome, NULL, error);
   for (size_t p = 0; p < sizeof parts / sizeof *parts && status == BD_OK; p++) {
     gather(task, outcome, &rest);
     if (rest.count == 0) break;
@@ -105,6 +103,5 @@ bd_status_t attack_autoattack(const attack_model_t *model, const attack_task_t *
     if (status == BD_OK) take(&rest, outcome);
   }
   destroy(&rest);
-  free(logits);
   return status;
 }

@@ -13,8 +13,8 @@ bd_status_t attack_no_memory(int count, bd_error_t *error) {
                  count);
 }
 
-bd_status_t attack_begin(const attack_model_t *model, const attack_task_t *task,
-                         attack_outcome_t *outcome, float *logits, bd_error_t *error) {
+static bd_status_t judge_clean(const attack_model_t *model, const attack_task_t *task,
+                               attack_outcome_t *outcome, float *logits, bd_error_t *error) {
   const attack_images_t all = {task->count, task->numbers, task->images};
   const bd_status_t status = model->logits(model->state, &all, logits, error);
   memcpy(outcome->images, task->images,
@@ -25,6 +25,16 @@ bd_status_t attack_begin(const attack_model_t *model, const attack_task_t *task,
     outcome->forward[i] = 1;
     outcome->backward[i] = 0;
   }
+  return status;
+}
+
+bd_status_t attack_begin(const attack_model_t *model, const attack_task_t *task,
+                         attack_outcome_t *outcome, float *logits, bd_error_t *error) {
+  if (logits) return judge_clean(model, task, outcome, logits, error);
+  float *own = malloc((size_t)task->count * (size_t)model->classes * sizeof *own);
+  const bd_status_t status =
+      own ? judge_clean(model, task, outcome, own, error) : attack_no_memory(task->count, error);
+  free(own);
   return status;
 }
 

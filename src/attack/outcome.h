@@ -10,7 +10,8 @@
 double attack_radius(const bd_made_attack_t *options);
 
 /* Set the outcome of every image to the clean one, its class, and one forward pass.  Also sets
-   logits[count][classes] of the clean images.  Errors: those of the model. */
+   logits[count][classes] of the clean images, unless it is NULL.  Errors: those of the model, and
+   BD_FAILED without memory. */
 bd_status_t attack_begin(const attack_model_t *model, const attack_task_t *task,
                          attack_outcome_t *outcome, float *logits, bd_error_t *error);
 
