@@ -29,9 +29,11 @@ static bd_status_t check_name(const char *where, const char *name, bd_error_t *e
   while (isalnum((unsigned char)name[length]) || (name[length] && strchr("_-", name[length])))
     length++;
   if (length && !name[length] && length < BD_ATTACK_NAME && strcmp(name, "clean")) return BD_OK;
-  return bd_fail(error, BD_BAD_INPUT,
-                 "%s: [attack %.60s] needs a name of letters, digits, - and _, other than clean",
-                 where, name);
+  return bd_fail(
+      error, BD_BAD_INPUT,
+      "%s: [attack %.80s] needs a name of at most %d letters, digits, - and _, other than "
+      "clean",
+      where, name, BD_ATTACK_NAME - 1);
 }
 
 bd_status_t attacks_find(bd_job_t *job, const char *where, const char *name, int *at,
@@ -55,6 +57,11 @@ static const char *name_of(const char *section) {
   section += strlen("attack");
   while (isspace((unsigned char)*section)) section++;
   return section;
+}
+
+bd_status_t attacks_begin(bd_job_t *job, const char *where, const char *section, int *at,
+                          bd_error_t *error) {
+  return attacks_find(job, where, name_of(section), at, error);
 }
 
 static bd_status_t unknown_key(const entry_t *entry, bd_error_t *error) {
@@ -107,7 +114,7 @@ bd_status_t attacks_find_target(const char *where, const char *section, const ch
 bd_status_t attacks_set(bd_job_t *job, const entry_t *entry, bd_error_t *error) {
   int at = 0;
   size_t length = strlen(entry->value);
-  bd_status_t status = attacks_find(job, entry->where, name_of(entry->section), &at, error);
+  bd_status_t status = attacks_begin(job, entry->where, entry->section, &at, error);
   if (status != BD_OK) return status;
   made_t *made = job->made[at];
   const int key = find_key(entry->key);
@@ -181,14 +188,84 @@ static bd_status_t check_purifier(const bd_job_t *job, int point, const bd_made_
                  job->name, made->name, why);
 }
 
+/* The keys that mean nothing to an attack, by its type. */
+static int is_used(bd_attack_type_t type, int key) {
+  static const struct {
+    bd_attack_type_t type;
+    int key;
+  } unused[] = {{BD_ATTACK_FGSM, ATTACK_KEY_steps},
+                {BD_ATTACK_FGSM, ATTACK_KEY_restarts},
+                {BD_ATTACK_DEEPFOOL, ATTACK_KEY_step_size},
+                {BD_ATTACK_DEEPFOOL, ATTACK_KEY_restarts},
+                {BD_ATTACK_DEEPFOOL, ATTACK_KEY_loss},
+                {BD_ATTACK_CARLINI_WAGNER, ATTACK_KEY_restarts},
+                {BD_ATTACK_CARLINI_WAGNER, ATTACK_KEY_loss},
+                {BD_ATTACK_FAB, ATTACK_KEY_step_size},
+                {BD_ATTACK_FAB, ATTACK_KEY_loss},
+                {BD_ATTACK_SQUARE, ATTACK_KEY_step_size},
+                {BD_ATTACK_SQUARE, ATTACK_KEY_loss},
+                {BD_ATTACK_SQUARE, ATTACK_KEY_gradient},
+                {BD_ATTACK_AUTOATTACK, ATTACK_KEY_loss},
+                {BD_ATTACK_GROWING, ATTACK_KEY_restarts}};
+  for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+    if (unused[i].type == type && unused[i].key == key) return 0;
+  return 1;
+}
+
+/* A value that changes nothing would mislead whoever reads the job. */
+static bd_status_t check_used(const bd_job_t *job, int point, const made_t *made, int key,
+                              bd_error_t *error) {
+  const bd_made_attack_t *at = &made->at[point];
+  const char *value = attacks_value(job, point, made, key);
+  if (is_used((bd_attack_type_t)at->type, key) ||
+      table_is_same_row(&keys[key], value, keys[key].fallback))
+    return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: attack %s.%s = %.60s: means nothing with type = %s; leave it out",
+                 where_of(job, made, key), made->name, keys[key].key, value,
+                 attacks_value(job, point, made, ATTACK_KEY_type));
+}
+
+/* What no key alone can tell. */
+static bd_status_t check_combination(const bd_job_t *job, const made_t *made,
+                                     const bd_made_attack_t *at, bd_error_t *error) {
+  const int bounds = at->type == BD_ATTACK_DEEPFOOL || at->type == BD_ATTACK_CARLINI_WAGNER ||
+                     at->type == BD_ATTACK_FAB || at->type == BD_ATTACK_GROWING;
+  const char *where = where_of(job, made, ATTACK_KEY_gradient);
+  if (at->gradient != BD_ATTACK_GRADIENT_EXACT && at->through == BD_ATTACK_THROUGH_VICTIM)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: attack %s.gradient is that of a view, and through = victim has none; name "
+                   "a view in through, or leave gradient out",
+                   where, at->name);
+  if (at->gradient == BD_ATTACK_GRADIENT_MEAN && at->through != BD_ATTACK_THROUGH_PURIFIED &&
+      at->through != BD_ATTACK_THROUGH_MEAN)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: attack %s.gradient = mean is of the purifier alone, through = purified; "
+                   "other views take exact or identity",
+                   where, at->name);
+  if (at->epsilon > 0 || bounds) return BD_OK;
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: attack %s.epsilon = 0 leaves the clean image; only deepfool, carlini_wagner, "
+                 "fab and growing take it, for no bound",
+                 where_of(job, made, ATTACK_KEY_epsilon), at->name);
+}
+
 static bd_status_t parse_point(const bd_job_t *job, int point, const made_t *made,
                                bd_error_t *error) {
   bd_made_attack_t *at = &made->at[point];
   bd_status_t status = BD_OK;
+  char section[BD_ATTACK_NAME + 16];
   memcpy(at->name, made->name, sizeof at->name);
+  snprintf(section, sizeof section, "attack %s", made->name);
+  for (int key = 0; status == BD_OK && key < ATTACK_KEYS; key++) {
+    bd_parameter_t row = keys[key]; /* whose section a message names */
+    row.section = section;
+    status = table_parse_row(&row, attacks_value(job, point, made, key), where_of(job, made, key),
+                             at, error);
+  }
   for (int key = 0; status == BD_OK && key < ATTACK_KEYS; key++)
-    status = table_parse_row(&keys[key], attacks_value(job, point, made, key),
-                             where_of(job, made, key), at, error);
+    status = check_used(job, point, made, key, error);
+  if (status == BD_OK) status = check_combination(job, made, at, error);
   return status == BD_OK ? check_purifier(job, point, at, error) : status;
 }
 

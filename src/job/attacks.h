@@ -42,6 +42,10 @@ bd_status_t attacks_set(bd_job_t *job, const struct entry *entry, bd_error_t *er
 bd_status_t attacks_find(bd_job_t *job, const char *where, const char *name, int *at,
                          bd_error_t *error);
 
+/* The same for the name of the section itself, "attack NAME". */
+bd_status_t attacks_begin(bd_job_t *job, const char *where, const char *section, int *at,
+                          bd_error_t *error);
+
 /* Families of data sets that presets know. */
 enum { BD_ATTACK_FAMILY_GREY, BD_ATTACK_FAMILY_COLOUR, BD_ATTACK_FAMILIES };
 enum { BD_ATTACK_FAMILY_NONE = BD_ATTACK_FAMILIES };

@@ -54,7 +54,7 @@ static bd_status_t add_sweep(bd_job_t *job, const char *where, const sweep_t *ta
 /* What a line of [sweep] varies. */
 static bd_status_t find_target(const char *where, const char *name, sweep_t *target,
                                bd_error_t *error) {
-  char section[64];
+  char section[INI_SECTION];
   const char *key = NULL;
   int count;
   bd_status_t status = table_split_key(where, name, section, &key, error);
@@ -157,18 +157,28 @@ static bd_status_t set_value(bd_job_t *job, const entry_t *entry, bd_error_t *er
   return job->values[index] ? BD_OK : bd_fail(error, BD_FAILED, "no memory for the job");
 }
 
+/* A section without a key begins an attack with its defaults, and else says nothing. */
+static bd_status_t begin_section(bd_job_t *job, const char *where, const char *section,
+                                 bd_error_t *error) {
+  int at;
+  if (attacks_owns(section)) return attacks_begin(job, where, section, &at, error);
+  if (!strcmp(section, "sweep") || table_has_section(section)) return BD_OK;
+  return table_unknown(where, section, "", error);
+}
+
 static bd_status_t take_entry(void *context, int line, const char *section, const char *key,
                               const char *value, bd_error_t *error) {
   bd_job_t *job = context;
   char where[WHERE_SIZE];
   snprintf(where, sizeof where, "%s:%d", job->name, line);
+  if (!key) return begin_section(job, where, section, error);
   if (!*section)
     return bd_fail(error, BD_BAD_INPUT, "%s: %.60s stands before the first [section]", where, key);
   return set_value(job, &(entry_t){where, line, section, key, value}, error);
 }
 
 bd_status_t entries_override(bd_job_t *job, const char *text, bd_error_t *error) {
-  char name[256], section[64];
+  char name[256], section[INI_SECTION];
   const char *key = NULL, *equals = strchr(text, '=');
   size_t length = equals ? (size_t)(equals - text) : 0;
   while (length && isspace((unsigned char)text[length - 1])) length--;

@@ -17,7 +17,9 @@ typedef struct reading {
   char *line, *position; /* the line being handed over; NULL between lines */
   int number, is_continuation;
   /* The entry being collected. */
-  char section[64], key[64], *value;
+  char section[INI_SECTION], key[64], *value;
+  char header[INI_SECTION]; /* of the lines that follow; libinih cuts it at 49 bytes */
+  int header_line;          /* 0 once the section has a key */
   int entry_line;
   const char *name;
   ini_entry_t *entry;
@@ -46,6 +48,28 @@ int ini_has_comment(const char *text, int line) {
   return 0;
 }
 
+/* Tell of a section that had no key. */
+static bd_status_t finish_section(reading_t *r) {
+  if (finish_entry(r) != BD_OK || !r->header_line) return r->status;
+  r->status = r->entry(r->context, r->header_line, r->header, NULL, NULL, r->error);
+  r->header_line = 0;
+  return r->status;
+}
+
+static void begin_section(reading_t *r) {
+  const char *end = strchr(r->position, ']');
+  if (!end || finish_section(r) != BD_OK) return; /* libinih complains of the line */
+  const size_t length = (size_t)(end - r->position) - 1;
+  if (length >= sizeof r->header) {
+    r->status = bd_fail(r->error, BD_BAD_INPUT, "%s:%d: a section name of more than %d bytes",
+                        r->name, r->number, INI_SECTION - 1);
+    return;
+  }
+  memcpy(r->header, r->position + 1, length);
+  r->header[length] = 0;
+  r->header_line = r->number;
+}
+
 /* Take the next line, without indentation and comments.  A comment that was left in it would
    swallow pieces. */
 static int next_line(reading_t *r) {
@@ -72,7 +96,8 @@ static int next_line(reading_t *r) {
   while (isspace((unsigned char)*r->position)) r->position++;
   if (*r->position == ';' || *r->position == '#') *r->position = 0;
   r->is_continuation = 0;
-  return 1;
+  if (*r->position == '[') begin_section(r);
+  return r->status == BD_OK;
 }
 
 /* Do not cut beside a blank, which would be lost, nor before a sign that begins a comment. */
@@ -109,7 +134,9 @@ static int handle(void *user, const char *section, const char *key, const char *
     return 1;
   }
   if (finish_entry(r) != BD_OK) return 0;
-  snprintf(r->section, sizeof r->section, "%s", section);
+  (void)section;
+  r->header_line = 0;
+  memcpy(r->section, r->header, sizeof r->section);
   snprintf(r->key, sizeof r->key, "%s", key);
   r->entry_line = r->number;
   r->value = strdup(value);
@@ -118,9 +145,12 @@ static int handle(void *user, const char *section, const char *key, const char *
 
 bd_status_t ini_read(const char *text, const char *name, ini_entry_t *entry, void *context,
                      bd_error_t *error) {
+  static const char mark[] = "\xEF\xBB\xBF"; /* of the order of bytes, which some editors write */
+  if (!strncmp(text, mark, sizeof mark - 1)) text += sizeof mark - 1;
   reading_t r = {.rest = text, .name = name, .entry = entry, .context = context, .error = error};
   int line = ini_parse_stream(read_piece, &r, handle, &r);
-  finish_entry(&r);
+  if (line == 0) finish_section(&r);
+  else finish_entry(&r);
   if (r.status == BD_OK && line != 0)
     r.status = bd_fail(
         error, BD_BAD_INPUT,

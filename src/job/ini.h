@@ -4,7 +4,11 @@
 
 #include <barydef/error.h>
 
-/* Called for each key in order of the text; a status other than BD_OK ends the reading. */
+/* Bytes of a section's name. */
+enum { INI_SECTION = 96 };
+
+/* Called for each key in order of the text, and for a section without any, with NULL for key and
+   value; a status other than BD_OK ends the reading. */
 typedef bd_status_t ini_entry_t(void *context, int line, const char *section, const char *key,
                                 const char *value, bd_error_t *error);
 

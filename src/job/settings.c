@@ -35,7 +35,7 @@ static void list_sections(char *text, size_t size) {
 }
 
 static bd_status_t find(const reading_t *r, const char *name, int *index, bd_error_t *error) {
-  char section[64], sections[128];
+  char section[INI_SECTION], sections[128];
   const char *key = NULL;
   int rows;
   const bd_parameter_t *table = bd_parameter_table(&rows);

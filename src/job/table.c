@@ -47,6 +47,12 @@ int table_find(const char *section, const char *key) {
   return -1;
 }
 
+int table_has_section(const char *section) {
+  for (int i = 0; i < TABLE_ROWS; i++)
+    if (!strcmp(table[i].section, section)) return 1;
+  return 0;
+}
+
 /* ---- names --------------------------------------------------------------------- */
 
 /* "; did you mean solver.gamma?" or "". */
@@ -93,17 +99,18 @@ bd_status_t table_unknown(const char *where, const char *section, const char *ke
   if (known)
     return bd_fail(error, BD_BAD_INPUT, "%s: %s.%.60s: unknown key; allowed in [%s]: %s%s", where,
                    section, key, section, list, meant);
-  return bd_fail(error, BD_BAD_INPUT, "%s: [%.60s]: unknown section; allowed: %s[sweep]%s", where,
-                 section, list, meant);
+  return bd_fail(error, BD_BAD_INPUT,
+                 "%s: [%.60s]: unknown section; allowed: %s[sweep] [attack NAME]%s", where, section,
+                 list, meant);
 }
 
-bd_status_t table_split_key(const char *where, const char *name, char section[64], const char **key,
-                            bd_error_t *error) {
+bd_status_t table_split_key(const char *where, const char *name, char section[INI_SECTION],
+                            const char **key, bd_error_t *error) {
   const char *dot = strchr(name, '.');
-  if (!dot || dot == name || dot - name >= 64 || !dot[1])
+  if (!dot || dot == name || dot - name >= INI_SECTION || !dot[1])
     return bd_fail(error, BD_BAD_INPUT, "%s: \"%.80s\" is not of the form section.key", where,
                    name);
-  snprintf(section, 64, "%.*s", (int)(dot - name), name);
+  snprintf(section, INI_SECTION, "%.*s", (int)(dot - name), name);
   *key = dot + 1;
   return BD_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef BD_TABLE_H
 #define BD_TABLE_H
 
+#include "job/ini.h"
+
 #include <barydef/job.h>
 
 /* The rows of the table, by member of bd_parameters_t and of bd_solver_options_t. */
@@ -25,6 +27,9 @@ enum {
     .unit = in_unit, .help = to_help, .offset = at                                                 \
   }
 
+/* Is there a section of this name? */
+int table_has_section(const char *section);
+
 /* Index of section.key in the table, or -1. */
 int table_find(const char *section, const char *key);
 
@@ -34,8 +39,8 @@ bd_status_t table_unknown(const char *where, const char *section, const char *ke
                           bd_error_t *error);
 
 /* Split "section.key", of which *key is the end. */
-bd_status_t table_split_key(const char *where, const char *name, char section[64], const char **key,
-                            bd_error_t *error);
+bd_status_t table_split_key(const char *where, const char *name, char section[INI_SECTION],
+                            const char **key, bd_error_t *error);
 
 /* Parse `text` into the field of *parameters, which keeps a text or path by its address.  `where`
    ("job.ini:12", "--set") begins the message. */

@@ -20,6 +20,7 @@ JOB = {
     "attack exact.steps": 2,
     "attack exact.through": "purified",
     "attack norms.type": "fgsm",
+    **{f"attack {name}.sample": 0 for name in ("bare", "exact", "norms")},
     "sweep.attack.epsilon": "0.05, 8/255, 0.2",
     "sweep.solver.gamma": "0.1, 1",
     "sweep.attack norms.norm": "linf, l2",
@@ -112,7 +113,7 @@ class SweptAttacks(RunTest):
             ({"sweep.attack bare.speed": "1, 2"}, "unknown key; allowed: type, norm"),
             ({"sweep.attack.epsilon": "8/255, 8/255"}, "is given twice"),
             ({"sweep.attack.epsilon": "0.1, 8/0"}, "a ratio such as 8/255"),
-            ({"sweep.attack bare.type": "fgsm, carlini_wagner"}, "needs norm = l2"),
+            ({"sweep.attack bare.type": "pgd, carlini_wagner"}, "needs norm = l2"),
         ):
             with self.subTest(**values):
                 finished = run_job(self.folder, {**JOB, **values}, "--overwrite")

@@ -75,6 +75,20 @@ Test(job, its_text_parses_to_the_same_job) {
   bd_job_free(again);
 }
 
+/* A section without a key makes an attack with its defaults, and names keep their whole length. */
+Test(job, section_of_an_attack_may_be_empty_and_long) {
+  const char *const one = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa1",
+                    *const two = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2";
+  char text[512];
+  snprintf(text, sizeof text, "%s[attack %s]\n[attack %s]\nsteps = 3\n", REQUIRED, one, two);
+  bd_job_t *job = parsed(text, 0, NULL);
+  cr_assert_eq(bd_job_made_count(job), 2);
+  cr_expect_str_eq(bd_job_made(job, 0)->name, one);
+  cr_expect_str_eq(bd_job_made(job, 1)->name, two);
+  cr_expect(bd_job_made(job, 0)->steps == 0 && bd_job_made(job, 1)->steps == 3);
+  bd_job_free(job);
+}
+
 /* The attacks of a preset come first, in its order.  Sections of their names change single keys. */
 Test(job, preset_makes_the_papers_attacks_and_sections_change_them) {
   static const char *const names[] = {"l2_pgd",        "l2_carlini_wagner", "linf_pgd",     "fgsm",
@@ -177,6 +191,7 @@ static const struct {
     {"[baseline]\nviews = mean, mean\n", {"job.ini:6", "baseline.views", "rounded"}},
     {"[baseline]\nviews = mean, seen\n", {"job.ini:6", "baseline.views", "rounded"}},
     {"[attacks]\npreset = mnits\n", {"job.ini:6", "attacks.preset", "fashion_mnist"}},
+    {"[solvr]\n", {"job.ini:5", "unknown section", "[solver]"}},
     {"[solver]\nno equals sign\n", {"job.ini", "line 6", "key = value"}},
     {"[solver\n", {"job.ini", "line 5", "section"}},
 };
