@@ -12,6 +12,11 @@ from collections import OrderedDict
 
 import numpy as np
 
+try:
+    from numpy._core import multiarray
+except ImportError:  # before NumPy 2
+    from numpy.core import multiarray
+
 from .errors import Unsuitable
 
 # The types of storages. bfloat16 is the upper half of a float32.
@@ -75,7 +80,7 @@ ALLOWED = {
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): lambda text, encoding: text.encode("latin1"),
     **{
-        (f"numpy.{core}.multiarray", name): getattr(np.core.multiarray, name)
+        (f"numpy.{core}.multiarray", name): getattr(multiarray, name)
         for core in ("core", "_core")
         for name in ("_reconstruct", "scalar")
     },
