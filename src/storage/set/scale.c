@@ -9,7 +9,7 @@
 
 /* Images that are looked at, in places that are spread over the group.  Those of a place lie side
    by side, so that few chunks are decoded. */
-enum { PLACES = 8, SIDE_BY_SIDE = 4, LEAST_FOR_DARK = 4 };
+enum { PLACES = 4, SIDE_BY_SIDE = 8, LEAST_FOR_DARK = 4 };
 
 /* What a sample of a group has shown. */
 typedef struct sample {
