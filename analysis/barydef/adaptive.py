@@ -19,7 +19,7 @@ from .formats import CLEAN
 from .report.table_formats import as_markdown, percent
 from .report.tables import heading_of
 from .result import Result
-from .text import plain, text
+from .text import text
 
 # Results that agree in these are of the same images and the same victim.
 SAME = "labels_checksum", "victim_digest"
@@ -98,7 +98,7 @@ def trust_of(defence):
     )
     if strongest is None:
         return "-"
-    return plain(defence.result.row(defence.run, strongest)["trust"]).split(":")[0]
+    return defence.result.trust(defence.run, strongest).split(":")[0]
 
 
 def cells(defence, kinds, read, blur):

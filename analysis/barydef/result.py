@@ -180,6 +180,12 @@ class Result:
             return np.nan
         return self.worst[self.worst["run"] == int(run)][field][0]
 
+    def trust(self, run, attack):
+        """What the run says of an attack that it made; "" where it was read."""
+        if "trust" not in self.rows.dtype.names:
+            return ""
+        return plain(self.row(run, attack)["trust"])
+
     def source(self, attack):
         return plain(self.file[f"runs/{self.runs[0]}/{self.stored[attack]}"].attrs["source"])
 

@@ -1,6 +1,7 @@
 """Tables tell what attackers knew, and what is right under all of them, where a result has it."""
 
 import os
+import re
 import unittest
 
 from package import command, tool
@@ -108,6 +109,10 @@ class Knowledge(RunTest):
         with open(os.path.join(self.report, "report.html")) as file:
             page = file.read()
         self.assertIn("fgsm, cheap know of the purifier", page)
+        cheap = [row["trust"].decode() for row in self.result.rows if row["attack"] == b"cheap"]
+        self.assertEqual(re.findall(r"Trust in cheap: ([^.<]*)\.", page), cheap)
+        self.assertRegex(cheap[0], "^(with care|no): ")
+        self.assertNotIn("Trust in clean", page)
         self.assertNotIn("no attack here knows", page)
         self.assertIn("<td>purified, mean</td>", page)
 

@@ -36,7 +36,7 @@ def accuracy(report):
                 rows,
                 "Accuracy of the victim in percent",
                 one,
-                more=" ".join(notes_of(result, rows)),
+                more=" ".join(notes_of(result, one, rows)),
                 shown=shown,
                 marked=(shown[0].index(label_of("barycenter")),),
             )
@@ -45,7 +45,7 @@ def accuracy(report):
         all_runs(report)
 
 
-def notes_of(result, rows):
+def notes_of(result, run, rows):
     """What the table of accuracies needs to be understood."""
     if published.HEADS[0] in rows[0]:
         yield published.note(result)
@@ -54,6 +54,9 @@ def notes_of(result, rows):
             "Worst case: images that are right under every one of the "
             f"{int(result.worst['attacks'][0])} attacks, those that are not shown included."
         )
+    for attack in result.robust:
+        if result.trust(run, attack):
+            yield f"Trust in {attack}: {result.trust(run, attack)}."
 
 
 def all_runs(report):
