@@ -130,8 +130,8 @@ def wilson(share, count, z=1.959964):
     return (middle - spread) / (1 + z * z / count), (middle + spread) / (1 + z * z / count)
 
 
-def opened(paths):
-    """Results that can be compared."""
+def opened(paths, same=SAME):
+    """Results that can be compared, since they agree in the attributes `same`."""
     results = []
     for path in paths:
         with files.reading(path, "a result of barydef"):
@@ -141,7 +141,7 @@ def opened(paths):
                     f"{path}: made without a victim, which chooses the best run"
                 )
             first = (results or [result])[0].file.attrs
-            if any(result.file.attrs[name] != first[name] for name in SAME):
+            if any(result.file.attrs[name] != first[name] for name in same):
                 raise errors.Unsuitable(
                     f"{path}: of other images or another victim than {paths[0]}"
                 )

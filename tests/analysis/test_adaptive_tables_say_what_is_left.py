@@ -7,15 +7,11 @@ import h5py
 import numpy as np
 
 from package import tool
-from support import DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
+from support import attack, DEMO_SET, DEMO_VICTIM, RunTest, need_victim, purify
 
 from barydef.adaptive import mcnemar
 
 PGD = {"steps": 8, "step_size": 0.25}
-
-
-def attack(name, **values):
-    return {f"attack {name}.{key}": value for key, value in values.items()}
 
 
 class Adaptive(RunTest):

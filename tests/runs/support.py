@@ -164,6 +164,23 @@ def job_text(values):
     return "\n".join(f"[{section}]\n{''.join(lines)}" for section, lines in sections.items())
 
 
+def attack(name, **values):
+    """The keys of a section [attack NAME] for job_text."""
+    return {f"attack {name}.{key}": value for key, value in values.items()}
+
+
+def scratch_environment(folder):
+    """ENVIRONMENT with a folder of the test for the shared memory and sockets of killed ranks."""
+    scratch = os.path.join(folder, "scratch")
+    os.makedirs(scratch, exist_ok=True)
+    return {
+        **ENVIRONMENT,
+        "TMPDIR": scratch,
+        "OMPI_MCA_btl_vader_backing_directory": scratch,
+        "OMPI_MCA_btl_sm_backing_directory": scratch,
+    }
+
+
 BASE = {
     "input.file": "set.h5",
     "output.file": "result.h5",

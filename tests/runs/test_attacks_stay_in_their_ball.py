@@ -12,6 +12,7 @@ import numpy as np
 from inputs import random_images, write_set, write_victim
 from results import contents, read
 from support import (
+    attack,
     BASE,
     DEMO_SET,
     DEMO_VICTIM,
@@ -28,10 +29,6 @@ from support import (
 # The purified image is the attacked one: one marginal that is the image itself, and no iteration.
 BARE = {"marginals.set": "identity", "solver.iterations": 0}
 DEMO = {"input.file": DEMO_SET, "input.attacks": "fgsm", "victim.file": DEMO_VICTIM}
-
-
-def attack(name, **values):
-    return {f"attack {name}.{key}": value for key, value in values.items()}
 
 
 class Attacks(RunTest):

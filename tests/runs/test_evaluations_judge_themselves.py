@@ -9,13 +9,9 @@ import h5py
 import numpy as np
 
 from results import contents, read
-from support import DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify
+from support import attack, DEMO_SET, DEMO_VICTIM, RunTest, launch, need_victim, purify
 
 PGD = {"steps": 20, "step_size": 0.125}
-
-
-def attack(name, **values):
-    return {f"attack {name}.{key}": value for key, value in values.items()}
 
 
 class Trust(RunTest):

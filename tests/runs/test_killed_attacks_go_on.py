@@ -17,8 +17,8 @@ import unittest
 from inputs import random_images, write_set, write_victim
 from results import contents
 from support import (
+    attack,
     BASE,
-    ENVIRONMENT,
     FAULTS,
     HUNG,
     LONG,
@@ -30,14 +30,11 @@ from support import (
     launch,
     need_victim,
     ranks_of,
+    scratch_environment,
 )
 
 KILLS = 40 if LONG else 3
 IMAGES = 24
-
-
-def attack(name, **values):
-    return {f"attack {name}.{key}": value for key, value in values.items()}
 
 
 class KilledAttacks(RunTest):
@@ -88,14 +85,7 @@ class KilledAttacks(RunTest):
     def start(self, command, *options, ranks):
         """Begins or resumes a command.  Returns the process once an image is done that was not, or
         None where it has ended before."""
-        scratch = os.path.join(self.folder, "scratch")
-        os.makedirs(scratch, exist_ok=True)
-        environment = {
-            **ENVIRONMENT,
-            "TMPDIR": scratch,
-            "OMPI_MCA_btl_vader_backing_directory": scratch,
-            "OMPI_MCA_btl_sm_backing_directory": scratch,
-        }
+        environment = scratch_environment(self.folder)
         process = subprocess.Popen(
             [*([MPIRUN, "-n", str(ranks)] if ranks else []), PROGRAM, command]
             + [self.jobs[command], *(options or ["--resume"])],

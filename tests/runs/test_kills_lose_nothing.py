@@ -21,7 +21,16 @@ import h5py
 
 from interrupted import Interrupted
 from results import contents
-from support import ENVIRONMENT, HUNG, LONG, MPIRUN, PATIENCE, PROGRAM, launch, ranks_of
+from support import (
+    HUNG,
+    LONG,
+    MPIRUN,
+    PATIENCE,
+    PROGRAM,
+    launch,
+    ranks_of,
+    scratch_environment,
+)
 
 ROUNDS = 100 if LONG else 12
 
@@ -37,14 +46,8 @@ class Kills(Interrupted):
             "--resume",
             *options,
         ]
-        # Shared memory and sockets of killed ranks stay in a folder of the test.
-        scratch = os.path.join(self.folder, "scratch")
-        os.makedirs(scratch, exist_ok=True)
         environment = {
-            **ENVIRONMENT,
-            "TMPDIR": scratch,
-            "OMPI_MCA_btl_vader_backing_directory": scratch,
-            "OMPI_MCA_btl_sm_backing_directory": scratch,
+            **scratch_environment(self.folder),
             "OMPI_MCA_odls_base_sigkill_timeout": str(patience),
         }
         return subprocess.Popen(

@@ -57,22 +57,31 @@ Test(views, blurred_by_nothing_is_a_copy) {
   cr_assert_arr_eq(make(BD_VIEW_BLURRED, "blur_sigma = 0\n", 2, 3, in, room), in, sizeof in);
 }
 
+/* An image of pixels in [0,1], and a derivative by a view of it. */
+static void draw(int size, double *image, double *adjoint) {
+  for (int j = 0; j < size; j++) {
+    image[j] = fmod(0.37 * j * j, 1);
+    adjoint[j] = fmod(0.73 * j * j + 0.1, 1) - 0.5;
+  }
+}
+
+static bd_view_source_t source_of(const char *baseline, int height, int width, const double *in) {
+  return (bd_view_source_t){.count = 1,
+                            .channels = 1,
+                            .height = height,
+                            .width = width,
+                            .attacked = in,
+                            .parameters = parameters(baseline)};
+}
+
 /* <B x, y> = <x, B^T y>, also where the blur is wider than the image. */
 Test(views, blurred_has_its_transpose_as_gradient) {
   enum { HEIGHT = 5, WIDTH = 7, SIZE = HEIGHT * WIDTH };
   double in[SIZE], adjoint[SIZE], room[SIZE], gradient[SIZE], there = 0, back = 0;
-  for (int j = 0; j < SIZE; j++) {
-    in[j] = fmod(0.37 * j * j, 1);
-    adjoint[j] = fmod(0.73 * j * j + 0.1, 1) - 0.5;
-  }
+  draw(SIZE, in, adjoint);
   for (int wide = 0; wide < 2; wide++) {
     const char *baseline = wide ? "blur_sigma = 3\n" : "blur_sigma = 0.7\n";
-    const bd_view_source_t source = {.count = 1,
-                                     .channels = 1,
-                                     .height = HEIGHT,
-                                     .width = WIDTH,
-                                     .attacked = in,
-                                     .parameters = parameters(baseline)};
+    const bd_view_source_t source = source_of(baseline, HEIGHT, WIDTH, in);
     const double *out = make(BD_VIEW_BLURRED, baseline, HEIGHT, WIDTH, in, room);
     cr_assert_eq(bd_view_vjp(BD_VIEW_BLURRED, &source, adjoint, gradient, NULL), BD_OK);
     there = back = 0;
@@ -86,18 +95,10 @@ Test(views, total_variation_has_its_own_gradient) {
   enum { HEIGHT = 4, WIDTH = 5, SIZE = HEIGHT * WIDTH };
   const double step = 1e-5;
   double in[SIZE], adjoint[SIZE], room[SIZE], gradient[SIZE];
-  for (int j = 0; j < SIZE; j++) {
-    in[j] = fmod(0.37 * j * j, 1);
-    adjoint[j] = fmod(0.73 * j * j + 0.1, 1) - 0.5;
-  }
+  draw(SIZE, in, adjoint);
   for (int strong = 0; strong < 2; strong++) {
     const char *baseline = strong ? "tv_weight = 0.3\n" : "tv_weight = 0.02\n";
-    const bd_view_source_t source = {.count = 1,
-                                     .channels = 1,
-                                     .height = HEIGHT,
-                                     .width = WIDTH,
-                                     .attacked = in,
-                                     .parameters = parameters(baseline)};
+    const bd_view_source_t source = source_of(baseline, HEIGHT, WIDTH, in);
     cr_assert_eq(bd_view_vjp(BD_VIEW_TOTAL_VARIATION, &source, adjoint, gradient, NULL), BD_OK);
     for (int at = 0; at < SIZE; at++) {
       double difference = 0;
