@@ -16,9 +16,9 @@ static attack_passes_t sum(attack_passes_t a, attack_passes_t b) {
 static double targets(int classes, int most) { return fmin(classes - 1, most); }
 
 /* What a round or a step of an attack takes, and how many an image makes at least and at most.  The
-   clean images are judged first, and in the end what is stored. */
+   clean images are judged first, and in the end those that were fooled. */
 static attack_range_t repeat(attack_passes_t once, double least, double most) {
-  return (attack_range_t){{2 + least * once.forward, least * once.gradient},
+  return (attack_range_t){{1 + least * once.forward, least * once.gradient},
                           {2 + most * once.forward, most * once.gradient}};
 }
 

@@ -48,9 +48,24 @@ static void print_passes(const double passes[2], const char *kind) {
   else printf("%.0f %s", passes[1], kind);
 }
 
-static void print_attack_time(const bd_attack_time_t *attack) {
-  const int stops_early = attack->forward[0] < attack->forward[1];
-  printf("  attack %s: ", attack->name);
+/* What the job says of an attack: "pgd, linf, epsilon 8/255, through victim", at the first point.
+ */
+static void print_keys(const bd_job_t *job, int first_run, const char *name) {
+  int point, snapshot, attack = 0;
+  bd_job_run(job, first_run, &point, &snapshot);
+  while (attack + 1 < bd_job_made_count(job) && strcmp(bd_job_made(job, attack)->name, name))
+    attack++;
+  printf(" (%s, %s, epsilon %s, through %s): ", bd_job_made_value(job, point, attack, "type"),
+         bd_job_made_value(job, point, attack, "norm"),
+         bd_job_made_value(job, point, attack, "epsilon"),
+         bd_job_made_value(job, point, attack, "through"));
+}
+
+static void print_attack_time(const bd_job_t *job, int first_run, const bd_attack_time_t *attack) {
+  /* What is fooled at the last step is judged once more. */
+  const int stops_early = attack->forward[0] + 1 < attack->forward[1];
+  printf("  attack %s", attack->name);
+  print_keys(job, first_run, attack->name);
   print_passes(attack->forward, "passes forward and ");
   print_passes(attack->backward, "backward an image, ");
   print_seconds(&attack->seconds);
@@ -63,7 +78,7 @@ static void print_limit(double seconds) {
   printf("--time=%.0f:%02.0f:00\n", floor(minutes / 60), fmod(minutes, 60));
 }
 
-static void print_time(const bd_run_summary_t *s) {
+static void print_time(const bd_job_t *job, int first_run, const bd_run_summary_t *s) {
   const bd_run_time_t *time = &s->time;
   if (!time->is_tried) {
     printf("time: - (%s)\n", *time->problem ? time->problem : "nothing is left to do");
@@ -79,7 +94,7 @@ static void print_time(const bd_run_summary_t *s) {
   else printf("- (no victim)");
   printf("; ");
   print_limit(time->all.most);
-  for (int i = 0; i < time->attack_count; i++) print_attack_time(&time->attacks[i]);
+  for (int i = 0; i < time->attack_count; i++) print_attack_time(job, first_run, &time->attacks[i]);
 }
 
 void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
@@ -96,7 +111,7 @@ void report_plan(const bd_job_t *job, const bd_run_summary_t *s, int first,
          (double)s->attacks * (double)s->images_per_attack * s->steps * (double)s->pixels);
   printf("result about %s; blocks and solver about %s of memory on each rank\n", file, memory);
   print_memory(s);
-  print_time(s);
+  print_time(job, first, s);
   if (in_the_way) printf("%s exists: the run will need --resume or --overwrite\n", in_the_way);
   if (s->done_before)
     printf("%lld of %lld images are done\n", (long long)s->done_before, (long long)s->images);

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 
+import h5py
+
 from command_line import CommandLine
 from inputs import write_victim
 from support import (
@@ -175,8 +177,15 @@ class DryRun(CommandLine):
             "output.file": "time.h5",
         }
         shown = run_job(self.folder, job, "--dry-run").out
-        self.assertIn("attack bare: 201 passes forward and 200 backward an image, ", shown)
-        self.assertIn("attack exact: 4 passes forward and 3 backward an image, ", shown)
+        self.assertIn(
+            "attack bare (pgd, linf, epsilon 0.1, through victim): 201 passes forward and 200 "
+            "backward an image, ",
+            shown,
+        )
+        self.assertIn(
+            "through purified): 4 passes forward and 3 backward an image, ",
+            shown,
+        )
         self.assertRegex(shown, r"--time=\d+:\d\d:00\n")
         least, most = re.search(
             r"^time: ([\d.]+) s(?: to ([\d.]+) s)? on 1 rank", shown, re.MULTILINE
@@ -185,6 +194,47 @@ class DryRun(CommandLine):
         took = float(re.search(r"images in ([\d.]+) s", finished.out).group(1))
         self.assertLess(float(least) / 4, took, shown)
         self.assertGreater(4 * float(most or least), took, shown)
+
+    def test_dry_run_announces_the_passes_of_every_attack(self):
+        """What images that are right when clean take lies within what is announced."""
+        need_victim()
+        attacks = {
+            "fgsm_again": {"type": "fgsm"},
+            "pgd": {"steps": 3, "restarts": 2},
+            "deepfool": {"type": "deepfool", "steps": 2},
+            "carlini_wagner": {"type": "carlini_wagner", "norm": "l2", "steps": 12},
+            "apgd": {"type": "apgd", "steps": 6},
+            "targeted": {"type": "apgd", "steps": 6, "loss": "dlr_targeted", "epsilon": 0.02},
+            "fab": {"type": "fab", "steps": 2, "epsilon": 0.02},
+            "square": {"type": "square", "steps": 9, "epsilon": 0.05},
+            "autoattack": {"type": "autoattack", "steps": 5, "epsilon": 0.02},
+            "growing": {"type": "growing", "steps": 15},
+        }
+        job = {
+            "input.file": DEMO_SET,
+            "input.attacks": "clean",
+            "input.limit": 16,
+            "victim.file": DEMO_VICTIM,
+            "solver.iterations": 0,
+            "output.file": "passes.h5",
+        }
+        for name, keys in attacks.items():
+            job |= {f"attack {name}.{key}": value for key, value in {**keys, "sample": 0}.items()}
+        shown = run_job(self.folder, job, "--dry-run").out
+        tables, path = {}, purify(self.folder, job, output="passes.h5")
+        with h5py.File(path) as file:
+            for name in attacks:
+                tables[name] = file[f"runs/000/{name}/per_image"][()]
+            clean = file["runs/000/clean/per_image"][()]
+        right = clean["predicted_attacked"] == clean["label"]
+        for name, table in tables.items():
+            line = re.search(rf"^  attack {name} .*$", shown, re.MULTILINE).group()
+            for kind in "forward", "backward":
+                announced = re.search(rf"(?:(\d+) to )?(\d+) (?:passes )?{kind}", line)
+                found = table["passes_" + kind][right]
+                with self.subTest(name, kind=kind, line=line):
+                    self.assertGreaterEqual(found.min(), int(announced[1] or announced[2]))
+                    self.assertLessEqual(found.max(), int(announced[2]))
 
     def test_dry_run_says_what_it_cannot_measure(self):
         shown = run_job(self.folder, {"output.file": "dry.h5"}, "--dry-run").out
