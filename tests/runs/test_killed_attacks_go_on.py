@@ -1,7 +1,7 @@
 """Attacks that are made survive kills, signals and failing writes: --resume gives the bits of an
 uninterrupted run, on any number of ranks.
 
-test_killed_attacks_go_on.py                3 kills for each command; with BARYDEF_LONG 40
+test_killed_attacks_go_on.py                2 kills for each command; with BARYDEF_LONG 40
 test_killed_attacks_go_on.py --kills 200    the kill campaign alone, with so many kills
 """
 
@@ -33,7 +33,7 @@ from support import (
     scratch_environment,
 )
 
-KILLS = 40 if LONG else 3
+KILLS = 40 if LONG else 2
 IMAGES = 24
 
 
