@@ -152,11 +152,19 @@ static told_t get_number(hid_t object, const char *name, double *number, char wh
   return told;
 }
 
+static void note_attribute(taking_t *t, const char *name, const char *path, const char *what,
+                           const char *wanted) {
+  bd_error_t note;
+  bd_fail(&note, BD_OK, "attribute %s of %s is %s, not %s, and is not used", name, path, what,
+          wanted);
+  taking_note(t, &note);
+}
+
 static void note_text(taking_t *t, hid_t object, const char *path, const char *name, char *text,
                       size_t size) {
   char what[80];
   if (get_text(object, name, text, size, what) == TOLD_OTHERWISE)
-    taking_note(t, "attribute %s of %s is %s, not a text, and is not used", name, path, what);
+    note_attribute(t, name, path, what, "a text");
   text_clean(text);
 }
 
@@ -187,9 +195,7 @@ static void read_norm(taking_t *t, hid_t group, const char *path, char norm[BD_N
   if (text == TOLD_OTHERWISE) {
     if (get_number(group, "norm", &number, what) == TOLD && !isnan(number))
       snprintf(norm, BD_NORM_NAME, isinf(number) ? "linf" : "l%g", number);
-    else
-      taking_note(t, "attribute norm of %s is %s, not a text or a number, and is not used", path,
-                  what);
+    else note_attribute(t, "norm", path, what, "a text or a number");
   }
   text_clean(norm);
   name_norm(norm);
@@ -200,7 +206,7 @@ void taking_read_attack(taking_t *t, hid_t group, const char *path, bd_attack_t 
   attack->epsilon = NAN;
   read_norm(t, group, path, attack->norm);
   if (get_number(group, "epsilon", &attack->epsilon, what) == TOLD_OTHERWISE)
-    taking_note(t, "attribute epsilon of %s is %s, not a number, and is not used", path, what);
+    note_attribute(t, "epsilon", path, what, "a number");
   note_text(t, group, path, "source", attack->source, sizeof attack->source);
   note_text(t, group, path, "through", attack->through, sizeof attack->through);
   note_text(t, group, path, "gradient", attack->gradient, sizeof attack->gradient);

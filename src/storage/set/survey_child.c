@@ -6,7 +6,6 @@
 #include "storage/set/survey_taking.h"
 #include "text.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,16 +14,11 @@ bd_status_t taking_refuse(const taking_t *t, const char *object, const char *why
   return bd_fail(error, BD_BAD_INPUT, "%s: %s %s", t->request->path, object, why);
 }
 
-void taking_note(taking_t *t, const char *format, ...) {
-  char line[512];
-  va_list values;
-  va_start(values, format);
-  vsnprintf(line, sizeof line, format, values);
-  va_end(values);
-  text_clean(line);
-  const size_t used = strlen(t->head.notes), length = strlen(line);
+void taking_note(taking_t *t, const bd_error_t *note) {
+  char *notes = t->head.notes;
+  const size_t used = strlen(notes), length = strlen(note->message);
   if (used + 1 + length < sizeof t->head.notes)
-    snprintf(t->head.notes + used, sizeof t->head.notes - used, "%s%s", used ? "\n" : "", line);
+    snprintf(notes + used, sizeof t->head.notes - used, "%s%s", used ? "\n" : "", note->message);
 }
 
 /* ---- what there is ------------------------------------------------------------- */

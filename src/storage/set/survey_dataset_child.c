@@ -174,8 +174,9 @@ bd_status_t taking_read_labels(taking_t *t, bd_error_t *error) {
   hid_t dataset = -1;
   bd_status_t status = taking_open_dataset(t, "/labels", &dataset, error);
   if (status == BD_OK) status = count_labels(t, dataset, error);
-  if (status == BD_OK &&
-      !(t->survey.labels = malloc((size_t)t->head.count * sizeof *t->survey.labels)))
+  // There is at least one.  NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI)
+  if (status == BD_OK) t->survey.labels = calloc((size_t)t->head.count, sizeof *t->survey.labels);
+  if (status == BD_OK && !t->survey.labels)
     status = bd_fail(error, BD_FAILED, "%s: no memory for %" PRId64 " labels", path, t->head.count);
   if (status == BD_OK) status = read_numbers(t, dataset, error);
   h5_close(dataset);

@@ -45,6 +45,7 @@ static int has_pixels(const search_t *s, hid_t dataset, const char *name) {
 
 static void look_into(search_t *s, const char *group, int depth);
 
+// No deeper than DEPTH_MOST.  NOLINTNEXTLINE(misc-no-recursion)
 static void look_at(search_t *s, const char *group, const char *name, int depth) {
   char path[PATH_ROOM];
   if (snprintf(path, sizeof path, "%s/%s", strcmp(group, "/") ? group : "", name) >= PATH_ROOM)
@@ -57,6 +58,7 @@ static void look_at(search_t *s, const char *group, const char *name, int depth)
 }
 
 /* Groups may contain themselves, but not deeper than is looked. */
+// NOLINTNEXTLINE(misc-no-recursion)
 static void look_into(search_t *s, const char *group, int depth) {
   H5G_info_t info;
   char name[NAME_ROOM];
@@ -95,6 +97,7 @@ static bd_status_t refuse_place(const taking_t *t, const char *found, bd_error_t
 
 /* Refuse datasets named images below an object of the root that is not known; note others. */
 static bd_status_t check_stray(taking_t *t, const char *name, bd_error_t *error) {
+  bd_error_t note;
   char path[NAME_ROOM + 1];
   search_t s = {.file = t->file, .count = t->head.count, .is_named = 1, .objects = OBJECTS_MOST};
   snprintf(path, sizeof path, "/%s", name);
@@ -102,7 +105,8 @@ static bd_status_t check_stray(taking_t *t, const char *name, bd_error_t *error)
   if (*s.found) return refuse_place(t, s.found, error);
   if (is_scale(t->file, path)) return BD_OK;
   text_clean(path);
-  taking_note(t, "%s is no part of a set of attacked images, and is not read", path);
+  bd_fail(&note, BD_OK, "%s is no part of a set of attacked images, and is not read", path);
+  taking_note(t, &note);
   return BD_OK;
 }
 

@@ -26,8 +26,8 @@ enum { OBJECT_PATH = BD_ATTACK_NAME + 32 };
 bd_status_t taking_refuse(const taking_t *taking, const char *object, const char *why,
                           bd_error_t *error);
 
-/* Note what is not read, a line of printf's kind.  What no longer fits is left out. */
-void taking_note(taking_t *taking, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Note what is not read, a line that bd_fail has made.  What no longer fits is left out. */
+void taking_note(taking_t *taking, const bd_error_t *note);
 
 /* ---- attributes (survey_attributes_child.c) ------------------------------------ */
 
