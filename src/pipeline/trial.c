@@ -78,7 +78,7 @@ static bd_status_t try_iterations(tried_t *t, int point, int iterations, double 
                                   double *unit_fast, double *unit_slow, bd_error_t *error) {
   const bd_images_info_t *info = bd_images_info(t->worker->images);
   const bd_solver_options_t options = shortened(t->worker->plan, point, iterations);
-  spent_t spent;
+  spent_t spent = {1, 1};
   bd_status_t status = bd_solver_create(&options, info->channels, info->height, info->width, NULL,
                                         &t->solver, error);
   if (status == BD_OK) status = try(t, seconds, &spent, error);
@@ -166,7 +166,7 @@ static bd_status_t try_chain(tried_t *t, const bd_made_attack_t *attack, double 
                                   bd_victim_classes(w->victim), t->count};
   bd_parameters_t parameters = *bd_job_point(w->plan->job, point);
   const double whole = estimate_cost(&parameters.solver);
-  spent_t spent;
+  spent_t spent = {1, 1};
   if (chain_iterates(attack))
     parameters.solver = shortened(
         w->plan, point,
@@ -218,12 +218,14 @@ static bd_status_t time_attack(tried_t *t, const bd_made_attack_t *attack, const
                                int which, double *ratio, bd_error_t *error) {
   outcome_t outcome;
   const int64_t *labels = bd_images_labels(t->worker->images);
-  bd_status_t status =
-      make_outcome(t, &outcome) ? BD_OK : bd_fail(error, BD_FAILED, "no memory to try an attack");
-  for (int i = 0; status == BD_OK && i < t->count; i++) outcome.labels[i] = (int32_t)labels[i];
+  if (!make_outcome(t, &outcome)) {
+    free_outcome(&outcome);
+    return bd_fail(error, BD_FAILED, "no memory to try an attack");
+  }
+  for (int i = 0; i < t->count; i++) outcome.labels[i] = (int32_t)labels[i];
   const attack_task_t task = {attack, t->count, t->numbers, t->pixels, outcome.labels};
   const double start = clock_seconds();
-  if (status == BD_OK) status = attack_run(&t->chain.model, &task, &outcome.of, error);
+  bd_status_t status = attack_run(&t->chain.model, &task, &outcome.of, error);
   const double took = clock_seconds() - start;
   double forward = 0, gradient = 0;
   for (int i = 0; status == BD_OK && i < t->count; i++) {
@@ -303,11 +305,11 @@ static bd_status_t try_all(bd_worker_t *w, int count, double seconds, trial_t *t
   float *pixels = malloc(values * sizeof *pixels), *gradient = malloc(values * sizeof *gradient),
         *logits = malloc((size_t)count * classes * sizeof *logits);
   int64_t *numbers = malloc((size_t)count * sizeof *numbers);
-  bd_status_t status = pixels && gradient && logits && numbers
-                           ? BD_OK
-                           : bd_fail(error, BD_FAILED, "no memory to try %d images", count);
-  for (size_t j = 0; status == BD_OK && j < values; j++) pixels[j] = (float)w->attacked[j];
-  for (int i = 0; status == BD_OK && i < count; i++) numbers[i] = i;
+  const int ready = pixels && gradient && logits && numbers;
+  bd_status_t status =
+      ready ? BD_OK : bd_fail(error, BD_FAILED, "no memory to try %d images", count);
+  for (size_t j = 0; ready && j < values; j++) pixels[j] = (float)w->attacked[j];
+  for (int i = 0; ready && i < count; i++) numbers[i] = i;
   if (status == BD_OK)
     status = try_solver(w, count, w->victim ? seconds / 3 : seconds, trial, error);
   tried_t tried = {.worker = w,
