@@ -76,7 +76,7 @@ static bd_attack_time_t attack_time(const bd_plan_t *plan, const trial_t *trial,
   return time;
 }
 
-static void scale(bd_seconds_t *seconds, double by) {
+static void multiply(bd_seconds_t *seconds, double by) {
   seconds->least *= by;
   seconds->most *= by;
 }
@@ -102,11 +102,11 @@ void estimate_time(const bd_plan_t *plan, const trial_t *trial, int classes, dou
     if (!plan->made[a] || time->attack_count == BD_ATTACK_TIMES_MAX) continue;
     bd_attack_time_t *attack = &time->attacks[time->attack_count++];
     *attack = attack_time(plan, trial, a, classes, ranks);
-    scale(&attack->seconds, left);
+    multiply(&attack->seconds, left);
     add(&time->all, attack->seconds);
   }
-  scale(&time->purify, left);
-  scale(&time->predict, left);
+  multiply(&time->purify, left);
+  multiply(&time->predict, left);
   add(&time->all, time->purify);
   add(&time->all, time->predict);
 }

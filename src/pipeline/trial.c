@@ -227,12 +227,12 @@ static bd_status_t time_attack(tried_t *t, const bd_made_attack_t *attack, const
   const double start = clock_seconds();
   bd_status_t status = attack_run(&t->chain.model, &task, &outcome.of, error);
   const double took = clock_seconds() - start;
-  double forward = 0, gradient = 0;
+  double passes = 0, gradient = 0;
   for (int i = 0; status == BD_OK && i < t->count; i++) {
     gradient += (double)outcome.of.backward[i];
-    forward += (double)(outcome.of.forward[i] - outcome.of.backward[i]);
+    passes += (double)(outcome.of.forward[i] - outcome.of.backward[i]);
   }
-  *ratio = took / fmax(seconds_of(trial, which, forward, gradient), 1e-9);
+  *ratio = took / fmax(seconds_of(trial, which, passes, gradient), 1e-9);
   free_outcome(&outcome);
   return status;
 }

@@ -128,10 +128,11 @@ void progress_show(void *context, const bd_progress_t *state) {
   progress->is_shown = 1;
   const double fraction = (double)state->done / (double)state->total,
                rate = (double)(state->done - state->before) / (state->seconds + 1e-9);
-  char remaining[32], done[128], about[ABOUT];
+  char remaining[32], about[ABOUT];
   if (rate > 0) duration((double)(state->total - state->done) / rate, remaining);
   else snprintf(remaining, sizeof remaining, "?");
   if (progress->is_terminal) {
+    char done[128];
     snprintf(done, sizeof done, "%3.0f %%  %" PRId64 "/%" PRId64 " images  %.0f images/s  %s left",
              100 * fraction, state->done, state->total, rate, remaining);
     show_line(progress, fraction, done, state);

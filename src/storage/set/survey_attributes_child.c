@@ -108,8 +108,10 @@ static int parse_number(const char *text, double *number) {
 }
 
 static int read_number(const attribute_t *a, double *number) {
-  char text[64];
-  if (a->kind == H5T_STRING) return read_text(a, text, sizeof text) && parse_number(text, number);
+  if (a->kind == H5T_STRING) {
+    char text[64];
+    return read_text(a, text, sizeof text) && parse_number(text, number);
+  }
   return (a->kind == H5T_INTEGER || a->kind == H5T_FLOAT) && a->count == 1 &&
          is_sound(a->type, a->kind) && H5Aread(a->id, H5T_NATIVE_DOUBLE, number) >= 0;
 }
