@@ -101,6 +101,7 @@ typedef struct bd_run_summary {
   float load[BD_LOADS_MAX]; /**< the same share of each of the first ranks */
   int64_t messages;         /**< that rank 0 has sent and received */
   double message_seconds;   /**< that rank 0 has spent on them, without writing */
+  char victim_notes[1024];  /**< lines about the victim that the user must know of */
   int was_complete;         /**< a resume has found nothing to do */
   int mended;               /**< attributes that were not what job and input say, and that a resume
                                  has written anew */

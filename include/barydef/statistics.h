@@ -26,8 +26,9 @@ enum { BD_STATUSES_MAX = 16 };
 /** One row of /runs/RUN/ATTACK/per_image, with a member for each row of barydef/fields.def.
    Distances are over all channels, between the purified image as stored (float32) and the attacked
    or the clean one, pixels in [0,1]; NaN where there is no such image.  Predictions are class
-   numbers; -1 without a victim, for a failed image, and for a view that was not asked for.  In a
-   file the predictions of added views are there only where they were asked for. */
+   numbers; -1 without a victim, for a view that was not asked for, for the purified image where it
+   failed, and for other views of a failed image that could not be shown.  In a file the predictions
+   of added views are there only where they were asked for. */
 typedef struct bd_per_image {
 #define BD_FIELD(type, name, pending, from, summary, meaning)                                      \
   type name;                                                                                       \
@@ -62,8 +63,10 @@ typedef struct bd_spread {
    A row of statistics.def that is the mean and maximum of a field; here, a member or one more. */
 
 /** One row of /statistics, for a run and an attack, with a member for each row of
-   barydef/statistics.def.  Accuracies are fractions of `images`, where a failed image counts as
-   wrong; NaN without a victim, and for a view that was not asked for. */
+   barydef/statistics.def.  Accuracies are fractions of the images that the victim was shown.  A
+   failed image counts as wrong for the purified images, and for another view only where the victim
+   was shown it.  NaN without a victim, for a view that was not asked for, and where the victim was
+   shown no image at all. */
 typedef struct bd_statistics {
 #define BD_COLUMN(type, name, meaning)                                                             \
   type name;                                                                                       \
@@ -102,7 +105,9 @@ BD_API void bd_record_pack(bd_views_t views, const bd_per_image_t *record, void 
 BD_API void bd_record_unpack(bd_views_t views, const void *bytes, bd_per_image_t *record);
 
 /** A row of /worst_case, for a run: an image counts as right in a view only where the victim is
-    right under every attack of the run, the clean images among them.  A failed image is wrong. */
+    right under every attack of the run, the clean images among them.  A purified image that failed
+    is wrong.  An image is left out of a view that the victim was not shown under some attack,
+   unless it is wrong under another. */
 typedef struct bd_worst_case {
   int32_t run;     /**< number of the run */
   int32_t attacks; /**< attacks of the run, with the clean images */
@@ -116,13 +121,20 @@ typedef struct bd_worst_case {
 #include <barydef/views.def>
 } bd_worst_case_t;
 
-/** Take an attack into account: right[i], of which all bits are set at the beginning, loses those
-   of the views in which the victim is wrong for record i. */
-BD_API void bd_worst_case_add(bd_views_t *right, size_t count, const bd_per_image_t *records);
+/** The views of an image, each for all attacks so far.  At the beginning all bits are set. */
+typedef struct bd_worst_image {
+  bd_views_t right; /**< those in which the victim is never wrong */
+  bd_views_t shown; /**< those that it was shown under each attack */
+} bd_worst_image_t;
 
-/** Fill the accuracies of *row from right[images].  Those of views that are not in `asked`, all
-    where it is 0, are NaN. */
-BD_API void bd_worst_case_finish(const bd_views_t *right, bd_views_t asked, bd_worst_case_t *row);
+/** Take an attack into account: images[i] loses the views that record i tells against. */
+BD_API void bd_worst_case_add(bd_worst_image_t *images, size_t count,
+                              const bd_per_image_t *records);
+
+/** Fill the accuracies of *row from images[row->images].  Those of views that are not in `asked`,
+    all where it is 0, are NaN. */
+BD_API void bd_worst_case_finish(const bd_worst_image_t *images, bd_views_t asked,
+                                 bd_worst_case_t *row);
 
 /** The Wilson score interval for `successes` out of `trials` at normal quantile z (1.96
    for 95 %).  Source: Wilson, "Probable inference, the law of succession, and statistical
@@ -145,6 +157,8 @@ typedef struct bd_tally {
   BD_MEANS("number of " meaning)
 #include <barydef/statistics.def>
   int64_t right[BD_VIEWS];            /**< images for which the victim is right, for each view */
+  int64_t judged[BD_VIEWS];           /**< images that count for the accuracy of each view */
+  int64_t shown;                      /**< images of which the victim was shown some view */
   int64_t by_status[BD_STATUSES_MAX]; /**< images of each status */
   double sum[BD_SPREADS];             /**< of the values that are not NaN */
   double max[BD_SPREADS];             /**< of the same values */

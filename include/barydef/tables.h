@@ -116,6 +116,11 @@
   ROW(CONTENTS, all, "marks and what is stored, which is compared with the marks")                 \
   ROW(MARKS, marks, "marks alone, which are believed: no image is found damaged")
 
+/** What becomes of a victim that is no function of one image: ROW(NAME, name, meaning). */
+#define BD_VICTIM_CHECK_TABLE(ROW)                                                                 \
+  ROW(STRICT, strict, "it is refused")                                                             \
+  ROW(WARN, warn, "the run goes on, and says so")
+
 /** What a task does that was started with others and finds itself alone in MPI: ROW(NAME, name,
     meaning). */
 #define BD_ALONE_TABLE(ROW)                                                                        \
@@ -193,7 +198,9 @@
   ROW(LOST_MARGINAL, "lost-marginal", "a motion moves all mass of a channel out of the image")     \
   ROW(DIVERGED, "diverged",                                                                        \
       "the result is not finite, or the mass defect reaches " BD_NUMBER(                           \
-          BD_MASS_DEFECT_MAX) " (float32: " BD_NUMBER(BD_MASS_DEFECT_MAX_SINGLE) ")")
+          BD_MASS_DEFECT_MAX) " (float32: " BD_NUMBER(BD_MASS_DEFECT_MAX_SINGLE) ")")              \
+  ROW(VICTIM_NAN, "victim-nan",                                                                    \
+      "the victim gives NaN for the image, for a view of it, or to an attack on it")
 
 /** How the iteration of one image ended, from good to bad: ROW(NAME, name, meaning). */
 #define BD_CONVERGENCE_TABLE(ROW)                                                                  \

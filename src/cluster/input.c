@@ -74,7 +74,19 @@ static bd_status_t compare_libraries(const session_t *session, bd_error_t *error
   return BD_OK;
 }
 
-bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
+/* Rank 0 reads the images that the victim is tried on, for all. */
+static bd_status_t share_sample(const session_t *session, sample_t *sample, bd_error_t *error) {
+  const size_t image = block_image_size(bd_images_info(session->images)) * sizeof *sample->images;
+  bd_status_t status = BD_OK;
+  if (session->rank == 0) status = sample_read(&session->plan, session->images, sample, error);
+  size_t size = status == BD_OK ? (size_t)sample->count * image : 0;
+  float *images = world_share(session->communicator, sample->images, &size);
+  if (session->rank != 0) *sample = (sample_t){.images = images, .count = (int)(size / image)};
+  return status;
+}
+
+/* Load the victim, and let rank 0 examine it. */
+static bd_status_t load_victim(session_t *session, const sample_t *sample, bd_error_t *error) {
   /* Seconds that other ranks wait longer, so that rank 0 reports a victim that hangs everywhere. */
   enum { PATIENCE = 2 };
   const bd_parameters_t *p = session->output.parameters;
@@ -82,19 +94,17 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
   const double limit =
       p->victim_seconds > 0 && session->rank > 0 ? p->victim_seconds + PATIENCE : p->victim_seconds;
   int classes;
-  session->output.victim_library = "none";
-  if (!*p->victim_file) return BD_OK;
-  bd_status_t status = compare_libraries(session, error);
   /* Without libtorch the run goes on, and says that accuracies are missing. */
-  if (status == BD_OK && !bd_victim_library()) return plan_check_victim(&session->plan, 0, error);
-  if (status != BD_OK) return status;
+  if (!bd_victim_library()) return plan_check_victim(&session->plan, 0, error);
   const bd_victim_options_t options = {.path = p->victim_file,
                                        .batch = p->victim_batch,
                                        .max_seconds = limit,
                                        .channels = info->channels,
                                        .height = info->height,
-                                       .width = info->width};
-  status = bd_victim_load(&options, &session->victim, &classes, error);
+                                       .width = info->width,
+                                       .images = sample->images,
+                                       .image_count = sample->count};
+  bd_status_t status = bd_victim_load(&options, &session->victim, &classes, error);
   if (status == BD_OK && session->rank == 0)
     status = bd_victim_digest(p->victim_file, session->output.victim_digest, error);
   if (status == BD_OK && (info->label_min < 0 || info->label_max >= classes))
@@ -102,7 +112,27 @@ bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
                      "%s: labels from %" PRId64 " to %" PRId64 ", but %s tells %d classes apart",
                      p->input_file, info->label_min, info->label_max, p->victim_file, classes);
   if (status == BD_OK) status = plan_check_victim(&session->plan, classes, error);
+  if (status == BD_OK && session->rank == 0)
+    status = bd_victim_examine(session->victim,
+                               &(bd_victim_trial_t){.count = sample->count,
+                                                    .images = sample->images,
+                                                    .labels = sample->labels,
+                                                    .check = (bd_victim_check_t)p->victim_check},
+                               session->victim_notes, sizeof session->victim_notes, error);
   session->output.has_victim = session->victim != NULL;
   if (session->victim) session->output.victim_library = bd_victim_library();
+  return status;
+}
+
+bd_status_t session_load_victim(session_t *session, bd_error_t *error) {
+  sample_t sample = {0};
+  session->output.victim_library = "none";
+  if (!*session->output.parameters->victim_file) return BD_OK;
+  /* Both are collective, whatever they find. */
+  bd_status_t status = compare_libraries(session, error),
+              read = share_sample(session, &sample, error);
+  if (status == BD_OK) status = read;
+  if (status == BD_OK) status = load_victim(session, &sample, error);
+  sample_free(&sample);
   return status;
 }

@@ -59,6 +59,7 @@ static void summarise(const session_t *session, bd_run_summary_t *summary) {
                          .images = plan_images(plan),
                          .has_victim = session->output.has_victim};
   snprintf(summary->notes, sizeof summary->notes, "%s", info->notes);
+  memcpy(summary->victim_notes, session->victim_notes, sizeof summary->victim_notes);
 }
 
 static bd_status_t check_output(const session_t *session, const bd_job_t *job, bd_error_t *error) {

@@ -5,6 +5,7 @@
 #include "cluster/work.h"
 #include "pipeline/done.h"
 #include "pipeline/output.h"
+#include "pipeline/sample.h"
 
 typedef struct session {
   MPI_Comm communicator;
@@ -18,6 +19,7 @@ typedef struct session {
   bd_output_t output; /* the result is open on rank 0 and on ranks that read or write it */
   bd_done_t done;     /* on rank 0, if a result is continued */
   int is_resumed;
+  char victim_notes[1024]; /* on rank 0, what its trial has found */
 } session_t;
 
 /* Open the input, plan the work, find the instructions that all ranks have, and load the victim.

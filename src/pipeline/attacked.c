@@ -31,8 +31,9 @@ static bd_status_t make_room(bd_worker_t *w, bd_error_t *error) {
   made->predicted = malloc(block * sizeof *made->predicted);
   made->forward = malloc(2 * block * sizeof *made->forward);
   made->found = malloc(3 * block * sizeof *made->found);
+  made->failed = malloc(block);
   if (made->clean && made->images && made->numbers && made->labels && made->predicted &&
-      made->forward && made->found)
+      made->forward && made->found && made->failed)
     return BD_OK;
   return bd_fail(error, BD_FAILED, "no memory to attack blocks of %d images", w->plan->block);
 }
@@ -46,6 +47,7 @@ void attacked_free(bd_made_t *made) {
   free(made->predicted);
   free(made->forward);
   free(made->found);
+  free(made->failed);
   *made = (bd_made_t){0};
 }
 
@@ -66,13 +68,14 @@ static void spare_flawed(bd_worker_t *w, const bd_item_t *item) {
     const size_t at = (size_t)i * size;
     if (attacked_flaw(size, w->clean + at) == BD_IMAGE_OK) continue;
     memcpy(w->attacked + at, w->clean + at, size * sizeof *w->attacked);
+    made->failed[i] = 0;
     made->forward[i] = made->forward[item->count + i] = -1;
     for (int finding = 0; finding < 3; finding++) made->found[finding * item->count + i] = -1;
   }
 }
 
 /* The clean images as the attacker has them, in float32.  One that cannot be attacked is blank: the
-   victim might give NaN for it, which would end the run, and no ball around it meets [0,1]. */
+   victim might give NaN for it, and no ball around it meets [0,1]. */
 static attack_task_t task_of(bd_worker_t *w, const bd_item_t *item) {
   const size_t size = block_image_size(bd_images_info(w->images));
   const int64_t *labels = bd_images_labels(w->images);
@@ -118,6 +121,9 @@ static bd_status_t attack_block(bd_worker_t *w, const bd_item_t *item, const att
   attack_outcome_t outcome = {w->made.images, w->made.predicted, w->made.forward,
                               w->made.forward + item->count};
   memset(w->made.found, -1, 3 * (size_t)item->count);
+  memset(w->made.failed, 0, (size_t)item->count);
+  w->made.chain.first = item->first;
+  w->made.chain.failed = w->made.failed;
   const bd_status_t status = attack_run(model, &task, &outcome, error);
   if (status != BD_OK || w->plan->kind == PLAN_ATTACKS) return status;
   return attack_examine(model, &task, &outcome, &found, error);
@@ -141,6 +147,17 @@ static bd_status_t set_chain(bd_worker_t *w, const bd_item_t *item, bd_error_t *
   return status;
 }
 
+/* Put what an attack has made in place of the images that were read.  An image for which the victim
+   gave NaN was not attacked, and becomes NaN. */
+static void replace(bd_worker_t *w, const bd_item_t *item) {
+  const size_t size = block_image_size(bd_images_info(w->images));
+  for (int i = 0; i < item->count; i++)
+    for (size_t j = (size_t)i * size; j < ((size_t)i + 1) * size; j++)
+      w->attacked[j] = w->made.failed[i] ? NAN : (double)w->made.images[j];
+  spare_flawed(w, item);
+  w->made.item = *item;
+}
+
 bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block, bd_poll_t *poll,
                         void *context, bd_error_t *error) {
   const double start = clock_seconds();
@@ -150,13 +167,8 @@ bd_status_t step_attack(bd_worker_t *w, const bd_item_t *item, bd_block_t *block
   w->made.chain.poll = poll;
   w->made.chain.context = context;
   if (status == BD_OK) status = attack_block(w, item, &w->made.chain.model, error);
-  if (status == BD_OK) {
-    const size_t size = block_image_size(bd_images_info(w->images));
-    for (size_t j = 0; j < (size_t)item->count * size; j++)
-      w->attacked[j] = (double)w->made.images[j];
-    spare_flawed(w, item);
-    w->made.item = *item;
-  } else w->made.item.count = 0;
+  if (status == BD_OK) replace(w, item);
+  else w->made.item.count = 0;
   /* Neither predictions nor moved images of what was there before hold any more. */
   w->shown.item.count = 0;
   bd_moved_forget(w->moved);

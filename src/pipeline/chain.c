@@ -89,13 +89,23 @@ static bd_status_t pull_back(bd_chain_t *c, int count, bd_error_t *error) {
 
 /* ---- the model ------------------------------------------------------------------- */
 
+/* Ask the victim, and remember images for which it gives NaN. */
+static bd_status_t ask(bd_chain_t *c, bd_victim_request_t *request, bd_error_t *error) {
+  memset(c->asked, 0, (size_t)request->count);
+  request->failed = c->asked;
+  bd_status_t status = bd_victim_ask(c->victim, request, error);
+  for (int i = 0; i < request->count; i++)
+    if (c->asked[i] && c->failed) c->failed[request->numbers[i] - c->first] = 1;
+  return status;
+}
+
 static bd_status_t logits_of(void *state, const attack_images_t *images, float *logits,
                              bd_error_t *error) {
   bd_chain_t *c = state;
   bd_status_t status = show(c, images, error);
-  const bd_victim_request_t request = {
+  bd_victim_request_t request = {
       .count = images->count, .numbers = images->numbers, .images = c->shown, .logits = logits};
-  return status == BD_OK ? bd_victim_ask(c->victim, &request, error) : status;
+  return status == BD_OK ? ask(c, &request, error) : status;
 }
 
 static bd_status_t gradient_of(void *state, const attack_images_t *images,
@@ -105,14 +115,14 @@ static bd_status_t gradient_of(void *state, const attack_images_t *images,
   const size_t values = (size_t)images->count * size_of(c);
   const int is_bare = c->attack->through == BD_ATTACK_THROUGH_VICTIM;
   bd_status_t status = show(c, images, error);
-  const bd_victim_request_t request = {.count = images->count,
-                                       .numbers = images->numbers,
-                                       .images = c->shown,
-                                       .weigh = weights->weigh,
-                                       .context = weights->state,
-                                       .logits = logits,
-                                       .gradients = is_bare ? gradient : c->gradient};
-  if (status == BD_OK) status = bd_victim_ask(c->victim, &request, error);
+  bd_victim_request_t request = {.count = images->count,
+                                 .numbers = images->numbers,
+                                 .images = c->shown,
+                                 .weigh = weights->weigh,
+                                 .context = weights->state,
+                                 .logits = logits,
+                                 .gradients = is_bare ? gradient : c->gradient};
+  if (status == BD_OK) status = ask(c, &request, error);
   if (status != BD_OK || is_bare) return status;
   for (size_t j = 0; j < values; j++) c->adjoint[j] = (double)c->gradient[j];
   status = pull_back(c, images->count, error);
@@ -155,7 +165,8 @@ bd_status_t chain_create(bd_chain_t *c, const bd_chain_shape_t *shape, bd_victim
   c->shown = malloc(values * sizeof *c->shown);
   c->gradient = malloc(values * sizeof *c->gradient);
   c->reports = malloc(room * sizeof *c->reports);
-  if (ready && c->shown && c->gradient && c->reports) return make_solver(c, error);
+  c->asked = malloc(room);
+  if (ready && c->shown && c->gradient && c->reports && c->asked) return make_solver(c, error);
   return bd_fail(error, BD_FAILED, "no memory to attack %d images; a smaller run.block needs less",
                  shape->room);
 }
@@ -170,6 +181,7 @@ void chain_free(bd_chain_t *c) {
   free(c->shown);
   free(c->gradient);
   free(c->reports);
+  free(c->asked);
   *c = (bd_chain_t){0};
 }
 

@@ -20,7 +20,10 @@ typedef struct bd_chain {
   double *images, *view, *mean, *adjoint, *pulled; /* [room][C][H][W] */
   float *shown, *gradient;                         /* [room][C][H][W] */
   bd_image_report_t *reports;                      /* [room] */
-  bd_poll_t *poll;                                 /* called now and then; may be NULL */
+  int64_t first;                                   /* number of the image that failed[0] is about */
+  char *failed;    /* the caller's [room], set to 1 where the victim gives NaN; may be NULL */
+  char *asked;     /* [room], the same for a request under way */
+  bd_poll_t *poll; /* called now and then; may be NULL */
   void *context;
 } bd_chain_t;
 

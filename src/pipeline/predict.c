@@ -12,7 +12,7 @@ int step_store(size_t size, const double *pixels, float *stored) {
   return isfinite(sum);
 }
 
-/* Make a view of the images in hand, and ask the victim about those that have not failed.
+/* Make a view of the images in hand, and ask the victim about those that are finite.
    purified: the images of a snapshot; NULL where no snapshot changes the view. */
 static bd_status_t show(bd_worker_t *w, const bd_item_t *item, bd_view_t view,
                         const double *purified, int32_t *classes, bd_timings_t *seconds,
@@ -32,7 +32,7 @@ static bd_status_t show(bd_worker_t *w, const bd_item_t *item, bd_view_t view,
   bd_status_t status = bd_view_make(view, &source, w->room, &pixels, error);
   seconds->baseline += clock_seconds() - start, start = clock_seconds();
   for (int i = 0; status == BD_OK && i < item->count; i++) {
-    classes[i] = -1;
+    classes[i] = NOT_SHOWN;
     if (step_store(size, pixels + (size_t)i * size, w->stored))
       status = seen_ask(&w->seen, i, w->stored, &classes[i], error);
   }
@@ -60,7 +60,7 @@ static bd_status_t show_views(bd_worker_t *w, const bd_item_t *item, bd_timings_
     int32_t *classes = shown->classes + (size_t)v * (size_t)w->plan->block;
     if (!(w->plan->views & bit) || view_dependence(v).on == VIEW_ON_PURIFIED) continue;
     if (is_held(w, v)) {
-      for (int i = 0; i < item->count; i++) w->seen.counts.shared += classes[i] >= 0;
+      for (int i = 0; i < item->count; i++) w->seen.counts.shared += classes[i] != NOT_SHOWN;
       continue;
     }
     shown->held &= ~bit;

@@ -10,13 +10,44 @@ static int32_t class_of(const bd_worker_t *w, bd_view_t view, int snapshot, int 
                                   : w->shown.classes[(size_t)view * block + (size_t)i];
 }
 
+/* Did the victim give NaN for a view of image i, or to the attack that made it? */
+static int is_victim_nan(const bd_worker_t *w, const bd_item_t *item, int snapshot, int i) {
+  if (w->plan->made[item->attack] && w->made.failed[i]) return 1;
+  for (bd_view_t v = 0; w->victim && v < BD_VIEWS; v++)
+    if ((w->plan->views & BD_VIEW_BIT(v)) && class_of(w, v, snapshot, i) == BD_VICTIM_NAN) return 1;
+  return 0;
+}
+
+/* What is reported of image i. */
+static bd_image_report_t report_of(const bd_worker_t *w, const bd_item_t *item, int snapshot,
+                                   int i) {
+  const bd_image_report_t *report = &w->reports[(size_t)snapshot * (size_t)item->count + (size_t)i];
+  const int is_made = w->plan->made[item->attack] && w->made.failed[i];
+  if ((report->status != BD_IMAGE_OK && !is_made) || !is_victim_nan(w, item, snapshot, i))
+    return *report;
+  return (bd_image_report_t){.status = BD_IMAGE_VICTIM_NAN,
+                             .residual = NAN,
+                             .mass_defect = NAN,
+                             .objective = NAN,
+                             .safe_tau = NAN,
+                             .adjoint_growth = NAN};
+}
+
+/* What the victim says of a view.  Of an image that failed it may have seen the other views. */
+static int32_t predicted(const bd_worker_t *w, bd_view_t view, int snapshot, int i, int is_ok) {
+  if (!w->victim || !(w->plan->views & BD_VIEW_BIT(view))) return -1;
+  if (view == BD_VIEW_PURIFIED && !is_ok) return -1;
+  const int32_t class_number = class_of(w, view, snapshot, i);
+  return class_number < 0 ? -1 : class_number;
+}
+
 /* Compute the record of one image.  A purified image that failed is stored as NaN. */
 static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, int i, float *stored,
                     bd_per_image_t *r) {
   const size_t size = block_image_size(bd_images_info(w->images)), at = (size_t)i * size;
-  const bd_image_report_t *report = &w->reports[(size_t)snapshot * (size_t)item->count + (size_t)i];
-  const int is_ok = report->status == BD_IMAGE_OK;
-  bd_per_image_measure(1, size, report, w->attacked + at, stored + at, r);
+  const bd_image_report_t report = report_of(w, item, snapshot, i);
+  const int is_ok = report.status == BD_IMAGE_OK;
+  bd_per_image_measure(1, size, &report, w->attacked + at, stored + at, r);
   r->label = bd_images_labels(w->images)[item->first + i];
   r->clipped = w->plan->made[item->attack] ? 0 : w->clipped[i];
   r->l2_to_clean = r->linf_to_clean = NAN;
@@ -24,10 +55,8 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, i
     bd_distance(size, stored + at, w->clean + at, &r->l2_to_clean, &r->linf_to_clean);
   for (size_t j = 0; !is_ok && j < size; j++) stored[at + j] = NAN;
   attacked_record(w, item, i, r);
-  for (bd_view_t v = 0; v < BD_VIEWS; v++) {
-    const int is_shown = is_ok && w->victim && (w->plan->views & BD_VIEW_BIT(v));
-    bd_per_image_predict(r, v, is_shown ? class_of(w, v, snapshot, i) : -1);
-  }
+  for (bd_view_t v = 0; v < BD_VIEWS; v++)
+    bd_per_image_predict(r, v, predicted(w, v, snapshot, i, is_ok));
 }
 
 static bd_status_t write_images(bd_worker_t *w, const bd_item_t *item, int snapshot,

@@ -102,21 +102,28 @@ bd_status_t seen_ask(bd_seen_t *seen, int i, const float *pixels, int32_t *class
 
 /* ---- answering ------------------------------------------------------------------- */
 
-/* The j-th pending answer of each row, as a batch.  Rows without one are zeros.  Returns how many
-   there are; seen->taken names them. */
+static void fill_row(bd_seen_t *seen, size_t row, size_t answer) {
+  memcpy(seen->rows + row * seen->size, seen->pixels + answer * seen->size,
+         seen->size * sizeof *seen->rows);
+}
+
+/* The j-th pending answer of each row, as a batch.  Rows without one are copies of one that is
+   there.  Returns how many there are; seen->taken names them. */
 static int fill_rows(bd_seen_t *seen) {
   const size_t none = (size_t)-1, most = (size_t)seen->most;
+  size_t first = none;
   int used = 0;
-  memset(seen->rows, 0, (size_t)seen->batch * seen->size * sizeof *seen->rows);
   for (int row = 0; row < seen->batch; row++) seen->taken[row] = none;
   for (size_t at = 0; at < (size_t)seen->block * most; at++) {
     const size_t row = (size_t)((seen->first + (int64_t)(at / most)) % seen->batch);
     if (seen->answers[at].class_number != SEEN_PENDING || seen->taken[row] != none) continue;
-    memcpy(seen->rows + row * seen->size, seen->pixels + at * seen->size,
-           seen->size * sizeof *seen->rows);
+    fill_row(seen, row, at);
     seen->taken[row] = at;
+    if (first == none) first = at;
     used++;
   }
+  for (size_t row = 0; used && row < (size_t)seen->batch; row++)
+    if (seen->taken[row] == none) fill_row(seen, row, first);
   return used;
 }
 

@@ -22,6 +22,9 @@ bd_chain_shape_t attacked_shape(const bd_images_info_t *info, int classes, int b
 
 void attacked_free(bd_made_t *made);
 
+/* The class of a view that is not finite, so that the victim was not asked. */
+enum { NOT_SHOWN = -1 };
+
 /* Have the victim predict every view of the plan and the purified images of every snapshot.
    Predictions in hand are kept if the point of the sweep changes nothing that they depend on, and
    pixels that are the same bits are predicted once. */

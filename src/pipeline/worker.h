@@ -31,6 +31,7 @@ typedef struct bd_made {
   int32_t *predicted;    /* [block] */
   int64_t *forward;      /* [2][block], passes forward and backward */
   int8_t *found;         /* [3][block], of attack_findings_t */
+  char *failed;          /* [block], the victim gave NaN to the attack */
 } bd_made_t;
 
 /* Work space of a rank. */

@@ -161,6 +161,10 @@ void report_summary(const bd_run_summary_t *s) {
 }
 
 void report_victim(const bd_run_summary_t *s, const char *victim) {
+  for (const char *line = s->victim_notes, *end; *line; line = *end ? end + 1 : end) {
+    end = line + strcspn(line, "\n");
+    fprintf(stderr, "barydef: %.*s\n", (int)(end - line), line);
+  }
   if (s->has_victim) return;
   if (*victim)
     fprintf(stderr, "barydef: built without libtorch: %s is not used and all accuracies are NaN\n",

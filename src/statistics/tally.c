@@ -40,6 +40,18 @@ static int is_right(const bd_per_image_t *record, bd_view_t view) {
   return predicted >= 0 && predicted == record->label;
 }
 
+/* Does an image count for the accuracy of a view?  A purified image that failed is wrong. */
+static int is_judged(const bd_per_image_t *record, bd_view_t view) {
+  return record->status == BD_IMAGE_OK || view == BD_VIEW_PURIFIED ||
+         bd_per_image_predicted(record, view) >= 0;
+}
+
+static int is_shown(const bd_per_image_t *record) {
+  for (bd_view_t v = 0; v < BD_VIEWS; v++)
+    if (bd_per_image_predicted(record, v) >= 0) return 1;
+  return 0;
+}
+
 static void add_spreads(bd_tally_t *tally, const bd_per_image_t *r) {
   const double figures[BD_SPREADS] = {
 #define BD_SPREAD(name) (double)r->name,
@@ -65,8 +77,12 @@ static void add(bd_tally_t *tally, double tau, const bd_per_image_t *r) {
     tally->passes_forward += r->passes_forward;
     tally->passes_backward += r->passes_backward;
   }
+  for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+    tally->right[v] += is_right(r, v);
+    tally->judged[v] += is_judged(r, v);
+  }
+  tally->shown += is_shown(r);
   if (!ok) return;
-  for (bd_view_t v = 0; v < BD_VIEWS; v++) tally->right[v] += is_right(r, v);
   if (tally->safe_tau == 0 || r->safe_tau < tally->safe_tau) tally->safe_tau = r->safe_tau;
   add_spreads(tally, r);
 }
@@ -75,13 +91,18 @@ void bd_tally_add(bd_tally_t *tally, double tau, size_t count, const bd_per_imag
   for (size_t i = 0; i < count; i++) add(tally, tau, &records[i]);
 }
 
+/* NaN where nothing was measured, which no accuracy of 0 says. */
+static bd_accuracy_t fraction(int64_t right, int64_t judged, int is_measured) {
+  return is_measured && judged > 0 ? bd_wilson(right, judged, quantile)
+                                   : (bd_accuracy_t){NAN, NAN, NAN};
+}
+
 void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t *row) {
   int spread = 0;
 #define BD_COUNT(name, when, meaning) row->name = tally->name;
 #define BD_ACCURACY(VIEW, name, meaning)                                                           \
-  row->name = asked & BD_VIEW_BIT(BD_VIEW_##VIEW)                                                  \
-                  ? bd_wilson(tally->right[BD_VIEW_##VIEW], tally->images, quantile)               \
-                  : (bd_accuracy_t){NAN, NAN, NAN};
+  row->name = fraction(tally->right[BD_VIEW_##VIEW], tally->judged[BD_VIEW_##VIEW],                \
+                       tally->shown && (asked & BD_VIEW_BIT(BD_VIEW_##VIEW)));
 #define BD_SPREAD(name)                                                                            \
   row->name =                                                                                      \
       tally->counted[spread]                                                                       \
@@ -94,21 +115,26 @@ void bd_tally_finish(const bd_tally_t *tally, bd_views_t asked, bd_statistics_t 
   row->passes_backward = tally->made ? (double)tally->passes_backward / (double)tally->made : NAN;
 }
 
-void bd_worst_case_add(bd_views_t *right, size_t count, const bd_per_image_t *records) {
+void bd_worst_case_add(bd_worst_image_t *images, size_t count, const bd_per_image_t *records) {
   for (size_t i = 0; i < count; i++)
-    for (bd_view_t v = 0; v < BD_VIEWS; v++)
-      if (records[i].status != BD_IMAGE_OK || !is_right(&records[i], v))
-        right[i] &= ~BD_VIEW_BIT(v);
+    for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+      if (!is_judged(&records[i], v)) images[i].shown &= ~BD_VIEW_BIT(v);
+      else if (!is_right(&records[i], v)) images[i].right &= ~BD_VIEW_BIT(v);
+    }
 }
 
-void bd_worst_case_finish(const bd_views_t *right, bd_views_t asked, bd_worst_case_t *row) {
-  int64_t counted[BD_VIEWS] = {0};
+void bd_worst_case_finish(const bd_worst_image_t *images, bd_views_t asked, bd_worst_case_t *row) {
+  int64_t right[BD_VIEWS] = {0}, judged[BD_VIEWS] = {0};
   for (int64_t i = 0; i < row->images; i++)
-    for (bd_view_t v = 0; v < BD_VIEWS; v++) counted[v] += (right[i] & BD_VIEW_BIT(v)) != 0;
+    for (bd_view_t v = 0; v < BD_VIEWS; v++) {
+      const int is_right = (images[i].right & BD_VIEW_BIT(v)) != 0,
+                is_shown = (images[i].shown & BD_VIEW_BIT(v)) != 0;
+      right[v] += is_right && is_shown;
+      judged[v] += is_shown || !is_right;
+    }
 #define BD_VIEW(NAME, name, label, accuracy, when, on, meaning)                                    \
-  row->accuracy = asked & BD_VIEW_BIT(BD_VIEW_##NAME)                                              \
-                      ? bd_wilson(counted[BD_VIEW_##NAME], row->images, quantile)                  \
-                      : (bd_accuracy_t){NAN, NAN, NAN};
+  row->accuracy = fraction(right[BD_VIEW_##NAME], judged[BD_VIEW_##NAME],                          \
+                           judged[BD_VIEW_ATTACKED] && (asked & BD_VIEW_BIT(BD_VIEW_##NAME)));
 #define BD_VIEW_ADDED(...)
 #include <barydef/views.def>
 }

@@ -71,6 +71,18 @@ static int fill_rows(asking_t *a) {
   return filled;
 }
 
+static int has_nan(size_t count, const float *values) {
+  for (size_t j = 0; j < count; j++)
+    if (isnan(values[j])) return 1;
+  return 0;
+}
+
+/* What an image gets whose own logits have NaN.  They differ from each other, since losses divide
+   by differences. */
+static void stand_in(size_t classes, float *logits) {
+  for (size_t c = 0; c < classes; c++) logits[c] = -(float)c;
+}
+
 /* Called by the module between the forward and the backward pass.  Rows that only fill the batch
    have no weight. */
 static void weigh(void *context, const float *logits, float *weights) {
@@ -79,8 +91,9 @@ static void weigh(void *context, const float *logits, float *weights) {
   int count = 0;
   for (int row = 0; row < a->victim->batch.count; row++) {
     if (a->image_of[row] < 0) continue;
-    memcpy(a->packed + (size_t)count * classes, logits + (size_t)row * classes,
-           classes * sizeof *logits);
+    float *packed = a->packed + (size_t)count * classes;
+    memcpy(packed, logits + (size_t)row * classes, classes * sizeof *logits);
+    if (has_nan(classes, packed)) stand_in(classes, packed);
     a->which[count++] = a->image_of[row];
   }
   a->request->weigh(a->request->context, count, a->which, a->packed, a->weights);
@@ -97,17 +110,21 @@ static bd_status_t take(const asking_t *a, bd_error_t *error) {
   const size_t classes = (size_t)a->classes;
   for (int row = 0; row < a->victim->batch.count; row++) {
     const int i = a->image_of[row];
-    const float *logits = a->logits + (size_t)row * classes;
+    float *logits = a->logits + (size_t)row * classes,
+          *gradient = a->gradient + (size_t)row * a->size;
     if (i < 0) continue;
-    for (size_t c = 0; c < classes; c++)
-      if (isnan(logits[c]))
+    if (has_nan(classes, logits) || (request->weigh && has_nan(a->size, gradient))) {
+      if (!request->failed)
         return bd_fail(error, BD_FAILED, "%s: gives NaN for image %lld", a->victim->path,
                        (long long)request->numbers[i]);
+      stand_in(classes, logits);
+      memset(gradient, 0, a->size * sizeof *gradient);
+      request->failed[i] = 1;
+    }
     if (request->logits)
       memcpy(request->logits + (size_t)i * classes, logits, classes * sizeof *logits);
     if (request->weigh)
-      memcpy(request->gradients + (size_t)i * a->size, a->gradient + (size_t)row * a->size,
-             a->size * sizeof(float));
+      memcpy(request->gradients + (size_t)i * a->size, gradient, a->size * sizeof *gradient);
   }
   return BD_OK;
 }

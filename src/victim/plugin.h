@@ -26,6 +26,8 @@ typedef struct bd_plugin_images {
 typedef struct bd_plugin_answer {
   int32_t *classes; /* [count], the caller's: the class of the largest logit of each image */
   int class_count;  /* logits per image */
+  float *logits;    /* NULL, or the caller's [count][the class_count of the call before] */
+  char taken[60];   /* where in an answer of several values the logits were; "" for the answer */
   char why[BD_PLUGIN_WHY];
 } bd_plugin_answer_t;
 
@@ -46,6 +48,9 @@ typedef struct bd_plugin_gradient {
 typedef struct bd_victim_plugin {
   const char *version; /* of libtorch */
   int (*load)(const char *path, void **module, char why[BD_PLUGIN_WHY]);
+  /* Make all weights float32.  Sets *what to the name of the type that they had; returns 1 where
+     there is nothing to be done. */
+  int (*cast)(void *module, const char **what, char why[BD_PLUGIN_WHY]);
   int (*classify)(void *module, const bd_plugin_images_t *images, bd_plugin_answer_t *answer);
   /* One forward pass, and where weights are asked for one backward pass. */
   int (*gradient)(void *module, const bd_plugin_images_t *images, bd_plugin_gradient_t *asked);

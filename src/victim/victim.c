@@ -119,10 +119,10 @@ static void unwatch(double seconds) {
   is_watched = 0;
 }
 
-/* Both return 0, or 1 with a message in victim->answer.why. */
-static int classify(bd_victim_t *victim) {
+/* All return 0, or 1 with a message in victim->answer.why. */
+int victim_classify(bd_victim_t *victim, const bd_plugin_images_t *images) {
   watch(victim->path, victim->max_seconds);
-  const int failed = plugin()->classify(victim->module, &victim->batch, &victim->answer);
+  const int failed = plugin()->classify(victim->module, images, &victim->answer);
   unwatch(victim->max_seconds);
   return failed;
 }
@@ -164,6 +164,14 @@ static bd_status_t check_file(const char *path, bd_error_t *error) {
   return BD_OK;
 }
 
+/* Fill the batch with the images that it is to be tried on, over and over. */
+static void fill_batch(bd_victim_t *victim, const bd_victim_options_t *options) {
+  const size_t size = image_size(victim);
+  for (int row = 0; options->image_count > 0 && row < victim->batch.count; row++)
+    memcpy(victim->images + (size_t)row * size,
+           options->images + (size_t)(row % options->image_count) * size, size * sizeof(float));
+}
+
 /* NULL without memory. */
 static bd_victim_t *allocate(const bd_victim_options_t *options) {
   bd_victim_t *victim = calloc(1, sizeof *victim);
@@ -177,9 +185,72 @@ static bd_victim_t *allocate(const bd_victim_options_t *options) {
   victim->images = calloc((size_t)options->batch * image_size(victim), sizeof *victim->images);
   victim->answer.classes = calloc((size_t)options->batch, sizeof *victim->answer.classes);
   victim->batch.pixels = victim->images;
-  if (victim->path && victim->images && victim->answer.classes) return victim;
+  if (victim->path && victim->images && victim->answer.classes) {
+    fill_batch(victim, options);
+    return victim;
+  }
   bd_victim_free(victim);
   return NULL;
+}
+
+/* Some other number of images that the victim takes at once; 0: none was found. */
+static int find_batch(bd_victim_t *victim) {
+  static const int sizes[] = {1,  2,   4,   8,   10,  16,  20,  32,  50,  64,
+                              96, 100, 128, 200, 250, 256, 400, 500, 512, 1000};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    bd_plugin_images_t images = victim->batch;
+    const size_t size = image_size(victim);
+    float *pixels = malloc((size_t)sizes[i] * size * sizeof *pixels);
+    int32_t *classes = malloc((size_t)sizes[i] * sizeof *classes);
+    bd_plugin_answer_t answer = {.classes = classes};
+    for (int row = 0; pixels && row < sizes[i]; row++)
+      memcpy(pixels + (size_t)row * size,
+             victim->images + (size_t)(row % victim->batch.count) * size, size * sizeof *pixels);
+    images.pixels = pixels;
+    images.count = sizes[i];
+    const int fits = pixels && classes && !plugin()->classify(victim->module, &images, &answer);
+    free(pixels);
+    free(classes);
+    if (fits) return sizes[i];
+  }
+  return 0;
+}
+
+/* Try the victim on the batch.  Weights of another type are cast where it fails with them. */
+static bd_status_t try_out(bd_victim_t *victim, bd_error_t *error) {
+  const bd_plugin_images_t *b = &victim->batch;
+  char why[BD_PLUGIN_WHY];
+  const char *type = "";
+  if (!victim_classify(victim, b)) return BD_OK;
+  strcpy(why, victim->answer.why);
+  if (!plugin()->cast(victim->module, &type, victim->answer.why)) {
+    snprintf(victim->said, sizeof victim->said, "has weights in %s, which are taken as float32",
+             type);
+    if (!victim_classify(victim, b)) return BD_OK;
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: has weights in %s, and fails with them and with float32: %s; export it "
+                   "after model.float()",
+                   victim->path, type, victim->answer.why);
+  }
+  watch(victim->path, victim->max_seconds);
+  const int batch = find_batch(victim);
+  unwatch(victim->max_seconds);
+  if (batch && batch != b->count)
+    return bd_fail(error, BD_BAD_INPUT,
+                   "%s: fails on %d images at once (%.200s) and takes %d: set victim.batch = %d, "
+                   "or export it for any number",
+                   victim->path, b->count, why, batch, batch);
+  return bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", victim->path,
+                 b->channels, b->height, b->width, why);
+}
+
+/* Say where the logits were in an answer of several values. */
+static void say_taken(bd_victim_t *victim) {
+  const size_t used = strlen(victim->said);
+  if (*victim->answer.taken)
+    snprintf(victim->said + used, sizeof victim->said - used,
+             "%sgives several values, of which %s is taken", used ? ", and " : "",
+             victim->answer.taken);
 }
 
 bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_t **victim, int *classes,
@@ -191,16 +262,16 @@ bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_t **vic
   if (!loaded)
     return bd_fail(error, BD_FAILED, "%s: no memory for a batch of %d images", options->path,
                    options->batch);
-  if (load(loaded))
+  if (load(loaded)) {
+    const char *cure = victim_file_cure(options->path);
     status = bd_fail(error, BD_BAD_INPUT, "%s: does not load as TorchScript: %s", options->path,
-                     loaded->answer.why);
-  else if (classify(loaded))
-    status = bd_fail(error, BD_BAD_INPUT, "%s: fails on images of %d x %d x %d: %s", options->path,
-                     options->channels, options->height, options->width, loaded->answer.why);
+                     cure ? cure : loaded->answer.why);
+  } else status = try_out(loaded, error);
   if (status != BD_OK) {
     bd_victim_free(loaded);
     return status;
   }
+  say_taken(loaded);
   *classes = loaded->answer.class_count;
   *victim = loaded;
   return BD_OK;
@@ -214,10 +285,12 @@ bd_status_t bd_victim_predict(bd_victim_t *victim, int64_t first_index, int coun
   for (int done = 0, portion; done < count; done += portion) {
     const int batch = victim->batch.count, row = (int)((first_index + done) % batch);
     portion = count - done < batch - row ? count - done : batch - row;
-    memset(victim->images, 0, (size_t)batch * size * sizeof *images);
-    memcpy(victim->images + (size_t)row * size, images + (size_t)done * size,
-           (size_t)portion * size * sizeof *images);
-    if (classify(victim))
+    for (int other = 0; other < batch; other++)
+      memcpy(victim->images + (size_t)other * size,
+             images +
+                 (size_t)(done + (other >= row && other < row + portion ? other - row : 0)) * size,
+             size * sizeof *images);
+    if (victim_classify(victim, &victim->batch))
       return bd_fail(error, BD_FAILED, "%s: fails on images from number %lld on: %s", victim->path,
                      (long long)first_index + done, victim->answer.why);
     memcpy(classes + done, victim->answer.classes + row, (size_t)portion * sizeof *classes);

@@ -114,8 +114,12 @@ int main(int count, char **given) {
                           .channels = atoi(given[3]),
                           .height = atoi(given[4]),
                           .width = atoi(given[5])};
-  const bd_victim_options_t wanted = {given[1],       atoi(given[2]), 0,
-                                      model.channels, model.height,   model.width};
+  const bd_victim_options_t wanted = {.path = given[1],
+                                      .batch = atoi(given[2]),
+                                      .max_seconds = 0,
+                                      .channels = model.channels,
+                                      .height = model.height,
+                                      .width = model.width};
   must(bd_victim_load(&wanted, &victim, &model.classes, &error) == BD_OK, error.message);
   model.state = victim;
   while (next(&options, &images)) serve(&model, &options, images);

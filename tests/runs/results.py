@@ -115,10 +115,11 @@ def check_statistics(test, path, has_victim):
         for row in rows:
             group = file[f"runs/{row['run']:03d}/{row['attack'].decode()}"]
             images, ok = group["per_image"][()], group["per_image"][()]["status"] == 0
-            right = {
-                name: ok & (images[f"predicted_{field}"] == images["label"])
-                for name, field in ACCURACIES.items()
-            }
+            said = {name: images[f"predicted_{field}"] for name, field in ACCURACIES.items()}
+            right = {name: says == images["label"] for name, says in said.items()}
+            judged = {name: ok | (says >= 0) for name, says in said.items()}
+            judged["barycenter"] = np.ones(len(images), bool)
+            is_measured = has_victim and any((says >= 0).any() for says in said.values())
             expected = {
                 "images": len(images),
                 "failed": np.sum(~ok),
@@ -126,7 +127,9 @@ def check_statistics(test, path, has_victim):
                 "broken": np.sum(ok & right["attack"] & ~right["barycenter"]),
             }
             for name in ACCURACIES:
-                values = wilson(np.sum(right[name]), len(images)) if has_victim else [np.nan] * 3
+                values = [np.nan] * 3
+                if is_measured and judged[name].any():
+                    values = wilson(np.sum(right[name]), np.sum(judged[name]))
                 expected.update(
                     zip((f"{name}_accuracy{part}" for part in ("", "_low", "_high")), values)
                 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from inputs import random_images, write_set, write_victim
 from results import check_statistics, contents, read, status_names
-from support import RunTest, need_victim, purify, run_job
+from support import RunTest, launch, need_victim, purify, run_job
 
 
 class BadImages(RunTest):
@@ -62,7 +62,8 @@ class BadImages(RunTest):
                 wrong, part = self.BAD.get(image, ("nothing", "ok"))
                 self.assertIn(part, status_names(table)[status], f"image {image}: {wrong}")
 
-    def test_failed_images_are_nan_and_predicted_as_nothing(self):
+    def test_failed_images_are_nan_and_judged_by_their_input(self):
+        """The victim says what it says of an input that is finite."""
         for run_name in "000", "001":
             images, figures = read(
                 self.bad, f"runs/{run_name}/a/images", f"runs/{run_name}/a/per_image"
@@ -74,7 +75,12 @@ class BadImages(RunTest):
             )
             for name in figures.dtype.names:
                 if name.startswith("predicted"):
-                    self.assertEqual(set(figures[name][failed]), {-1}, name)
+                    views_of_input = "attacked", "rounded", "blurred"
+                    for image in np.flatnonzero(failed):
+                        is_shown = "finite" not in self.BAD[image][1] and name.endswith(
+                            views_of_input
+                        )
+                        self.assertEqual(figures[name][image] >= 0, is_shown, (name, image))
                     self.assertGreaterEqual(min(figures[name][~failed]), 0, name)
                 if name.startswith(("l2", "linf", "residual", "mass")):
                     self.assertTrue(
@@ -102,7 +108,7 @@ class BadImages(RunTest):
         rows = check_statistics(self, self.bad, has_victim=True)
         self.assertEqual(rows["failed"].tolist(), [5, 0, 0] * 2)
         self.assertEqual(rows["images"].tolist(), [self.COUNT] * 6)
-        self.assertLessEqual(rows["attack_accuracy"][0], 7 / 12)
+        self.assertLessEqual(rows["barycenter_accuracy"][0], 7 / 12)
         check_statistics(self, self.good, has_victim=True)
 
     def test_a_set_of_bad_images_alone_is_counted(self):
@@ -113,6 +119,26 @@ class BadImages(RunTest):
             (rows["failed"].tolist(), bool(np.isnan(rows["residual_mean"][0]))), ([4], True)
         )
         self.assertTrue(np.all(np.isnan(read(path, "runs/000/a/images"))))
+
+    def test_what_was_not_measured_is_not_zero(self):
+        """The accuracies of a group of which the victim saw nothing are NaN, and - in a table."""
+        good = random_images(4)
+        bad = np.full_like(good, np.nan)
+        write_set(os.path.join(self.folder, "none.h5"), {"a": bad, "b": good}, clean=good)
+        path = purify(
+            self.folder,
+            {**self.job, "input.file": "none.h5"},
+            output="none-result.h5",
+            status=3,
+        )
+        rows = check_statistics(self, path, has_victim=True)
+        for name in rows.dtype.names:
+            if "accuracy" in name:
+                self.assertEqual(np.isnan(rows[name]).tolist(), [True, False, False] * 2, name)
+        table = launch("inspect", path).out
+        line = next(line for line in table.splitlines() if line.startswith("a "))
+        self.assertNotRegex(line, r" 0\.0 ")
+        self.assertGreaterEqual(line.split().count("-"), 5)
 
     def test_a_channel_of_zeros_stays_zero(self):
         for mass in "channel", "joint":

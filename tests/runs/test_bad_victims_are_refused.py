@@ -14,7 +14,7 @@ BAD_VICTIMS = {
     "gives images": ("return x", ["2, 7, 9"]),
     "gives one number for an image": ("return x.sum((1, 2, 3))", []),
     "gives one row for all": ("return x.flatten(1)[:1]", []),
-    "gives a tuple": ("return (x.flatten(1), x)", []),
+    "gives a tuple of two": ("return (x.flatten(1), 2 * x.flatten(1))", ["2 tensors"]),
     "gives a number": ("return 3", []),
     "gives NaN": ("return x.flatten(1) * float('nan')", ["NaN"]),
     "throws": ("raise RuntimeError('out of order')\nreturn x", ["out of order"]),

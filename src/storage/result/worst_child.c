@@ -23,7 +23,7 @@ hid_t worst_type(void) {
 
 /* Take the records of one attack into account. */
 static bd_status_t add_attack(const bd_result_t *result, int run, int attack, char *records,
-                              bd_views_t *right, bd_error_t *error) {
+                              bd_worst_image_t *images, bd_error_t *error) {
   const int64_t size = result->shape.record_bytes,
                 place = result_group_place(result, run, attack, DATASET_RECORDS);
   bd_status_t status =
@@ -31,18 +31,19 @@ static bd_status_t add_attack(const bd_result_t *result, int run, int attack, ch
   for (int64_t i = 0; status == BD_OK && i < result->shape.count; i++) {
     bd_per_image_t record;
     bd_record_unpack(result->shape.views, records + i * size, &record);
-    bd_worst_case_add(&right[i], 1, &record);
+    bd_worst_case_add(&images[i], 1, &record);
   }
   return status;
 }
 
 static bd_status_t compute_row(const bd_result_t *result, bd_worst_case_t *row, char *records,
-                               bd_views_t *right, bd_views_t asked, bd_error_t *error) {
+                               bd_worst_image_t *images, bd_views_t asked, bd_error_t *error) {
   bd_status_t status = BD_OK;
-  for (int64_t i = 0; i < result->shape.count; i++) right[i] = ~(bd_views_t)0;
+  for (int64_t i = 0; i < result->shape.count; i++)
+    images[i] = (bd_worst_image_t){~(bd_views_t)0, ~(bd_views_t)0};
   for (int a = 0; status == BD_OK && a < result->shape.attack_count; a++)
-    status = add_attack(result, row->run, a, records, right, error);
-  bd_worst_case_finish(right, asked, row);
+    status = add_attack(result, row->run, a, records, images, error);
+  bd_worst_case_finish(images, asked, row);
   return status;
 }
 
@@ -50,16 +51,16 @@ bd_status_t worst_child_rows(const bd_result_t *result, bd_predictions_t predict
                              bd_worst_case_t *rows, bd_error_t *error) {
   const bd_result_shape_t *shape = &result->shape;
   char *records = malloc((size_t)(shape->count * shape->record_bytes));
-  bd_views_t *right = malloc((size_t)shape->count * sizeof *right);
+  bd_worst_image_t *images = malloc((size_t)shape->count * sizeof *images);
   bd_status_t status =
-      records && right ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
+      records && images ? BD_OK : bd_fail(error, BD_FAILED, "%s: no memory", result->path);
   for (int r = 0; status == BD_OK && r < shape->run_count; r++) {
     rows[r] = (bd_worst_case_t){
         .run = shape->first_run + r, .attacks = shape->attack_count, .images = shape->count};
-    status = compute_row(result, &rows[r], records, right,
+    status = compute_row(result, &rows[r], records, images,
                          predictions == BD_PREDICTIONS_PRESENT ? shape->views : 0, error);
   }
-  free(right);
+  free(images);
   free(records);
   return status;
 }
