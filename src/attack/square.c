@@ -45,8 +45,8 @@ static bd_status_t attack_left(const attack_model_t *model, const attack_task_t 
 bd_status_t attack_square(const attack_model_t *model, const attack_task_t *task,
                           attack_outcome_t *outcome, bd_error_t *error) {
   int *which = malloc((size_t)task->count * sizeof *which);
-  bd_status_t status = which ? attack_begin(model, task, outcome, NULL, error)
-                             : attack_no_memory(task->count, error);
+  if (!which) return attack_no_memory(task->count, error);
+  bd_status_t status = attack_begin(model, task, outcome, NULL, error);
   for (int r = 0; r < task->options->restarts && status == BD_OK; r++)
     status = attack_left(model, task, r, which, outcome, error);
   free(which);

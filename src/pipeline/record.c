@@ -49,7 +49,7 @@ static void measure(const bd_worker_t *w, const bd_item_t *item, int snapshot, i
   const int is_ok = report.status == BD_IMAGE_OK;
   bd_per_image_measure(1, size, &report, w->attacked + at, stored + at, r);
   r->label = bd_images_labels(w->images)[item->first + i];
-  r->clipped = w->plan->made[item->attack] ? 0 : w->clipped[i];
+  if (!w->plan->made[item->attack]) r->clipped = w->clipped[i];
   r->l2_to_clean = r->linf_to_clean = NAN;
   if (is_ok && w->plan->clean >= 0)
     bd_distance(size, stored + at, w->clean + at, &r->l2_to_clean, &r->linf_to_clean);
