@@ -127,10 +127,10 @@ void bd_worst_case_finish(const bd_worst_image_t *images, bd_views_t asked, bd_w
   int64_t right[BD_VIEWS] = {0}, judged[BD_VIEWS] = {0};
   for (int64_t i = 0; i < row->images; i++)
     for (bd_view_t v = 0; v < BD_VIEWS; v++) {
-      const int is_right = (images[i].right & BD_VIEW_BIT(v)) != 0,
-                is_shown = (images[i].shown & BD_VIEW_BIT(v)) != 0;
-      right[v] += is_right && is_shown;
-      judged[v] += is_shown || !is_right;
+      const int has_right = (images[i].right & BD_VIEW_BIT(v)) != 0,
+                has_shown = (images[i].shown & BD_VIEW_BIT(v)) != 0;
+      right[v] += has_right && has_shown;
+      judged[v] += has_shown || !has_right;
     }
 #define BD_VIEW(NAME, name, label, accuracy, when, on, meaning)                                    \
   row->accuracy = fraction(right[BD_VIEW_##NAME], judged[BD_VIEW_##NAME],                          \

@@ -139,8 +139,10 @@ class Shared(RunTest):
             """
             places = torch.arange(1, 145, dtype=torch.float64)
             sums = (x.flatten(1).double() * 16777216.0 * places).sum(1).long()
+            line = "rows"
             for row in range(x.size(0)):
-                print("row", int(sums[row].item()))
+                line = line + " " + str(int(sums[row].item()))
+            print(line)
             return x.flatten(1)[:, 60:70]
         """,
         )
@@ -155,17 +157,19 @@ class Shared(RunTest):
                     "--overwrite",
                     ranks=ranks,
                 )
-                rows = re.findall(r"^row (\d+)$", finished.out, re.M)
-                seen = collections.Counter(row for row in rows if row != "0")
+                # Rows that fill a batch are copies of a row of it.
+                calls = re.findall(r"^rows (.*)$", finished.out, re.M)
+                seen = collections.Counter(row for call in calls for row in set(call.split()))
                 claimed = int(re.search(r"victim was shown (\d+) images", finished.out).group(1))
                 with self.subTest(ranks=ranks, shortcuts=shortcuts):
-                    self.assertEqual(sum(seen.values()), claimed)
+                    self.assertEqual(len(seen), claimed)
                     # The attacked image and the mean of its marginals; nothing else where every
                     # marginal is known.
                     if shortcuts == "yes":
                         self.assertEqual(len(seen), 2 * 74)
                     self.assertGreaterEqual(len(seen), 2 * 74)
-                    self.assertEqual(set(seen.values()), {1})
+                    # Before the work the victim is tried on the images of the first attack.
+                    self.assertLessEqual(sum(times > 1 for times in seen.values()), 37)
 
     def test_answers_that_make_way_are_asked_for_again(self):
         """More views than answers are kept of an image.  The victim takes the brightest of ten
