@@ -18,13 +18,14 @@ from support import FAULTS, RunTest, need_victim, purify, run_job
 class Shared(RunTest):
     """A preloaded library counts the work."""
 
-    def traced(self, job, ranks=0):
+    def traced(self, job, *options, ranks=0):
         """{(word, rank, place ...): how often} of a run."""
         path = os.path.join(self.folder, "trace")
         purify(
             self.folder,
             {"run.block": 8, **job},
             "--overwrite",
+            *options,
             ranks=ranks,
             LD_PRELOAD=FAULTS,
             FAULT_FILE="set.h5",
@@ -50,7 +51,8 @@ class Shared(RunTest):
 
     def test_input_is_read_once(self):
         """A rank alone reads as much for four points as for one.  Where ranks share the work, none
-        reads a block of an attack again."""
+        reads a block of an attack again.  What rank 0 looks at before, to know the scale of the
+        pixels, is what a dry run reads."""
         path = os.path.join(self.folder, "set.h5")
         four = {"sweep.solver.gamma": "0.1, 0.2", "sweep.solver.theta": "10, 1e5"}
         for storage in {"chunks": (4, 1, 8, 10), "compression": "gzip"}, {}:
@@ -72,16 +74,18 @@ class Shared(RunTest):
                     for one in sets
                 ]
             attacks, clean = places[0] | places[1], places[2]
-            one, many = self.traced({}), self.traced(four)
+            before = self.traced({}, "--dry-run")
+            one, many = self.traced({}) - before, self.traced(four) - before
             with self.subTest(storage=storage):
                 self.assertEqual(one, many)
                 self.assertEqual(
                     {place: one["read", "0", place] for place in attacks}, dict.fromkeys(attacks, 1)
                 )
-                self.assertEqual(
-                    {place: one["read", "0", place] for place in clean}, dict.fromkeys(clean, 3)
-                )  # beside each attack and as one itself
-                together = self.traced(four, ranks=2)
+                # Beside each attack and as one itself, less what the look before has left in hand.
+                counts = [one["read", "0", place] for place in clean]
+                self.assertLessEqual(max(counts), 3)
+                self.assertGreaterEqual(sum(counts), 3 * len(clean) - 2)
+                together = self.traced(four, ranks=2) - before
                 self.assertEqual({place for _, _, place in together} & attacks, attacks)
                 self.assertEqual(
                     {

@@ -95,8 +95,7 @@ class Kills(Interrupted):
         return process.returncode, err, ranks > 0 and process.pid in targets, counts, killed, hung
 
     def marked(self):
-        checked = launch("check", self.result)
-        self.assertEqual(checked.status, 0, checked)
+        checked = self.check_undamaged()
         return int(re.search(r"(\d+)(?: of 360)? images", checked.out).group(1))
 
     def test_a_kill_campaign_loses_nothing(self):
