@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of a job that lives as long as the process of a test. */
 static const bd_parameters_t *parameters(const char *baseline) {
+  static bd_job_t *jobs[128];
+  static size_t count;
   char text[512];
   bd_job_t *job;
   bd_error_t error;
   snprintf(text, sizeof text, "[input]\nfile = a\n[output]\nfile = b\n[baseline]\n%s", baseline);
   cr_assert_eq(bd_job_parse(text, "job", "", 0, NULL, &job, &error), BD_OK, "%s", error.message);
+  cr_assert_lt(count, sizeof jobs / sizeof *jobs);
+  jobs[count++] = job;
   return bd_job_point(job, 0);
 }
 
