@@ -78,7 +78,13 @@ class Sweep(RunTest):
         return (table["status"] == 0) & (table[f"predicted_{field}"] == self.file["labels"][:])
 
     def percent(self, run, attack, field="purified"):
-        return 100 * np.mean(self.right(run, attack, field))
+        """Of all images for the barycenter, of which a failed one is wrong.  Of another view, of
+        those that the victim was shown."""
+        if field == "purified":
+            return 100 * np.mean(self.right(run, attack, field))
+        table = self.file[f"runs/{run}/{attack}/per_image"][:]
+        shown = table[f"predicted_{field}"] >= 0
+        return 100 * np.mean((table[f"predicted_{field}"] == table["label"])[shown])
 
     def mean(self, run, field="purified"):
         return np.mean([self.percent(run, attack, field) for attack in ATTACKS[:2]])
