@@ -112,7 +112,8 @@ static int unit_of(const bd_plan_t *plan, const bd_made_attack_t *made) {
 
 static void set_kinds(schedule_t *s, const bd_plan_t *plan) {
   for (int a = 0; a < plan->attack_count; a++) {
-    const bd_made_attack_t *made = plan->made[a] ? &plan->made[a][plan->first_point] : NULL;
+    const bd_made_attack_t *made =
+        plan->made && plan->made[a] ? &plan->made[a][plan->first_point] : NULL;
     s->kinds[a] = (kind_t){.is_made = made, .unit = unit_of(plan, made)};
     s->makes |= s->kinds[a].is_made;
   }

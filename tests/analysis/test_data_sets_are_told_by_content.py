@@ -141,7 +141,12 @@ class Datasets(RunTest):
         for content in b"", b"PK\3\4", whole[:-40], whole[:200] + bytes(99) + whole[299:]:
             with open(npz, "wb") as file:
                 file.write(content)
-            self.assertRaisesRegex(errors.Unsuitable, "broken.npz: not an .npz", datasets.read, npz)
+            self.assertRaisesRegex(
+                errors.Unsuitable,
+                "broken.npz: not a file of numbers that can be read, or damaged",
+                datasets.read,
+                npz,
+            )
         self.assertRaisesRegex(
             errors.Unsuitable,
             "neither a folder nor an .npz",
