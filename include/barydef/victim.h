@@ -58,9 +58,9 @@ BD_API const char *bd_victim_problem(void);
 BD_API bd_status_t bd_victim_load(const bd_victim_options_t *options, bd_victim_t **victim,
                                   int *classes, bd_error_t *error);
 
-/** How strictly a victim is examined.  Its values are BD_VICTIM_CHECK_STRICT and
-   BD_VICTIM_CHECK_WARN, one for each row of BD_VICTIM_CHECK_TABLE. */
+/** The value of a row of BD_VICTIM_CHECK_TABLE. */
 #define BD_VICTIM_CHECK_VALUE(NAME, name, meaning) BD_ROW_VALUE(BD_VICTIM_CHECK_##NAME, meaning)
+/** How strictly a victim is examined: BD_VICTIM_CHECK_STRICT or BD_VICTIM_CHECK_WARN. */
 typedef enum bd_victim_check { BD_VICTIM_CHECK_TABLE(BD_VICTIM_CHECK_VALUE) } bd_victim_check_t;
 
 /** What a victim is examined on. */
